@@ -1,0 +1,34 @@
+# One library per folder; a new file in a folder is picked up by itself. Dependencies point one
+# way: app -> http, actors -> records, storage -> proto.
+function(weir_module name)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/app/main\\.cpp$|/proto/messages\\.cpp$")
+  add_library(weir_${name} STATIC ${sources})
+  set_target_properties(weir_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(weir_${name} PUBLIC weir_flags ${ARGN})
+endfunction()
+
+# proto without CAF: what records/, storage/ and the fuzzers see.
+weir_module(proto OpenSSL::Crypto Threads::Threads)
+weir_module(records weir_proto simdjson::simdjson PkgConfig::RE2 OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD)
+weir_module(storage weir_proto SQLite::SQLite3 PkgConfig::ISAL)
+
+if(NOT WEIR_FUZZ)
+  add_library(weir_messages STATIC proto/messages.cpp)
+  target_compile_definitions(weir_messages PUBLIC CAF_ENABLE_TYPE_ID_CHECKS)
+  target_link_libraries(weir_messages PUBLIC weir_proto CAF::core)
+
+  weir_module(actors weir_messages weir_records weir_storage spdlog::spdlog)
+  target_precompile_headers(weir_actors PRIVATE
+    <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/stateful_actor.hpp>
+    <caf/typed_event_based_actor.hpp> <caf/typed_actor.hpp>)
+
+  weir_module(http weir_proto weir_records OpenSSL::SSL prometheus-cpp::core ${HTTPLIB_LIBRARY} spdlog::spdlog)
+  target_compile_definitions(weir_http PUBLIC BOOST_ASIO_NO_DEPRECATED CPPHTTPLIB_OPENSSL_SUPPORT)
+  target_precompile_headers(weir_http PRIVATE <boost/asio.hpp> <boost/beast/http.hpp> <boost/beast/core.hpp>)
+
+  weir_module(app weir_http weir_actors yaml-cpp)
+  add_executable(weir app/main.cpp)
+  target_link_libraries(weir PRIVATE weir_app)
+  set_target_properties(weir PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+endif()

@@ -1,0 +1,19 @@
+# One test program per module, so that a change in records/ rebuilds no CAF code.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+function(weir_tests name)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${name}/*_test.cpp")
+  if(sources)
+    add_executable(weir_${name}_tests ${sources})
+    target_link_libraries(weir_${name}_tests PRIVATE ${ARGN} GTest::gtest GTest::gtest_main GTest::gmock)
+    gtest_discover_tests(weir_${name}_tests DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 120)
+  endif()
+endfunction()
+
+weir_tests(proto weir_proto)
+weir_tests(records weir_records)
+weir_tests(storage weir_storage)
+weir_tests(actors weir_actors)
+weir_tests(http weir_http)
+weir_tests(app weir_app)

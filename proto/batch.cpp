@@ -1,0 +1,95 @@
+#include "proto/batch.hpp"
+
+#include <openssl/sha.h>
+
+#include <bit>
+#include <cstring>
+
+namespace weir {
+
+std::string_view to_string(body_format format) noexcept {
+  switch (format) {
+  case body_format::json: return "json";
+  case body_format::ndjson: return "ndjson";
+  case body_format::csv: return "csv";
+  case body_format::text: return "text";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(priority level) noexcept {
+  switch (level) {
+  case priority::low: return "low";
+  case priority::normal: return "normal";
+  case priority::high: return "high";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(ack_level level) noexcept {
+  switch (level) {
+  case ack_level::accepted: return "accepted";
+  case ack_level::durable: return "durable";
+  case ack_level::stored: return "stored";
+  }
+  return "unknown";
+}
+
+std::string to_hex(const batch_key& key) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text(32, '0');
+  for (int i = 0; i < 16; ++i) {
+    text[static_cast<size_t>(15 - i)] = digits[(key.high >> (4 * i)) & 15];
+    text[static_cast<size_t>(31 - i)] = digits[(key.low >> (4 * i)) & 15];
+  }
+  return text;
+}
+
+namespace {
+
+uint64_t big_endian(const unsigned char* bytes) noexcept {
+  uint64_t value = 0;
+  for (int i = 0; i < 8; ++i)
+    value = value << 8 | bytes[i];
+  return value;
+}
+
+void append_sized(std::string& out, std::string_view text) {
+  const auto size = static_cast<uint32_t>(text.size());
+  out.append(reinterpret_cast<const char*>(&size), sizeof size);
+  out.append(text);
+}
+
+} // namespace
+
+batch_key make_batch_key(std::string_view stream, std::string_view tenant,
+                         std::string_view idempotency_key, uint32_t chunk) {
+  static_assert(std::endian::native == std::endian::little, "lengths are hashed as they lie");
+  std::string input;
+  append_sized(input, stream);
+  append_sized(input, tenant);
+  append_sized(input, idempotency_key);
+  input.append(reinterpret_cast<const char*>(&chunk), sizeof chunk);
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest);
+  return {big_endian(digest), big_endian(digest + 8)};
+}
+
+uint64_t body_fingerprint(std::string_view body) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest);
+  return big_endian(digest);
+}
+
+size_t record_batch::footprint() const noexcept {
+  size_t bytes = sizeof *this + records.capacity() * sizeof(record_ref);
+  if (source)
+    bytes += sizeof *source + source->bytes.capacity();
+  if (text && source && text.get() != &source->bytes)
+    bytes += text->capacity();
+  for (const auto& r : rejections)
+    bytes += sizeof r + r.pointer.size() + r.detail.size() + r.body.size();
+  return bytes;
+}
+
+} // namespace weir

@@ -1,0 +1,153 @@
+// The unit of flow. An `envelope` is what arrived and never changes: bytes, whose they are, how
+// they must be answered. A `record_batch` is how far the work on it has come: which records still
+// stand and where their text is, and which were rejected and why. Both travel by shared_ptr, are
+// immutable once sent, and are owned by the gateway until the batch's receipt.
+//
+//   gateway: frames the body, fills `envelope` and one record_ref per record
+//   validate: checks each record; the text becomes one JSON object per record
+//   transform: runs the stream's steps on each object
+//   persist: one journal frame per part that has records (or dead letters) left
+#pragma once
+
+#include "proto/codes.hpp"
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+enum class body_format : uint8_t { json, ndjson, csv, text };
+enum class priority : uint8_t { low, normal, high };
+enum class ack_level : uint8_t { accepted, durable, stored };
+
+std::string_view to_string(body_format format) noexcept;
+std::string_view to_string(priority level) noexcept;
+std::string_view to_string(ack_level level) noexcept;
+
+/// Identity of one part for deduplication: from the Idempotency-Key if the client sent one, else
+/// random and unique. Parts of a streamed body have different keys.
+struct batch_key {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  auto operator<=>(const batch_key&) const = default;
+};
+
+/// 32 lower-case hex digits: the `batch` member of an answer.
+std::string to_hex(const batch_key& key);
+
+/// The first 128 bits of SHA-256 over (stream, tenant, key, chunk), each length-prefixed. `tenant`
+/// is the API key's name or empty, so one client can't collide with another's keys; `chunk`
+/// numbers the batches of a streamed body from 0.
+batch_key make_batch_key(std::string_view stream, std::string_view tenant,
+                         std::string_view idempotency_key, uint32_t chunk);
+
+/// 64 bits of SHA-256 over a body: tells a repeated request from a reused key.
+uint64_t body_fingerprint(std::string_view body);
+
+/// Readable bytes that must follow any text handed to simdjson (its SIMDJSON_PADDING, asserted
+/// in records/). Every buffer of records keeps this much capacity behind its end.
+inline constexpr size_t text_padding = 64;
+
+/// The field names of a CSV body, already unquoted and valid UTF-8, in column order.
+using csv_header = std::vector<std::string>;
+
+/// One request's share of a batch. A small request is one part; coalesced requests are several
+/// parts of one batch; a streamed body is one part in each of several batches.
+struct batch_part {
+  uint64_t request = 0; ///< the origin's own name for the request; echoed in the receipt
+  batch_key key;
+  bool keyed = false;       ///< the client sent an Idempotency-Key: remember it for 24 h or 1 M keys
+  uint64_t fingerprint = 0; ///< of the part's raw bytes; meaningful when keyed
+  body_format format = body_format::ndjson;
+  ack_level ack = ack_level::durable;
+  uint64_t record_base = 0; ///< records of the request in earlier batches
+  uint64_t line_base = 0;   ///< lines of the request before this part's first byte
+  uint32_t records = 0;     ///< records of this part as framed
+  std::shared_ptr<const csv_header> header; ///< csv only
+  std::string client;                       ///< peer address, for the `add` step
+  std::string trace;                        ///< W3C traceparent, empty when none came
+};
+
+class receipt_port; // proto/ports.hpp
+
+/// What arrived. Immutable; `bytes` has `text_padding` bytes of capacity behind its size.
+struct envelope {
+  uint64_t id = 0; ///< unique in this process's life
+  std::string stream;
+  priority level = priority::normal;
+  int64_t received_at_us = 0;                     ///< unix microseconds
+  std::chrono::steady_clock::time_point deadline; ///< past it nobody waits for the receipt
+  std::string bytes;                              ///< the raw records of all parts
+  std::vector<batch_part> parts;
+  std::weak_ptr<receipt_port> origin; ///< where the receipt goes; gone when the gateway is
+};
+
+/// Where one record's text is in the batch's `text`, and which record of which request it is.
+struct record_ref {
+  uint32_t offset = 0;
+  uint32_t size = 0;
+  uint32_t part = 0;   ///< index into envelope::parts
+  uint32_t record = 0; ///< from 0, relative to the part's record_base
+  uint32_t line = 0;   ///< of its first byte, from 0, relative to the part's line_base
+};
+
+/// One record that will not be stored, and why. Rejected records are rare: they may allocate.
+struct rejection {
+  uint32_t part = 0;
+  uint32_t record = 0;
+  uint32_t line = 0;
+  reject code = reject::malformed_json;
+  std::string pointer; ///< JSON pointer (RFC 6901) to the offending value, empty for the record
+  std::string detail;  ///< one sentence, at most 256 bytes, valid UTF-8
+  /// The record as it came to the stage that refused it; kept only for streams that store dead
+  /// letters and for quarantined records, else empty.
+  std::string body;
+};
+
+/// How far a batch has come. A stage takes one and makes another; nobody changes one that was
+/// sent. `text` is envelope->bytes at first (then an aliasing pointer), later a worker's output.
+struct record_batch {
+  std::shared_ptr<const envelope> source;
+  std::shared_ptr<const std::string> text; ///< with text_padding of capacity behind its size
+  std::vector<record_ref> records;         ///< those still standing, ordered by (part, record)
+  std::vector<rejection> rejections;       ///< ordered as they were found
+  std::vector<uint32_t> dropped;           ///< per part: records a drop or sample step removed
+
+  std::string_view text_of(const record_ref& ref) const noexcept {
+    return std::string_view{*text}.substr(ref.offset, ref.size);
+  }
+  /// Bytes this batch holds in memory, for the byte budget.
+  size_t footprint() const noexcept;
+};
+
+using batch_ptr = std::shared_ptr<const record_batch>;
+
+/// What became of one part.
+struct part_receipt {
+  uint64_t request = 0;
+  uint32_t part = 0;
+  ec outcome = ec::none; ///< none: final as counted below. Else nothing of the part is stored
+  std::string detail;    ///< text of a failed outcome
+  batch_key key;
+  bool duplicate = false; ///< the key was known: this part was stored by an earlier request
+  uint32_t accepted = 0;  ///< stored records
+  uint32_t rejected = 0;
+  uint32_t quarantined = 0;
+  uint32_t dropped = 0;
+  uint64_t last_sequence = 0; ///< of its last stored record, for `ack: stored`; 0 if none
+};
+
+/// The fate of a whole batch, sent once it is final. Rejections are the batch's own list.
+struct batch_receipt {
+  batch_ptr batch; ///< as persisted, or as it came when it failed earlier
+  std::vector<part_receipt> parts;
+};
+
+} // namespace weir

@@ -1,0 +1,163 @@
+// Every message that crosses an actor boundary, its type id, and who may be sent what. Batches
+// travel by shared_ptr inside one node; what leaves a node is encoded by hand, so none of these
+// is serialized by CAF.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "proto/errors.hpp"
+#include "proto/journal_frame.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/atom.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace weir {
+
+/// Where a worker is in the batch it holds, so that its stage knows the suspect when it dies or
+/// hangs. Written by the worker before each record, read by the stage.
+struct progress_mark {
+  std::atomic<uint32_t> record{UINT32_MAX}; ///< index into record_batch::records
+};
+
+/// Down: a stage gives a worker that asked one batch to work on. The stage keeps it too.
+struct work_order {
+  uint64_t job = 0;
+  batch_ptr batch;
+  std::shared_ptr<progress_mark> progress;
+};
+
+/// Up: a worker's result for a job.
+struct work_result {
+  uint64_t job = 0;
+  batch_ptr batch;
+};
+
+/// To subscribers: `role` is now played by `handle`; an empty handle means it is away.
+struct role_change {
+  std::string role;
+  caf::strong_actor_ptr handle;
+};
+
+/// To the journal from a reader: tell me when there is something behind `after`.
+struct tail_request {
+  journal_position after;
+};
+
+/// From the journal: everything before `until` is durable.
+struct durable_until {
+  journal_position until;
+  uint64_t sequence = 0;     ///< of the last record before `until`
+  bool dead_letters = false; ///< some frame between the request's `after` and here has dead letters
+};
+
+/// From a reader to the journal: frames before `position` are not needed by `reader` any more.
+struct reader_cursor {
+  std::string reader;
+  journal_position position;
+};
+
+} // namespace weir
+
+CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
+
+  CAF_ADD_TYPE_ID(weir, (weir::batch_ptr))
+  CAF_ADD_TYPE_ID(weir, (weir::work_order))
+  CAF_ADD_TYPE_ID(weir, (weir::work_result))
+  CAF_ADD_TYPE_ID(weir, (weir::role_change))
+  CAF_ADD_TYPE_ID(weir, (weir::tail_request))
+  CAF_ADD_TYPE_ID(weir, (weir::durable_until))
+  CAF_ADD_TYPE_ID(weir, (weir::reader_cursor))
+
+  // An atom holds at most 10 characters in CAF 0.17.
+  CAF_ADD_ATOM(weir, weir, pull_atom, "pull")
+  CAF_ADD_ATOM(weir, weir, tick_atom, "tick")
+  CAF_ADD_ATOM(weir, weir, commit_atom, "commit")
+  CAF_ADD_ATOM(weir, weir, drain_atom, "drain")
+  CAF_ADD_ATOM(weir, weir, restart_atom, "restart")
+  CAF_ADD_ATOM(weir, weir, abandon_atom, "abandon")
+  CAF_ADD_ATOM(weir, weir, crash_atom, "crash")
+
+CAF_END_TYPE_ID_BLOCK(weir)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::work_order)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::work_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::role_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::tail_request)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::durable_until)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::reader_cursor)
+
+namespace weir {
+
+/// STAGE: a bounded queue of batches before a pool of workers that pull.
+using stage_actor = caf::typed_actor<
+  // A batch to work on, from the gateway or the stage before.
+  caf::reacts_to<batch_ptr>,
+  // The sender is a worker with nothing to do.
+  caf::reacts_to<pull_atom>,
+  // The sender has finished a job; its result goes on.
+  caf::reacts_to<work_result>,
+  // The stage after this one came or went.
+  caf::reacts_to<role_change>,
+  // Look for workers past their deadline.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Finish what is queued and held, then quit.
+  caf::reacts_to<drain_atom>>;
+
+/// WORKER: does one batch at a time; its stage is found by role.
+using worker_actor = caf::typed_actor<
+  // Work on this; answer the stage with a work_result and pull again.
+  caf::reacts_to<work_order>,
+  // My stage came or went.
+  caf::reacts_to<role_change>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Quit after the mail before this.
+  caf::reacts_to<drain_atom>>;
+
+/// JOURNAL: appends what has collected in its mailbox, syncs once, answers every part.
+using journal_actor = caf::typed_actor<
+  // Append; the receipt goes to the batch's origin when it is durable.
+  caf::reacts_to<batch_ptr>,
+  // Write and sync what was collected since the last commit (sent by the journal to itself).
+  caf::reacts_to<commit_atom>,
+  // Answers once something behind the given position is durable.
+  caf::replies_to<tail_request>::with<durable_until>,
+  // A reader has gone on: segments below the slowest are deleted.
+  caf::reacts_to<reader_cursor>,
+  // Look whether a full or failed disk has recovered.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Commit what was collected, then quit.
+  caf::reacts_to<drain_atom>>;
+
+/// SINK WRITER and DEAD LETTERS: read the journal behind their cursor and commit what they find.
+using tail_actor = caf::typed_actor<
+  // The journal has something new, or the last transaction left more to read.
+  caf::reacts_to<durable_until>,
+  // The journal came or went.
+  caf::reacts_to<role_change>,
+  // Try again after a failure.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Go on until the journal's end or the drain deadline, then quit.
+  caf::reacts_to<drain_atom>>;
+
+/// Teaches a config our message types and the text of our error codes. Every process and every
+/// test calls it before it makes an actor_system.
+void register_protocol(caf::actor_system_config& config);
+
+} // namespace weir

@@ -1,0 +1,27 @@
+// How a function says that it failed for a reason the data or the disk gave, not a bug.
+#pragma once
+
+#include "proto/codes.hpp"
+
+#include <tl/expected.hpp>
+
+#include <string>
+#include <utility>
+
+namespace weir {
+
+/// A code to react to and a text to read: what, where, and what to do about it.
+struct fault {
+  ec code = ec::none;
+  std::string text;
+};
+
+template <class T>
+using result = tl::expected<T, fault>;
+
+/// `return fail(ec::storage_failed, "…")` from any function that returns a result.
+inline tl::unexpected<fault> fail(ec code, std::string text) {
+  return tl::unexpected<fault>(fault{code, std::move(text)});
+}
+
+} // namespace weir

@@ -1,0 +1,32 @@
+// WORK: what the two kinds of worker do to a batch, as plain functions. The actors around them
+// add only mail, supervision and the mark that says which record is in hand.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "records/catalog.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include <simdjson.h>
+
+namespace weir {
+
+/// What a worker keeps between batches. One thread.
+struct work_scratch {
+  explicit work_scratch(uint64_t seed) : transform(make_plan_scratch(seed)) {}
+  simdjson::dom::parser parser;
+  plan_scratch_ptr transform;
+};
+
+/// Decodes every record to a JSON object and checks it against the stream's schema. Before each
+/// record its index in `batch.records` is stored in `mark`.
+batch_ptr validate(const record_batch& batch, const catalog& streams, work_scratch& scratch,
+                   std::atomic<uint32_t>& mark);
+
+/// Runs the stream's steps on every record; needs a validated batch.
+batch_ptr transform(const record_batch& batch, const catalog& streams, work_scratch& scratch,
+                    std::atomic<uint32_t>& mark);
+
+} // namespace weir

@@ -1,0 +1,103 @@
+// JOURNAL: the append-only log a 2xx waits for. One writer, any number of readers, one directory.
+// docs/journal-format.md gives the bytes; DESIGN section "Journal" the rules.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "proto/clock.hpp"
+#include "proto/journal_frame.hpp"
+#include "proto/result.hpp"
+#include "storage/file_system.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+struct journal_config {
+  std::string directory;
+  uint64_t segment_bytes = uint64_t{64} << 20; ///< 1 MiB … 1 GiB; a frame fits in one segment
+  uint64_t bytes_max = uint64_t{4} << 30;      ///< all segments together; full above
+  double reopen_fraction = 0.9;                ///< full until below bytes_max × this
+  size_t keys_max = 1'000'000;                 ///< remembered Idempotency-Keys
+  std::chrono::hours keys_age_max{24};         ///< kept at least this long unless keys_max is passed
+  size_t recent_keys_max = 100'000;            ///< keys of unkeyed parts, against resubmission
+};
+
+/// What open() found, for the log and the metrics.
+struct recovery_report {
+  uint64_t segments = 0;
+  uint64_t frames = 0;
+  uint64_t records = 0;
+  uint64_t bytes_truncated = 0;    ///< behind the last whole frame of the last segment
+  uint64_t frames_quarantined = 0; ///< corrupt places before it; copies kept as *.corrupt
+  std::vector<std::string> alarms; ///< one sentence each
+};
+
+/// A key a sink remembers from before the journal's first segment.
+struct remembered_key {
+  batch_key key;
+  uint64_t fingerprint = 0;
+  uint32_t accepted = 0, rejected = 0, quarantined = 0, dropped = 0;
+  uint64_t last_sequence = 0;
+  int64_t received_at_us = 0;
+};
+
+class journal_writer {
+public:
+  virtual ~journal_writer() = default;
+
+  /// Opens or creates the directory, recovers, and is ready to append. `next_sequence_min`: the
+  /// sink's cursor, in case every segment was deleted.
+  static result<std::unique_ptr<journal_writer>>
+  open(const journal_config& config, file_system& files, const clock_source& clock,
+       uint64_t next_sequence_min, recovery_report& report);
+
+  /// Adds keys the sink kept (its table of batch keys), oldest first.
+  virtual void remember(const std::vector<remembered_key>& keys) = 0;
+
+  /// Encodes the batch's parts into the group that the next commit() writes: one frame per part
+  /// that has records or dead letters. A part whose key is known becomes a duplicate (same
+  /// fingerprint) or key_reused. Nothing is on disk yet. Also true for keys met twice within
+  /// one group.
+  virtual void add(batch_ptr batch) = 0;
+  virtual size_t pending_bytes() const noexcept = 0;
+
+  /// Writes and syncs the group; the receipts of every batch added since, in order. On a failed
+  /// write or sync every part of the group has outcome storage_failed or journal_full, and
+  /// nothing of the group survives a restart.
+  virtual std::vector<std::shared_ptr<const batch_receipt>> commit() = 0;
+
+  virtual journal_position durable_end() const noexcept = 0;
+  virtual uint64_t last_sequence() const noexcept = 0; ///< of the last durable record; 0: none yet
+  virtual uint64_t bytes_on_disk() const noexcept = 0;
+  /// No room: commit() would answer journal_full. Cleared with hysteresis by release() or retry().
+  virtual bool full() const noexcept = 0;
+  /// Deletes whole segments before `slowest`.
+  virtual result<void> release(journal_position slowest) = 0;
+  /// After a failure: try to allocate the next segment again.
+  virtual result<void> retry() = 0;
+};
+
+/// Reads frames in order. Its own file handles; safe beside the writer as long as `until` comes
+/// from it. One thread.
+class journal_reader {
+public:
+  virtual ~journal_reader() = default;
+  static result<std::unique_ptr<journal_reader>> open(const std::string& directory,
+                                                      file_system& files, journal_position from);
+
+  /// The next whole frames before `until`: at least one if there is any, then as many as stay
+  /// within `records_max` records and `bytes_max` bytes. Empty at `until`. Corrupt places that
+  /// recovery quarantined are stepped over.
+  virtual result<std::vector<frame_view>> read(journal_position until, size_t records_max,
+                                               size_t bytes_max) = 0;
+  virtual journal_position position() const noexcept = 0; ///< behind the last frame read
+};
+
+/// The end of the last whole frame, found without a writer: for export while the server is down.
+result<journal_position> journal_end(const std::string& directory, file_system& files);
+
+} // namespace weir

@@ -1,0 +1,61 @@
+// SINK: where records end up. Whatever it writes to, its cursor and the keys of keyed requests
+// commit in the same transaction as the data, so a replay of the journal stores nothing twice.
+#pragma once
+
+#include "proto/journal_frame.hpp"
+#include "proto/result.hpp"
+#include "storage/journal.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// How far a sink has come.
+struct sink_cursor {
+  journal_position position;  ///< frames before it are committed
+  uint64_t last_sequence = 0; ///< last committed record
+};
+
+/// One stored record, for export.
+struct stored_record {
+  uint64_t id = 0;
+  std::string_view stream;
+  int64_t received_at_us = 0;
+  std::string_view body;
+};
+
+class sink {
+public:
+  virtual ~sink() = default;
+  virtual sink_cursor cursor() const noexcept = 0;
+  /// Keys of keyed requests, oldest first; at most the configured number and age.
+  virtual result<std::vector<remembered_key>> keys() = 0;
+  /// All of `frames` and `next`, or nothing. Failure: sink_unavailable, passing (locked, disk
+  /// full, gone); the caller tries again with the same frames.
+  virtual result<void> commit(std::span<const frame_view> frames, journal_position next) = 0;
+  /// Visits every stored record in order of id; stops when `visit` returns false.
+  virtual result<void> each(const std::function<bool(const stored_record&)>& visit) = 0;
+};
+
+struct sink_config {
+  std::string kind = "sqlite"; ///< sqlite, file, null
+  std::string path;            ///< sqlite: database file; file: directory
+  uint64_t rotate_bytes = uint64_t{256} << 20; ///< file: a new file above this
+  uint64_t rotate_seconds = 3600;              ///< file: and after this
+  size_t keys_max = 1'000'000;
+  std::chrono::hours keys_age_max{24};
+  std::chrono::milliseconds busy_timeout{1000}; ///< sqlite: how long a lock is waited for
+};
+
+/// Opens for writing, creating what is missing; io_failed or sink_unavailable with the path.
+result<std::unique_ptr<sink>> open_sink(const sink_config& config, const clock_source& clock);
+/// Opens for reading beside a running server or without one: cursor() and each() only.
+result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config);
+
+} // namespace weir
