@@ -1,0 +1,34 @@
+#include "proto/health.hpp"
+
+namespace weir {
+
+ec node_health::closed() const noexcept {
+  if (is(condition::draining) || is(condition::workers_hung))
+    return ec::draining;
+  if (is(condition::starting) || is(condition::stage_away))
+    return ec::stage_away;
+  if (is(condition::storage_failed))
+    return ec::storage_failed;
+  if (is(condition::journal_full))
+    return ec::journal_full;
+  return ec::none;
+}
+
+std::vector<std::string> node_health::reasons() const {
+  static constexpr std::pair<condition, const char*> phrases[] = {
+    {condition::starting, "starting: recovery is not over"},
+    {condition::draining, "draining: shutdown has begun"},
+    {condition::stage_away, "a stage is being restarted"},
+    {condition::journal_full, "the journal is full until the sink catches up"},
+    {condition::storage_failed, "the journal's disk refuses writes"},
+    {condition::workers_hung, "too many workers hang: the node exits to be restarted"},
+    {condition::sink_down, "the sink refuses commits"},
+  };
+  std::vector<std::string> list;
+  for (const auto& [what, phrase] : phrases)
+    if (is(what))
+      list.emplace_back(phrase);
+  return list;
+}
+
+} // namespace weir
