@@ -23,7 +23,7 @@ if(NOT WEIR_FUZZ)
     <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/stateful_actor.hpp>
     <caf/typed_event_based_actor.hpp> <caf/typed_actor.hpp>)
 
-  weir_module(http weir_proto weir_records OpenSSL::SSL prometheus-cpp::core ${HTTPLIB_LIBRARY} spdlog::spdlog)
+  weir_module(http weir_proto weir_records weir_storage OpenSSL::SSL prometheus-cpp::core ${HTTPLIB_LIBRARY} spdlog::spdlog)
   target_compile_definitions(weir_http PUBLIC BOOST_ASIO_NO_DEPRECATED CPPHTTPLIB_OPENSSL_SUPPORT)
   target_precompile_headers(weir_http PRIVATE <boost/asio.hpp> <boost/beast/http.hpp> <boost/beast/core.hpp>)
 

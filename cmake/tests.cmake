@@ -17,3 +17,14 @@ weir_tests(storage weir_storage)
 weir_tests(actors weir_actors)
 weir_tests(http weir_http)
 weir_tests(app weir_app)
+
+# The built binary under real HTTP, signals and disks: one ctest entry per file.
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/server/*_test.py")
+foreach(suite IN LISTS suites)
+  get_filename_component(name "${suite}" NAME_WE)
+  add_test(NAME server.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
+    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/server")
+  set_tests_properties(server.${name} PROPERTIES LABELS server TIMEOUT 300
+    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()

@@ -1,0 +1,27 @@
+// METRICS: gives the figures of proto/telemetry.hpp their public names (DESIGN section 7)
+// and renders them in the Prometheus text format through prometheus-cpp's serializer.
+// Every label value comes from the code or the configuration, never from a request.
+#pragma once
+
+#include "proto/telemetry.hpp"
+
+#include <string>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+
+namespace weir {
+
+struct build_info {
+  std::string version;
+  std::string compiler;
+};
+
+/// A snapshot of every figure. Any thread; the counters keep moving meanwhile.
+std::vector<prometheus::MetricFamily> collect_metrics(telemetry& figures,
+                                                      const build_info& build);
+
+/// The body of /metrics.
+std::string render_metrics(telemetry& figures, const build_info& build);
+
+} // namespace weir

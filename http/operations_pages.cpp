@@ -1,0 +1,109 @@
+#include "http/operations_pages.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace weir {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Dead letters hold bytes as they came: what is not UTF-8 is shown as U+FFFD.
+std::string dump(const json& page) {
+  return page.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+double rounded(double value) {
+  return std::round(value * 1000) / 1000;
+}
+
+json actor_entry(const actor_view& a) {
+  json entry{{"id", a.id},
+             {"parent", a.parent},
+             {"role", a.role},
+             {"kind", a.kind},
+             {"state", a.state},
+             {"uptime_seconds", rounded(a.uptime_seconds)},
+             {"restarts_total", a.restarts_total}};
+  if (a.kind == "supervisor")
+    entry["children"] = {{"strategy", a.strategy},
+                         {"restarts_in_window", a.restarts_in_window},
+                         {"restarts_max", a.restarts_max},
+                         {"window_seconds", rounded(a.window_seconds)}};
+  entry["last_crash"] = a.last_crash.empty() ? json(nullptr) : json(a.last_crash);
+  entry["records_per_second"] = rounded(a.records_per_second);
+  if (a.queue_depth >= 0)
+    entry["queue_depth"] = a.queue_depth;
+  if (a.credit >= 0)
+    entry["credit"] = a.credit;
+  return entry;
+}
+
+json letter_entry(const dead_letter& letter, bool body) {
+  json entry{{"id", letter.id},
+             {"stream", letter.stream},
+             {"received_at", letter.received_at_us},
+             {"batch", letter.batch},
+             {"record", letter.record},
+             {"line", letter.line},
+             {"code", letter.code},
+             {"pointer", letter.pointer},
+             {"detail", letter.detail}};
+  if (body)
+    entry["body"] = letter.body;
+  entry["replayed_at"] =
+    letter.replayed_at_us == 0 ? json(nullptr) : json(letter.replayed_at_us);
+  return entry;
+}
+
+} // namespace
+
+std::string actors_page(const std::vector<actor_view>& actors) {
+  auto list = json::array();
+  for (const auto& a : actors)
+    list.push_back(actor_entry(a));
+  return dump({{"actors", std::move(list)}});
+}
+
+std::string queues_page(const std::vector<queue_gauge*>& queues) {
+  auto list = json::array();
+  for (const auto* q : queues)
+    list.push_back({{"queue", q->name},
+                    {"unit", q->unit},
+                    {"depth", q->depth.load()},
+                    {"capacity", q->capacity.load()},
+                    {"bounded_by", q->bound},
+                    {"who_blocks", q->who_blocks},
+                    {"acceptable", q->acceptable},
+                    {"failure_mode", q->failure_mode}});
+  return dump({{"queues", std::move(list)}});
+}
+
+std::string ready_page(const readiness& state) {
+  static constexpr const char* names[] = {"starting", "ready", "draining", "stopped"};
+  return dump({{"ready", state.state == node_state::ready},
+               {"state", names[static_cast<size_t>(state.state)]},
+               {"reasons", state.reasons}});
+}
+
+std::string dead_letters_page(const std::vector<dead_letter>& letters, bool bodies) {
+  auto list = json::array();
+  for (const auto& letter : letters)
+    list.push_back(letter_entry(letter, bodies));
+  return dump(
+    {{"dead_letters", std::move(list)},
+     {"next_after", letters.empty() ? json(nullptr) : json(letters.back().id)}});
+}
+
+std::string dead_letter_page(const dead_letter& letter) {
+  return dump(letter_entry(letter, true));
+}
+
+std::string problem_page(int status, std::string_view code, std::string_view detail) {
+  return dump(
+    {{"type", "about:blank"}, {"status", status}, {"code", code}, {"detail", detail}});
+}
+
+} // namespace weir

@@ -1,0 +1,137 @@
+"""Every format in, every record stored once and field by field what an independent parser reads."""
+
+import csv
+import gzip
+import io
+import json
+import random
+import re
+import subprocess
+import unittest
+
+from weir import ServerTest
+
+COMBINED = re.compile(
+    r'(\S+) (\S+) (\S+) \[([^\]]+)\] "([^"]*)" (\d{3}) (\S+) "([^"]*)" "([^"]*)"')
+
+
+def combined_lines(count, seed):
+    """Access-log lines of the test's own making."""
+    chance = random.Random(seed)
+    for i in range(count):
+        yield (f'10.{chance.randrange(256)}.{chance.randrange(256)}.7 - '
+               f'{chance.choice(["-", "ada"])} [{1 + i % 28:02}/May/2015:10:{i % 60:02}:03 +0200] '
+               f'"{chance.choice(["GET", "POST"])} /page/{i}?q=a%20b HTTP/1.1" '
+               f'{chance.choice([200, 304, 404])} {chance.choice(["-", "1234"])} '
+               f'"{chance.choice(["-", "http://example.org/"])}" "Agent {i} (X; é)"')
+
+
+class Formats(ServerTest):
+    def setUp(self):
+        self.uut = self.node(streams={
+            "default": {},
+            "web": {"transform": [{"parse": {"field": "message", "as": "combined_log"}}]},
+        })
+
+    def test_a_json_object_is_one_record(self):
+        answer = self.uut.post("default", {"a": 1, "b": [True, None, "é\n"]})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (1, 0))
+        self.assertEqual(self.uut.bodies(), [{"a": 1, "b": [True, None, "é\n"]}])
+
+    def test_the_path_without_a_stream_is_the_stream_default(self):
+        answer = self.uut.request("POST", "/ingest", b'{"a":1}', {"Content-Type": "application/json"})
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.uut.rows()[0][1], "default")
+
+    def test_the_elements_of_a_json_array_are_records_and_bad_ones_are_named(self):
+        answer = self.uut.post("default", '[{"n":1},\n 7,\n {"n":3}]', "application/json")
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 1))
+        error = answer.json["errors"][0]
+        self.assertEqual((error["record"], error["line"], error["code"]), (2, 2, "not_an_object"))
+        self.assertEqual(self.uut.bodies(), [{"n": 1}, {"n": 3}])
+
+    def test_ndjson_keeps_order_and_names_the_bad_line(self):
+        answer = self.uut.post("default", '{"n":1}\n\n{"n":\r\n{"n":3}', "application/x-ndjson")
+        self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 1))
+        self.assertEqual((answer.json["errors"][0]["record"], answer.json["errors"][0]["line"]), (2, 3))
+        self.assertEqual(self.uut.bodies(), [{"n": 1}, {"n": 3}])
+
+    def test_csv_with_quotes_newlines_crlf_and_a_byte_order_mark(self):
+        rows = [["id", "name", "note"], ["1", "Ann, B.", 'says "hi"'], ["2", "", "two\r\nlines"],
+                ["3", "Zoë", ""]]
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\r\n").writerows(rows)
+        answer = self.uut.post("default", "\ufeff" + text.getvalue(), "text/csv")
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(self.uut.bodies(), [dict(zip(rows[0], row)) for row in rows[1:]])
+
+    def test_ragged_csv_rows_are_rejected_one_by_one(self):
+        answer = self.uut.post("default", "a,b\n1,2\n3\n4,5,6\n7,8\n", "text/csv")
+        self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 2))
+        self.assertEqual([(e["record"], e["line"], e["code"]) for e in answer.json["errors"]],
+                         [(2, 3, "ragged_row"), (3, 4, "ragged_row")])
+
+    def test_text_lines_become_messages(self):
+        self.uut.post("default", 'one "quoted"\n\ttwo\n', "text/plain")
+        self.assertEqual(self.uut.bodies(), [{"message": 'one "quoted"'}, {"message": "\ttwo"}])
+
+    def test_without_a_content_type_the_format_is_sniffed(self):
+        for body, want in [('{"a":1}', [{"a": 1}]), ('[{"a":2}]', [{"a": 2}]),
+                           ('{"a":3}\n{"a":4}\n', [{"a": 3}, {"a": 4}]),
+                           ("a,b\n5,6\n", [{"a": "5", "b": "6"}]), ("plain words\n", [{"message": "plain words"}])]:
+            before = len(self.uut.rows())
+            answer = self.uut.request("POST", "/ingest/default", body.encode())
+            self.assertEqual(answer.status, 200, (body, answer))
+            self.assertEqual(self.uut.bodies()[before:], want)
+
+    def test_gzip_and_zstd_bodies(self):
+        lines = "".join(json.dumps({"n": i}) + "\n" for i in range(5000)).encode()
+        packed = {"gzip": gzip.compress(lines),
+                  "zstd": subprocess.run(["zstd", "-c"], input=lines, capture_output=True, check=True).stdout}
+        for coding, body in packed.items():
+            answer = self.uut.post("default", body, "application/x-ndjson", Content_Encoding=coding)
+            self.assertEqual((answer.status, answer.json["accepted"]), (200, 5000), answer)
+        self.assertEqual(len(self.uut.rows()), 10000)
+
+    def test_a_chunked_body(self):
+        connection = self.uut.connection()
+        connection.request("POST", "/ingest/default", iter([b'{"n":', b'1}\n{"n"', b":2}\n"]),
+                           {"Content-Type": "application/x-ndjson"}, encode_chunked=True)
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, json.loads(answer.read())["accepted"]), (200, 2))
+        connection.close()
+
+    def test_access_log_lines_are_stored_with_typed_fields(self):
+        lines = list(combined_lines(10000, 7))
+        answer = self.uut.post("web", "\n".join(lines), "text/plain")
+        self.assertEqual((answer.status, answer.json["accepted"], answer.json["rejected"]), (200, 10000, 0))
+        stored = self.uut.bodies("web")
+        self.assertEqual(len(stored), 10000)
+        for line, got in zip(lines, stored):
+            host, _, user, _, request, status, size, referrer, agent = COMBINED.fullmatch(line).groups()
+            method, path, protocol = request.split(" ")
+            blank = lambda text: None if text == "-" else text
+            self.assertEqual((got["host"], got["user"], got["method"], got["path"], got["protocol"], got["status"],
+                              got["bytes"], got["referrer"], got["user_agent"]),
+                             (host, blank(user), method, path, protocol, int(status),
+                              None if size == "-" else int(size), blank(referrer), agent))
+            self.assertRegex(got["time"], r"^2015-05-\d\dT08:\d\d:03Z$")
+
+    def test_a_streamed_body_of_many_batches_is_counted_whole(self):
+        count = 300_000
+        def pieces():
+            for start in range(0, count, 1000):
+                yield "".join(f'{{"n":{i},"pad":"{"x" * 80}"}}\n' for i in range(start, start + 1000)).encode()
+        connection = self.uut.connection(timeout=120)
+        connection.request("POST", "/ingest/default", pieces(), {"Content-Type": "application/x-ndjson"},
+                           encode_chunked=True)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        self.assertEqual((answer.status, body["accepted"], body["rejected"]), (200, count, 0))
+        self.assertEqual([b["n"] for b in self.uut.bodies()], list(range(count)))
+
+
+if __name__ == "__main__":
+    unittest.main()
