@@ -14,18 +14,21 @@ result<data_lock> data_lock::acquire(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (error)
-    return fail(ec::io_failed, "data_dir: cannot make " + directory + ": " + error.message());
+    return fail(ec::io_failed,
+                "data_dir: cannot make " + directory + ": " + error.message());
   const auto path = directory + "/LOCK";
   const int descriptor = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0640);
   if (descriptor < 0)
-    return fail(ec::io_failed, "data_dir: cannot open " + path + ": " + std::strerror(errno));
+    return fail(ec::io_failed,
+                "data_dir: cannot open " + path + ": " + std::strerror(errno));
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     const int reason = errno;
     ::close(descriptor);
     if (reason == EWOULDBLOCK)
       return fail(ec::io_failed, "data_dir: another weir node uses " + directory
                                    + "; stop it or choose another data_dir");
-    return fail(ec::io_failed, "data_dir: cannot lock " + path + ": " + std::strerror(reason));
+    return fail(ec::io_failed,
+                "data_dir: cannot lock " + path + ": " + std::strerror(reason));
   }
   return data_lock{descriptor};
 }

@@ -9,18 +9,20 @@
 namespace weir {
 
 class data_lock {
-public:
+ public:
   /// Creates the directory if needed and locks `<directory>/LOCK`; io_failed when another process
   /// holds it or the directory can't be written, with the path and what to do.
   static result<data_lock> acquire(const std::string& directory);
 
-  data_lock(data_lock&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+  data_lock(data_lock&& other) noexcept : descriptor_(other.descriptor_) {
+    other.descriptor_ = -1;
+  }
   data_lock& operator=(data_lock&&) = delete;
   data_lock(const data_lock&) = delete;
   data_lock& operator=(const data_lock&) = delete;
   ~data_lock();
 
-private:
+ private:
   explicit data_lock(int descriptor) noexcept : descriptor_(descriptor) {}
   int descriptor_;
 };

@@ -1,0 +1,34 @@
+#include "app/signals.hpp"
+
+#include <pthread.h>
+
+namespace weir {
+
+signal_watch::signal_watch() {
+  sigemptyset(&watched_);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&watched_, s);
+  auto blocked = watched_;
+  sigaddset(&blocked,
+            SIGPIPE); // a write to a closed socket is an error code, not a death
+  pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+}
+
+signal_watch::~signal_watch() {
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+int signal_watch::wait(std::chrono::milliseconds patience) {
+  const timespec limit{patience.count() / 1000, (patience.count() % 1000) * 1'000'000};
+  const int got = sigtimedwait(&watched_, nullptr, &limit);
+  return got > 0 ? got : 0; // EAGAIN: time is over; EINTR: the caller asks again
+}
+
+int signal_watch::wait() {
+  int got = 0;
+  while (sigwait(&watched_, &got) != 0) {
+  }
+  return got;
+}
+
+} // namespace weir

@@ -1,0 +1,28 @@
+// SIGNALS: SIGTERM, SIGINT and SIGHUP are waited for by the main thread, never handled: no code
+// runs in a signal handler. Construct before the first thread is made: threads inherit the mask.
+#pragma once
+
+#include <chrono>
+#include <csignal>
+
+namespace weir {
+
+class signal_watch {
+ public:
+  signal_watch();  ///< blocks the three, and SIGPIPE, in this and all later threads
+  ~signal_watch(); ///< as it was before
+
+  signal_watch(const signal_watch&) = delete;
+  signal_watch& operator=(const signal_watch&) = delete;
+
+  /// The next signal, or 0 when `patience` is over. Zero patience asks without waiting.
+  int wait(std::chrono::milliseconds patience);
+  /// The next signal, however long it takes: an idle node's main thread costs nothing.
+  int wait();
+
+ private:
+  sigset_t watched_{};
+  sigset_t before_{};
+};
+
+} // namespace weir
