@@ -1,4 +1,5 @@
-// DECODER: one framed record of any format becomes the text of one JSON object, or a rejection.
+// DECODER: one framed record of any format becomes the text of one JSON object, or a
+// rejection.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -6,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir {
 
@@ -15,24 +17,46 @@ struct decode_failure {
   std::string detail;
 };
 
-/// Appends `{"a":"1",…}` for one CSV row to `out`: every value a JSON string, quotes resolved
-/// (RFC 4180 §2). ragged_row when the field count is not the header's, malformed_csv for a quote
-/// in an unquoted field or text behind a closing quote, invalid_utf8. On failure `out` is as before.
+/// Turns the rows of one CSV body into JSON. Holds every column's name as a JSON key:
+/// make one per body or batch part, not per row. Const; any thread.
+class csv_encoder {
+ public:
+  explicit csv_encoder(const csv_header& header);
+
+  /// Appends `{"a":"1",…}` for one CSV row to `out`: every value a JSON string, quotes
+  /// resolved (RFC 4180 §2). ragged_row when the field count is not the header's,
+  /// malformed_csv for a quote or carriage return in an unquoted field, text behind a
+  /// closing quote or a quoted field that does not end, invalid_utf8. On failure `out` is
+  /// as before.
+  std::optional<decode_failure> encode(std::string_view row, std::string& out) const;
+
+ private:
+  std::string_view key(size_t column) const noexcept {
+    const size_t begin = column == 0 ? 0 : key_ends_[column - 1];
+    return std::string_view{keys_}.substr(begin, key_ends_[column] - begin);
+  }
+
+  std::string keys_;             ///< `{"a":"` `","b":"` … one behind the other
+  std::vector<size_t> key_ends_; ///< per column
+};
+
+/// csv_encoder{header}.encode(row, out): for a single row.
 std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
                                           std::string& out);
 
 /// Appends `{"message":"…"}` for one line of text; invalid_utf8 when it is not UTF-8.
 std::optional<decode_failure> text_to_json(std::string_view line, std::string& out);
 
-/// Appends `text` as the inside of a JSON string: quotes, backslashes and control bytes escaped
-/// (RFC 8259 §7). `text` must be valid UTF-8.
+/// Appends `text` as the inside of a JSON string: quotes, backslashes and control bytes
+/// escaped (RFC 8259 §7). `text` must be valid UTF-8.
 void append_json_escaped(std::string& out, std::string_view text);
 
 /// RFC 3629, SIMD-fast.
 bool is_utf8(std::string_view text) noexcept;
 
-/// At most `bytes_max` bytes of `text` for a log line or a detail: cut at a character, control
-/// bytes and invalid sequences replaced, so the result is valid UTF-8 on one line.
+/// At most `bytes_max` bytes of `text` for a log line or a detail: cut at a character,
+/// control bytes and invalid sequences replaced (blank for tab and line ends, else
+/// U+FFFD), so the result is valid UTF-8 on one line.
 std::string printable(std::string_view text, size_t bytes_max);
 
 } // namespace weir

@@ -1,15 +1,23 @@
-// FRAMER: finds where records begin and end in a body that arrives in pieces, without parsing
-// them. One per request; one thread; no allocation per record beyond the caller's vector.
+// FRAMER: finds where records begin and end in a body that arrives in pieces, without
+// parsing them. One per request; one thread; no allocation per record beyond the caller's
+// vector.
 //
-//   json    one value: an object is one record, an array's elements are the records (RFC 8259).
+//   json    one value: an object is one record, an array's elements are the records (RFC
+//   8259).
 //           Found by nesting and string state; white space between is skipped.
 //   ndjson  one record a line, LF or CRLF; blank lines are skipped and counted as lines.
-//   csv     RFC 4180 with a header row: a record ends at a line end outside quotes; LF or CRLF; a
-//           UTF-8 byte order mark is skipped; the header is not a record.
-//   text    one record a line, LF or CRLF; blank lines are skipped.
+//   csv     RFC 4180 with a header row: a record ends at a line end outside quotes; LF or
+//   CRLF;
+//           the header is not a record. A quote opens a field only at its beginning, so a
+//           stray one spoils its own row and no other. Empty lines are skipped.
+//   text    one record a line, LF or CRLF; empty lines are skipped.
 //
-// The cut positions depend on the body's bytes only, never on the sizes of the pieces: the batch
-// keys of a repeated streamed request rely on it.
+// A UTF-8 byte order mark before the first record is skipped. Between two records at most
+// max(record_bytes_max, 64 KiB) of white space and empty lines may lie (body_too_large),
+// so what the caller has to keep is bounded whatever comes.
+//
+// The cut positions depend on the body's bytes only, never on the sizes of the pieces:
+// the batch keys of a repeated streamed request rely on it.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -24,31 +32,40 @@ namespace weir {
 
 struct framing_limits {
   size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
-  uint32_t json_depth_max = 64;              ///< of the framer's own nesting count
+  uint32_t json_depth_max =
+    64; ///< json: inside one record; the array around is not counted
   uint32_t csv_columns_max = 1024;
 };
 
-class framer {
-public:
-  framer(body_format format, framing_limits limits);
+class frame_scanner; // records/frame_scanner.hpp
 
-  /// Looks on in `bytes`, which holds everything since the last `rebase` (it grew at its end,
-  /// and may have moved). Appends one record_ref per record that is complete, with offset and
-  /// size in `bytes`, `record` and `line` counted from the last rebase's base. `last`: no more
-  /// bytes will come, so an unfinished line is a record. Stops after `records_max` new refs;
-  /// call again with the same bytes to go on.
-  /// A failure is the whole request's: malformed_body (with line and what was expected) or
-  /// body_too_large (a record over its limit).
+class framer {
+ public:
+  framer(body_format format, framing_limits limits);
+  framer(framer&&) noexcept;
+  framer& operator=(framer&&) noexcept;
+  ~framer();
+
+  /// Looks on in `bytes`, which holds everything since the last `rebase` (it grew at its
+  /// end, and may have moved). Appends one record_ref per record that is complete, with
+  /// offset and size in `bytes`, `record` and `line` counted from the last rebase's base.
+  /// `last`: no more bytes will come, so an unfinished line is a record. Stops after
+  /// `records_max` new refs; call again with the same bytes to go on. A failure is the
+  /// whole request's and lasts: malformed_body (with line and what was expected) or
+  /// body_too_large (a record over its limit). Refs found before it are in `out`. `bytes`
+  /// of 4 GiB or more, which offsets can't address, are a bug of the caller:
+  /// std::length_error.
   result<void> scan(std::string_view bytes, bool last, size_t records_max,
                     std::vector<record_ref>& out);
 
-  /// Offset in `bytes` just behind the last record found: what is before may be cut off.
+  /// Offset in `bytes` just behind the last record found (and its line end): what is
+  /// before may be cut off. 0 until the first record, also behind a csv header.
   size_t consumed() const noexcept;
   /// All of the body was scanned to its end: scan(…, true, …) has nothing left to give.
   bool finished() const noexcept;
 
-  /// The caller has cut off the first consumed() bytes: offsets start at 0 again, and `record`
-  /// and `line` of later refs are relative to record_base() and line_base().
+  /// The caller has cut off the first consumed() bytes: offsets start at 0 again, and
+  /// `record` and `line` of later refs are relative to record_base() and line_base().
   void rebase() noexcept;
   uint64_t record_base() const noexcept;
   uint64_t line_base() const noexcept;
@@ -56,17 +73,23 @@ public:
   /// csv: set once the header row was seen; null for other formats.
   std::shared_ptr<const csv_header> header() const noexcept;
 
-private:
-  // the owner of this file decides
+ private:
+  void begin(std::string_view bytes, bool last) noexcept;
+
+  std::unique_ptr<frame_scanner> scanner_;
+  fault failure_; ///< of an earlier scan; none while all is well
+  bool begun_ = false;
 };
 
-/// The format of a body without a Content-Type, from its first bytes: `{` begins json if the
-/// object is the whole body or spans lines, ndjson if another object follows on a line of its
-/// own; `[` json; a first line with a comma and no leading brace csv; else text. Empty: ndjson.
+/// The format of a body without a Content-Type, from its first bytes: `{` begins json if
+/// the object is the whole body or spans lines, ndjson if another object follows on a
+/// line of its own; `[` before a JSON value json; a first line with a comma and no
+/// leading brace csv; else text. Empty: ndjson. One object on one line that is ended by a
+/// line end is ndjson, which frames it alike and lets more follow.
 body_format sniff(std::string_view head) noexcept;
 
-/// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are ignored), or
-/// unsupported_media_type.
+/// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are
+/// ignored), or unsupported_media_type.
 result<body_format> format_of(std::string_view content_type);
 
 } // namespace weir

@@ -1,4 +1,5 @@
-// INFLATER: a gzip (RFC 1952) or zstd (RFC 8878) body, decoded piece by piece into bounded memory.
+// INFLATER: a gzip (RFC 1952) or zstd (RFC 8878) body, decoded piece by piece into
+// bounded memory.
 #pragma once
 
 #include "proto/result.hpp"
@@ -16,19 +17,25 @@ struct inflate_limits {
 };
 
 class inflater {
-public:
+ public:
   virtual ~inflater() = default;
 
-  /// Decodes from `in`, appends at most `room` bytes to `out` and says how much of `in` was used.
-  /// Call again with the rest. Fails with malformed_body (corrupt, or trailing garbage) or
-  /// body_too_large (over the ratio).
+  /// Decodes from `in`, appends at most `room` bytes to `out` and says how much of `in`
+  /// was used. Call again with the rest. When `out` grew by all of `room`, more may be
+  /// waiting inside even if all of `in` was used: call again, with an empty `in` at the
+  /// body's end. Fails with malformed_body (corrupt, trailing garbage, or a zstd window
+  /// over the limit), body_too_large (over the ratio) or saturated (no memory for the
+  /// decoder); every later call fails alike. `out` never grows by more than 64 KiB ahead
+  /// of what was decoded.
   virtual result<size_t> decode(std::string_view in, size_t room, std::string& out) = 0;
-  /// The compressed stream (all members or frames so far) is complete: the body may end here.
+  /// The compressed stream (all members or frames so far) is complete: the body may end
+  /// here. A body that ends while this is false was cut off.
   virtual bool complete() const noexcept = 0;
 };
 
-/// By content coding: "gzip", "x-gzip", "zstd"; null for "identity" and empty; anything else is
-/// unsupported_media_type. zstd windows over 8 MiB are refused.
-result<std::unique_ptr<inflater>> make_inflater(std::string_view coding, inflate_limits limits);
+/// By content coding, in any case: "gzip", "x-gzip", "zstd"; null for "identity" and
+/// empty; anything else is unsupported_media_type. zstd windows over 8 MiB are refused.
+result<std::unique_ptr<inflater>> make_inflater(std::string_view coding,
+                                                inflate_limits limits);
 
 } // namespace weir

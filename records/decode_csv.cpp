@@ -1,0 +1,128 @@
+// One CSV row (RFC 4180 §2) to one JSON object, in a single pass: fields are copied to
+// where they belong while their end is looked for.
+#include "records/decode.hpp"
+#include "records/json_text.hpp"
+
+namespace weir {
+
+namespace {
+
+// Reads the fields of one row one after the other.
+class row_reader {
+ public:
+  row_reader(std::string_view row, json_writer& writer)
+    : at_(row.data()), end_(row.data() + row.size()), writer_(writer) {}
+
+  /// Writes the next field as the inside of a JSON string. Null, or what is wrong with
+  /// it. Then at_end() says whether another one follows.
+  const char* field() {
+    writer_.reserve(left());
+    return at_ != end_ && *at_ == '"' ? quoted() : unquoted();
+  }
+  bool at_end() const noexcept { return ended_; }
+
+ private:
+  size_t left() const noexcept { return static_cast<size_t>(end_ - at_); }
+
+  // Copies up to a byte that stops; false at the end of the row.
+  template <stop_at Stop>
+  bool copy() {
+    writer_.reserve(left());
+    const size_t plain = copy_plain<Stop>(at_, end_, writer_.at());
+    writer_.wrote(plain);
+    at_ += plain;
+    return at_ != end_;
+  }
+
+  const char* unquoted() {
+    while (copy<stop_at::escapes_and_comma>()) {
+      const char c = *at_++;
+      if (c == ',')
+        return nullptr;
+      if (c == '"')
+        return "a quote in an unquoted field; quote the whole field and double the quote";
+      if (c == '\r')
+        return "a carriage return in an unquoted field; quote the field";
+      writer_.escape(c);
+    }
+    ended_ = true;
+    return nullptr;
+  }
+
+  const char* quoted() {
+    ++at_;
+    while (copy<stop_at::escapes>()) {
+      const char c = *at_++;
+      if (c == '"') {
+        if (at_ == end_ || *at_ != '"')
+          return behind_quote();
+        ++at_;
+      }
+      writer_.escape(c);
+    }
+    return "the quoted field does not end";
+  }
+
+  const char* behind_quote() noexcept {
+    ended_ = at_ == end_;
+    if (!ended_ && *at_++ != ',')
+      return "text behind the closing quote";
+    return nullptr;
+  }
+
+  const char* at_;
+  const char* end_;
+  json_writer& writer_;
+  bool ended_ = false;
+};
+
+decode_failure malformed(size_t column, const char* problem) {
+  return {reject::malformed_csv, "field " + std::to_string(column + 1) + ": " + problem};
+}
+
+decode_failure ragged(size_t expected, size_t got) {
+  return {reject::ragged_row,
+          "expected " + std::to_string(expected) + " fields, got " + std::to_string(got)};
+}
+
+} // namespace
+
+csv_encoder::csv_encoder(const csv_header& header) {
+  for (const auto& name : header) {
+    keys_ += key_ends_.empty() ? "{\"" : "\",\"";
+    append_json_escaped(keys_, name);
+    keys_ += "\":\"";
+    key_ends_.push_back(keys_.size());
+  }
+}
+
+std::optional<decode_failure> csv_encoder::encode(std::string_view row,
+                                                  std::string& out) const {
+  if (!is_utf8(row))
+    return decode_failure{reject::invalid_utf8, "the row is not valid UTF-8"};
+  json_writer writer{out, keys_.size() + row.size() + 2};
+  row_reader reader{row, writer};
+  size_t column = 0;
+  for (; !reader.at_end(); ++column) { // fields past the header's are read, to be counted
+    if (column < key_ends_.size())
+      writer.raw(key(column));
+    if (const char* problem = reader.field()) {
+      writer.undo();
+      return malformed(column, problem);
+    }
+  }
+  if (column != key_ends_.size()) {
+    writer.undo();
+    return ragged(key_ends_.size(), column);
+  }
+  writer.raw("\"}");
+  writer.finish();
+  return std::nullopt;
+}
+
+std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
+                                          std::string& out) {
+  return csv_encoder{header}.encode(row, out);
+}
+
+} // namespace weir

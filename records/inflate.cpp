@@ -1,0 +1,224 @@
+#include "records/inflate.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+namespace weir {
+
+namespace {
+
+constexpr size_t step_bytes_max = size_t{64} << 10;
+constexpr uint64_t ratio_checked_from = uint64_t{64} << 10;
+constexpr int zstd_window_log_max =
+  23; // 8 MiB, what RFC 8878 §3.1.1.1.2 asks a decoder to take
+
+// What one call of a library did.
+struct step {
+  size_t used = 0;
+  size_t made = 0;
+};
+
+// The loop both codings share: bounded steps, the ratio, failures that last.
+class bounded_inflater : public inflater {
+ public:
+  explicit bounded_inflater(inflate_limits limits) : limits_(limits) {}
+
+  result<size_t> decode(std::string_view in, size_t room, std::string& out) final {
+    if (failure_.code != ec::none)
+      return tl::unexpected<fault>(failure_);
+    size_t used = 0;
+    while (room > 0) {
+      const size_t space = std::min(room, step_bytes_max);
+      const size_t before = out.size();
+      out.resize(before + space);
+      const auto did = decode_step(in.substr(used), out.data() + before, space);
+      out.resize(before + (did ? did->made : 0));
+      if (!did)
+        return lasting(did.error());
+      used += did->used;
+      room -= did->made;
+      if (over_ratio(*did))
+        return lasting({ec::body_too_large, ratio_text()});
+      if (did->made < space && (used == in.size() || (did->used == 0 && did->made == 0)))
+        break;
+    }
+    return used;
+  }
+
+  bool complete() const noexcept final { return complete_; }
+
+ protected:
+  /// One call of the library: at most `space` > 0 bytes to `to`.
+  virtual result<step> decode_step(std::string_view in, char* to, size_t space) = 0;
+
+  bool complete_ = false;
+
+ private:
+  tl::unexpected<fault> lasting(fault why) {
+    failure_ = std::move(why);
+    return tl::unexpected<fault>(failure_);
+  }
+  bool over_ratio(step did) noexcept {
+    in_ += did.used;
+    out_ += did.made;
+    return out_ > ratio_checked_from
+           && static_cast<double>(out_) > limits_.ratio_max * static_cast<double>(in_);
+  }
+  std::string ratio_text() const {
+    return "the compressed body grows to over "
+           + std::to_string(static_cast<uint64_t>(limits_.ratio_max))
+           + " times its size; send it less compressed or in parts";
+  }
+
+  inflate_limits limits_;
+  uint64_t in_ = 0;
+  uint64_t out_ = 0;
+  fault failure_;
+};
+
+class gzip_inflater final : public bounded_inflater {
+ public:
+  explicit gzip_inflater(inflate_limits limits) : bounded_inflater(limits) {
+    ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK; // 16: a gzip header must come
+  }
+  ~gzip_inflater() override { inflateEnd(&stream_); }
+  gzip_inflater(const gzip_inflater&) = delete;
+  gzip_inflater& operator=(const gzip_inflater&) = delete;
+
+  bool ready() const noexcept { return ready_; }
+
+ protected:
+  result<step> decode_step(std::string_view in, char* to, size_t space) override {
+    if (complete_) {
+      if (in.empty())
+        return step{};
+      complete_ = false; // RFC 1952 §2.2: members follow each other
+      inflateReset(&stream_);
+      behind_member_ = true;
+    }
+    const auto offered = static_cast<uInt>(std::min(in.size(), size_t{1} << 30));
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
+    stream_.avail_in = offered;
+    stream_.next_out = reinterpret_cast<Bytef*>(to);
+    stream_.avail_out = static_cast<uInt>(space);
+    const int answer = inflate(&stream_, Z_NO_FLUSH);
+    complete_ = answer == Z_STREAM_END;
+    if (answer != Z_OK && answer != Z_STREAM_END && answer != Z_BUF_ERROR)
+      return failed(answer);
+    return step{offered - stream_.avail_in, space - stream_.avail_out};
+  }
+
+ private:
+  tl::unexpected<fault> failed(int answer) const {
+    if (answer == Z_MEM_ERROR)
+      return fail(ec::saturated, "no memory to decode a gzip body; try again later");
+    const std::string why = stream_.msg ? stream_.msg : "not readable";
+    const bool header = behind_member_ && stream_.total_out == 0;
+    return fail(ec::malformed_body,
+                header ? "bytes behind the gzip body are not another member: " + why
+                       : "corrupt gzip body: " + why);
+  }
+
+  z_stream stream_{};
+  bool ready_ = false;
+  bool behind_member_ = false;
+};
+
+struct zstd_deleter {
+  void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
+};
+
+class zstd_inflater final : public bounded_inflater {
+ public:
+  explicit zstd_inflater(inflate_limits limits)
+    : bounded_inflater(limits), context_(ZSTD_createDCtx()) {
+    if (context_)
+      ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, zstd_window_log_max);
+  }
+
+  bool ready() const noexcept { return context_ != nullptr; }
+
+ protected:
+  result<step> decode_step(std::string_view in, char* to, size_t space) override {
+    if (!magic_fits(in))
+      return fail(ec::malformed_body,
+                  frames_ == 0 ? "the body is not zstd"
+                               : "bytes behind the zstd body are not another frame");
+    if (complete_ && in.empty())
+      return step{};
+    ZSTD_inBuffer input{in.data(), in.size(), 0};
+    ZSTD_outBuffer output{to, space, 0};
+    const size_t answer = ZSTD_decompressStream(context_.get(), &output, &input);
+    if (ZSTD_isError(answer) != 0)
+      return failed(answer);
+    complete_ = answer == 0; // a frame ended, and all of it has come out
+    frames_ += complete_ ? 1 : 0;
+    frame_bytes_ = complete_ ? 0 : frame_bytes_ + input.pos;
+    return step{input.pos, output.pos};
+  }
+
+ private:
+  // The library may know the formats from before zstd 0.8; they are not RFC 8878, and
+  // their decoders not as well tested. So only its own magic numbers pass (§3.1.1 and
+  // §3.1.2).
+  bool magic_fits(std::string_view in) const noexcept {
+    static constexpr std::array<unsigned char, 4> frame{0x28, 0xB5, 0x2F, 0xFD};
+    static constexpr std::array<unsigned char, 4> skippable{0x50, 0x2A, 0x4D, 0x18};
+    for (size_t i = 0; i < in.size() && frame_bytes_ + i < frame.size(); ++i) {
+      const size_t at = frame_bytes_ + i;
+      const auto byte = static_cast<unsigned char>(in[i]);
+      const auto folded = static_cast<unsigned char>(at == 0 ? byte & 0xF0 : byte);
+      if (byte != frame[at] && folded != skippable[at])
+        return false;
+    }
+    return true;
+  }
+  static tl::unexpected<fault> failed(size_t answer) {
+    switch (ZSTD_getErrorCode(answer)) {
+    case ZSTD_error_memory_allocation:
+      return fail(ec::saturated, "no memory to decode a zstd body; try again later");
+    case ZSTD_error_frameParameter_windowTooLarge:
+      return fail(ec::malformed_body, "the zstd body needs a window of more than 8 MiB; "
+                                      "compress it with a window log of 23 or less");
+    default:
+      return fail(ec::malformed_body,
+                  std::string{"corrupt zstd body: "} + ZSTD_getErrorName(answer));
+    }
+  }
+
+  std::unique_ptr<ZSTD_DCtx, zstd_deleter> context_;
+  uint64_t frame_bytes_ = 0; ///< of the frame at hand, so far
+  uint64_t frames_ = 0;
+};
+
+template <class Inflater>
+result<std::unique_ptr<inflater>> make(inflate_limits limits) {
+  auto made = std::make_unique<Inflater>(limits);
+  if (!made->ready())
+    return fail(ec::saturated, "no memory to decode a compressed body; try again later");
+  return made;
+}
+
+} // namespace
+
+result<std::unique_ptr<inflater>> make_inflater(std::string_view coding,
+                                                inflate_limits limits) {
+  std::string name{coding.substr(0, 16)};
+  for (char& c : name)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  if (name.empty() || name == "identity")
+    return std::unique_ptr<inflater>{};
+  if (name == "gzip" || name == "x-gzip")
+    return make<gzip_inflater>(limits);
+  if (name == "zstd")
+    return make<zstd_inflater>(limits);
+  return fail(ec::unsupported_media_type,
+              "no such Content-Encoding here; send gzip, zstd or "
+              "identity, and only one of them");
+}
+
+} // namespace weir
