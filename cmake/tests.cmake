@@ -12,7 +12,8 @@ function(weir_tests name)
 endfunction()
 
 weir_tests(proto weir_proto)
-weir_tests(records weir_records)
+find_library(CSV_LIBRARY csv REQUIRED) # libcsv: the oracle of the csv tests
+weir_tests(records weir_records ${CSV_LIBRARY})
 weir_tests(storage weir_storage)
 weir_tests(actors weir_actors)
 weir_tests(http weir_http)

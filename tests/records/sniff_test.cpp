@@ -1,0 +1,108 @@
+#include "records/framer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace weir;
+using testing::HasSubstr;
+
+namespace {
+
+body_format named(std::string_view content_type) {
+  const auto format = format_of(content_type);
+  EXPECT_TRUE(format) << format.error().text;
+  return format.value_or(body_format::text);
+}
+
+std::string refused(std::string_view content_type) {
+  const auto format = format_of(content_type);
+  if (format)
+    return "accepted";
+  EXPECT_EQ(format.error().code, ec::unsupported_media_type);
+  return format.error().text;
+}
+
+} // namespace
+
+TEST(sniff, takes_one_object_as_json) {
+  EXPECT_EQ(sniff("{\"a\":1}"), body_format::json);
+  EXPECT_EQ(sniff(" {\"a\":\"}\"} "), body_format::json);
+  EXPECT_EQ(sniff("\xEF\xBB\xBF{}"), body_format::json);
+}
+
+TEST(sniff, takes_an_object_that_spans_lines_as_json) {
+  EXPECT_EQ(sniff("{\n  \"a\": 1\n}\n"), body_format::json);
+  EXPECT_EQ(sniff("{\n  \"a\": {"), body_format::json);
+}
+
+TEST(sniff, takes_objects_on_lines_of_their_own_as_ndjson) {
+  EXPECT_EQ(sniff("{\"a\":1}\n{\"a\":2}\n"), body_format::ndjson);
+  EXPECT_EQ(sniff("{\"a\":\"\\\"}\"}\r\n{"), body_format::ndjson);
+  EXPECT_EQ(sniff("\n{\"a\":1}\n"), body_format::ndjson) << "more lines may follow";
+  EXPECT_EQ(sniff("{\"a\":\"a very long first"), body_format::ndjson);
+}
+
+TEST(sniff, takes_an_array_as_json_but_not_a_log_line_in_brackets) {
+  for (const std::string_view json :
+       {"[", "[{}]", "[\n  {", "[]", "[1,2]", "[-1.5e3]", "[\"a\"", "[null"})
+    EXPECT_EQ(sniff(json), body_format::json) << json;
+  for (const std::string_view log : {"[Fri Sep 09 10:42:29] [core:error] x",
+                                     "[2024-01-02 03:04] x", "[error] x", "[12:30:01] x"})
+    EXPECT_EQ(sniff(log), body_format::text) << log;
+}
+
+TEST(sniff, takes_a_first_line_with_a_comma_as_csv_and_all_else_as_text) {
+  EXPECT_EQ(sniff("a,b\n1,2\n"), body_format::csv);
+  EXPECT_EQ(sniff("\xEF\xBB\xBFname,age"), body_format::csv);
+  EXPECT_EQ(sniff("one line\nand, another"), body_format::text);
+  EXPECT_EQ(sniff("127.0.0.1 - - [x] \"GET / HTTP/1.1\" 200"), body_format::text);
+}
+
+TEST(sniff, takes_nothing_as_ndjson) {
+  EXPECT_EQ(sniff(""), body_format::ndjson);
+  EXPECT_EQ(sniff(" \n\t"), body_format::ndjson);
+}
+
+TEST(format_of, knows_the_four_formats_by_their_names) {
+  EXPECT_EQ(named("application/json"), body_format::json);
+  EXPECT_EQ(named("application/x-ndjson"), body_format::ndjson);
+  EXPECT_EQ(named("text/csv"), body_format::csv);
+  EXPECT_EQ(named("text/plain"), body_format::text);
+}
+
+TEST(format_of, does_not_care_for_case_or_blanks) {
+  EXPECT_EQ(named(" Application/JSON \t;  CHARSET=UTF-8 "), body_format::json);
+  EXPECT_EQ(named("text/csv;header=present;charset=\"utf-8\";"), body_format::csv);
+}
+
+TEST(format_of, ignores_parameters_it_does_not_know) {
+  EXPECT_EQ(named("text/plain; format=flowed; x=\"a;charset=latin1\""),
+            body_format::text);
+}
+
+TEST(format_of, refuses_other_charsets_and_says_which_one_works) {
+  EXPECT_THAT(refused("text/plain; charset=iso-8859-1"), HasSubstr("charset=utf-8"));
+  EXPECT_THAT(refused("text/plain; charset=\"utf-16\""), HasSubstr("charset=utf-8"));
+}
+
+TEST(format_of, refuses_csv_without_a_header_row) {
+  EXPECT_THAT(refused("text/csv; header=absent"), HasSubstr("header row"));
+}
+
+TEST(format_of, refuses_other_types_and_says_what_to_send) {
+  for (const std::string_view other :
+       {"", "application/x-www-form-urlencoded", "application/xml", "application/jsonx",
+        "json", "*/*"})
+    EXPECT_THAT(refused(other), HasSubstr("application/x-ndjson")) << other;
+}
+
+TEST(format_of, refuses_parameters_that_cannot_be_read) {
+  for (const std::string_view bad :
+       {"text/plain; charset", "text/plain; =utf-8", "text/plain; charset=\"utf-8",
+        "text/plain; charset=\"utf-8\"x"})
+    EXPECT_THAT(refused(bad), HasSubstr("parameters")) << bad;
+}
+
+TEST(format_of, prints_no_control_byte_of_the_request) {
+  EXPECT_THAT(refused("a\x1b[2J\n"), testing::Not(HasSubstr("\x1b")));
+}
