@@ -40,7 +40,7 @@ class csv_encoder {
   std::vector<size_t> key_ends_; ///< per column
 };
 
-/// csv_encoder{header}.encode(row, out): for a single row.
+/// The same for a single row: no encoder to build, but every name is escaped again.
 std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
                                           std::string& out);
 

@@ -76,6 +76,10 @@ class row_reader {
   bool ended_ = false;
 };
 
+decode_failure not_utf8() {
+  return {reject::invalid_utf8, "the row is not valid UTF-8"};
+}
+
 decode_failure malformed(size_t column, const char* problem) {
   return {reject::malformed_csv, "field " + std::to_string(column + 1) + ": " + problem};
 }
@@ -83,6 +87,29 @@ decode_failure malformed(size_t column, const char* problem) {
 decode_failure ragged(size_t expected, size_t got) {
   return {reject::ragged_row,
           "expected " + std::to_string(expected) + " fields, got " + std::to_string(got)};
+}
+
+// `write_key(column)` writes what comes before the value of a column.
+template <class WriteKey>
+std::optional<decode_failure> encode_row(std::string_view row, size_t columns,
+                                         json_writer& writer, WriteKey write_key) {
+  row_reader reader{row, writer};
+  size_t column = 0;
+  for (; !reader.at_end(); ++column) { // fields past the header's are read, to be counted
+    if (column < columns)
+      write_key(column);
+    if (const char* problem = reader.field()) {
+      writer.undo();
+      return malformed(column, problem);
+    }
+  }
+  if (column != columns) {
+    writer.undo();
+    return ragged(columns, column);
+  }
+  writer.raw("\"}");
+  writer.finish();
+  return std::nullopt;
 }
 
 } // namespace
@@ -99,30 +126,22 @@ csv_encoder::csv_encoder(const csv_header& header) {
 std::optional<decode_failure> csv_encoder::encode(std::string_view row,
                                                   std::string& out) const {
   if (!is_utf8(row))
-    return decode_failure{reject::invalid_utf8, "the row is not valid UTF-8"};
+    return not_utf8();
   json_writer writer{out, keys_.size() + row.size() + 2};
-  row_reader reader{row, writer};
-  size_t column = 0;
-  for (; !reader.at_end(); ++column) { // fields past the header's are read, to be counted
-    if (column < key_ends_.size())
-      writer.raw(key(column));
-    if (const char* problem = reader.field()) {
-      writer.undo();
-      return malformed(column, problem);
-    }
-  }
-  if (column != key_ends_.size()) {
-    writer.undo();
-    return ragged(key_ends_.size(), column);
-  }
-  writer.raw("\"}");
-  writer.finish();
-  return std::nullopt;
+  return encode_row(row, key_ends_.size(), writer,
+                    [&](size_t column) { writer.raw(key(column)); });
 }
 
 std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
                                           std::string& out) {
-  return csv_encoder{header}.encode(row, out);
+  if (!is_utf8(row))
+    return not_utf8();
+  json_writer writer{out, row.size() + 16 * header.size()};
+  return encode_row(row, header.size(), writer, [&](size_t column) {
+    writer.raw(column == 0 ? "{\"" : "\",\"");
+    writer.escaped(header[column]);
+    writer.raw("\":\"");
+  });
 }
 
 } // namespace weir

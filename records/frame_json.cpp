@@ -132,46 +132,69 @@ class json_scanner final : public frame_scanner {
         std::memcpy(tail, text, size);
         text = tail;
       }
-      auto ended = in_block(classify(text), static_cast<int>(size));
-      if (!ended || *ended)
-        return ended;
+      switch (in_block(classify(text), static_cast<int>(size))) {
+      case block_end::open:
+        break;
+      case block_end::record:
+        return bounded(true);
+      case block_end::too_deep:
+        return too_deep();
+      }
     }
-    return over_record_limit(pos_ - start_) ? result<bool>{record_too_large()} : false;
+    return bounded(false);
   }
 
-  // Counts the brackets of one block. True: the record ends in it, and pos_ is behind
-  // that.
-  result<bool> in_block(json_block block, int size) {
+  enum class block_end : uint8_t {
+    open,     ///< the record goes on behind the block
+    record,   ///< it ends in it; pos_ is behind it
+    too_deep, ///< pos_ is at the bracket that is one too many
+  };
+
+  // Counts the brackets of one block.
+  block_end in_block(const json_block& block, int size) noexcept {
     const uint64_t quotes =
       block.quotes & ~escaped_bytes(block.backslashes, size, escaped_);
     const uint64_t inside = parity(quotes) ^ (in_string_ ? ~uint64_t{0} : 0);
     for (uint64_t left = (block.opens | block.closes) & ~inside; left != 0;
          left &= left - 1) {
-      const uint64_t bit = left & -left;
-      const auto at = static_cast<size_t>(std::countr_zero(left));
-      if ((block.opens & bit) != 0) {
-        if (++depth_ > limits_.json_depth_max)
-          return too_deep(at, block.line_ends & (bit - 1));
+      const int at = std::countr_zero(left);
+      if ((block.opens >> at & 1) != 0) {
+        if (++depth_ > limits_.json_depth_max) {
+          move_in(block, at);
+          return block_end::too_deep;
+        }
       } else if (--depth_ == 0) {
-        pos_ += at + 1;
-        line_ += static_cast<uint64_t>(std::popcount(block.line_ends & (bit - 1)));
-        return over_record_limit(pos_ - start_) ? result<bool>{record_too_large()} : true;
+        move_in(block, at + 1);
+        return block_end::record;
       }
     }
     in_string_ = (inside >> 63) != 0; // behind `size` there are no quotes
-    line_ += static_cast<uint64_t>(std::popcount(block.line_ends));
-    pos_ += static_cast<size_t>(size);
-    return false;
+    move_in(block, size);
+    return block_end::open;
+  }
+
+  void move_in(const json_block& block, int bytes) noexcept {
+    pos_ += static_cast<size_t>(bytes);
+    if (block.line_ends == 0) // nearly always
+      return;
+    const uint64_t passed = bytes == 64 ? ~uint64_t{0} : (uint64_t{1} << bytes) - 1;
+    line_ += static_cast<uint64_t>(std::popcount(block.line_ends & passed));
+  }
+
+  // `ended`, unless the record is over its size limit.
+  result<bool> bounded(bool ended) const {
+    if (over_record_limit(pos_ - start_))
+      return record_too_large();
+    return ended;
   }
 
   // What the first problem is must not depend on the pieces: a record that was over its
   // size limit before this byte fails for that.
-  result<bool> too_deep(size_t at, uint64_t line_ends_before) const {
-    if (over_record_limit(pos_ + at - start_))
+  result<bool> too_deep() const {
+    if (over_record_limit(pos_ - start_))
       return record_too_large();
-    return malformed(line_ + static_cast<uint64_t>(std::popcount(line_ends_before)),
-                     "nested deeper than " + std::to_string(limits_.json_depth_max)
-                       + " levels (json_depth_max)");
+    return malformed(line_, "nested deeper than " + std::to_string(limits_.json_depth_max)
+                              + " levels (json_depth_max)");
   }
 
   result<bool> end_of_string(std::string_view bytes) {
@@ -180,11 +203,11 @@ class json_scanner final : public frame_scanner {
       line_ += c == '\n' ? 1 : 0;
       if (c == '"' && !escaped_) {
         ++pos_;
-        return over_record_limit(pos_ - start_) ? result<bool>{record_too_large()} : true;
+        return bounded(true);
       }
       escaped_ = c == '\\' && !escaped_;
     }
-    return over_record_limit(pos_ - start_) ? result<bool>{record_too_large()} : false;
+    return bounded(false);
   }
 
   // Up to the comma, bracket or white space behind it; the body's end can't end it,
@@ -192,9 +215,7 @@ class json_scanner final : public frame_scanner {
   result<bool> end_of_scalar(std::string_view bytes) {
     const size_t end = bytes.find_first_of(",] \t\r\n", pos_);
     pos_ = std::min(end, bytes.size());
-    if (over_record_limit(pos_ - start_))
-      return record_too_large();
-    return end != std::string_view::npos;
+    return bounded(end != std::string_view::npos);
   }
 
   // The bytes are used up.
