@@ -1,0 +1,66 @@
+// ARENA: memory for one record's worth of steps, given back all at once. After the first
+// few records it holds a block that is large enough and never allocates again.
+#pragma once
+
+#include "proto/batch.hpp"
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace weir::steps {
+
+/// One thread. Nothing is destroyed: only trivially destructible things live here.
+class arena {
+ public:
+  /// 16-byte aligned, uninitialised, `text_padding` readable bytes behind it.
+  char* allocate(size_t bytes) {
+    const size_t rounded = (bytes + 15) & ~size_t{15};
+    if (rounded > static_cast<size_t>(end_ - at_))
+      grow(rounded);
+    char* const start = at_;
+    at_ += rounded;
+    return start;
+  }
+
+  /// Gives back the tail of the most recent allocation.
+  void shrink(char* start, size_t used) noexcept {
+    at_ = start + ((used + 15) & ~size_t{15});
+  }
+
+  std::string_view copy(std::string_view text) {
+    char* const start = allocate(text.size());
+    if (!text.empty())
+      std::memcpy(start, text.data(), text.size());
+    return {start, text.size()};
+  }
+
+  template <class T>
+  T* array(size_t count) {
+    static_assert(std::is_trivially_destructible_v<T> && alignof(T) <= 16);
+    return reinterpret_cast<T*>(allocate(count * sizeof(T)));
+  }
+
+  /// All memory handed out is void. Keeps one block of at most `kept_bytes_max`.
+  void reset();
+
+  static constexpr size_t first_block_bytes = size_t{32} << 10;
+  static constexpr size_t kept_bytes_max = size_t{1} << 20;
+
+ private:
+  struct block {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+  };
+  void grow(size_t bytes);
+  void add_block(size_t bytes);
+
+  std::vector<block> blocks_;
+  char* at_ = nullptr;
+  char* end_ = nullptr;
+};
+
+} // namespace weir::steps

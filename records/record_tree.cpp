@@ -1,0 +1,287 @@
+#include "records/record_tree.hpp"
+
+#include "records/plan_text.hpp"
+
+#include <simdjson.h>
+
+#include <charconv>
+#include <new>
+
+namespace weir::steps {
+
+static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
+              "proto promises enough for simdjson");
+
+value_type value::type() const noexcept {
+  switch (is) {
+  case form::plain:
+  case form::escaped:
+    return value_type::string;
+  case form::opened:
+    return node->is_array ? value_type::array : value_type::object;
+  case form::json:
+    break;
+  }
+  switch (text.front()) {
+  case 'n':
+    return value_type::null;
+  case 't':
+  case 'f':
+    return value_type::boolean;
+  case '{':
+    return value_type::object;
+  case '[':
+    return value_type::array;
+  default:
+    return value_type::number;
+  }
+}
+
+field* tree_node::find_before(std::string_view name, size_t limit) noexcept {
+  if (is_array) {
+    uint32_t index = 0;
+    const auto [end, error] =
+      std::from_chars(name.data(), name.data() + name.size(), index);
+    const bool exact = error == std::errc{} && end == name.data() + name.size()
+                       && (name.size() == 1 || name.front() != '0');
+    return exact && index < limit ? items_ + index : nullptr;
+  }
+  for (size_t i = limit; i-- > 0;)
+    if (items_[i].name == name)
+      return items_ + i;
+  return nullptr;
+}
+
+field& tree_node::append(const field& f, arena& memory) {
+  if (size_ == capacity_) {
+    capacity_ = capacity_ ? capacity_ * 2 : 16;
+    field* const larger = memory.array<field>(capacity_);
+    std::uninitialized_copy_n(items_, size_, larger);
+    items_ = larger;
+  }
+  return *new (items_ + size_++) field(f);
+}
+
+bool tree_node::erase(std::string_view name) {
+  if (!is_array)
+    return erase_if([name](const field& f) { return f.name == name; });
+  const field* const element = find(name);
+  return element && erase_if([element](const field& f) { return &f == element; });
+}
+
+bool record_tree::parse(std::string_view record) {
+  root_ = tree_node{};
+  deepened_ = false;
+  scan_text text{record.data(), record.data() + record.size()};
+  skip_space(text);
+  if (text.at == text.end || *text.at != '{'
+      || !simdjson::validate_utf8(record.data(), record.size())
+      || !read_members(root_, text, depth_max - 1)) {
+    root_ = tree_node{};
+    return false;
+  }
+  skip_space(text);
+  if (text.at == text.end)
+    return true;
+  root_ = tree_node{};
+  return false;
+}
+
+tree_node* record_tree::parse_container(std::string_view json, unsigned depth_left) {
+  auto* const node = new (memory_.array<tree_node>(1)) tree_node;
+  scan_text text{json.data(), json.data() + json.size()};
+  if (depth_left == 0 || json.empty())
+    return nullptr;
+  node->is_array = *text.at == '[';
+  if ((!node->is_array && *text.at != '{') || !read_members(*node, text, depth_left - 1))
+    return nullptr;
+  return text.at == text.end ? node : nullptr;
+}
+
+// `at` is on the opening bracket; moves it behind the closing one.
+bool record_tree::read_members(tree_node& node, scan_text& text, unsigned depth_left) {
+  const char close = *text.at++ == '[' ? ']' : '}';
+  node.is_array = close == ']';
+  skip_space(text);
+  if (text.at != text.end && *text.at == close) {
+    ++text.at;
+    return true;
+  }
+  for (;;) {
+    field f;
+    bool spaced = false;
+    if ((!node.is_array && !read_key(f, text, spaced))
+        || !read_value(f, text, depth_left, spaced))
+      return false;
+    f.verbatim = !spaced && !node.is_array;
+    node.append(f, memory_);
+    skip_space(text);
+    if (text.at == text.end)
+      return false;
+    const char next = *text.at++;
+    if (next == close)
+      return true;
+    if (next != ',')
+      return false;
+    skip_space(text);
+  }
+}
+
+bool record_tree::read_key(field& f, scan_text& text, bool& spaced) {
+  bool escaped = false;
+  if (text.at == text.end || *text.at != '"')
+    return false;
+  const char* const start = ++text.at;
+  if (!scan_string(text, escaped))
+    return false;
+  f.key = {start, static_cast<size_t>(text.at - start)};
+  f.name = escaped ? unescape(f.key, memory_) : f.key;
+  ++text.at;
+  spaced |= skip_space(text);
+  if (text.at == text.end || *text.at++ != ':')
+    return false;
+  spaced |= skip_space(text);
+  return true;
+}
+
+bool record_tree::read_value(field& f, scan_text& text, unsigned depth_left,
+                             bool& spaced) {
+  if (text.at == text.end)
+    return false;
+  if (*text.at == '"') {
+    bool escaped = false;
+    const char* const start = ++text.at;
+    if (!scan_string(text, escaped))
+      return false;
+    f.held.is = escaped ? value::form::escaped : value::form::plain;
+    f.held.text = {start, static_cast<size_t>(text.at - start)};
+    ++text.at;
+    return true;
+  }
+  const char* const start = text.at;
+  bool inside = false;
+  if (!scan_value(text, depth_left, inside))
+    return false;
+  f.held.text = {start, static_cast<size_t>(text.at - start)};
+  if (inside)
+    f.held.text = minify(f.held.text, memory_);
+  spaced |= inside;
+  return true;
+}
+
+tree_node* record_tree::open(field& f) {
+  value& v = f.held;
+  if (v.is == value::form::opened)
+    return v.node;
+  if (v.is != value::form::json || (v.text.front() != '{' && v.text.front() != '['))
+    return nullptr;
+  value opened;
+  opened.is = value::form::opened;
+  opened.node =
+    parse_container(v.text, depth_max); // was checked when the record was read
+  if (!opened.node)
+    return nullptr;
+  f.assign(opened);
+  return opened.node;
+}
+
+field* record_tree::find(const field_pointer& at) {
+  tree_node* node = &root_;
+  for (size_t i = 0; i + 1 < at.tokens().size(); ++i) {
+    field* const step = node->find(at.tokens()[i].name);
+    if (!step || !(node = open(*step)))
+      return nullptr;
+  }
+  return node->find(at.last().name);
+}
+
+tree_node* record_tree::parent_of(const field_pointer& at, bool make) {
+  tree_node* node = &root_;
+  for (size_t i = 0; i + 1 < at.tokens().size(); ++i) {
+    const auto& token = at.tokens()[i];
+    field* step = node->find(token.name);
+    if (!step) {
+      if (!make || node->is_array)
+        return nullptr;
+      field made;
+      made.key = token.key;
+      made.name = token.name;
+      made.held.is = value::form::opened;
+      made.held.node = new (memory_.array<tree_node>(1)) tree_node;
+      step = &node->append(made, memory_);
+    }
+    node = open(*step);
+    if (!node)
+      return nullptr;
+  }
+  return node;
+}
+
+bool record_tree::put(const field_pointer& at, const value& v) {
+  tree_node* const parent = parent_of(at, true);
+  deepened_ |= at.nested();
+  if (!parent)
+    return false;
+  if (field* const old = parent->find(at.last().name)) {
+    old->assign(v);
+    if (!parent->is_array)
+      parent->erase_if(
+        [old, &at](const field& f) { return &f < old && f.name == at.last().name; });
+    return true;
+  }
+  if (parent->is_array)
+    return false;
+  field f;
+  f.key = at.last().key;
+  f.name = at.last().name;
+  f.held = v;
+  parent->append(f, memory_);
+  return true;
+}
+
+bool record_tree::erase(const field_pointer& at) {
+  tree_node* const parent = parent_of(at, false);
+  return parent && parent->erase(at.last().name);
+}
+
+record_tree::moved record_tree::rename(const field_pointer& from,
+                                       const field_pointer& to) {
+  tree_node* const parent = parent_of(from, false);
+  field* const source = parent ? parent->find(from.last().name) : nullptr;
+  if (!source)
+    return moved::missing;
+  if (from.same_parent(to))
+    return parent->is_array ? moved::blocked
+                            : rename_here(*parent, from.last(), to.last());
+  const value held = source->held;
+  parent->erase(from.last().name);
+  return put(to, held) ? moved::done : moved::blocked;
+}
+
+record_tree::moved record_tree::rename_here(tree_node& parent, const pointer_token& from,
+                                            const pointer_token& to) {
+  field* const source = parent.find(from.name);
+  parent.erase_if([&](const field& f) {
+    return &f != source && (f.name == from.name || f.name == to.name);
+  });
+  field* const kept = parent.find(from.name);
+  kept->key = to.key;
+  kept->name = to.name;
+  kept->verbatim = false;
+  return moved::done;
+}
+
+value record_tree::string_of(std::string_view text) {
+  value v;
+  v.text = escape(text, memory_);
+  v.is = v.text.data() == text.data() ? value::form::plain : value::form::escaped;
+  return v;
+}
+
+std::string_view record_tree::text_of(const value& v) {
+  if (v.is == value::form::escaped)
+    return unescape(v.text, memory_);
+  return v.is == value::form::opened ? detach(v).text : v.text;
+}
+
+} // namespace weir::steps
