@@ -1,5 +1,5 @@
-// JOURNAL: the append-only log a 2xx waits for. One writer, any number of readers, one directory.
-// docs/journal-format.md gives the bytes; DESIGN section "Journal" the rules.
+// JOURNAL: the append-only log a 2xx waits for. One writer, any number of readers, one
+// directory. docs/journal-format.md gives the bytes; DESIGN section "Journal" the rules.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -18,12 +18,15 @@ namespace weir {
 
 struct journal_config {
   std::string directory;
-  uint64_t segment_bytes = uint64_t{64} << 20; ///< 1 MiB … 1 GiB; a frame fits in one segment
-  uint64_t bytes_max = uint64_t{4} << 30;      ///< all segments together; full above
-  double reopen_fraction = 0.9;                ///< full until below bytes_max × this
-  size_t keys_max = 1'000'000;                 ///< remembered Idempotency-Keys
-  std::chrono::hours keys_age_max{24};         ///< kept at least this long unless keys_max is passed
-  size_t recent_keys_max = 100'000;            ///< keys of unkeyed parts, against resubmission
+  uint64_t segment_bytes = uint64_t{64}
+                           << 20; ///< 64 KiB … 1 GiB; a frame fits in one segment
+  uint64_t bytes_max = uint64_t{4}
+                       << 30;   ///< all segments together, two at least; full above
+  double reopen_fraction = 0.9; ///< full until below bytes_max × this
+  size_t keys_max = 1'000'000;  ///< remembered Idempotency-Keys
+  std::chrono::hours keys_age_max{
+    24};                            ///< kept at least this long unless keys_max is passed
+  size_t recent_keys_max = 100'000; ///< keys of unkeyed parts, against resubmission
 };
 
 /// What open() found, for the log and the metrics.
@@ -36,6 +39,13 @@ struct recovery_report {
   std::vector<std::string> alarms; ///< one sentence each
 };
 
+/// What a writer has done since it was opened.
+struct journal_figures {
+  uint64_t bytes_written = 0; ///< of frames that became durable
+  uint64_t syncs = 0;         ///< commits that became durable
+  uint64_t sync_failures = 0; ///< commits whose write or sync failed
+};
+
 /// A key a sink remembers from before the journal's first segment.
 struct remembered_key {
   batch_key key;
@@ -46,11 +56,11 @@ struct remembered_key {
 };
 
 class journal_writer {
-public:
+ public:
   virtual ~journal_writer() = default;
 
-  /// Opens or creates the directory, recovers, and is ready to append. `next_sequence_min`: the
-  /// sink's cursor, in case every segment was deleted.
+  /// Opens or creates the directory, recovers, and is ready to append.
+  /// `next_sequence_min`: the sink's cursor, in case every segment was deleted.
   static result<std::unique_ptr<journal_writer>>
   open(const journal_config& config, file_system& files, const clock_source& clock,
        uint64_t next_sequence_min, recovery_report& report);
@@ -58,46 +68,60 @@ public:
   /// Adds keys the sink kept (its table of batch keys), oldest first.
   virtual void remember(const std::vector<remembered_key>& keys) = 0;
 
-  /// Encodes the batch's parts into the group that the next commit() writes: one frame per part
-  /// that has records or dead letters. A part whose key is known becomes a duplicate (same
-  /// fingerprint) or key_reused. Nothing is on disk yet. Also true for keys met twice within
-  /// one group.
+  /// Encodes the batch's parts into the group that the next commit() writes: one frame
+  /// per part that has records or dead letters. A part whose key is known becomes a
+  /// duplicate (same fingerprint) or key_reused. Nothing is on disk yet. Also true for
+  /// keys met twice within one group.
   virtual void add(batch_ptr batch) = 0;
   virtual size_t pending_bytes() const noexcept = 0;
 
-  /// Writes and syncs the group; the receipts of every batch added since, in order. On a failed
-  /// write or sync every part of the group has outcome storage_failed or journal_full, and
-  /// nothing of the group survives a restart.
+  /// Writes and syncs the group; the receipts of every batch added since, in order. On a
+  /// failed write or sync every part of the group has outcome storage_failed or
+  /// journal_full, and nothing of the group survives a restart. (If the disk refuses even
+  /// the mark that ends the abandoned segment, that holds from the next retry() that
+  /// succeeds; the detail says so.) A group too large for one segment is written and
+  /// fails in pieces, part by part. A part too large for any frame is body_too_large.
   virtual std::vector<std::shared_ptr<const batch_receipt>> commit() = 0;
 
   virtual journal_position durable_end() const noexcept = 0;
-  virtual uint64_t last_sequence() const noexcept = 0; ///< of the last durable record; 0: none yet
+  virtual uint64_t
+  last_sequence() const noexcept = 0; ///< of the last durable record; 0: none yet
   virtual uint64_t bytes_on_disk() const noexcept = 0;
-  /// No room: commit() would answer journal_full. Cleared with hysteresis by release() or retry().
+  /// No room for another segment. What fits in the rest of the current one still gets in,
+  /// then commit() answers journal_full. Cleared with hysteresis by release() or retry().
   virtual bool full() const noexcept = 0;
+  /// The disk refuses writes: commit() answers storage_failed until retry() succeeds.
+  virtual bool failed() const noexcept = 0;
+  /// Allocates the next segment if there is none yet: call it when nobody waits for a
+  /// commit, or commit() does it when the current segment is used up. Fails like retry().
+  virtual result<void> prepare() = 0;
   /// Deletes whole segments before `slowest`.
   virtual result<void> release(journal_position slowest) = 0;
-  /// After a failure: try to allocate the next segment again.
+  /// After a failure: try to allocate and begin the next segment again. Fails with
+  /// journal_full or io_failed while that can't be done.
   virtual result<void> retry() = 0;
+  virtual journal_figures figures() const noexcept = 0;
 };
 
-/// Reads frames in order. Its own file handles; safe beside the writer as long as `until` comes
-/// from it. One thread.
+/// Reads frames in order. Its own file handles; safe beside the writer as long as `until`
+/// comes from it. One thread.
 class journal_reader {
-public:
+ public:
   virtual ~journal_reader() = default;
-  static result<std::unique_ptr<journal_reader>> open(const std::string& directory,
-                                                      file_system& files, journal_position from);
+  static result<std::unique_ptr<journal_reader>>
+  open(const std::string& directory, file_system& files, journal_position from);
 
-  /// The next whole frames before `until`: at least one if there is any, then as many as stay
-  /// within `records_max` records and `bytes_max` bytes. Empty at `until`. Corrupt places that
-  /// recovery quarantined are stepped over.
+  /// The next whole frames before `until`: at least one if there is any, then as many as
+  /// stay within `records_max` records and `bytes_max` bytes and lie in one segment.
+  /// Empty at `until`. Corrupt places that recovery quarantined are stepped over; any
+  /// other is journal_corrupt.
   virtual result<std::vector<frame_view>> read(journal_position until, size_t records_max,
                                                size_t bytes_max) = 0;
   virtual journal_position position() const noexcept = 0; ///< behind the last frame read
 };
 
-/// The end of the last whole frame, found without a writer: for export while the server is down.
+/// The end of the last whole frame, found without a writer: for export while the server
+/// is down. {0, 0} when there is none. Changes nothing.
 result<journal_position> journal_end(const std::string& directory, file_system& files);
 
 } // namespace weir

@@ -1,0 +1,120 @@
+// FRAME CODEC: one part of a batch as bytes, and back. docs/journal-format.md has every
+// offset. Little endian, 8-byte aligned, CRC-32C over everything behind the CRC field
+// itself.
+//
+// Two numbers tie a frame to its place, both drawn at random for each segment and unknown
+// to clients: the CRC's start value (mixed with the frame's offset) and a mark inside the
+// frame. So neither an old block, nor a misplaced write, nor a client's body that looks
+// like a frame can be taken for one when recovery searches behind a damaged place.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "proto/journal_frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace weir {
+
+/// The first bytes of every frame, as they lie on disk.
+struct frame_head {
+  uint32_t crc = 0;
+  uint32_t length = 0; ///< of the whole frame with its padding; a multiple of 8
+  uint8_t type = 1;    ///< 1: a part of a batch
+  uint8_t version = 1;
+  uint16_t flags = 0; ///< bit 0: keyed
+  uint32_t epoch = 0;
+  uint64_t first_sequence = 0;
+  uint32_t records = 0;
+  uint32_t dead_letters = 0;
+  int64_t received_at_us = 0;
+  uint64_t key_high = 0;
+  uint64_t key_low = 0;
+  uint64_t fingerprint = 0;
+  uint32_t rejected = 0;
+  uint32_t quarantined = 0;
+  uint32_t dropped = 0;
+  uint32_t group_start =
+    0; ///< offset in the segment of the first frame of the same commit
+  uint32_t stream_bytes = 0;
+  uint32_t mark = 0; ///< the segment's, see segment_header::salt
+
+  batch_key key() const noexcept { return {key_high, key_low}; }
+  bool keyed() const noexcept { return (flags & 1) != 0; }
+};
+static_assert(sizeof(frame_head) == 88);
+
+inline constexpr size_t frame_bytes_max = size_t{16} << 20;
+
+/// CRC-32C (Castagnoli; RFC 3720 appendix B.4) with the SSE 4.2 instruction where there
+/// is one. `start` 0 gives the standard value; the result of one piece is the start of
+/// the next.
+uint32_t crc32c(std::span<const std::byte> bytes, uint32_t start = 0) noexcept;
+
+/// Bytes that grow without being zeroed first. One owner.
+class byte_buffer {
+ public:
+  std::byte* data() noexcept { return data_.get(); }
+  const std::byte* data() const noexcept { return data_.get(); }
+  size_t size() const noexcept { return size_; }
+  void clear() noexcept { size_ = 0; }
+  /// `count` more bytes with any content; earlier pointers end.
+  std::byte* grow(size_t count);
+
+ private:
+  std::unique_ptr<std::byte[]> data_;
+  size_t size_ = 0;
+  size_t capacity_ = 0;
+};
+
+/// One part's share of a batch: what a frame is made of.
+struct part_slice {
+  const record_batch* batch = nullptr;
+  uint32_t part = 0;
+  uint32_t first = 0;   ///< index into batch->records
+  uint32_t records = 0; ///< how many of them from there
+  uint32_t dead_letters = 0;
+  uint32_t rejected = 0;
+  uint32_t quarantined = 0;
+  uint32_t dropped = 0;
+};
+
+/// Whether a rejection is kept as a dead letter: quarantined ones always, others when
+/// their stream keeps bodies.
+inline bool is_dead_letter(const rejection& refused) noexcept {
+  return refused.code == reject::quarantined || !refused.body.empty();
+}
+
+/// Bytes the slice's frame will have; may be over frame_bytes_max, then it can't be
+/// encoded.
+uint64_t frame_bytes(const part_slice& slice) noexcept;
+
+/// Appends the frame, all but what is known only when it is written: see seal_frame.
+void append_frame(const part_slice& slice, size_t length, byte_buffer& out);
+
+/// Where a frame lies.
+struct frame_place {
+  uint64_t salt = 0; ///< of its segment
+  uint64_t offset = 0;
+};
+
+/// Fills in what depends on the place, and the CRC. `frame` is one whole frame.
+void seal_frame(std::span<std::byte> frame, uint64_t first_sequence, uint32_t epoch,
+                uint32_t group_start, frame_place place) noexcept;
+
+/// The head at the start of `bytes` (at least sizeof(frame_head)).
+frame_head read_head(const std::byte* bytes) noexcept;
+
+/// Whether a head may begin a frame at `place` of at most `room` bytes. Cheap: before the
+/// CRC, and before memory for the frame is taken.
+bool plausible(const frame_head& head, frame_place place, uint64_t room) noexcept;
+
+/// CRC and every inner length of a frame whose head is plausible.
+bool intact(std::span<const std::byte> frame, frame_place place) noexcept;
+
+/// Views into an intact frame.
+frame_view decode_frame(std::span<const std::byte> frame, journal_position next);
+
+} // namespace weir

@@ -1,0 +1,153 @@
+#include "storage/journal_group.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+void refuse(part_receipt& answer, ec code, std::string why) {
+  answer.outcome = code;
+  answer.detail = std::move(why);
+  answer.accepted = 0;
+  answer.last_sequence = 0;
+}
+
+void refuse_reused_key(part_receipt& answer) {
+  refuse(
+    answer, ec::key_reused,
+    "this Idempotency-Key was used for another body; send a new key with a new body");
+}
+
+/// One slice per part: its run of records and what was counted against it.
+std::vector<part_slice> slices_of(const record_batch& batch) {
+  std::vector<part_slice> slices(batch.source->parts.size());
+  for (uint32_t i = 0; i < slices.size(); ++i) {
+    slices[i].batch = &batch;
+    slices[i].part = i;
+    slices[i].dropped = i < batch.dropped.size() ? batch.dropped[i] : 0;
+  }
+  for (uint32_t i = 0; i < batch.records.size(); ++i) { // records are ordered by part
+    auto& slice = slices.at(batch.records[i].part);
+    if (slice.records++ == 0)
+      slice.first = i;
+  }
+  for (const auto& refused : batch.rejections) {
+    auto& slice = slices.at(refused.part);
+    ++(refused.code == reject::quarantined ? slice.quarantined : slice.rejected);
+    slice.dead_letters += is_dead_letter(refused) ? 1 : 0;
+  }
+  return slices;
+}
+
+} // namespace
+
+void commit_group::add(batch_ptr batch, size_t frame_room) {
+  const auto& parts = batch->source->parts;
+  auto receipt = std::make_shared<batch_receipt>();
+  receipt->batch = std::move(batch);
+  receipt->parts.resize(parts.size());
+  receipts_.push_back(receipt);
+  for (const auto& slice : slices_of(*receipt->batch))
+    add_part(*receipt, slice, frame_room);
+}
+
+void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
+                            size_t frame_room) {
+  const auto& part = receipt.batch->source->parts[slice.part];
+  auto& answer = receipt.parts[slice.part];
+  answer.request = part.request;
+  answer.part = slice.part;
+  answer.key = part.key;
+  answer.rejected = slice.rejected;
+  answer.quarantined = slice.quarantined;
+  answer.dropped = slice.dropped;
+  if (is_known(answer, part) || is_echo(part, slice.part))
+    return;
+  if (slice.records == 0 && slice.dead_letters == 0)
+    return; // nothing to store, and nothing to remember: the same body gets the same
+            // answer
+  const auto length = frame_bytes(slice);
+  if (length > frame_room)
+    return refuse(answer, ec::body_too_large,
+                  std::to_string(length)
+                    + " bytes in one batch; the journal takes at most "
+                    + std::to_string(frame_room) + ": send less at once");
+  const auto receipt_index = static_cast<uint32_t>(receipts_.size() - 1);
+  keys_here_.emplace(part.key, static_cast<uint32_t>(frames_.size()));
+  frames_.push_back({bytes_.size(), static_cast<size_t>(length), slice.records,
+                     receipt_index, slice.part});
+  append_frame(slice, static_cast<size_t>(length), bytes_);
+}
+
+bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
+  const auto* const known = keys_.of(part.keyed).find(part.key);
+  if (!known)
+    return false;
+  if (part.keyed && known->fingerprint != part.fingerprint) {
+    refuse_reused_key(answer);
+    return true;
+  }
+  answer.duplicate = true;
+  answer.accepted = known->accepted;
+  answer.rejected = known->rejected;
+  answer.quarantined = known->quarantined;
+  answer.dropped = known->dropped;
+  answer.last_sequence = known->last_sequence;
+  return true;
+}
+
+bool commit_group::is_echo(const batch_part& part, uint32_t index) {
+  const auto first = keys_here_.find(part.key);
+  if (first == keys_here_.end())
+    return false;
+  echoes_.push_back({static_cast<uint32_t>(receipts_.size() - 1), index, first->second});
+  return true;
+}
+
+void commit_group::succeed(const group_frame& frame, uint64_t first_sequence) {
+  auto& answer = answer_of(frame.receipt, frame.part);
+  const auto& part = part_of(frame.receipt, frame.part);
+  answer.accepted = frame.records;
+  answer.last_sequence = frame.records == 0 ? 0 : first_sequence + frame.records - 1;
+  key_entry entry;
+  entry.key = part.key;
+  entry.fingerprint = part.fingerprint;
+  entry.last_sequence = answer.last_sequence;
+  entry.accepted = answer.accepted;
+  entry.rejected = answer.rejected;
+  entry.quarantined = answer.quarantined;
+  entry.dropped = answer.dropped;
+  keys_.of(part.keyed).add(entry);
+}
+
+void commit_group::fail(const group_frame& frame, ec code, const std::string& why) {
+  refuse(answer_of(frame.receipt, frame.part), code, why);
+}
+
+std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
+  for (const auto& repeated : echoes_) {
+    const auto& frame = frames_[repeated.frame];
+    const auto& first = answer_of(frame.receipt, frame.part);
+    auto& answer = answer_of(repeated.receipt, repeated.part);
+    const auto& part = part_of(repeated.receipt, repeated.part);
+    if (first.outcome != ec::none)
+      refuse(answer, first.outcome, first.detail);
+    else if (part.keyed
+             && part.fingerprint != part_of(frame.receipt, frame.part).fingerprint)
+      refuse_reused_key(answer);
+    else
+      (void)is_known(answer, part);
+  }
+  std::vector<std::shared_ptr<const batch_receipt>> done{
+    std::make_move_iterator(receipts_.begin()), std::make_move_iterator(receipts_.end())};
+  bytes_.clear();
+  frames_.clear();
+  echoes_.clear();
+  receipts_.clear();
+  keys_here_.clear();
+  return done;
+}
+
+} // namespace weir

@@ -1,0 +1,87 @@
+// GROUP: the batches between two commits. Encodes their frames, answers parts whose key
+// is known, and fills in the receipts once the fate of the frames is known.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "storage/journal_codec.hpp"
+#include "storage/journal_keys.hpp"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// The keys the writer remembers: of keyed requests for long, of others only against a
+/// batch that is submitted again.
+struct known_keys {
+  key_index keyed;
+  key_index recent;
+
+  key_index& of(bool is_keyed) noexcept { return is_keyed ? keyed : recent; }
+};
+
+/// One frame of the group.
+struct group_frame {
+  size_t offset = 0; ///< in the group's bytes
+  size_t bytes = 0;
+  uint32_t records = 0;
+  uint32_t receipt = 0;
+  uint32_t part = 0;
+};
+
+/// One thread.
+class commit_group {
+ public:
+  explicit commit_group(known_keys& keys) : keys_(keys) {}
+
+  void add(batch_ptr batch, size_t frame_room);
+  std::span<const group_frame> frames() const noexcept { return frames_; }
+  std::span<std::byte> bytes() noexcept { return {bytes_.data(), bytes_.size()}; }
+  size_t pending_bytes() const noexcept { return bytes_.size(); }
+
+  /// The frame is durable and its first record has this number.
+  void succeed(const group_frame& frame, uint64_t first_sequence);
+  void fail(const group_frame& frame, ec code, const std::string& why);
+  /// Settles the parts that repeat one of this group and hands out all receipts in order
+  /// of add(). The group is empty afterwards.
+  std::vector<std::shared_ptr<const batch_receipt>> finish();
+
+ private:
+  /// A part whose key was first met in this group: it shares the fate of that part.
+  struct echo {
+    uint32_t receipt = 0;
+    uint32_t part = 0;
+    uint32_t frame = 0; ///< index into frames_
+  };
+  struct key_hash {
+    size_t operator()(const batch_key& key) const noexcept {
+      return static_cast<size_t>(key.low ^ (key.high * 0x9e3779b97f4a7c15ULL));
+    }
+  };
+
+  void add_part(batch_receipt& receipt, const part_slice& slice, size_t frame_room);
+  bool is_known(part_receipt& answer, const batch_part& part);
+  bool is_echo(const batch_part& part, uint32_t index);
+  part_receipt& answer_of(uint32_t receipt, uint32_t part) {
+    return receipts_[receipt]->parts[part];
+  }
+  const batch_part& part_of(uint32_t receipt, uint32_t part) const {
+    return receipts_[receipt]->batch->source->parts[part];
+  }
+
+  known_keys& keys_;
+  byte_buffer bytes_;
+  std::vector<group_frame> frames_;
+  std::vector<echo> echoes_;
+  std::vector<std::shared_ptr<batch_receipt>> receipts_;
+  boost::unordered_flat_map<batch_key, uint32_t, key_hash>
+    keys_here_; ///< → frames_ index
+};
+
+} // namespace weir

@@ -1,0 +1,230 @@
+#include "storage/journal.hpp"
+
+#include "storage/journal_scan.hpp"
+#include "storage/journal_segment.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+class reader final : public journal_reader {
+ public:
+  reader(std::string directory, file_system& files, journal_position from)
+    : directory_(std::move(directory)), files_(files), position_(from) {}
+
+  result<std::vector<frame_view>> read(journal_position until, size_t records_max,
+                                       size_t bytes_max) override;
+  journal_position position() const noexcept override { return position_; }
+
+ private:
+  result<bool> enter(uint64_t number_min, journal_position until);
+  result<bool> try_segment(uint64_t number);
+  result<void> find_end();
+  result<uint64_t> limit(journal_position until);
+  result<void> collect(size_t records_max, size_t bytes_max);
+  result<void> step_over_damage();
+
+  struct extent {
+    uint64_t offset = 0;
+    size_t bytes = 0;
+  };
+
+  const std::string directory_;
+  file_system& files_;
+  journal_position position_;
+  std::unique_ptr<file> segment_; ///< the one position_ is in; null before the first read
+  segment_header header_;
+  std::optional<uint64_t> declared_end_;
+  file_window window_;
+  std::vector<extent> extents_; ///< of the frames of this read
+};
+
+result<std::vector<frame_view>> reader::read(journal_position until, size_t records_max,
+                                             size_t bytes_max) {
+  extents_.clear();
+  while (extents_.empty() && position_ < until) {
+    if (!segment_) {
+      const auto entered = enter(position_.segment, until);
+      if (!entered)
+        return tl::unexpected{entered.error()};
+      if (!*entered)
+        break;
+    }
+    const auto end = limit(until);
+    if (!end)
+      return tl::unexpected{end.error()};
+    window_.limit(*end);
+    if (auto collected = collect(records_max, bytes_max); !collected)
+      return tl::unexpected{collected.error()};
+    if (!extents_.empty() || position_.segment == until.segment)
+      break;
+    const auto entered = enter(position_.segment + 1, until);
+    if (!entered)
+      return tl::unexpected{entered.error()};
+    if (!*entered)
+      break;
+  }
+  std::vector<frame_view> frames;
+  frames.reserve(extents_.size());
+  for (const auto& frame : extents_) { // only now does the window stand still
+    const auto bytes = window_.at(frame.offset, frame.bytes);
+    if (!bytes)
+      return tl::unexpected{bytes.error()};
+    frames.push_back(decode_frame(bytes->first(frame.bytes),
+                                  {position_.segment, frame.offset + frame.bytes}));
+  }
+  return frames;
+}
+
+/// Goes to the first segment from `number_min` on that was begun, if that is not behind
+/// `until`. At its start, unless it is the one position_ names.
+result<bool> reader::enter(uint64_t number_min, journal_position until) {
+  const auto numbers = list_segments(directory_, files_);
+  if (!numbers)
+    return tl::unexpected{numbers.error()};
+  for (const auto number : *numbers) {
+    if (number < number_min)
+      continue;
+    if (number > until.segment)
+      break;
+    const auto opened = try_segment(number);
+    if (!opened)
+      return tl::unexpected{opened.error()};
+    if (!*opened)
+      continue;
+    const bool same = number == position_.segment;
+    position_ = {number, same ? std::max(position_.offset, frames_begin) : frames_begin};
+    return true;
+  }
+  return false;
+}
+
+/// False for a segment that was never begun.
+result<bool> reader::try_segment(uint64_t number) {
+  auto opened = files_.open(segment_path(directory_, number), false);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  const auto header = read_header(**opened, number);
+  if (!header)
+    return tl::unexpected{header.error()};
+  if (!*header)
+    return false;
+  header_ = **header;
+  declared_end_.reset();
+  segment_ = std::move(*opened);
+  window_.open(*segment_, 0);
+  return true;
+}
+
+/// How far position_'s segment may be read.
+result<uint64_t> reader::limit(journal_position until) {
+  const auto size = segment_->size();
+  if (!size || position_.segment == until.segment)
+    return size ? std::min(*size, until.offset) : size;
+  if (!declared_end_) // it was the last one when it was entered
+    if (auto found = find_end(); !found)
+      return tl::unexpected{found.error()};
+  return std::min(*size, declared_end_.value_or(*size));
+}
+
+/// Where the segment ends, as the next one that was begun says.
+result<void> reader::find_end() {
+  const auto numbers = list_segments(directory_, files_);
+  if (!numbers)
+    return tl::unexpected{numbers.error()};
+  for (const auto next : *numbers) {
+    if (next <= position_.segment)
+      continue;
+    const auto opened = files_.open(segment_path(directory_, next), false);
+    if (!opened)
+      return tl::unexpected{opened.error()};
+    const auto header = read_header(**opened, next);
+    if (!header)
+      return tl::unexpected{header.error()};
+    if (!*header)
+      continue;
+    if ((*header)->previous == position_.segment)
+      declared_end_ = (*header)->previous_end;
+    break;
+  }
+  return {};
+}
+
+/// Notes frames from position_ on until a limit or the end, and moves position_ behind
+/// them.
+result<void> reader::collect(size_t records_max, size_t bytes_max) {
+  size_t records = 0;
+  size_t bytes = 0;
+  window_.keep_from(position_.offset);
+  while (position_.offset < window_.end()) {
+    const auto frame = frame_at(window_, header_.salt, position_.offset);
+    if (!frame)
+      return tl::unexpected{frame.error()};
+    if (frame->empty()) {
+      if (!extents_.empty())
+        break;
+      if (auto stepped = step_over_damage(); !stepped)
+        return stepped;
+      window_.keep_from(position_.offset);
+      continue;
+    }
+    records += read_head(frame->data()).records;
+    bytes += frame->size();
+    if (!extents_.empty() && (records > records_max || bytes > bytes_max))
+      break;
+    extents_.push_back({position_.offset, frame->size()});
+    position_.offset += frame->size();
+  }
+  return {};
+}
+
+/// No frame begins at position_: goes to the next one if recovery has kept a copy of the
+/// place, or if there is nothing but zeros up to the end of a segment nobody ended.
+result<void> reader::step_over_damage() {
+  const auto next = resync(window_, header_.salt, position_.offset);
+  if (!next)
+    return tl::unexpected{next.error()};
+  const bool blank = next->frame == 0 && next->nonzero_end == 0 && !declared_end_;
+  const auto copy = corrupt_path(directory_, position_.segment, position_.offset);
+  if (!blank && !files_.open(copy, false))
+    return fail(
+      ec::journal_corrupt,
+      segment_path(directory_, position_.segment) + ": no whole frame at byte "
+        + std::to_string(position_.offset)
+        + "; a restart of the server keeps a copy of the place and goes on behind it");
+  position_.offset = next->frame != 0 ? next->frame : window_.end();
+  return {};
+}
+
+} // namespace
+
+result<std::unique_ptr<journal_reader>> journal_reader::open(const std::string& directory,
+                                                             file_system& files,
+                                                             journal_position from) {
+  if (auto listed = files.list(directory); !listed)
+    return tl::unexpected{listed.error()};
+  return std::make_unique<reader>(directory, files, from);
+}
+
+result<journal_position> journal_end(const std::string& directory, file_system& files) {
+  const auto survey = survey_segments(directory, files);
+  if (!survey)
+    return tl::unexpected{survey.error()};
+  if (survey->begun.empty())
+    return journal_position{};
+  const auto& [number, last] = *survey->begun.rbegin();
+  const auto opened = files.open(segment_path(directory, number), false);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  const scan_visitor ignore{[](const frame_head&, uint64_t) {},
+                            [](uint64_t, uint64_t) { return result<void>{}; }};
+  const auto scanned = scan_segment(**opened, last.header.salt, last.limit(), ignore);
+  if (!scanned)
+    return tl::unexpected{scanned.error()};
+  return journal_position{number, scanned->end};
+}
+
+} // namespace weir

@@ -1,0 +1,230 @@
+#include "storage/journal_recovery.hpp"
+
+#include "storage/journal_scan.hpp"
+#include "storage/journal_segment.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace weir {
+
+namespace {
+
+class recovery {
+ public:
+  recovery(const std::string& directory, file_system& files,
+           const std::function<void(const frame_head&)>& frame, recovery_report& report)
+    : directory_(directory), files_(files), frame_(frame), report_(report) {}
+
+  result<recovered_journal> run();
+
+ private:
+  result<void> remove_debris();
+  result<void> put_aside(uint64_t number);
+  result<bool> is_blank(uint64_t number);
+  void look_for_gap(const segment_survey& survey, const begun_segment& segment);
+  result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
+  void count_frame(const frame_head& head);
+  result<void> quarantine(file& segment, uint64_t number, uint64_t from, uint64_t to);
+  result<void> copy(file& segment, uint64_t from, uint64_t to, const std::string& path);
+  result<void> cut(file& segment, uint64_t number, uint64_t bytes, const scan_end& found);
+  bool exists(const std::string& path) { return files_.open(path, false).has_value(); }
+
+  const std::string& directory_;
+  file_system& files_;
+  const std::function<void(const frame_head&)>& frame_;
+  recovery_report& report_;
+  recovered_journal found_;
+};
+
+result<recovered_journal> recovery::run() {
+  if (auto cleaned = remove_debris(); !cleaned)
+    return tl::unexpected{cleaned.error()};
+  const auto survey = survey_segments(directory_, files_);
+  if (!survey)
+    return tl::unexpected{survey.error()};
+  for (const auto number : survey->headless)
+    if (auto done = put_aside(number); !done)
+      return tl::unexpected{done.error()};
+  for (const auto& [number, segment] : survey->begun) {
+    found_.epoch = std::max(found_.epoch, segment.header.epoch);
+    found_.next_sequence = std::max(found_.next_sequence, segment.header.first_sequence);
+    found_.segments[number] = segment.bytes;
+    look_for_gap(*survey, segment);
+    if (auto read =
+          read_segment(number, segment, number == survey->begun.rbegin()->first);
+        !read)
+      return tl::unexpected{read.error()};
+  }
+  report_.segments = found_.segments.size();
+  return found_;
+}
+
+/// Learns the highest number ever used here and removes half-made copies.
+result<void> recovery::remove_debris() {
+  const auto names = files_.list(directory_);
+  if (!names)
+    return tl::unexpected{names.error()};
+  const auto size = segment_name(0).size();
+  for (const auto& name : *names) {
+    if (const auto number = segment_number(std::string_view{name}.substr(0, size)))
+      found_.highest_number = std::max(found_.highest_number, *number);
+    if (name.ends_with(".corrupt.part"))
+      if (auto removed = files_.remove(directory_ + '/' + name); !removed)
+        return removed;
+  }
+  return {};
+}
+
+/// A segment without a good header. Blank: it was allocated ahead and never begun. Else
+/// both copies of its header are damaged, and without its salt no frame can be told from
+/// noise.
+result<void> recovery::put_aside(uint64_t number) {
+  const auto blank = is_blank(number);
+  if (!blank)
+    return tl::unexpected{blank.error()};
+  const auto path = segment_path(directory_, number);
+  if (*blank) {
+    if (auto removed = files_.remove(path); !removed)
+      return removed;
+    return files_.sync_directory(directory_);
+  }
+  const auto aside = corrupt_path(directory_, number, 0);
+  ++report_.frames_quarantined;
+  report_.alarms.push_back(
+    path
+    + ": both copies of the header are damaged; the whole segment is "
+      "kept as "
+    + aside + " and its records are not delivered");
+  if (auto renamed = files_.rename(path, aside); !renamed)
+    return renamed;
+  return files_.sync_directory(directory_);
+}
+
+/// No frame was ever written: the first one would begin in the bytes looked at.
+result<bool> recovery::is_blank(uint64_t number) {
+  const auto opened = files_.open(segment_path(directory_, number), false);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  std::vector<std::byte> bytes(size_t{64} << 10);
+  const auto got = (*opened)->read_at(frames_begin, bytes);
+  if (!got)
+    return tl::unexpected{got.error()};
+  return std::all_of(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*got),
+                     [](std::byte b) { return b == std::byte{0}; });
+}
+
+/// Segments are deleted from the first on, so one missing between two others was lost.
+void recovery::look_for_gap(const segment_survey& survey, const begun_segment& segment) {
+  const auto previous = segment.header.previous;
+  const bool older = survey.begun.begin()->first < previous;
+  if (previous != 0 && older && !survey.begun.contains(previous)
+      && !exists(corrupt_path(directory_, previous, 0)))
+    report_.alarms.push_back(
+      segment_path(directory_, previous)
+      + ": missing; its records are lost unless the sink has them");
+}
+
+void recovery::count_frame(const frame_head& head) {
+  ++report_.frames;
+  report_.records += head.records;
+  found_.next_sequence =
+    std::max(found_.next_sequence, head.first_sequence + head.records);
+  frame_(head);
+}
+
+result<void> recovery::read_segment(uint64_t number, const begun_segment& segment,
+                                    bool last) {
+  auto opened = files_.open(segment_path(directory_, number), last);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  auto& disk = **opened;
+  if (last) // what a killed process left in the page cache must be durable before it is
+            // relied on
+    if (auto synced = disk.sync_data(); !synced)
+      return synced;
+  const scan_visitor visitor{
+    [this](const frame_head& head, uint64_t) { count_frame(head); },
+    [&](uint64_t from, uint64_t to) { return quarantine(disk, number, from, to); }};
+  const auto scanned = scan_segment(disk, segment.header.salt, segment.limit(), visitor);
+  if (!scanned)
+    return tl::unexpected{scanned.error()};
+  found_.end = {number, scanned->end};
+  if (last)
+    return cut(disk, number, segment.bytes, *scanned);
+  // Only a segment that was ended by its successor has acknowledged frames up to its
+  // limit.
+  const auto damaged_to =
+    segment.declared_end ? *segment.declared_end : scanned->nonzero_end;
+  if (damaged_to > scanned->end)
+    return quarantine(disk, number, scanned->end, damaged_to);
+  return {};
+}
+
+/// Keeps a copy of [from, to) and says so; readers step over a place that has a copy.
+result<void> recovery::quarantine(file& segment, uint64_t number, uint64_t from,
+                                  uint64_t to) {
+  const auto path = corrupt_path(directory_, number, from);
+  if (exists(path))
+    return {}; // an earlier start has told
+  ++report_.frames_quarantined;
+  report_.alarms.push_back(segment_path(directory_, number) + ": no whole frame in bytes "
+                           + std::to_string(from) + " to " + std::to_string(to)
+                           + "; a copy is kept as " + path
+                           + " and what was recorded there is not delivered");
+  return copy(segment, from, to, path);
+}
+
+result<void> recovery::copy(file& segment, uint64_t from, uint64_t to,
+                            const std::string& path) {
+  const auto part = path + ".part"; // under its name only once it is whole
+  auto opened = files_.create(part);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  std::vector<std::byte> bytes(
+    static_cast<size_t>(std::min<uint64_t>(to - from, 1 << 20)));
+  for (uint64_t at = from; at < to;) {
+    const auto piece = std::span{bytes}.first(
+      static_cast<size_t>(std::min<uint64_t>(bytes.size(), to - at)));
+    const auto got = segment.read_at(at, piece);
+    if (!got)
+      return tl::unexpected{got.error()};
+    if (*got == 0)
+      break; // the file ends before the damage does
+    if (auto written = (*opened)->write_at(at - from, piece.first(*got)); !written)
+      return written;
+    at += *got;
+  }
+  if (auto synced = (*opened)->sync_data(); !synced)
+    return synced;
+  if (auto renamed = files_.rename(part, path); !renamed)
+    return renamed;
+  return files_.sync_directory(directory_);
+}
+
+/// Gives the unused rest of the last segment back and drops a torn tail. The next
+/// segment's header will say the same, should this be lost.
+result<void> recovery::cut(file& segment, uint64_t number, uint64_t bytes,
+                           const scan_end& found) {
+  if (found.nonzero_end > found.end)
+    report_.bytes_truncated += found.nonzero_end - found.end;
+  if (bytes <= found.end)
+    return {};
+  if (auto shortened = segment.truncate(found.end); !shortened)
+    return shortened;
+  if (auto synced = segment.sync_data(); !synced)
+    return synced;
+  found_.segments[number] = found.end;
+  return {};
+}
+
+} // namespace
+
+result<recovered_journal>
+recover_journal(const std::string& directory, file_system& files,
+                const std::function<void(const frame_head&)>& frame,
+                recovery_report& report) {
+  return recovery{directory, files, frame, report}.run();
+}
+
+} // namespace weir

@@ -1,0 +1,126 @@
+#include "storage/journal_segment.hpp"
+
+#include "storage/journal_codec.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstring>
+
+namespace weir {
+
+namespace {
+
+constexpr std::string_view prefix = "journal-";
+constexpr std::string_view suffix = ".wj";
+constexpr size_t digits = 20;
+
+using header_bytes = std::array<std::byte, sizeof(segment_header)>;
+
+header_bytes to_bytes(const segment_header& header) noexcept {
+  header_bytes bytes;
+  std::memcpy(bytes.data(), &header, sizeof header);
+  return bytes;
+}
+
+uint32_t header_crc(const header_bytes& bytes) noexcept {
+  return crc32c(std::span{bytes}.first(offsetof(segment_header, crc)));
+}
+
+bool is_good(const segment_header& header, const header_bytes& bytes,
+             uint64_t number) noexcept {
+  return header.magic == segment_magic && header.version == 1 && header.number == number
+         && header.crc == header_crc(bytes);
+}
+
+} // namespace
+
+std::string segment_name(uint64_t number) {
+  auto text = std::to_string(number);
+  text.insert(0, digits - text.size(), '0');
+  return std::string{prefix} + text + std::string{suffix};
+}
+
+std::string segment_path(const std::string& directory, uint64_t number) {
+  return directory + '/' + segment_name(number);
+}
+
+std::string corrupt_path(const std::string& directory, uint64_t number, uint64_t offset) {
+  return segment_path(directory, number) + '.' + std::to_string(offset) + ".corrupt";
+}
+
+std::optional<uint64_t> segment_number(std::string_view name) noexcept {
+  if (name.size() != prefix.size() + digits + suffix.size() || !name.starts_with(prefix)
+      || !name.ends_with(suffix))
+    return std::nullopt;
+  uint64_t number = 0;
+  const auto* const begin = name.data() + prefix.size();
+  const auto [end, error] = std::from_chars(begin, begin + digits, number);
+  if (error != std::errc{} || end != begin + digits || number == 0)
+    return std::nullopt;
+  return number;
+}
+
+result<std::vector<uint64_t>> list_segments(const std::string& directory,
+                                            file_system& files) {
+  const auto names = files.list(directory);
+  if (!names)
+    return tl::unexpected{names.error()};
+  std::vector<uint64_t>
+    numbers; // the fixed width makes the order of names that of numbers
+  for (const auto& name : *names)
+    if (const auto number = segment_number(name))
+      numbers.push_back(*number);
+  return numbers;
+}
+
+result<void> write_header(file& segment, segment_header header) {
+  header.magic = segment_magic;
+  header.crc = header_crc(to_bytes(header));
+  const auto bytes = to_bytes(header);
+  for (const auto offset : header_copies)
+    if (auto written = segment.write_at(offset, bytes); !written)
+      return written;
+  return {};
+}
+
+result<std::optional<segment_header>> read_header(file& segment, uint64_t number) {
+  for (const auto offset : header_copies) {
+    header_bytes bytes{};
+    const auto got = segment.read_at(offset, bytes);
+    if (!got)
+      return tl::unexpected{got.error()};
+    segment_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    if (is_good(header, bytes, number))
+      return header;
+  }
+  return std::nullopt;
+}
+
+result<segment_survey> survey_segments(const std::string& directory, file_system& files) {
+  const auto numbers = list_segments(directory, files);
+  if (!numbers)
+    return tl::unexpected{numbers.error()};
+  segment_survey survey;
+  for (const auto number : *numbers) {
+    const auto opened = files.open(segment_path(directory, number), false);
+    if (!opened)
+      return tl::unexpected{opened.error()};
+    const auto header = read_header(**opened, number);
+    const auto bytes = (*opened)->size();
+    if (!header || !bytes)
+      return tl::unexpected{header ? bytes.error() : header.error()};
+    if (!*header) {
+      survey.headless.push_back(number);
+      continue;
+    }
+    survey.begun.emplace(number, begun_segment{**header, *bytes, std::nullopt});
+    const auto before = survey.begun.find((*header)->previous);
+    if (before != survey.begun.end() && before->first < number)
+      before->second.declared_end = (*header)->previous_end;
+  }
+  return survey;
+}
+
+} // namespace weir

@@ -1,0 +1,177 @@
+#include "storage/journal_segments.hpp"
+
+#include "storage/journal_segment.hpp"
+
+#include <utility>
+
+namespace weir {
+
+segment_store::segment_store(const journal_config& config, file_system& files,
+                             recovered_journal found)
+  : config_(config), files_(files), epoch_(found.epoch + 1),
+    segments_(std::move(found.segments)), highest_number_(found.highest_number),
+    end_(found.end),
+    failure_(fault{ec::storage_failed, config.directory + ": no segment was begun yet"}) {
+}
+
+std::string segment_store::path(uint64_t number) const {
+  return segment_path(config_.directory, number);
+}
+
+uint64_t segment_store::room() const noexcept {
+  return current_ ? config_.segment_bytes - end_.offset : 0;
+}
+
+uint64_t segment_store::room_max() const noexcept {
+  return config_.segment_bytes - frames_begin;
+}
+
+uint64_t segment_store::bytes_on_disk() const noexcept {
+  uint64_t sum = 0;
+  for (const auto& [number, bytes] : segments_)
+    sum += bytes;
+  return sum;
+}
+
+bool segment_store::has_room() {
+  const auto used = bytes_on_disk();
+  if (used + config_.segment_bytes > config_.bytes_max)
+    return false;
+  if (!full_)
+    return true;
+  if (disk_full_) { // one segment's worth is kept free for others
+    const auto free = files_.free_bytes(config_.directory);
+    if (!free || *free < 2 * config_.segment_bytes)
+      return false;
+  }
+  return static_cast<double>(used)
+         <= config_.reopen_fraction * static_cast<double>(config_.bytes_max);
+}
+
+result<void> segment_store::create_blank(uint64_t number) {
+  auto created = files_.create(path(number));
+  if (!created)
+    return tl::unexpected{created.error()};
+  if (auto allocated = (*created)->allocate(config_.segment_bytes); !allocated)
+    return allocated;
+  if (auto synced = (*created)->sync_data(); !synced)
+    return synced;
+  if (auto synced = files_.sync_directory(config_.directory); !synced)
+    return synced;
+  spare_ = std::move(*created);
+  spare_number_ = number;
+  segments_[number] = config_.segment_bytes;
+  return {};
+}
+
+result<void> segment_store::allocate(bool over_the_limit) {
+  if (spare_)
+    return {};
+  if (!over_the_limit && !has_room()) {
+    full_ = true;
+    return fail(ec::journal_full, config_.directory + ": "
+                                    + std::to_string(bytes_on_disk())
+                                    + " bytes are waiting for the sink, the limit is "
+                                    + std::to_string(config_.bytes_max)
+                                    + "; look at the sink or raise journal.bytes_max");
+  }
+  const auto number = ++highest_number_;
+  auto created = create_blank(number);
+  if (!created) {
+    (void)files_.remove(
+      path(number)); // best effort: recovery removes blank files as well
+    if (created.error().code == ec::journal_full)
+      full_ = disk_full_ = true;
+    return created;
+  }
+  if (!over_the_limit)
+    full_ = disk_full_ = false;
+  return {};
+}
+
+result<void> segment_store::begin(uint64_t next_sequence) {
+  if (auto allocated = allocate(false); !allocated) {
+    if (current_ && allocated.error().code == ec::journal_full)
+      return allocated;
+    current_.reset();
+    failure_ = allocated.error();
+    return allocated;
+  }
+  return begin_spare(next_sequence);
+}
+
+result<void> segment_store::begin_spare(uint64_t next_sequence) {
+  current_.reset(); // rule 2: from here on the header may be on disk
+  auto next = std::move(spare_);
+  const uint64_t salt = uint64_t{random_()} << 32 | random_();
+  segment_header header;
+  header.epoch = epoch_;
+  header.number = spare_number_;
+  header.previous = end_.segment;
+  header.previous_end = end_.offset;
+  header.first_sequence = next_sequence;
+  header.salt = salt;
+  auto done = write_header(*next, header);
+  if (done)
+    done = next->sync_data();
+  if (!done) {
+    failure_ = done.error();
+    next.reset();
+    if (files_.remove(
+          path(spare_number_))) // its header, should it come back, says nothing new
+      segments_.erase(spare_number_);
+    return done;
+  }
+  current_ = std::move(next);
+  salt_ = salt;
+  end_ = {spare_number_, frames_begin};
+  failure_.reset();
+  return {};
+}
+
+result<void> segment_store::append(std::span<const std::byte> frames) {
+  if (auto written = current_->write_at(end_.offset, frames); !written)
+    return written;
+  if (auto synced = current_->sync_data(); !synced)
+    return synced;
+  end_.offset += frames.size();
+  return {};
+}
+
+bool segment_store::abandon(const fault& reason, uint64_t next_sequence) {
+  const auto failed = std::move(current_);
+  failure_ = reason;
+  // The mark is worth a segment over the limit: without it a refused group could come
+  // back.
+  if (allocate(true) && begin_spare(next_sequence))
+    return true;
+  return cut(*failed);
+}
+
+bool segment_store::cut(file& segment) {
+  if (!segment.truncate(end_.offset) || !segment.sync_data())
+    return false;
+  segments_[end_.segment] = end_.offset;
+  return true;
+}
+
+result<void> segment_store::prepare() {
+  return current_ ? allocate(false) : result<void>{};
+}
+
+result<void> segment_store::release(journal_position slowest) {
+  while (!segments_.empty()) {
+    const auto number = segments_.begin()->first;
+    if (number >= slowest.segment || number >= end_.segment)
+      break;
+    if (auto removed = files_.remove(path(number)); !removed)
+      return removed;
+    segments_.erase(number);
+    // One by one, so that a crash can't bring back a segment without its neighbours.
+    if (auto synced = files_.sync_directory(config_.directory); !synced)
+      return synced;
+  }
+  return full_ && current_ && has_room() ? prepare() : result<void>{};
+}
+
+} // namespace weir

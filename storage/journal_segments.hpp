@@ -1,0 +1,81 @@
+// SEGMENT STORE: the writer's segments: which one takes frames, the one allocated ahead,
+// where the durable part ends, and what happens to a segment that failed.
+//
+// Three rules make a crash at any instant harmless (docs/decisions/0002-journal.md walks
+// through them):
+//   1. A segment takes frames only when its directory entry, its blocks and its header
+//   are synced.
+//   2. Its header says where the segment before it ends. So once a header may have
+//   reached the
+//      disk, its predecessor takes no more frames, whatever happened to the header.
+//   3. After a failed write or sync the segment is never written again.
+#pragma once
+
+#include "storage/journal.hpp"
+#include "storage/journal_recovery.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+
+namespace weir {
+
+/// One thread.
+class segment_store {
+ public:
+  segment_store(const journal_config& config, file_system& files,
+                recovered_journal found);
+
+  bool open() const noexcept { return current_ != nullptr; } ///< a segment takes frames
+  uint64_t room() const noexcept;                            ///< in the current segment
+  uint64_t room_max() const noexcept; ///< in a segment that was just begun
+  uint64_t salt() const noexcept { return salt_; }
+  uint32_t epoch() const noexcept { return epoch_; }
+  journal_position end() const noexcept { return end_; } ///< of what is durable
+  uint64_t bytes_on_disk() const noexcept;
+  bool full() const noexcept { return full_; }
+  /// Why there is no current segment; nothing while there is one.
+  const std::optional<fault>& failure() const noexcept { return failure_; }
+
+  /// Closes the current segment at end() and begins the next. When that fails for want of
+  /// room the current one stays open; for any other reason there is none until the next
+  /// begin().
+  result<void> begin(uint64_t next_sequence);
+  /// Writes at end() and syncs; moves end(). After a failure the caller must abandon().
+  result<void> append(std::span<const std::byte> frames);
+  /// Ends the current segment durably at end() after a failed append, by beginning the
+  /// next one or else by cutting it. False when the disk refuses both: then it is ended
+  /// by the next begin() that succeeds.
+  bool abandon(const fault& reason, uint64_t next_sequence);
+  /// Allocates the next segment if there is none yet.
+  result<void> prepare();
+  result<void> release(journal_position slowest);
+
+ private:
+  result<void> allocate(bool over_the_limit);
+  result<void> begin_spare(uint64_t next_sequence);
+  result<void> create_blank(uint64_t number);
+  bool has_room();
+  bool cut(file& segment);
+  std::string path(uint64_t number) const;
+
+  const journal_config& config_;
+  file_system& files_;
+  uint32_t epoch_;
+  std::map<uint64_t, uint64_t> segments_; ///< number → bytes, blank ones included
+  uint64_t highest_number_;
+  journal_position end_;
+  std::unique_ptr<file> current_;
+  uint64_t salt_ = 0;
+  std::unique_ptr<file> spare_;
+  uint64_t spare_number_ = 0;
+  bool full_ = false;
+  bool disk_full_ = false; ///< full_ because of the disk, not of bytes_max
+  std::optional<fault> failure_;
+  std::random_device random_; ///< salts must not be guessable by those who send records
+};
+
+} // namespace weir

@@ -1,0 +1,203 @@
+#include "storage/file_system.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace weir {
+
+namespace {
+
+/// `error` is errno, or what posix_fallocate returned. A disk or quota that is full is
+/// the one failure that passes by itself, so it has a code of its own.
+tl::unexpected<fault> io_fault(const std::string& path, const char* operation,
+                               int error) {
+  const auto code = error == ENOSPC || error == EDQUOT ? ec::journal_full : ec::io_failed;
+  return fail(code,
+              path + ": " + operation + ": " + std::generic_category().message(error));
+}
+
+class descriptor {
+ public:
+  explicit descriptor(int fd) noexcept : fd_(fd) {}
+  descriptor(const descriptor&) = delete;
+  descriptor& operator=(const descriptor&) = delete;
+  ~descriptor() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int open_retrying(const char* path, int flags) noexcept {
+  int fd = -1;
+  do
+    fd = ::open(path, flags | O_CLOEXEC, 0640);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+class posix_file final : public file {
+ public:
+  posix_file(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
+    while (!bytes.empty()) {
+      const auto n =
+        ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return io_fault(path_, "write", errno);
+      if (n == 0) // POSIX allows it; without this the loop would never end
+        return io_fault(path_, "write", EIO);
+      offset += static_cast<uint64_t>(n);
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return {};
+  }
+
+  result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) override {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const auto n = ::pread(fd_.get(), bytes.data() + done, bytes.size() - done,
+                             static_cast<off_t>(offset + done));
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return io_fault(path_, "read", errno);
+      if (n == 0)
+        break;
+      done += static_cast<size_t>(n);
+    }
+    return done;
+  }
+
+  result<void> sync_data() override {
+    if (::fdatasync(fd_.get())
+        != 0) // never repeated: a second call may report success falsely
+      return io_fault(path_, "fdatasync", errno);
+    return {};
+  }
+
+  result<void> allocate(uint64_t bytes) override {
+    int error = 0;
+    do
+      error = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(bytes));
+    while (error == EINTR);
+    if (error != 0)
+      return io_fault(path_, "allocate", error);
+    return {};
+  }
+
+  result<void> truncate(uint64_t bytes) override {
+    if (::ftruncate(fd_.get(), static_cast<off_t>(bytes)) != 0)
+      return io_fault(path_, "truncate", errno);
+    return {};
+  }
+
+  result<uint64_t> size() override {
+    struct ::stat about {};
+    if (::fstat(fd_.get(), &about) != 0)
+      return io_fault(path_, "stat", errno);
+    return static_cast<uint64_t>(about.st_size);
+  }
+
+ private:
+  descriptor fd_;
+  std::string path_;
+};
+
+class posix_files final : public file_system {
+ public:
+  result<std::unique_ptr<file>> create(const std::string& path) override {
+    return opened(path, O_RDWR | O_CREAT | O_EXCL, "create");
+  }
+
+  result<std::unique_ptr<file>> open(const std::string& path, bool writable) override {
+    return opened(path, writable ? O_RDWR : O_RDONLY, "open");
+  }
+
+  result<void> remove(const std::string& path) override {
+    if (::unlink(path.c_str()) != 0)
+      return io_fault(path, "remove", errno);
+    return {};
+  }
+
+  result<void> rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) != 0)
+      return io_fault(from, ("rename to " + to).c_str(), errno);
+    return {};
+  }
+
+  result<void> make_directory(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error)
+      return io_fault(path, "make directory", error.value());
+    return {};
+  }
+
+  result<std::vector<std::string>> list(const std::string& path) override {
+    std::unique_ptr<DIR, int (*)(DIR*)> directory{::opendir(path.c_str()), &::closedir};
+    if (!directory)
+      return io_fault(path, "list", errno);
+    std::vector<std::string> names;
+    errno = 0;
+    while (const auto* entry = ::readdir(directory.get())) {
+      const std::string_view name{entry->d_name};
+      if (name != "." && name != "..")
+        names.emplace_back(name);
+      errno = 0;
+    }
+    if (errno != 0)
+      return io_fault(path, "list", errno);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  result<void> sync_directory(const std::string& path) override {
+    const descriptor directory{open_retrying(path.c_str(), O_RDONLY | O_DIRECTORY)};
+    if (directory.get() < 0)
+      return io_fault(path, "open directory", errno);
+    if (::fsync(directory.get()) != 0)
+      return io_fault(path, "fsync directory", errno);
+    return {};
+  }
+
+  result<uint64_t> free_bytes(const std::string& path) override {
+    struct ::statvfs about {};
+    if (::statvfs(path.c_str(), &about) != 0)
+      return io_fault(path, "statvfs", errno);
+    return static_cast<uint64_t>(about.f_bavail) * about.f_frsize;
+  }
+
+ private:
+  static result<std::unique_ptr<file>> opened(const std::string& path, int flags,
+                                              const char* operation) {
+    const int fd = open_retrying(path.c_str(), flags);
+    if (fd < 0)
+      return io_fault(path, operation, errno);
+    return std::make_unique<posix_file>(fd, path);
+  }
+};
+
+} // namespace
+
+file_system& posix_file_system() {
+  static posix_files disk;
+  return disk;
+}
+
+} // namespace weir
