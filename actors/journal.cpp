@@ -1,0 +1,247 @@
+#include "actors/journal.hpp"
+
+#include "proto/ports.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+bool has_dead_letters(const record_batch& batch) noexcept {
+  return std::any_of(
+    batch.rejections.begin(), batch.rejections.end(),
+    [](const rejection& r) { return r.code == reject::quarantined || !r.body.empty(); });
+}
+
+void log_recovery(const recovery_report& report) {
+  for (const auto& alarm : report.alarms)
+    spdlog::error("journal: {}", alarm);
+  spdlog::info(
+    "journal: recovered {} records in {} frames of {} segments, {} bytes of an "
+    "unfinished commit dropped",
+    report.records, report.frames, report.segments, report.bytes_truncated);
+}
+
+} // namespace
+
+result<void> journal_state::open(journal_actor_config with) {
+  config = std::move(with);
+  stage = &config.figures->stage("journal");
+  auto recalled = config.recall ? config.recall() : journal_recall{};
+  if (!recalled)
+    return tl::unexpected{recalled.error()};
+  auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
+                                     recalled->next_sequence_min, recovered);
+  if (!opened)
+    return tl::unexpected{opened.error()};
+  writer = std::move(*opened);
+  writer->remember(recalled->keys);
+  started_at = writer->durable_end();
+  weir::add(config.figures->journal_frames_quarantined, recovered.frames_quarantined);
+  config.figures->journal_bytes_max = static_cast<int64_t>(config.journal.bytes_max);
+  log_recovery(recovered);
+  publish();
+  return {};
+}
+
+void journal_state::add(const batch_ptr& batch) {
+  arrived.push_back(config.clock->now());
+  group_has_dead_letters = group_has_dead_letters || has_dead_letters(*batch);
+  writer->add(batch);
+}
+
+bool journal_state::group_is_large() const noexcept {
+  return writer->pending_bytes() >= config.commit_bytes_max;
+}
+
+void journal_state::commit() {
+  if (arrived.empty())
+    return;
+  const auto receipts = writer->commit();
+  if (group_has_dead_letters)
+    dead_letters_end = writer->durable_end();
+  publish();
+  const auto now = config.clock->now();
+  for (size_t i = 0; i < receipts.size(); ++i) {
+    const auto& batch = *receipts[i]->batch;
+    weir::add(stage->records_processed, batch.records.size());
+    stage->latency.observe(std::chrono::duration<double>(now - arrived[i]).count());
+    if (const auto origin = batch.source->origin.lock())
+      origin->deliver(receipts[i]);
+  }
+  arrived.clear();
+  group_has_dead_letters = false;
+}
+
+void journal_state::prepare() {
+  if (spare_refused)
+    return; // the tick tries again; not every commit
+  if (auto prepared = writer->prepare(); !prepared) {
+    spare_refused = true;
+    spdlog::warn("journal: no next segment: {}", prepared.error().text);
+  }
+  publish();
+}
+
+void journal_state::retry() {
+  const bool was_failed = writer->failed();
+  const auto done = writer->retry();
+  spare_refused = !done;
+  if (was_failed && !writer->failed())
+    spdlog::info("journal: the disk takes writes again");
+  publish();
+}
+
+void journal_state::release(const reader_cursor& cursor) {
+  auto& known = cursors[cursor.reader];
+  known = std::max(known, cursor.position);
+  for (const auto& reader : config.readers)
+    if (!cursors.contains(reader))
+      return;
+  auto slowest = known;
+  for (const auto& [reader, position] : cursors)
+    slowest = std::min(slowest, position);
+  if (auto released = writer->release(slowest); !released)
+    spdlog::warn("journal: a segment that is not needed any more stays: {}",
+                 released.error().text);
+  publish();
+}
+
+bool journal_state::has_news_after(journal_position after) const noexcept {
+  return writer->durable_end() > after;
+}
+
+durable_until journal_state::news_after(journal_position after) const noexcept {
+  return {writer->durable_end(), writer->last_sequence(),
+          after < started_at || after < dead_letters_end};
+}
+
+void journal_state::answer_waiting() {
+  for (auto at = waiting.begin(); at != waiting.end();) {
+    const auto after = waiting_after.at(at->first);
+    if (!has_news_after(after)) {
+      ++at;
+      continue;
+    }
+    at->second.deliver(news_after(after));
+    waiting_after.erase(at->first);
+    at = waiting.erase(at);
+  }
+}
+
+void journal_state::publish() {
+  auto& figures = *config.figures;
+  const auto now = writer->figures();
+  weir::add(figures.journal_bytes_written, now.bytes_written - counted.bytes_written);
+  weir::add(figures.journal_syncs, now.syncs - counted.syncs);
+  const auto failures = now.sync_failures - counted.sync_failures;
+  weir::add(figures.journal_sync_failures, failures);
+  weir::add(stage->errors, failures);
+  counted = now;
+  figures.journal_bytes = static_cast<int64_t>(writer->bytes_on_disk());
+  figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
+  config.health->set(condition::journal_full, writer->full());
+  config.health->set(condition::storage_failed, writer->failed());
+}
+
+namespace {
+
+using journal_self = journal_actor::stateful_pointer<journal_state>;
+
+void watch_trouble(journal_self self) {
+  auto& st = self->state;
+  if (st.tick_scheduled || !st.in_trouble())
+    return;
+  st.tick_scheduled = true;
+  self->delayed_send(self, st.config.retry_after, tick_atom_v);
+}
+
+void commit_now(journal_self self) {
+  auto& st = self->state;
+  st.commit();
+  st.answer_waiting();
+  st.prepare();
+  watch_trouble(self);
+}
+
+void collect(journal_self self, const batch_ptr& batch) {
+  auto& st = self->state;
+  st.add(batch);
+  if (st.group_is_large()) {
+    commit_now(self); // a commit that is scheduled already will find what comes after
+  } else if (!st.commit_scheduled) {
+    st.commit_scheduled = true;
+    self->send(self, commit_atom_v);
+  }
+}
+
+caf::typed_response_promise<durable_until> answer_tail(journal_self self,
+                                                       const tail_request& request) {
+  auto& st = self->state;
+  auto promise = self->make_response_promise<durable_until>();
+  if (st.has_news_after(request.after)) {
+    promise.deliver(st.news_after(request.after));
+    return promise;
+  }
+  const auto asker =
+    self->current_sender() ? self->current_sender()->id() : caf::actor_id{0};
+  if (const auto older = st.waiting.find(asker); older != st.waiting.end())
+    older->second.deliver(st.news_after(st.waiting_after.at(asker)));
+  st.waiting[asker] = promise;
+  st.waiting_after[asker] = request.after;
+  return promise;
+}
+
+void drain(journal_self self) {
+  auto& st = self->state;
+  st.commit();
+  st.answer_waiting();
+  for (auto& [asker, promise] : st.waiting)
+    promise.deliver(caf::make_error(ec::draining, "the journal has quit"));
+  st.waiting.clear();
+  self->quit(caf::exit_reason::user_shutdown);
+}
+
+} // namespace
+
+journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
+                                     journal_actor_config config) {
+  if (auto opened = self->state.open(std::move(config)); !opened) {
+    const auto& why = opened.error();
+    spdlog::error("journal: {}", why.text);
+    if (why.code == ec::io_failed || why.code == ec::journal_full)
+      self->state.config.health->set(condition::storage_failed,
+                                     true); // until a start succeeds
+    self->quit(caf::make_error(why.code, why.text));
+    return journal_actor::behavior_type::make_empty_behavior();
+  }
+  watch_trouble(self);
+  return {
+    [self](const batch_ptr& batch) { collect(self, batch); },
+    [self](commit_atom) {
+      self->state.commit_scheduled = false;
+      commit_now(self);
+    },
+    [self](const tail_request& request) { return answer_tail(self, request); },
+    [self](const reader_cursor& cursor) {
+      self->state.release(cursor);
+      watch_trouble(self);
+    },
+    [self](tick_atom) {
+      self->state.tick_scheduled = false;
+      if (self->state.in_trouble())
+        self->state.retry();
+      self->state.answer_waiting();
+      watch_trouble(self);
+    },
+    [](crash_atom) { throw std::runtime_error("injected crash"); },
+    [self](drain_atom) { drain(self); },
+  };
+}
+
+} // namespace weir

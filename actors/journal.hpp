@@ -1,0 +1,115 @@
+// JOURNAL: appends what has collected in its mailbox, syncs once, answers every part.
+//
+//   Accepts:     batch_ptr       encoded at once; its receipt goes to its origin after
+//   the commit
+//                commit_atom     from itself: behind the mail that had come when the
+//                first batch
+//                                of a group did, so all of it shares one sync
+//                tail_request -> durable_until   at once, or when there is something new;
+//                one
+//                                open question a sender, an older one is answered with
+//                                "so far"
+//                reader_cursor   segments below the slowest reader are deleted, once
+//                every
+//                                expected reader has told where it is
+//                tick_atom       from itself every 100 ms while the disk is full or fails
+//                drain_atom      commits what was collected, then quits
+//   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks in
+//   fdatasync). Queues:      its mailbox: bounded by the byte budget batches are admitted
+//   under.
+//                The group: `commit_bytes_max` and one batch.
+//   On failure:  of the disk: every part of the group is answered storage_failed or
+//   journal_full,
+//                the condition is set in node_health, and it tries again every 100 ms. Of
+//                opening: quits with io_failed, journal_corrupt or invalid_config and the
+//                text. A crash: the group has no receipts; the gateway submits again and
+//                the batch keys make that safe.
+#pragma once
+
+#include "proto/clock.hpp"
+#include "proto/health.hpp"
+#include "proto/messages.hpp"
+#include "proto/telemetry.hpp"
+#include "storage/journal.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// What the sink remembers from before the journal's first segment.
+struct journal_recall {
+  uint64_t next_sequence_min =
+    0; ///< one more than its last committed record; 0: nothing yet
+  std::vector<remembered_key> keys; ///< oldest first
+};
+
+/// Pointers outlive the actor.
+struct journal_actor_config {
+  journal_config journal;
+  file_system* files = nullptr;
+  const clock_source* clock = nullptr;
+  telemetry* figures = nullptr;
+  node_health* health = nullptr;
+  size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
+  std::chrono::milliseconds retry_after{100};
+  std::vector<std::string> readers; ///< names that must report before anything is deleted
+  std::function<result<journal_recall>()>
+    recall; ///< asked at every start; empty: nothing kept
+};
+
+struct journal_state {
+  static inline const char* name = "journal";
+  using time_point = std::chrono::steady_clock::time_point;
+
+  journal_actor_config config;
+  std::unique_ptr<journal_writer> writer;
+  stage_gauge* stage = nullptr;
+  recovery_report recovered;
+
+  bool commit_scheduled = false;
+  bool tick_scheduled = false;
+  bool spare_refused = false;      ///< prepare() failed: left to the tick
+  std::vector<time_point> arrived; ///< of each batch of the group
+  bool group_has_dead_letters = false;
+  journal_position started_at;       ///< what lies before may have dead letters
+  journal_position dead_letters_end; ///< behind the last commit with dead letters
+  journal_figures counted;           ///< what the telemetry knows already
+  std::map<std::string, journal_position> cursors;
+  std::map<caf::actor_id, caf::typed_response_promise<durable_until>> waiting;
+  std::map<caf::actor_id, journal_position> waiting_after;
+
+  /// Opens the journal and asks the sink what it remembers.
+  result<void> open(journal_actor_config with);
+  void add(const batch_ptr& batch);
+  bool group_is_large() const noexcept;
+  /// Commits, hands each receipt to its origin, counts.
+  void commit();
+  /// Nobody waits now: allocates ahead.
+  void prepare();
+  void retry();
+  void release(const reader_cursor& cursor);
+  bool in_trouble() const noexcept {
+    return writer->full() || writer->failed() || spare_refused;
+  }
+  bool has_news_after(journal_position after) const noexcept;
+  durable_until news_after(journal_position after) const noexcept;
+  /// Answers those who wait for what is durable now.
+  void answer_waiting();
+  void publish();
+};
+
+journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
+                                     journal_actor_config config);
+
+} // namespace weir

@@ -1,0 +1,300 @@
+#include "actors/journal.hpp"
+
+#include "proto/ports.hpp"
+#include "tests/actors/fixture.hpp"
+#include "tests/storage/journal_batches.hpp"
+#include "tests/storage/simulated_disk.hpp"
+
+#include <chrono>
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Whoever sent the batches: keeps what comes back.
+struct fake_origin final : receipt_port {
+  void deliver(std::shared_ptr<const batch_receipt> receipt) noexcept override {
+    receipts.push_back(std::move(receipt));
+  }
+  void stored(uint64_t) noexcept override {}
+  void resubmit() noexcept override {}
+
+  std::vector<std::shared_ptr<const batch_receipt>> receipts;
+};
+
+struct journal_actor_test : deterministic {
+  simulated_disk disk;
+  manual_clock clock;
+  telemetry figures;
+  node_health health;
+  std::shared_ptr<fake_origin> origin = std::make_shared<fake_origin>();
+  journal_actor_config settings = [this] {
+    journal_actor_config made;
+    made.journal.directory = "j";
+    made.journal.segment_bytes = uint64_t{64} << 10;
+    made.journal.bytes_max = 4 * made.journal.segment_bytes;
+    made.journal.keys_max = made.journal.recent_keys_max = 1000;
+    made.files = &disk;
+    made.clock = &clock;
+    made.figures = &figures;
+    made.health = &health;
+    return made;
+  }();
+  journal_actor uut;
+  uint64_t next_key = 0;
+
+  void start() {
+    uut = sys.spawn(journal, settings);
+    sched.run();
+  }
+
+  batch_ptr make_batch(const std::vector<std::string>& records = {"{}"}) {
+    batch_builder build;
+    build.source().origin = origin;
+    build.part({9, ++next_key});
+    for (const auto& record : records)
+      build.record(record);
+    return build.done();
+  }
+
+  const part_receipt& last_answer() { return origin->receipts.back()->parts.at(0); }
+  bool is_full() const { return health.is(condition::journal_full); }
+  bool is_failed() const { return health.is(condition::storage_failed); }
+
+  ~journal_actor_test() override {
+    if (uut)
+      caf::anon_send_exit(uut, caf::exit_reason::kill);
+    sched.run();
+  }
+};
+
+} // namespace
+
+TEST_F(journal_actor_test, when_batches_wait_in_the_mailbox_they_share_one_sync) {
+  start();
+  const auto before = figures.journal_syncs.load();
+  for (int i = 0; i < 5; ++i)
+    self->send(uut, make_batch());
+  sched.run();
+  ASSERT_EQ(origin->receipts.size(), 5u);
+  EXPECT_EQ(figures.journal_syncs - before, 1u);
+  EXPECT_EQ(last_answer().outcome, ec::none);
+  EXPECT_EQ(last_answer().last_sequence, 5u);
+  EXPECT_EQ(figures.journal_sequence, 5);
+  EXPECT_EQ(figures.stage("journal").records_processed, 5u);
+  EXPECT_GT(figures.journal_bytes_written, 0u);
+}
+
+TEST_F(journal_actor_test,
+       when_a_group_is_large_it_is_committed_before_the_mailbox_is_empty) {
+  settings.commit_bytes_max = 1000;
+  start();
+  for (int i = 0; i < 4; ++i)
+    self->send(uut, make_batch({std::string(1000, 'x')}));
+  sched.run();
+  EXPECT_EQ(origin->receipts.size(), 4u);
+  EXPECT_EQ(figures.journal_syncs, 4u);
+}
+
+TEST_F(journal_actor_test, when_the_origin_is_gone_the_batch_is_stored_all_the_same) {
+  start();
+  self->send(uut, make_batch());
+  origin.reset();
+  sched.run();
+  EXPECT_EQ(figures.journal_sequence, 1);
+}
+
+TEST_F(journal_actor_test,
+       when_a_sync_fails_the_batch_is_refused_and_the_next_one_is_stored) {
+  start();
+  disk.faults.syncs_until_error = 0;
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::storage_failed);
+  EXPECT_EQ(figures.journal_sync_failures, 1u);
+  EXPECT_EQ(figures.stage("journal").errors, 1u);
+  EXPECT_FALSE(is_failed()) << "a new segment takes over";
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::none);
+  EXPECT_EQ(last_answer().last_sequence, 1u) << "a refused record takes no number";
+}
+
+TEST_F(journal_actor_test,
+       when_the_disk_is_dead_admission_closes_until_a_tick_finds_it_well) {
+  start();
+  disk.faults.dead = true;
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::storage_failed);
+  EXPECT_TRUE(is_failed());
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_TRUE(is_failed());
+  disk.faults.dead = false;
+  sched.advance_time(99ms);
+  sched.run();
+  EXPECT_TRUE(is_failed());
+  sched.advance_time(1ms);
+  sched.run();
+  EXPECT_FALSE(is_failed());
+  EXPECT_FALSE(sched.has_pending_timeout()) << "no tick without trouble";
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::none);
+}
+
+TEST_F(journal_actor_test,
+       when_the_journal_is_full_it_reopens_once_the_slowest_reader_goes_on) {
+  settings.readers = {"sink", "dead_letters"};
+  start();
+  std::vector<std::string> records(10, std::string(1500, 'x'));
+  for (int i = 0;
+       i < 50 && (origin->receipts.empty() || last_answer().outcome == ec::none); ++i) {
+    self->send(uut, make_batch(records));
+    sched.run();
+  }
+  EXPECT_EQ(last_answer().outcome, ec::journal_full);
+  EXPECT_TRUE(is_full());
+  const auto news = ask<durable_until>(uut, tail_request{});
+  ASSERT_TRUE(news);
+  self->send(uut, reader_cursor{"sink", news->until});
+  sched.run();
+  EXPECT_TRUE(is_full()) << "the other reader has not told where it is";
+  self->send(uut, reader_cursor{"dead_letters", {1, 8192}});
+  sched.run();
+  EXPECT_TRUE(is_full()) << "the other reader is still in the first segment";
+  self->send(uut, reader_cursor{"dead_letters", news->until});
+  sched.run();
+  EXPECT_FALSE(is_full());
+  self->send(uut, make_batch(records));
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::none);
+}
+
+TEST_F(journal_actor_test, when_nothing_is_new_a_reader_is_answered_at_the_next_commit) {
+  start();
+  const auto now = ask<durable_until>(uut, tail_request{});
+  ASSERT_TRUE(now);
+  auto pending = self->request(uut, caf::infinite, tail_request{now->until});
+  sched.run();
+  ASSERT_FALSE(has_mail());
+  self->send(uut, make_batch({"{}", "{}"}));
+  sched.run();
+  ASSERT_TRUE(has_mail());
+  pending.receive(
+    [&](const durable_until& news) {
+      EXPECT_GT(news.until, now->until);
+      EXPECT_EQ(news.sequence, 2u);
+      EXPECT_FALSE(news.dead_letters);
+    },
+    [&](caf::error& err) { FAIL() << sys.render(err); });
+}
+
+TEST_F(journal_actor_test, when_a_commit_has_dead_letters_readers_behind_it_hear_so) {
+  start();
+  const auto before = ask<durable_until>(uut, tail_request{});
+  batch_builder build;
+  build.part({8, 1}).reject_record(reject::quarantined, "poison");
+  self->send(uut, build.done());
+  sched.run();
+  const auto news = ask<durable_until>(uut, tail_request{before->until});
+  ASSERT_TRUE(news);
+  EXPECT_TRUE(news->dead_letters);
+  self->send(uut, make_batch());
+  sched.run();
+  const auto later = ask<durable_until>(uut, tail_request{news->until});
+  ASSERT_TRUE(later);
+  EXPECT_FALSE(later->dead_letters);
+}
+
+TEST_F(journal_actor_test, when_a_reader_asks_again_its_older_question_is_answered_too) {
+  start();
+  const auto now = ask<durable_until>(uut, tail_request{});
+  auto older = self->request(uut, caf::infinite, tail_request{now->until});
+  auto newer = self->request(uut, caf::infinite, tail_request{now->until});
+  sched.run();
+  ASSERT_TRUE(has_mail());
+  older.receive([&](const durable_until& so_far) { EXPECT_EQ(so_far.until, now->until); },
+                [&](caf::error& err) { FAIL() << sys.render(err); });
+  self->send(uut, make_batch());
+  sched.run();
+  ASSERT_TRUE(has_mail());
+  newer.receive([&](const durable_until& news) { EXPECT_GT(news.until, now->until); },
+                [&](caf::error& err) { FAIL() << sys.render(err); });
+}
+
+TEST_F(journal_actor_test, when_it_drains_what_was_collected_is_committed_first) {
+  start();
+  self->monitor(uut);
+  self->send(uut, make_batch());
+  self->send(uut, drain_atom_v);
+  sched.run();
+  EXPECT_EQ(origin->receipts.size(), 1u);
+  ASSERT_TRUE(has_mail());
+  self->receive(
+    [](caf::down_msg& down) { EXPECT_EQ(down.reason, caf::exit_reason::user_shutdown); });
+}
+
+TEST_F(journal_actor_test, when_it_crashes_its_successor_knows_what_was_stored) {
+  start();
+  const auto batch = make_batch({"{\"a\":1}"});
+  self->send(uut, batch);
+  sched.run();
+  self->send(uut, crash_atom_v);
+  sched.run();
+  start();
+  self->send(uut, batch);
+  sched.run();
+  ASSERT_EQ(origin->receipts.size(), 2u);
+  EXPECT_TRUE(last_answer().duplicate);
+  EXPECT_EQ(last_answer().last_sequence, 1u);
+  EXPECT_EQ(figures.journal_sequence, 1);
+}
+
+TEST_F(journal_actor_test,
+       when_the_sink_remembers_a_key_the_request_is_not_stored_again) {
+  settings.recall = []() -> result<journal_recall> {
+    return journal_recall{101, {{{5, 5}, 77, 3, 1, 0, 0, 100, 0}}};
+  };
+  start();
+  batch_builder build;
+  build.source().origin = origin;
+  build.part({5, 5}, true, 77).record("{}").part({5, 6}).record("{}");
+  self->send(uut, build.done());
+  sched.run();
+  ASSERT_EQ(origin->receipts.size(), 1u);
+  const auto& parts = origin->receipts[0]->parts;
+  EXPECT_TRUE(parts[0].duplicate);
+  EXPECT_EQ(parts[0].accepted, 3u);
+  EXPECT_EQ(parts[0].rejected, 1u);
+  EXPECT_EQ(parts[1].last_sequence, 101u) << "numbers go on behind the sink's";
+}
+
+TEST_F(journal_actor_test, when_the_journal_can_not_be_opened_it_quits_with_the_reason) {
+  disk.faults.dead = true;
+  uut = sys.spawn(journal, settings);
+  self->monitor(uut);
+  sched.run();
+  ASSERT_TRUE(has_mail());
+  self->receive([&](caf::down_msg& down) {
+    EXPECT_EQ(down.reason, ec::io_failed) << sys.render(down.reason);
+  });
+  EXPECT_TRUE(is_failed());
+  disk.faults.dead = false;
+  start();
+  EXPECT_FALSE(is_failed());
+}
+
+TEST_F(journal_actor_test, when_the_sink_can_not_tell_what_it_remembers_it_quits) {
+  settings.recall = []() -> result<journal_recall> {
+    return fail(ec::sink_unavailable, "locked");
+  };
+  uut = sys.spawn(journal, settings);
+  self->monitor(uut);
+  sched.run();
+  ASSERT_TRUE(has_mail());
+  self->receive(
+    [](caf::down_msg& down) { EXPECT_EQ(down.reason, ec::sink_unavailable); });
+}
