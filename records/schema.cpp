@@ -1,0 +1,84 @@
+#include "records/schema.hpp"
+
+#include "records/schema_check.hpp"
+#include "records/schema_compiler.hpp"
+#include "records/schema_program.hpp"
+#include "records/schema_text.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace weir {
+
+namespace {
+
+using namespace schema_detail;
+
+/// Finds where text stops being JSON: simdjson is fast and does not say.
+class error_finder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t at, const std::string&,
+                   const nlohmann::json::exception&) override {
+    position = at;
+    return false;
+  }
+
+  size_t position = 0; ///< bytes read before it failed; 0: it did not
+};
+
+std::string not_json(std::string_view text, std::string_view file,
+                     simdjson::error_code code) {
+  std::string out(file);
+  if (code == simdjson::DEPTH_ERROR)
+    return out + ": nested deeper than " + std::to_string(json_depth_max)
+           + " levels of JSON";
+  error_finder finder;
+  nlohmann::json::sax_parse(text, &finder);
+  if (finder.position > 0) {
+    const auto read = text.substr(0, std::min(finder.position - 1, text.size()));
+    out += ":" + std::to_string(1 + std::count(read.begin(), read.end(), '\n'));
+  }
+  return out + ": not valid JSON: " + simdjson::error_message(code);
+}
+
+} // namespace
+
+schema::schema(std::unique_ptr<const program> compiled) : program_(std::move(compiled)) {}
+schema::~schema() = default;
+
+result<std::shared_ptr<const schema>> schema::compile(std::string_view text,
+                                                      std::string_view file) {
+  if (text.size() > schema_bytes_max)
+    return fail(ec::invalid_config, std::string(file) + ": the schema has "
+                                      + std::to_string(text.size()) + " bytes, at most "
+                                      + std::to_string(schema_bytes_max) + " are read");
+  auto made = std::make_unique<program>();
+  simdjson::dom::element root;
+  auto code = made->source.allocate(std::max<size_t>(text.size(), 64), json_depth_max);
+  if (!code)
+    code = made->source.parse(text.data(), text.size()).get(root);
+  if (code)
+    return fail(ec::invalid_config, not_json(text, file, code));
+  if (auto compiled = compiler(file, *made).run(root); !compiled)
+    return tl::unexpected(std::move(compiled.error()));
+  return std::shared_ptr<const schema>(new schema(std::move(made)));
+}
+
+std::optional<violation> schema::check(simdjson::dom::element record) const {
+  return checker(*program_).run(record);
+}
+
+} // namespace weir

@@ -1,0 +1,166 @@
+#include "records/schema_number.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace weir::schema_detail {
+
+namespace {
+
+constexpr double two_63 = 9223372036854775808.0;
+constexpr double two_64 = 18446744073709551616.0;
+
+template <class Value>
+int order(Value left, Value right) noexcept {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/// Truncates the double instead of rounding the integer: exact, as both parts are
+/// representable.
+int compare_real(int64_t left, double right) noexcept {
+  if (right >= two_63)
+    return -1;
+  if (right < -two_63)
+    return 1;
+  const auto whole = static_cast<int64_t>(right);
+  return left != whole ? order(left, whole)
+                       : order(0.0, right - static_cast<double>(whole));
+}
+
+int compare_real(uint64_t left, double right) noexcept {
+  if (right >= two_64)
+    return -1;
+  if (right < 0)
+    return 1;
+  const auto whole = static_cast<uint64_t>(right);
+  return left != whole ? order(left, whole)
+                       : order(0.0, right - static_cast<double>(whole));
+}
+
+int compare_real(const number& left, double right) noexcept {
+  switch (left.what) {
+  case number::kind::int64:
+    return compare_real(left.i, right);
+  case number::kind::uint64:
+    return compare_real(left.u, right);
+  case number::kind::real:
+    return order(left.d, right);
+  }
+  return 0;
+}
+
+/// Precondition: an integer kind.
+uint64_t magnitude(const number& value) noexcept {
+  if (value.what == number::kind::uint64)
+    return value.u;
+  return value.i < 0 ? uint64_t{0} - static_cast<uint64_t>(value.i)
+                     : static_cast<uint64_t>(value.i);
+}
+
+double to_double(const number& value) noexcept {
+  switch (value.what) {
+  case number::kind::int64:
+    return static_cast<double>(value.i);
+  case number::kind::uint64:
+    return static_cast<double>(value.u);
+  case number::kind::real:
+    return value.d;
+  }
+  return 0;
+}
+
+bool is_multiple_real(double value, double divisor) noexcept {
+  const double quotient = value / divisor;
+  if (!std::isfinite(quotient)) // overflow: the remainder is still exact
+    return std::fmod(value, divisor) == 0;
+  const double tolerance = 4 * std::numeric_limits<double>::epsilon();
+  return std::abs(quotient - std::round(quotient)) <= tolerance * std::abs(quotient);
+}
+
+} // namespace
+
+number number::of(int64_t value) noexcept {
+  number made;
+  made.i = value;
+  return made;
+}
+
+number number::of(uint64_t value) noexcept {
+  if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+    return of(static_cast<int64_t>(value));
+  number made;
+  made.what = kind::uint64;
+  made.u = value;
+  return made;
+}
+
+number number::of(double value) noexcept {
+  number made;
+  made.what = kind::real;
+  made.d = value;
+  return made;
+}
+
+number number::of(simdjson::dom::element value) noexcept {
+  switch (value.type()) {
+  case simdjson::dom::element_type::INT64:
+    return of(value.get_int64().value_unsafe());
+  case simdjson::dom::element_type::UINT64:
+    return of(value.get_uint64().value_unsafe());
+  default:
+    return of(value.get_double().value_unsafe());
+  }
+}
+
+int compare(const number& left, const number& right) noexcept {
+  if (right.what == number::kind::real)
+    return compare_real(left, right.d);
+  if (left.what == number::kind::real)
+    return -compare_real(right, left.d);
+  if (left.what != right.what) // a uint64 kind is above every int64
+    return left.what == number::kind::uint64 ? 1 : -1;
+  return left.what == number::kind::int64 ? order(left.i, right.i)
+                                          : order(left.u, right.u);
+}
+
+bool is_integral(double value) noexcept {
+  return std::trunc(value) == value;
+}
+
+number normalized(const number& value) noexcept {
+  if (value.what != number::kind::real || !is_integral(value.d))
+    return value;
+  if (value.d >= -two_63 && value.d < two_63)
+    return number::of(static_cast<int64_t>(value.d));
+  if (value.d > 0 && value.d < two_64)
+    return number::of(static_cast<uint64_t>(value.d));
+  return value;
+}
+
+bool is_multiple(const number& value, const number& divisor) noexcept {
+  const number left = normalized(value);
+  const number right = normalized(divisor);
+  if (left.what != number::kind::real && right.what != number::kind::real)
+    return magnitude(left) % magnitude(right) == 0;
+  return is_multiple_real(to_double(left), to_double(right));
+}
+
+std::string to_text(const number& value) {
+  char text[40];
+  std::to_chars_result end{};
+  switch (value.what) {
+  case number::kind::int64:
+    end = std::to_chars(text, text + sizeof text, value.i);
+    break;
+  case number::kind::uint64:
+    end = std::to_chars(text, text + sizeof text, value.u);
+    break;
+  case number::kind::real:
+    end = std::to_chars(text, text + sizeof text, value.d);
+    break;
+  }
+  return {text, end.ptr};
+}
+
+} // namespace weir::schema_detail

@@ -1,0 +1,50 @@
+// NUMBER: a JSON number as simdjson gives it, compared without losing a bit. 64-bit
+// integers stay integers; only what is written with a fraction or an exponent is a
+// double.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <simdjson.h>
+
+namespace weir::schema_detail {
+
+struct number {
+  enum class kind : uint8_t { int64, uint64, real };
+
+  kind what =
+    kind::int64; ///< uint64 only above INT64_MAX, so equal integers have equal kinds
+  union {
+    int64_t i = 0;
+    uint64_t u;
+    double d;
+  };
+
+  static number of(int64_t value) noexcept;
+  static number of(uint64_t value) noexcept;
+  static number of(double value) noexcept;
+  /// Precondition: `value.is_number()`.
+  static number of(simdjson::dom::element value) noexcept;
+};
+
+/// -1, 0 or 1, by mathematical value: 9007199254740993 is above 9007199254740992.0.
+int compare(const number& left, const number& right) noexcept;
+
+/// No fractional part: 1, 1.0 and 1e300 are integers (JSON Schema 2020-12, validation
+/// §6.1.1).
+bool is_integral(double value) noexcept;
+
+/// The same value as an integer kind where it has one: 2.0 becomes 2. Else unchanged.
+number normalized(const number& value) noexcept;
+
+/// Integers exactly. Otherwise `value / divisor` must lie within 4 rounding errors
+/// (relative 2^-50) of an integer, so that 0.3 is a multiple of 0.1. Precondition:
+/// divisor > 0.
+bool is_multiple(const number& value, const number& divisor) noexcept;
+
+/// The shortest text that reads back as the same value.
+std::string to_text(const number& value);
+
+} // namespace weir::schema_detail
