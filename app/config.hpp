@@ -1,0 +1,167 @@
+// CONFIG: everything an operator may decide, as plain structs. Read once at start from a YAML file
+// and the command line's overrides, checked as a whole, then only read. The keys, their units,
+// ranges and meanings are declared once, in config_keys*.cpp; docs/config.md is their table.
+#pragma once
+
+#include "proto/result.hpp"
+#include "proto/stream_settings.hpp"
+#include "storage/dead_letters.hpp"
+#include "storage/journal.hpp"
+#include "storage/sink.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace weir {
+
+/// Where a listener binds: an IPv4 or IPv6 address and a port; port 0 lets the system choose.
+struct listen_address {
+  std::string host;
+  uint16_t port = 0;
+  bool loopback() const noexcept; ///< 127.0.0.0/8, ::1, localhost
+};
+
+/// `127.0.0.1:8080`, `[::1]:8080`.
+std::string to_string(const listen_address& address);
+
+struct tls_files {
+  std::string certificate; ///< PEM, chain included; empty: no TLS
+  std::string key;         ///< PEM
+  bool enabled() const noexcept { return !certificate.empty(); }
+};
+
+struct api_key {
+  std::string name;                 ///< in logs and as the tenant of Idempotency-Keys
+  std::string sha256;               ///< 64 lower-case hex digits of the secret's SHA-256
+  std::vector<std::string> streams; ///< it may write to; empty: all
+  double records_per_second = 0;    ///< 0: no limit
+  double burst_records = 0;         ///< 0: one second's worth
+};
+
+/// Fill levels of the pipeline (0 … 1) above which a stream with `admission: shed` refuses
+/// requests of a priority. High priority is refused only when it is full.
+struct shed_levels {
+  double low = 0.5;
+  double normal = 0.8;
+};
+
+struct ingest_config {
+  listen_address listen{"127.0.0.1", 8080};
+  uint32_t threads = 2; ///< resolved: `auto` has become the number of cores
+  uint32_t connections_max = 4096;
+  uint32_t head_bytes_max = 16 * 1024;
+  uint32_t head_fields_max = 64;
+  std::chrono::milliseconds head_timeout{5'000};
+  std::chrono::milliseconds idle_timeout{75'000};
+  uint64_t body_bytes_max = uint64_t{64} << 30;
+  uint64_t body_rate_min = 1024; ///< bytes per second
+  std::chrono::milliseconds request_timeout{30'000};
+  double inflate_ratio_max = 100;
+  uint64_t batch_bytes = uint64_t{1} << 20;
+  uint32_t batch_records = 4096;
+  uint32_t request_window = 4;  ///< batches of one streamed request in flight
+  uint32_t coalesce_window = 2; ///< batches in flight per I/O thread before requests gather
+  uint64_t coalesce_bytes = 64 * 1024;
+  uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
+  uint64_t budget_bytes = 0;       ///< bodies in memory; resolved: never 0 after load_config
+  double client_records_per_second = 0; ///< per peer address; 0: no limit
+  double client_burst_records = 0;
+  uint32_t clients_max = 10'000;
+  tls_files tls;
+  std::vector<api_key> api_keys; ///< empty: none is asked for
+  shed_levels shed;
+};
+
+struct operations_config {
+  listen_address listen{"127.0.0.1", 9090};
+  std::string token_sha256;  ///< 64 lower-case hex digits; empty: no token is asked for
+  bool allow_remote = false; ///< must be said, or a listen address off loopback is refused
+};
+
+struct pipeline_config {
+  uint32_t validate_workers = 0;  ///< resolved: `auto` has become the number of cores
+  uint32_t transform_workers = 0; ///< likewise
+  uint32_t queue_batches = 256;   ///< bound of each stage's queue
+  std::chrono::milliseconds work_deadline{5'000};
+  uint32_t tries_max = 3;
+  uint32_t hung_workers_max = 4;
+};
+
+struct supervision_config {
+  uint32_t restarts_max = 10;
+  std::chrono::milliseconds window{60'000};
+  std::chrono::milliseconds backoff_initial{100};
+  std::chrono::milliseconds backoff_max{10'000};
+  double backoff_jitter = 0.2; ///< fraction of the delay that is random, 0 … 1
+};
+
+enum class log_level : uint8_t { debug, info, warning, error };
+enum class log_format : uint8_t { automatic, text, json };
+
+std::string_view to_string(log_level level) noexcept;
+std::string_view to_string(log_format format) noexcept;
+
+struct log_config {
+  log_level level = log_level::info;
+  log_format format = log_format::automatic; ///< text on a terminal, else JSON lines
+};
+
+struct stream_config {
+  stream_settings settings;
+  std::string schema_file; ///< relative to the configuration file until loaded; empty: none
+  std::shared_ptr<const nlohmann::json> steps; ///< a JSON array, never null
+};
+
+/// Key path (`streams.web.ack`) to the place that set it (`weir.yaml:12`, or `--set`).
+using config_places = std::map<std::string, std::string, std::less<>>;
+
+struct config {
+  std::string file; ///< as given; paths inside it are relative to its directory, except data_dir
+  std::string data_dir = "data";
+  std::string node_name = "weir";
+  uint64_t memory_ceiling = uint64_t{512} << 20;
+  ingest_config ingest;
+  operations_config operations;
+  pipeline_config pipeline;
+  supervision_config supervision;
+  journal_config journal;
+  uint64_t journal_group_bytes = uint64_t{8} << 20; ///< one commit writes at most about this
+  sink_config sink;
+  uint32_t sink_rows_per_transaction = 5'000;
+  dead_letter_config dead_letters;
+  std::chrono::milliseconds shutdown_deadline{8'000};
+  log_config log;
+  bool fault_injection = false;
+  std::map<std::string, stream_config, std::less<>> streams;
+  config_places places;
+
+  /// The place that set `path` or the nearest key above it; the file when nothing did.
+  std::string where(std::string_view path) const;
+};
+
+/// Reads, overrides (`a.b.c=value`), expands, checks and resolves. A failure is invalid_config
+/// and its text has one line per error: `file:line: key.path: what, and what was expected`.
+/// Reads the environment; not while another thread changes it.
+result<config> load_config(const std::string& file, const std::vector<std::string>& overrides = {});
+
+/// The same from text already in memory; `file` names it in errors and anchors relative paths.
+result<config> parse_config(std::string_view text, const std::string& file,
+                            const std::vector<std::string>& overrides = {});
+
+/// Where the memory ceiling goes: what is set aside, and the byte budget for bodies that is left.
+struct memory_share {
+  std::string_view name; ///< what it is for
+  std::string formula;   ///< over configuration keys
+  uint64_t bytes = 0;
+};
+std::vector<memory_share> memory_plan(const config& settings);
+
+} // namespace weir
