@@ -1,6 +1,7 @@
-// CONFIG: everything an operator may decide, as plain structs. Read once at start from a YAML file
-// and the command line's overrides, checked as a whole, then only read. The keys, their units,
-// ranges and meanings are declared once, in config_keys*.cpp; docs/config.md is their table.
+// CONFIG: everything an operator may decide, as plain structs. Read once at start from a
+// YAML file and the command line's overrides, checked as a whole, then only read. The
+// keys, their units, ranges and meanings are declared once, in config_keys*.cpp;
+// docs/config.md is their table.
 #pragma once
 
 #include "proto/result.hpp"
@@ -22,7 +23,8 @@
 
 namespace weir {
 
-/// Where a listener binds: an IPv4 or IPv6 address and a port; port 0 lets the system choose.
+/// Where a listener binds: an IPv4 or IPv6 address and a port; port 0 lets the system
+/// choose.
 struct listen_address {
   std::string host;
   uint16_t port = 0;
@@ -46,8 +48,8 @@ struct api_key {
   double burst_records = 0;         ///< 0: one second's worth
 };
 
-/// Fill levels of the pipeline (0 … 1) above which a stream with `admission: shed` refuses
-/// requests of a priority. High priority is refused only when it is full.
+/// Fill levels of the pipeline (0 … 1) above which a stream with `admission: shed`
+/// refuses requests of a priority. High priority is refused only when it is full.
 struct shed_levels {
   double low = 0.5;
   double normal = 0.8;
@@ -67,11 +69,12 @@ struct ingest_config {
   double inflate_ratio_max = 100;
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
-  uint32_t request_window = 4;  ///< batches of one streamed request in flight
-  uint32_t coalesce_window = 2; ///< batches in flight per I/O thread before requests gather
+  uint32_t request_window = 4; ///< batches of one streamed request in flight
+  uint32_t coalesce_window =
+    2; ///< batches in flight per I/O thread before requests gather
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
-  uint64_t budget_bytes = 0;       ///< bodies in memory; resolved: never 0 after load_config
+  uint64_t budget_bytes = 0; ///< bodies in memory; resolved: never 0 after load_config
   double client_records_per_second = 0; ///< per peer address; 0: no limit
   double client_burst_records = 0;
   uint32_t clients_max = 10'000;
@@ -82,8 +85,9 @@ struct ingest_config {
 
 struct operations_config {
   listen_address listen{"127.0.0.1", 9090};
-  std::string token_sha256;  ///< 64 lower-case hex digits; empty: no token is asked for
-  bool allow_remote = false; ///< must be said, or a listen address off loopback is refused
+  std::string token_sha256; ///< 64 lower-case hex digits; empty: no token is asked for
+  bool allow_remote =
+    false; ///< must be said, or a listen address off loopback is refused
 };
 
 struct pipeline_config {
@@ -116,7 +120,8 @@ struct log_config {
 
 struct stream_config {
   stream_settings settings;
-  std::string schema_file; ///< relative to the configuration file until loaded; empty: none
+  std::string
+    schema_file; ///< relative to the configuration file until loaded; empty: none
   std::shared_ptr<const nlohmann::json> steps; ///< a JSON array, never null
 };
 
@@ -124,7 +129,8 @@ struct stream_config {
 using config_places = std::map<std::string, std::string, std::less<>>;
 
 struct config {
-  std::string file; ///< as given; paths inside it are relative to its directory, except data_dir
+  std::string
+    file; ///< as given; paths inside it are relative to its directory, except data_dir
   std::string data_dir = "data";
   std::string node_name = "weir";
   uint64_t memory_ceiling = uint64_t{512} << 20;
@@ -133,9 +139,12 @@ struct config {
   pipeline_config pipeline;
   supervision_config supervision;
   journal_config journal;
-  uint64_t journal_group_bytes = uint64_t{8} << 20; ///< one commit writes at most about this
+  uint64_t journal_group_bytes = uint64_t{8}
+                                 << 20; ///< one commit writes at most about this
   sink_config sink;
   uint32_t sink_rows_per_transaction = 5'000;
+  uint64_t sink_bytes_per_transaction = uint64_t{16}
+                                        << 20; ///< bytes read from the journal for one
   dead_letter_config dead_letters;
   std::chrono::milliseconds shutdown_deadline{8'000};
   log_config log;
@@ -147,16 +156,19 @@ struct config {
   std::string where(std::string_view path) const;
 };
 
-/// Reads, overrides (`a.b.c=value`), expands, checks and resolves. A failure is invalid_config
-/// and its text has one line per error: `file:line: key.path: what, and what was expected`.
-/// Reads the environment; not while another thread changes it.
-result<config> load_config(const std::string& file, const std::vector<std::string>& overrides = {});
+/// Reads, overrides (`a.b.c=value`), expands, checks and resolves. A failure is
+/// invalid_config and its text has one line per error: `file:line: key.path: what, and
+/// what was expected`. Reads the environment; not while another thread changes it.
+result<config> load_config(const std::string& file,
+                           const std::vector<std::string>& overrides = {});
 
-/// The same from text already in memory; `file` names it in errors and anchors relative paths.
+/// The same from text already in memory; `file` names it in errors and anchors relative
+/// paths.
 result<config> parse_config(std::string_view text, const std::string& file,
                             const std::vector<std::string>& overrides = {});
 
-/// Where the memory ceiling goes: what is set aside, and the byte budget for bodies that is left.
+/// Where the memory ceiling goes: what is set aside, and the byte budget for bodies that
+/// is left.
 struct memory_share {
   std::string_view name; ///< what it is for
   std::string formula;   ///< over configuration keys

@@ -1,0 +1,110 @@
+#include "app/config.hpp"
+
+#include "app/config_check.hpp"
+#include "app/config_reader.hpp"
+#include "app/config_text.hpp"
+#include "app/yaml_tree.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace weir {
+namespace {
+
+constexpr size_t errors_shown_max = 100;
+
+fault bad_config(std::vector<std::string> errors) {
+  const auto more =
+    errors.size() > errors_shown_max ? errors.size() - errors_shown_max : 0;
+  errors.resize(errors.size() - more);
+  auto text = fmt::format("{}", fmt::join(errors, "\n"));
+  if (more > 0)
+    text += fmt::format("\n… and {} more", more);
+  return {ec::invalid_config, std::move(text)};
+}
+
+} // namespace
+
+std::string_view to_string(log_level level) noexcept {
+  switch (level) {
+  case log_level::debug:
+    return "debug";
+  case log_level::info:
+    return "info";
+  case log_level::warning:
+    return "warning";
+  case log_level::error:
+    return "error";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(log_format format) noexcept {
+  switch (format) {
+  case log_format::automatic:
+    return "auto";
+  case log_format::text:
+    return "text";
+  case log_format::json:
+    return "json";
+  }
+  return "unknown";
+}
+
+stream_config default_stream(std::string name) {
+  static const auto no_steps =
+    std::make_shared<const nlohmann::json>(nlohmann::json::array());
+  stream_config stream;
+  stream.settings.name = std::move(name);
+  stream.steps = no_steps;
+  return stream;
+}
+
+std::string config::where(std::string_view path) const {
+  for (;;) {
+    if (const auto found = places.find(path); found != places.end())
+      return found->second;
+    const auto dot = path.rfind('.');
+    if (dot == path.npos)
+      return file;
+    path = path.substr(0, dot);
+  }
+}
+
+result<config> parse_config(std::string_view text, const std::string& file,
+                            const std::vector<std::string>& overrides) {
+  std::vector<std::string> errors;
+  auto tree = parse_yaml(text, file, environment_variable, errors);
+  if (!errors.empty())
+    return tl::unexpected(bad_config(std::move(errors)));
+  for (const auto& override : overrides)
+    apply_override(tree, override, environment_variable, errors);
+  config settings;
+  settings.file = file;
+  {
+    config_reader reader{tree, std::filesystem::path{file}.parent_path().string(),
+                         settings.places, errors};
+    visit_config(reader, settings);
+  }
+  if (!tree.find("streams"))
+    settings.streams.emplace("default", default_stream("default"));
+  if (errors.empty()) { // else contradictions would only repeat them
+    resolve_config(settings);
+    check_config(settings, errors);
+  }
+  if (!errors.empty())
+    return tl::unexpected(bad_config(std::move(errors)));
+  return settings;
+}
+
+result<config> load_config(const std::string& file,
+                           const std::vector<std::string>& overrides) {
+  auto text = read_file(file, yaml_text_bytes_max);
+  if (!text)
+    return fail(ec::invalid_config, text.error().text);
+  return parse_config(*text, file, overrides);
+}
+
+} // namespace weir

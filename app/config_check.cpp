@@ -1,0 +1,175 @@
+#include "app/config_check.hpp"
+
+#include "app/units.hpp"
+
+#include <set>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+/// Collects contradictions; each names the key to change first.
+class checker {
+ public:
+  checker(const config& settings, std::vector<std::string>& errors)
+    : c_(settings), errors_(errors) {}
+
+  void demand(bool holds, std::string_view key, std::string_view text) {
+    if (!holds)
+      errors_.push_back(fmt::format("{}: {}: {}", c_.where(key), key, text));
+  }
+
+  void listeners() {
+    const auto& ingest = c_.ingest.listen;
+    const auto& operations = c_.operations.listen;
+    const auto any = [](const listen_address& a) {
+      return a.host == "0.0.0.0" || a.host == "::";
+    };
+    const bool same_host =
+      ingest.host == operations.host || any(ingest) || any(operations);
+    demand(ingest.port == 0 || ingest.port != operations.port || !same_host,
+           "operations.listen",
+           fmt::format("{} is taken by ingest.listen: choose another port",
+                       to_string(operations)));
+    if (operations.loopback())
+      return;
+    demand(c_.operations.allow_remote, "operations.listen",
+           fmt::format(
+             "{} is not loopback: set operations.allow_remote: true if others may see "
+             "this node's metrics and tree",
+             to_string(operations)));
+    demand(!c_.operations.token_sha256.empty(), "operations.listen",
+           fmt::format("{} is not loopback: operations.token_sha256 is required",
+                       to_string(operations)));
+  }
+
+  void security() {
+    const auto& tls = c_.ingest.tls;
+    demand(tls.certificate.empty() || !tls.key.empty(), "ingest.tls.certificate",
+           "needs ingest.tls.key");
+    demand(tls.key.empty() || !tls.certificate.empty(), "ingest.tls.key",
+           "needs ingest.tls.certificate");
+    std::set<std::string_view> names, digests;
+    for (size_t i = 0; i < c_.ingest.api_keys.size(); ++i)
+      one_api_key(c_.ingest.api_keys[i], fmt::format("ingest.api_keys.{}", i), names,
+                  digests);
+  }
+
+  void batches() {
+    const auto& in = c_.ingest;
+    demand(in.coalesce_bytes <= in.batch_bytes, "ingest.coalesce_bytes",
+           fmt::format("{} is above ingest.batch_bytes, {}",
+                       format_bytes(in.coalesce_bytes), format_bytes(in.batch_bytes)));
+    demand(in.batches_in_flight >= in.threads, "ingest.batches_in_flight",
+           fmt::format("{} is below ingest.threads, {}: each thread needs one",
+                       in.batches_in_flight, in.threads));
+    demand(in.request_window <= in.batches_in_flight, "ingest.request_window",
+           fmt::format("{} is above ingest.batches_in_flight, {}", in.request_window,
+                       in.batches_in_flight));
+    demand(
+      c_.pipeline.queue_batches >= in.batches_in_flight, "pipeline.queue",
+      fmt::format("{} is below ingest.batches_in_flight, {}: admitted batches must fit",
+                  c_.pipeline.queue_batches, in.batches_in_flight));
+    demand(in.shed.low <= in.shed.normal, "ingest.shed.low",
+           "is above ingest.shed.normal");
+    demand(c_.supervision.backoff_initial <= c_.supervision.backoff_max,
+           "supervision.backoff.initial", "is above supervision.backoff.max");
+    demand(in.client_burst_records == 0 || in.client_records_per_second > 0,
+           "ingest.client_burst", "has no effect without ingest.client_rate");
+  }
+
+  void journal() {
+    const auto& j = c_.journal;
+    demand(
+      j.segment_bytes <= j.bytes_max / 4, "journal.segment_bytes",
+      fmt::format("{} is above a quarter of journal.bytes_max, {}: a segment can only be "
+                  "freed when others take over",
+                  format_bytes(j.segment_bytes), format_bytes(j.bytes_max)));
+    // Text and CSV grow when they become JSON; four times is the planning factor
+    // everywhere.
+    demand(c_.ingest.batch_bytes <= j.segment_bytes / 4, "ingest.batch_bytes",
+           fmt::format(
+             "{} is above a quarter of journal.segment_bytes, {}: a batch must fit in "
+             "one segment",
+             format_bytes(c_.ingest.batch_bytes), format_bytes(j.segment_bytes)));
+    std::set<std::string_view> paths;
+    demand(paths.insert(j.directory).second, "journal.directory", "is used twice");
+    demand(paths.insert(c_.sink.path).second, "sink.path",
+           "is also the journal's directory");
+    demand(paths.insert(c_.dead_letters.path).second, "dead_letters.path",
+           "is also the path of the sink or the journal");
+  }
+
+  void memory() {
+    uint64_t aside = 0;
+    uint64_t bodies = 0;
+    for (const auto& share : memory_plan(c_))
+      (share.name == "bodies" ? bodies : aside) += share.bytes;
+    const auto least =
+      std::max(uint64_t{1} << 20, c_.ingest.batch_bytes * c_.ingest.threads);
+    demand(c_.ingest.budget_bytes >= least, "memory.ceiling",
+           fmt::format(
+             "{} leaves {} for bodies, but ingest.batch_bytes × ingest.threads needs "
+             "{}: raise the ceiling, or lower ingest.connections_max, journal.keys_max "
+             "or sink.bytes_per_transaction (`weir check` prints the shares)",
+             format_bytes(c_.memory_ceiling), format_bytes(c_.ingest.budget_bytes),
+             format_bytes(least)));
+    demand(aside + bodies <= c_.memory_ceiling || c_.ingest.budget_bytes < least,
+           "ingest.budget_bytes",
+           fmt::format(
+             "{} does not fit under memory.ceiling, {}: {} are set aside, and a body "
+             "counts four times on its way",
+             format_bytes(c_.ingest.budget_bytes), format_bytes(c_.memory_ceiling),
+             format_bytes(aside)));
+  }
+
+  void streams() {
+    for (const auto& [name, stream] : c_.streams) {
+      const auto& s = stream.settings;
+      const auto key = fmt::format("streams.{}", name);
+      demand(s.record_bytes_max <= c_.ingest.batch_bytes, key + ".record_bytes_max",
+             fmt::format(
+               "{} is above ingest.batch_bytes, {}: a record must fit in a batch",
+               format_bytes(s.record_bytes_max), format_bytes(c_.ingest.batch_bytes)));
+      demand(s.burst_records == 0 || s.records_per_second > 0, key + ".burst",
+             "has no effect without records_per_second");
+      demand(s.admission_wait < c_.ingest.request_timeout, key + ".admission_wait",
+             "is not below ingest.request_timeout");
+    }
+  }
+
+ private:
+  void one_api_key(const api_key& k, const std::string& key,
+                   std::set<std::string_view>& names,
+                   std::set<std::string_view>& digests) {
+    demand(!k.name.empty(), key + ".name", "is required");
+    demand(!k.sha256.empty(), key + ".sha256", "is required");
+    demand(k.name.empty() || names.insert(k.name).second, key + ".name",
+           fmt::format("{} is used twice", in_quotes(k.name)));
+    demand(k.sha256.empty() || digests.insert(k.sha256).second, key + ".sha256",
+           "is the same secret as another key's");
+    demand(k.burst_records == 0 || k.records_per_second > 0, key + ".burst",
+           "has no effect without records_per_second");
+    for (const auto& stream : k.streams)
+      demand(c_.streams.contains(stream), key + ".streams",
+             fmt::format("there is no stream {}", in_quotes(stream)));
+  }
+
+  const config& c_;
+  std::vector<std::string>& errors_;
+};
+
+} // namespace
+
+void check_config(const config& settings, std::vector<std::string>& errors) {
+  checker check{settings, errors};
+  check.listeners();
+  check.security();
+  check.batches();
+  check.journal();
+  check.memory();
+  check.streams();
+}
+
+} // namespace weir

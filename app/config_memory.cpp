@@ -1,0 +1,79 @@
+// Where the memory ceiling goes. The shares are upper bounds of what each part may hold,
+// so that the sum stays under the ceiling whatever arrives; what is left is for bodies.
+#include "app/config_check.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+namespace weir {
+namespace {
+
+constexpr uint64_t process_bytes = uint64_t{48}
+                                   << 20;       ///< code, threads, SQLite's page cache
+constexpr uint64_t connection_bytes = 8 * 1024; ///< socket, session and timers
+constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
+constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
+constexpr uint64_t tls_bytes = 40 * 1024;       ///< OpenSSL's state of one connection
+/// A body is there as bytes, as JSON, transformed, and in the journal's group.
+constexpr uint64_t copies_of_a_body = 4;
+
+std::vector<memory_share> set_aside(const config& c) {
+  const uint64_t per_connection =
+    c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
+  return {
+    {"process", "48MiB", process_bytes},
+    {"connections",
+     "ingest.connections_max × (ingest.head_bytes_max + 8KiB, with TLS + 40KiB)",
+     c.ingest.connections_max * per_connection},
+    {"keys", "(journal.keys_max + 100000) × 96B",
+     (c.journal.keys_max + c.journal.recent_keys_max) * remembered_key_bytes},
+    {"clients", "ingest.clients_max × 256B", c.ingest.clients_max * client_bytes},
+    {"journal group", "journal.group_bytes × 2", c.journal_group_bytes * 2},
+    {"sink transaction", "sink.bytes_per_transaction × 2",
+     c.sink_bytes_per_transaction * 2},
+  };
+}
+
+uint64_t derived_budget(const config& c) {
+  uint64_t aside = 0;
+  for (const auto& share : set_aside(c))
+    aside += share.bytes;
+  return aside >= c.memory_ceiling ? 0 : (c.memory_ceiling - aside) / copies_of_a_body;
+}
+
+uint32_t cores() {
+  return std::clamp(std::thread::hardware_concurrency(), 1u, 256u);
+}
+
+std::string below(const std::string& directory, const char* name) {
+  return (std::filesystem::path{directory} / name).lexically_normal().string();
+}
+
+} // namespace
+
+std::vector<memory_share> memory_plan(const config& settings) {
+  auto plan = set_aside(settings);
+  plan.push_back({"bodies", "ingest.budget_bytes × 4",
+                  settings.ingest.budget_bytes * copies_of_a_body});
+  return plan;
+}
+
+void resolve_config(config& c) {
+  for (auto* workers :
+       {&c.ingest.threads, &c.pipeline.validate_workers, &c.pipeline.transform_workers})
+    if (*workers == 0)
+      *workers = cores();
+  if (c.journal.directory.empty())
+    c.journal.directory = below(c.data_dir, "journal");
+  if (c.sink.path.empty())
+    c.sink.path = below(c.data_dir, c.sink.kind == "file" ? "records" : "records.db");
+  if (c.dead_letters.path.empty())
+    c.dead_letters.path = below(c.data_dir, "dead-letters.db");
+  c.sink.keys_max = c.journal.keys_max;
+  c.sink.keys_age_max = c.journal.keys_age_max;
+  if (c.ingest.budget_bytes == 0)
+    c.ingest.budget_bytes = derived_budget(c);
+}
+
+} // namespace weir

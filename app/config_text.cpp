@@ -1,0 +1,160 @@
+#include "app/config_text.hpp"
+
+#include "app/config_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+bool lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+struct file_closer {
+  void operator()(std::FILE* f) const noexcept { std::fclose(f); }
+};
+using open_file = std::unique_ptr<std::FILE, file_closer>;
+
+bool is_address(const std::string& host, int family) {
+  unsigned char parsed_address[sizeof(in6_addr)];
+  return inet_pton(family, host.c_str(), parsed_address) == 1;
+}
+
+} // namespace
+
+bool is_label(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 64 || !lower_or_digit(text.front()))
+    return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return lower_or_digit(c) || c == '_' || c == '-'; });
+}
+
+bool is_node_name(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 64
+         && std::all_of(text.begin(), text.end(), [](char c) {
+              return lower_or_digit(c) || (c >= 'A' && c <= 'Z') || c == '.' || c == '_'
+                     || c == '-';
+            });
+}
+
+bool lower_digest(std::string& text) noexcept {
+  for (auto& c : text)
+    if (c >= 'A' && c <= 'F')
+      c = static_cast<char>(c - 'A' + 'a');
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9');
+         });
+}
+
+parsed<listen_address> parse_listen_address(std::string_view text) {
+  const auto unexpected = [](const char* why) {
+    return tl::unexpected(std::string{why});
+  };
+  const auto colon = text.rfind(':');
+  if (colon == text.npos)
+    return unexpected("expected host:port, like 127.0.0.1:8080");
+  listen_address address;
+  auto host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed)
+    host = host.substr(1, host.size() - 2);
+  address.host = host;
+  const bool known = bracketed
+                       ? is_address(address.host, AF_INET6)
+                       : is_address(address.host, AF_INET) || address.host == "localhost";
+  if (!known)
+    return unexpected(
+      "expected an IPv4 address, [an IPv6 address] or localhost before the port");
+  const auto port = parse_count(text.substr(colon + 1));
+  if (!port || *port > 65'535)
+    return unexpected("expected a port of 0 … 65535 behind the last colon");
+  address.port = static_cast<uint16_t>(*port);
+  return address;
+}
+
+std::string to_string(const listen_address& address) {
+  return address.host.find(':') == std::string::npos
+           ? fmt::format("{}:{}", address.host, address.port)
+           : fmt::format("[{}]:{}", address.host, address.port);
+}
+
+bool listen_address::loopback() const noexcept {
+  if (host == "localhost")
+    return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1)
+    return ntohl(v4.s_addr) >> 24 == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+std::string resolve_readable(std::string& path, const std::string& directory) {
+  if (path.empty() || path.find('\0') != path.npos)
+    return "expected the path of a file";
+  const auto full = std::filesystem::path{directory} / path;
+  path = full.lexically_normal().string();
+  std::error_code error;
+  if (std::filesystem::is_directory(full, error))
+    return fmt::format("{} is a directory, expected a file", in_quotes(path));
+  const open_file file{std::fopen(full.c_str(), "rb")};
+  return file ? ""
+              : fmt::format("cannot read {}: {}", in_quotes(path),
+                            std::generic_category().message(errno));
+}
+
+result<std::string> read_file(const std::string& path, size_t bytes_max) {
+  const open_file file{std::fopen(path.c_str(), "rb")};
+  if (!file)
+    return fail(ec::io_failed, fmt::format("{}: cannot open: {}", path,
+                                           std::generic_category().message(errno)));
+  std::string text;
+  char buffer[16 * 1024];
+  while (const size_t got = std::fread(buffer, 1, sizeof buffer, file.get())) {
+    text.append(buffer, got);
+    if (text.size() > bytes_max)
+      return fail(ec::io_failed,
+                  fmt::format("{}: larger than {}", path, format_bytes(bytes_max)));
+  }
+  if (std::ferror(file.get()))
+    return fail(ec::io_failed, fmt::format("{}: cannot read: {}", path,
+                                           std::generic_category().message(errno)));
+  return text;
+}
+
+std::string_view nearest_name(std::string_view name,
+                              const std::set<std::string, std::less<>>& known) {
+  std::string_view best;
+  size_t best_edits = std::max<size_t>(2, name.size() / 3) + 1;
+  if (name.size() > 64)
+    return best;
+  for (const auto& candidate : known) {
+    // Levenshtein distance, one row at a time.
+    std::vector<size_t> row(candidate.size() + 1);
+    for (size_t i = 0; i < row.size(); ++i)
+      row[i] = i;
+    for (size_t i = 0; i < name.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i + 1;
+      for (size_t j = 0; j < candidate.size(); ++j) {
+        const size_t substituted = diagonal + (name[i] == candidate[j] ? 0 : 1);
+        diagonal = row[j + 1];
+        row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
+      }
+    }
+    if (row.back() < best_edits) {
+      best_edits = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+} // namespace weir
