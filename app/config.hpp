@@ -40,7 +40,7 @@ struct tls_files {
   bool enabled() const noexcept { return !certificate.empty(); }
 };
 
-struct api_key {
+struct api_key_entry {
   std::string name;                 ///< in logs and as the tenant of Idempotency-Keys
   std::string sha256;               ///< 64 lower-case hex digits of the secret's SHA-256
   std::vector<std::string> streams; ///< it may write to; empty: all
@@ -55,7 +55,7 @@ struct shed_levels {
   double normal = 0.8;
 };
 
-struct ingest_config {
+struct ingest_section {
   listen_address listen{"127.0.0.1", 8080};
   uint32_t threads = 2; ///< resolved: `auto` has become the number of cores
   uint32_t connections_max = 4096;
@@ -74,23 +74,24 @@ struct ingest_config {
     2; ///< batches in flight per I/O thread before requests gather
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
-  uint64_t budget_bytes = 0; ///< bodies in memory; resolved: never 0 after load_config
+  uint64_t budget_bytes =
+    0; ///< bodies and what is made of them; resolved: never 0 after load_config
   double client_records_per_second = 0; ///< per peer address; 0: no limit
   double client_burst_records = 0;
   uint32_t clients_max = 10'000;
   tls_files tls;
-  std::vector<api_key> api_keys; ///< empty: none is asked for
+  std::vector<api_key_entry> api_keys; ///< empty: none is asked for
   shed_levels shed;
 };
 
-struct operations_config {
+struct operations_section {
   listen_address listen{"127.0.0.1", 9090};
   std::string token_sha256; ///< 64 lower-case hex digits; empty: no token is asked for
   bool allow_remote =
     false; ///< must be said, or a listen address off loopback is refused
 };
 
-struct pipeline_config {
+struct pipeline_section {
   uint32_t validate_workers = 0;  ///< resolved: `auto` has become the number of cores
   uint32_t transform_workers = 0; ///< likewise
   uint32_t queue_batches = 256;   ///< bound of each stage's queue
@@ -99,7 +100,7 @@ struct pipeline_config {
   uint32_t hung_workers_max = 4;
 };
 
-struct supervision_config {
+struct supervision_section {
   uint32_t restarts_max = 10;
   std::chrono::milliseconds window{60'000};
   std::chrono::milliseconds backoff_initial{100};
@@ -113,7 +114,7 @@ enum class log_format : uint8_t { automatic, text, json };
 std::string_view to_string(log_level level) noexcept;
 std::string_view to_string(log_format format) noexcept;
 
-struct log_config {
+struct log_section {
   log_level level = log_level::info;
   log_format format = log_format::automatic; ///< text on a terminal, else JSON lines
 };
@@ -134,10 +135,10 @@ struct config {
   std::string data_dir = "data";
   std::string node_name = "weir";
   uint64_t memory_ceiling = uint64_t{512} << 20;
-  ingest_config ingest;
-  operations_config operations;
-  pipeline_config pipeline;
-  supervision_config supervision;
+  ingest_section ingest;
+  operations_section operations;
+  pipeline_section pipeline;
+  supervision_section supervision;
   journal_config journal;
   uint64_t journal_group_bytes = uint64_t{8}
                                  << 20; ///< one commit writes at most about this
@@ -147,7 +148,7 @@ struct config {
                                         << 20; ///< bytes read from the journal for one
   dead_letter_config dead_letters;
   std::chrono::milliseconds shutdown_deadline{8'000};
-  log_config log;
+  log_section log;
   bool fault_injection = false;
   std::map<std::string, stream_config, std::less<>> streams;
   config_places places;

@@ -9,6 +9,10 @@
 namespace weir {
 namespace {
 
+/// What a batch may hold on its way: as sent, as JSON, transformed, and in the journal's
+/// group.
+constexpr uint64_t body_copies = 4;
+
 /// Collects contradictions; each names the key to change first.
 class checker {
  public:
@@ -102,26 +106,26 @@ class checker {
   }
 
   void memory() {
+    const auto& in = c_.ingest;
     uint64_t aside = 0;
-    uint64_t bodies = 0;
     for (const auto& share : memory_plan(c_))
-      (share.name == "bodies" ? bodies : aside) += share.bytes;
+      aside += share.name == "bodies" ? 0 : share.bytes;
     const auto least =
-      std::max(uint64_t{1} << 20, c_.ingest.batch_bytes * c_.ingest.threads);
-    demand(c_.ingest.budget_bytes >= least, "memory.ceiling",
+      in.batch_bytes * body_copies * std::max(in.threads, in.request_window);
+    demand(in.budget_bytes >= least, "memory.ceiling",
            fmt::format(
-             "{} leaves {} for bodies, but ingest.batch_bytes × ingest.threads needs "
-             "{}: raise the ceiling, or lower ingest.connections_max, journal.keys_max "
-             "or sink.bytes_per_transaction (`weir check` prints the shares)",
-             format_bytes(c_.memory_ceiling), format_bytes(c_.ingest.budget_bytes),
-             format_bytes(least)));
-    demand(aside + bodies <= c_.memory_ceiling || c_.ingest.budget_bytes < least,
-           "ingest.budget_bytes",
-           fmt::format(
-             "{} does not fit under memory.ceiling, {}: {} are set aside, and a body "
-             "counts four times on its way",
-             format_bytes(c_.ingest.budget_bytes), format_bytes(c_.memory_ceiling),
-             format_bytes(aside)));
+             "{} leaves {} for bodies, but {} are needed (ingest.batch_bytes × {} × the "
+             "larger of ingest.threads and ingest.request_window): raise the ceiling, or "
+             "lower ingest.connections_max, journal.keys_max, journal.group_bytes or "
+             "sink.bytes_per_transaction",
+             format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
+             format_bytes(least), body_copies));
+    demand(
+      aside + in.budget_bytes <= c_.memory_ceiling || in.budget_bytes < least,
+      "ingest.budget_bytes",
+      fmt::format("{} does not fit under memory.ceiling, {}, of which {} are set aside",
+                  format_bytes(in.budget_bytes), format_bytes(c_.memory_ceiling),
+                  format_bytes(aside)));
   }
 
   void streams() {
@@ -140,7 +144,7 @@ class checker {
   }
 
  private:
-  void one_api_key(const api_key& k, const std::string& key,
+  void one_api_key(const api_key_entry& k, const std::string& key,
                    std::set<std::string_view>& names,
                    std::set<std::string_view>& digests) {
     demand(!k.name.empty(), key + ".name", "is required");

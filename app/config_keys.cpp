@@ -12,7 +12,7 @@ constexpr uint64_t kib = uint64_t{1} << 10;
 constexpr uint64_t mib = uint64_t{1} << 20;
 constexpr uint64_t gib = uint64_t{1} << 30;
 
-void visit_operations(key_visitor& v, operations_config& c) {
+void visit_operations(key_visitor& v, operations_section& c) {
   v.section({"operations", "The listener for metrics, health and the live tree."}, [&] {
     v.address({"listen", "Address and port; port 0 takes a free one."}, c.listen);
     v.text({"token_sha256",
@@ -25,7 +25,7 @@ void visit_operations(key_visitor& v, operations_config& c) {
   });
 }
 
-void visit_pipeline(key_visitor& v, pipeline_config& c) {
+void visit_pipeline(key_visitor& v, pipeline_section& c) {
   constexpr std::string_view workers = "Workers of this stage; `auto` is one per core.";
   v.section({"pipeline", "The stages between admission and the journal."}, [&] {
     v.section({"validate", "Parsing and schema checks."}, [&] {
@@ -49,7 +49,7 @@ void visit_pipeline(key_visitor& v, pipeline_config& c) {
   });
 }
 
-void visit_supervision(key_visitor& v, supervision_config& c) {
+void visit_supervision(key_visitor& v, supervision_section& c) {
   v.section(
     {"supervision", "When a crashed actor is restarted, and when its failure moves up."},
     [&] {

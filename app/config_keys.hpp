@@ -100,7 +100,7 @@ class key_visitor {
 void visit_config(key_visitor& visitor, config& settings);
 
 // Its parts, one per file.
-void visit_ingest(key_visitor& visitor, ingest_config& ingest);
+void visit_ingest(key_visitor& visitor, ingest_section& ingest);
 void visit_node(key_visitor& visitor, config& settings);
 void visit_storage(key_visitor& visitor, config& settings);
 void visit_streams(key_visitor& visitor, config& settings);

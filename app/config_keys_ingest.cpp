@@ -10,7 +10,7 @@ constexpr uint64_t mib = uint64_t{1} << 20;
 constexpr uint64_t gib = uint64_t{1} << 30;
 constexpr double rate_max = 1e9;
 
-void visit_head_and_body(key_visitor& v, ingest_config& c) {
+void visit_head_and_body(key_visitor& v, ingest_section& c) {
   v.bytes({"head_bytes_max", "A longer request head is answered 431."}, c.head_bytes_max,
           {1 * kib, 256 * kib});
   v.count({"head_fields_max", "More header fields are answered 431."}, c.head_fields_max,
@@ -30,7 +30,7 @@ void visit_head_and_body(key_visitor& v, ingest_config& c) {
          c.inflate_ratio_max, {1, 10'000});
 }
 
-void visit_batches(key_visitor& v, ingest_config& c) {
+void visit_batches(key_visitor& v, ingest_section& c) {
   v.bytes({"batch_bytes", "Streamed bodies are cut into batches of about this size."},
           c.batch_bytes, {4 * kib, 64 * mib});
   v.count({"batch_records", "And of at most this many records."}, c.batch_records,
@@ -45,12 +45,13 @@ void visit_batches(key_visitor& v, ingest_config& c) {
   v.count({"batches_in_flight", "Batches between admission and the journal: the credit."},
           c.batches_in_flight, {1, 65'536});
   v.bytes({"budget_bytes",
-           "Bodies held in memory. Derived: what `memory.ceiling` leaves, see below.",
+           "Memory for bodies and what is made of them. Derived: what `memory.ceiling` "
+           "leaves, see below.",
            "derived"},
           c.budget_bytes, {1 * mib, 1024 * gib});
 }
 
-void visit_clients(key_visitor& v, ingest_config& c) {
+void visit_clients(key_visitor& v, ingest_section& c) {
   v.real({"client_rate", "Records per second for each peer address; 0: no limit."},
          c.client_records_per_second, {0, rate_max});
   v.real({"client_burst", "Records a peer may send at once; 0: one second's worth."},
@@ -60,7 +61,7 @@ void visit_clients(key_visitor& v, ingest_config& c) {
     c.clients_max, {1, 10'000'000});
 }
 
-void visit_keys(key_visitor& v, std::vector<api_key>& keys) {
+void visit_keys(key_visitor& v, std::vector<api_key_entry>& keys) {
   v.list(
     {"api_keys", "Who may write; none: everybody. Sent as `Authorization: Bearer …`."},
     [&] {
@@ -80,7 +81,7 @@ void visit_keys(key_visitor& v, std::vector<api_key>& keys) {
 
 } // namespace
 
-void visit_ingest(key_visitor& v, ingest_config& c) {
+void visit_ingest(key_visitor& v, ingest_section& c) {
   v.section({"ingest", "The listener for records, and admission behind it."}, [&] {
     v.address({"listen", "Address and port; port 0 takes a free one."}, c.listen);
     v.count({"threads", "I/O threads; `auto` is one per core.", "auto"}, c.threads,

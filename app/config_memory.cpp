@@ -15,8 +15,6 @@ constexpr uint64_t connection_bytes = 8 * 1024; ///< socket, session and timers
 constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
 constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
 constexpr uint64_t tls_bytes = 40 * 1024;       ///< OpenSSL's state of one connection
-/// A body is there as bytes, as JSON, transformed, and in the journal's group.
-constexpr uint64_t copies_of_a_body = 4;
 
 std::vector<memory_share> set_aside(const config& c) {
   const uint64_t per_connection =
@@ -39,7 +37,7 @@ uint64_t derived_budget(const config& c) {
   uint64_t aside = 0;
   for (const auto& share : set_aside(c))
     aside += share.bytes;
-  return aside >= c.memory_ceiling ? 0 : (c.memory_ceiling - aside) / copies_of_a_body;
+  return aside >= c.memory_ceiling ? 0 : c.memory_ceiling - aside;
 }
 
 uint32_t cores() {
@@ -54,8 +52,7 @@ std::string below(const std::string& directory, const char* name) {
 
 std::vector<memory_share> memory_plan(const config& settings) {
   auto plan = set_aside(settings);
-  plan.push_back({"bodies", "ingest.budget_bytes × 4",
-                  settings.ingest.budget_bytes * copies_of_a_body});
+  plan.push_back({"bodies", "ingest.budget_bytes", settings.ingest.budget_bytes});
   return plan;
 }
 

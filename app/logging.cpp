@@ -80,7 +80,7 @@ spdlog::logger& own_logger() {
 
 } // namespace
 
-void start_logging(const log_config& settings) {
+void start_logging(const log_section& settings) {
   const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
   json_lines = settings.format == log_format::json
                || (settings.format == log_format::automatic && !on_terminal);

@@ -55,7 +55,7 @@ std::string render_json(int64_t unix_us, log_level level, std::string_view event
 /// Sets level and format for the process; lines go to stderr. Also takes what libraries
 /// log through spdlog's default logger, as the event `message`. Once, before there are
 /// threads; the level alone may be set again at any time.
-void start_logging(const log_config& settings);
+void start_logging(const log_section& settings);
 void set_log_level(log_level level) noexcept;
 
 /// Writes one line, or nothing below the level. Any thread.
