@@ -67,8 +67,7 @@ void config_reader::report_unknown(const level& at) {
                           ? fmt::format("known here: {}", fmt::join(at.asked, ", "))
                           : fmt::format("did you mean {}?", nearest);
     errors_.push_back(fmt::format("{}: {}{}: unknown key, {}", value.place, at.prefix,
-                                  in_quotes(name).substr(1, in_quotes(name).size() - 2),
-                                  advice));
+                                  one_line(name, 80), advice));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "app/units.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -112,15 +113,12 @@ std::string format_real(double value) {
   return fmt::format("{}", value == 0 ? 0.0 : value);
 }
 
-std::string in_quotes(std::string_view text) {
-  constexpr size_t shown_max = 80;
-  size_t shown = text.size();
-  if (shown > shown_max) {
-    shown = shown_max;
-    while (shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xc0) == 0x80)
-      --shown; // not inside a character
-  }
-  std::string out = "\"";
+std::string one_line(std::string_view text, size_t bytes_max) {
+  size_t shown = std::min(text.size(), bytes_max);
+  while (shown > 0 && shown < text.size()
+         && (static_cast<unsigned char>(text[shown]) & 0xc0) == 0x80)
+    --shown; // not inside a character
+  std::string out;
   for (const char c : text.substr(0, shown)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f)
@@ -128,8 +126,11 @@ std::string in_quotes(std::string_view text) {
     else
       out += c;
   }
-  out += shown < text.size() ? "…\"" : "\"";
-  return out;
+  return out += shown < text.size() ? "…" : "";
+}
+
+std::string in_quotes(std::string_view text) {
+  return '"' + one_line(text, 80) + '"';
 }
 
 } // namespace weir

@@ -36,7 +36,10 @@ std::string format_real(double value);
 /// `2024-05-17T10:05:03.123456Z`
 std::string format_rfc3339_us(int64_t unix_us);
 
-/// `"text"` on one line: control bytes escaped, at most about 80 bytes of it.
+/// `text` fit for a terminal: control bytes escaped, cut at a character behind
+/// `bytes_max`.
+std::string one_line(std::string_view text, size_t bytes_max = 512);
+/// The same in quotes, at most about 80 bytes of it.
 std::string in_quotes(std::string_view text);
 
 } // namespace weir

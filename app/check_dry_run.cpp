@@ -1,0 +1,161 @@
+// Runs a file through framer, validate and transform as the node would, one batch at a
+// time.
+#include "app/command_check.hpp"
+#include "app/file_source.hpp"
+#include "app/units.hpp"
+
+#include "records/framer.hpp"
+#include "records/work.hpp"
+
+#include <algorithm>
+#include <ostream>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+constexpr size_t piece_bytes = size_t{1} << 20;
+constexpr uint64_t dry_run_seed = 1; ///< the same file gives the same samples
+
+class dry_runner {
+ public:
+  dry_runner(catalog_ptr streams, const check_options& options, std::ostream& out)
+    : streams_(std::move(streams)), spec_(*streams_->find(options.stream)),
+      options_(options), format_(options.format), out_(out), work_(dry_run_seed) {}
+
+  result<dry_run_totals> run(const byte_source& read, size_t records_max) {
+    for (bool at_end = false;;) {
+      if (!at_end) {
+        const auto got = read_piece(read);
+        if (!got)
+          return tl::unexpected(got.error());
+        at_end = *got == 0;
+      }
+      if (!format_)
+        format_ = sniff(window_);
+      if (!framer_)
+        framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max,
+                                                 spec_.settings.json_depth_max});
+      if (auto done = run_window(at_end, records_max); !done)
+        return tl::unexpected(done.error());
+      if (at_end)
+        return totals_;
+    }
+  }
+
+ private:
+  result<size_t> read_piece(const byte_source& read) {
+    const auto had = window_.size();
+    window_.resize(had + piece_bytes);
+    auto got = read(window_.data() + had, piece_bytes);
+    window_.resize(had + (got ? *got : 0));
+    return got;
+  }
+
+  /// Everything that is whole in the window, batch by batch.
+  result<void> run_window(bool at_end, size_t records_max) {
+    for (;;) {
+      refs_.clear();
+      const auto scanned = framer_->scan(window_, at_end, records_max, refs_);
+      const bool more = refs_.size() == records_max;
+      if (!refs_.empty())
+        run_batch();
+      if (!scanned)
+        return scanned;
+      if (!more)
+        return {};
+    }
+  }
+
+  void run_batch() {
+    const auto consumed = framer_->consumed();
+    auto arrived = std::make_shared<envelope>();
+    arrived->stream = options_.stream;
+    arrived->received_at_us = system_clock_source{}.unix_us();
+    arrived->bytes.reserve(consumed + text_padding);
+    arrived->bytes.assign(window_, 0, consumed);
+    batch_part part;
+    part.format = *format_;
+    part.record_base = framer_->record_base();
+    part.line_base = framer_->line_base();
+    part.records = static_cast<uint32_t>(refs_.size());
+    part.header = framer_->header();
+    part.client = "127.0.0.1";
+    arrived->parts.push_back(std::move(part));
+    record_batch batch;
+    batch.text = std::shared_ptr<const std::string>{arrived, &arrived->bytes};
+    batch.source = std::move(arrived);
+    batch.records = refs_;
+    batch.dropped.assign(1, 0);
+    print(*work_on(batch));
+    window_.erase(0, consumed);
+    framer_->rebase();
+  }
+
+  batch_ptr work_on(const record_batch& batch) {
+    std::atomic<uint32_t> mark{0};
+    const auto checked = validate(batch, *streams_, work_, mark);
+    return transform(*checked, *streams_, work_, mark);
+  }
+
+  /// Merges what stands and what was rejected back into the file's order; what is in
+  /// neither was dropped.
+  void print(const record_batch& done) {
+    std::vector<const rejection*> rejected;
+    for (const auto& r : done.rejections)
+      rejected.push_back(&r);
+    std::sort(rejected.begin(), rejected.end(),
+              [](const auto* a, const auto* b) { return a->record < b->record; });
+    auto kept = done.records.begin();
+    auto refused = rejected.begin();
+    for (const auto& ref : refs_) {
+      if (kept != done.records.end() && kept->record == ref.record) {
+        out_ << done.text_of(*kept++) << '\n';
+        ++totals_.stored;
+      } else if (refused != rejected.end() && (*refused)->record == ref.record) {
+        print_rejected(**refused++);
+      } else {
+        out_ << fmt::format("dropped {}\n", place(ref.record, ref.line));
+        ++totals_.dropped;
+      }
+    }
+  }
+
+  void print_rejected(const rejection& r) {
+    out_ << fmt::format("rejected {} {}{}{} {}\n", place(r.record, r.line),
+                        to_string(r.code), r.pointer.empty() ? "" : " ",
+                        one_line(r.pointer), one_line(r.detail));
+    ++totals_.rejected;
+  }
+
+  /// Counted from 1, as in an answer.
+  std::string place(uint32_t record, uint32_t line) const {
+    return fmt::format("record {} line {}", framer_->record_base() + record + 1,
+                       framer_->line_base() + line + 1);
+  }
+
+  catalog_ptr streams_;
+  const stream_spec& spec_;
+  const check_options& options_;
+  std::optional<body_format> format_;
+  std::ostream& out_;
+  work_scratch work_;
+  std::optional<framer> framer_;
+  std::string window_;
+  std::vector<record_ref> refs_;
+  dry_run_totals totals_;
+};
+
+} // namespace
+
+result<dry_run_totals> dry_run(const config& settings, catalog_ptr streams,
+                               const check_options& options, std::ostream& out) {
+  const auto source = open_source(options.dry_run);
+  if (!source)
+    return tl::unexpected(source.error());
+  return dry_runner{std::move(streams), options, out}.run(source->read,
+                                                          settings.ingest.batch_records);
+}
+
+} // namespace weir

@@ -1,0 +1,55 @@
+// PATIENT POST: one request to the ingest listener, sent again while the answer is
+// passing. Every request has an Idempotency-Key, so that a repetition stores nothing
+// twice.
+#pragma once
+
+#include "app/retry.hpp"
+#include "http/client.hpp"
+#include "proto/batch.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+/// The network: http_client::post, or a test.
+using post_function =
+  std::function<result<http_answer>(std::string_view path, std::string_view content_type,
+                                    const header_fields& fields, std::string_view body)>;
+using sleep_function = std::function<void(std::chrono::milliseconds)>;
+/// Told before every wait: how long, and why.
+using wait_function =
+  std::function<void(std::chrono::milliseconds, const std::string& why)>;
+
+struct outgoing {
+  std::string path;
+  std::string_view content_type;
+  std::string idempotency_key;
+  std::string_view body;
+};
+
+class patient_post {
+ public:
+  /// `api_key` may be empty: then no Authorization is sent.
+  patient_post(post_function post, sleep_function sleep, retry_policy retry,
+               std::string api_key);
+
+  /// The last answer, whatever its status, or why none came.
+  result<http_answer> operator()(const outgoing& request, const wait_function& waiting);
+
+ private:
+  post_function post_;
+  sleep_function sleep_;
+  retry_policy retry_;
+  std::string api_key_;
+};
+
+/// `HTTP 503: The node is at its capacity: …`, from problem+json or without one. One
+/// line.
+std::string problem_text(const http_answer& answer);
+
+std::string_view content_type_of(body_format format) noexcept;
+
+} // namespace weir

@@ -1,0 +1,34 @@
+#include "app/retry.hpp"
+
+#include "app/units.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+bool retry_policy::passing(int status) noexcept {
+  return status == 408 || status == 429 || status == 500
+         || (status >= 502 && status <= 504);
+}
+
+std::optional<std::chrono::milliseconds>
+retry_policy::delay(uint32_t attempt, std::string_view retry_after) {
+  using std::chrono::milliseconds;
+  if (attempt >= retries_)
+    return std::nullopt;
+  const auto share = [&](milliseconds whole) {
+    return milliseconds{
+      static_cast<int64_t>(random_.fraction() * static_cast<double>(whole.count()))};
+  };
+  if (const auto seconds =
+        parse_count(retry_after)) { // a date or nonsense counts as absent
+    const milliseconds asked = std::chrono::seconds{
+      std::min<uint64_t>(*seconds, static_cast<uint64_t>(longest_retry_after.count()))};
+    return asked + share(asked / 10 + milliseconds{250});
+  }
+  const auto doubled = first_delay * (int64_t{1} << std::min(attempt, 10u));
+  const auto ceiling = std::min(doubled, longest_delay);
+  return ceiling / 10 + share(ceiling - ceiling / 10);
+}
+
+} // namespace weir

@@ -1,0 +1,38 @@
+// RETRY: how long a client waits before it sends a request again. Exponential with full
+// jitter (Brooker, "Exponential Backoff and Jitter", 2015) unless the server said how
+// long.
+#pragma once
+
+#include "proto/clock.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir {
+
+class retry_policy {
+ public:
+  static constexpr std::chrono::milliseconds first_delay{500};
+  static constexpr std::chrono::milliseconds longest_delay{30'000};
+  static constexpr std::chrono::seconds longest_retry_after{600};
+
+  /// `retries`: how often one request is sent again at most.
+  retry_policy(uint32_t retries, uint64_t seed) : retries_(retries), random_(seed) {}
+
+  /// Whether a request that was answered so may go through when it is sent again.
+  static bool passing(int status) noexcept;
+
+  /// How long to wait before attempt number `attempt` + 1 (the first attempt is 0), or
+  /// nothing when enough was tried. `retry_after` is the field's value in seconds; never
+  /// less is waited than it says, and at most a tenth and 250 ms more.
+  std::optional<std::chrono::milliseconds> delay(uint32_t attempt,
+                                                 std::string_view retry_after);
+
+ private:
+  uint32_t retries_;
+  random_source random_;
+};
+
+} // namespace weir

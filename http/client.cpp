@@ -1,0 +1,132 @@
+#include "http/client.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <httplib.h>
+
+namespace weir {
+namespace {
+
+bool printable_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+bool parse_port(std::string_view text, uint16_t& port) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc{} && end == text.data() + text.size() && port > 0;
+}
+
+/// Splits `host[:port]` or `[v6][:port]`; false when it is neither.
+bool parse_authority(std::string_view text, http_url& url) {
+  std::string_view port;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == text.npos)
+      return false;
+    url.host = text.substr(1, close - 1);
+    port = text.substr(close + 1);
+    if (!port.empty() && port.front() != ':')
+      return false;
+  } else {
+    const auto colon = std::min(text.find(':'), text.size());
+    url.host = text.substr(0, colon);
+    port = text.substr(colon);
+  }
+  return !url.host.empty() && (port.empty() || parse_port(port.substr(1), url.port));
+}
+
+fault no_answer(const http_url& server, std::string_view reason) {
+  return {ec::io_failed,
+          server.host + ':' + std::to_string(server.port) + ": " + std::string{reason}};
+}
+
+} // namespace
+
+result<http_url> parse_url(std::string_view text) {
+  http_url url;
+  const auto whole = text;
+  if (text.starts_with("https://"))
+    url.tls = true;
+  else if (!text.starts_with("http://"))
+    return fail(ec::malformed_request,
+                std::string{whole} + ": expected a URL like http://127.0.0.1:8080");
+  url.port = url.tls ? 443 : 80;
+  text.remove_prefix(url.tls ? 8 : 7);
+  const auto slash = std::min(text.find('/'), text.size());
+  url.path = text.substr(slash);
+  while (url.path.ends_with('/'))
+    url.path.pop_back();
+  const bool clean = printable_ascii(whole) && whole.find_first_of(" ?#@") == whole.npos;
+  if (!clean || !parse_authority(text.substr(0, slash), url))
+    return fail(ec::malformed_request, std::string{whole}
+                                         + ": expected scheme, host and port only, like "
+                                           "http://127.0.0.1:8080");
+  return url;
+}
+
+struct http_client::connection {
+  http_url server;
+  client_options options;
+  httplib::Client client;
+
+  connection(const http_url& url, const client_options& with)
+    : server(url), options(with),
+      client((url.tls ? "https://" : "http://") + bracketed(url.host) + ':'
+             + std::to_string(url.port)) {
+    client.set_keep_alive(true);
+    client.set_tcp_nodelay(true);
+    client.set_connection_timeout(options.connect_timeout);
+    client.set_read_timeout(options.answer_timeout);
+    client.set_write_timeout(options.answer_timeout);
+    client.set_follow_location(false);
+    if (!options.ca_file.empty())
+      client.set_ca_cert_path(options.ca_file);
+  }
+
+  static std::string bracketed(const std::string& host) {
+    return host.find(':') == std::string::npos ? host : '[' + host + ']';
+  }
+};
+
+http_client::http_client(const http_url& server, const client_options& options)
+  : connection_(std::make_unique<connection>(server, options)) {}
+
+http_client::~http_client() = default;
+
+result<http_answer> http_client::post(std::string_view path,
+                                      std::string_view content_type,
+                                      const header_fields& fields,
+                                      std::string_view body) {
+  auto& c = *connection_;
+  if (!c.client.is_valid())
+    return tl::unexpected(
+      no_answer(c.server, "cannot be used: check the URL and --ca-file"));
+  httplib::Request request;
+  request.method = "POST";
+  request.path = c.server.path + std::string{path};
+  request.body = body;
+  if (!content_type.empty())
+    request.set_header("Content-Type", std::string{content_type});
+  for (const auto& [name, value] : fields) {
+    if (!printable_ascii(value))
+      return fail(ec::malformed_request,
+                  name + ": has bytes that no header field may have");
+    request.set_header(name, value);
+  }
+  http_answer answer;
+  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+    answer.body.append(data, size);
+    return answer.body.size() <= c.options.answer_bytes_max;
+  };
+  httplib::Response response;
+  auto error = httplib::Error::Success;
+  if (!c.client.send(request, response, error))
+    return tl::unexpected(no_answer(c.server, httplib::to_string(error)));
+  answer.status = response.status;
+  answer.retry_after = response.get_header_value("Retry-After");
+  return answer;
+}
+
+} // namespace weir
