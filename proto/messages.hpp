@@ -85,6 +85,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
   CAF_ADD_ATOM(weir, weir, restart_atom, "restart")
   CAF_ADD_ATOM(weir, weir, abandon_atom, "abandon")
   CAF_ADD_ATOM(weir, weir, crash_atom, "crash")
+  CAF_ADD_ATOM(weir, weir, deadline_atom, "deadline")
 
 CAF_END_TYPE_ID_BLOCK(weir)
 
@@ -155,6 +156,30 @@ using tail_actor = caf::typed_actor<
   caf::reacts_to<crash_atom>,
   // Go on until the journal's end or the drain deadline, then quit.
   caf::reacts_to<drain_atom>>;
+
+/// GATEWAY: watches the stages, closes and opens admission, has lost batches submitted again.
+using gateway_actor = caf::typed_actor<
+  // A stage came or went.
+  caf::reacts_to<role_change>,
+  // While draining: look whether every admitted request has been answered.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Stop accepting, wait for what is in flight, then quit.
+  caf::reacts_to<drain_atom>>;
+
+/// REGISTRY: computes the figures of the live tree once a second.
+using registry_actor = caf::typed_actor<
+  // Take the figures.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Quit after the mail before this.
+  caf::reacts_to<drain_atom>>;
+
+// A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom, crash_atom
+// and (abandon_atom, caf::strong_actor_ptr worker): this worker hangs, replace it without waiting.
+// To itself it sends restart_atom (a backoff is over) and (deadline_atom, uint64_t stop).
 
 /// Teaches a config our message types and the text of our error codes. Every process and every
 /// test calls it before it makes an actor_system.
