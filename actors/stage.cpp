@@ -1,0 +1,186 @@
+#include "actors/stage.hpp"
+
+#include "actors/exits.hpp"
+#include "actors/receipts.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/system_messages.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using stage_ptr = stage_actor::stateful_pointer<stage_state>;
+
+constexpr size_t reason_bytes_max = 128;
+
+/// Hands queued work to idle workers. One that holds an order already asked twice: it
+/// asks again when it is done.
+void give_orders(stage_ptr self) {
+  auto& st = self->state;
+  while (st.table->has_queued() && !st.idle.empty()) {
+    const auto worker = std::move(st.idle.back());
+    st.idle.pop_back();
+    if (auto order = st.table->take(worker->id(), self->clock().now()))
+      self->send(caf::actor_cast<worker_actor>(worker), std::move(*order));
+  }
+}
+
+void pass_on(stage_ptr self) {
+  auto& st = self->state;
+  while (st.next) {
+    auto done = st.table->take_done();
+    if (!done)
+      return;
+    add(st.figures->records_processed, done->records);
+    const std::chrono::duration<double> spent = self->clock().now() - done->since;
+    st.figures->latency.observe(spent.count());
+    caf::anon_send(caf::actor_cast<caf::actor>(st.next), std::move(done->batch));
+  }
+}
+
+/// After every change: whatever can move, moves.
+void pump(stage_ptr self) {
+  give_orders(self);
+  pass_on(self);
+  self->state.show();
+  if (self->state.draining && self->state.table->empty())
+    self->quit(caf::exit_reason::user_shutdown);
+}
+
+void on_batch(stage_ptr self, const batch_ptr& batch) {
+  auto& st = self->state;
+  if (!batch || !batch->source)
+    return; // nobody to answer
+  if (st.draining)
+    return answer_failed(batch, ec::draining, st.config.role + " is draining");
+  if (st.table->submit(batch, self->clock().now()) == work_table::admission::saturated) {
+    spdlog::warn("stage_saturated stage={} capacity={}", st.config.role,
+                 st.config.limits.capacity);
+    return answer_failed(batch, ec::saturated,
+                         "the queue of " + st.config.role + " is full");
+  }
+  pump(self);
+}
+
+void on_pull(stage_ptr self) {
+  auto& st = self->state;
+  const auto worker = self->current_sender();
+  if (!worker || st.abandoned.count(worker->id()) != 0)
+    return;
+  if (st.known.emplace(worker->id(), worker).second)
+    self->monitor(worker);
+  if (std::find(st.idle.begin(), st.idle.end(), worker) == st.idle.end())
+    st.idle.push_back(worker);
+  pump(self);
+}
+
+void forget(stage_state& st, caf::actor_id worker) {
+  st.known.erase(worker);
+  std::erase_if(st.idle, [&](const auto& who) { return who->id() == worker; });
+}
+
+void on_down(stage_ptr self, const caf::down_msg& msg) {
+  auto& st = self->state;
+  const auto worker = msg.source.id();
+  st.abandoned.erase(worker);
+  forget(st, worker);
+  // A kill comes from a supervisor that is stopping or gone: no record is to blame for
+  // it.
+  const bool crashed = is_abnormal(msg.reason) && msg.reason != caf::exit_reason::kill;
+  const auto reason = reason_text(self->system(), msg.reason, reason_bytes_max);
+  if (st.table->lost(worker, crashed ? loss::crashed : loss::left, reason) && crashed) {
+    add(st.figures->errors);
+    spdlog::warn("worker_crashed stage={} actor={} reason=\"{}\"", st.config.role, worker,
+                 reason);
+  }
+  pump(self);
+}
+
+/// Stays monitored, so that it is forgotten for good should it ever end.
+void give_up(stage_ptr self, caf::actor_id worker) {
+  auto& st = self->state;
+  const auto handle = st.known[worker];
+  forget(st, worker);
+  st.abandoned.insert(worker);
+  st.table->lost(worker, loss::hung, {});
+  add(st.figures->errors);
+  spdlog::error("worker_hung stage={} actor={}", st.config.role, worker);
+  if (const auto supervisor = st.config.roles->find(st.config.workers_role))
+    caf::anon_send(caf::actor_cast<caf::actor>(supervisor), abandon_atom_v, handle);
+}
+
+void on_tick(stage_ptr self) {
+  auto& st = self->state;
+  const auto now = self->clock().now();
+  for (const auto worker : st.table->overdue(now))
+    give_up(self, worker);
+  for (const auto& batch : st.table->expire(now))
+    answer_failed(batch, ec::deadline_exceeded,
+                  "it waited too long in " + st.config.role);
+  self->delayed_send(self, st.config.limits.deadline / 4, tick_atom_v);
+  pump(self);
+}
+
+} // namespace
+
+void stage_state::open(stage_config with) {
+  config = std::move(with);
+  table.emplace(config.limits);
+  figures = &config.figures->stage(config.role);
+  queue = &config.figures->queue(config.role);
+  queue->bound = config.bound;
+  queue->who_blocks = config.who_blocks;
+  queue->acceptable = config.acceptable;
+  queue->failure_mode = config.failure_mode;
+  queue->unit = "batches";
+  queue->capacity = static_cast<int64_t>(config.limits.capacity);
+  show();
+}
+
+void stage_state::show() const {
+  const auto depth = static_cast<int64_t>(table->depth());
+  queue->depth.store(depth, std::memory_order_relaxed);
+  figures->credit_available.store(static_cast<int64_t>(config.limits.capacity) - depth,
+                                  std::memory_order_relaxed);
+}
+
+stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self,
+                                 stage_config config) {
+  auto& st = self->state;
+  st.open(std::move(config));
+  self->set_down_handler([self](const caf::down_msg& msg) { on_down(self, msg); });
+  self->set_exception_handler(
+    [](std::exception_ptr& thrown) { return crashed_by(thrown); });
+  st.config.roles->subscribe(st.config.next_role, role_rank::stage,
+                             caf::actor_cast<caf::strong_actor_ptr>(self));
+  self->delayed_send(self, st.config.limits.deadline / 4, tick_atom_v);
+  return {
+    [self](const batch_ptr& batch) { on_batch(self, batch); },
+    [self](pull_atom) { on_pull(self); },
+    [self](work_result& result) {
+      self->state.table->finish(result.job, std::move(result.batch));
+      pump(self);
+    },
+    [self](role_change& change) {
+      if (change.role == self->state.config.next_role)
+        self->state.next = std::move(change.handle);
+      pump(self);
+    },
+    [self](tick_atom) { on_tick(self); },
+    [](crash_atom) { throw std::runtime_error("crash requested"); },
+    [self](drain_atom) {
+      self->state.draining = true;
+      pump(self);
+    },
+  };
+}
+
+} // namespace weir

@@ -1,0 +1,125 @@
+// SUPERVISOR: starts its children, starts them again when they end as its policy says,
+// and fails upwards when they end too often. restart_policy.hpp decides; this actor
+// carries out.
+//
+//   Accepts:     drain_atom             stops the children right to left, each finished
+//   before the
+//                                       next, then quits with user_shutdown
+//                abandon_atom, handle   the child `handle` hangs: forget it, start a
+//                replacement crash_atom             test-only: throws restart_atom,
+//                (deadline_atom, stop)   from itself
+//   Supervised:  by the supervisor above it; the root by app/ through
+//   tree_context::on_fatal. Queues:      its mailbox; bounded by children × (down,
+//   restart, deadline) + hung workers. On failure:  its children are killed by
+//   high-priority exits as its state dies, the roles they
+//                play are announced as away, and its successor, started by the supervisor
+//                above, ends what is left of them before it starts fresh ones. No
+//                orphans, no twins.
+//
+// A child is asked to stop with drain_atom, which waits behind the mail it already has.
+// When its `shutdown` deadline passes it is killed, which overtakes that mail; when even
+// that does not end it within a short grace it hangs inside a handler: it is abandoned
+// and not waited for.
+#pragma once
+
+#include "actors/restart_policy.hpp"
+#include "actors/roles.hpp"
+#include "proto/telemetry.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/local_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// What all supervisors of one tree share. The pointers outlive the actor system.
+struct tree_context {
+  role_table* roles = nullptr;
+  telemetry* figures = nullptr;
+  node_health* health = nullptr;
+  uint64_t seed = 1;            ///< of the backoff's jitter
+  int64_t hung_workers_max = 4; ///< ≥ 1; that many hung at once and the node gives up
+  /// The node can't go on: drain and exit non-zero. Called from an actor's thread, at
+  /// most once for hung workers and once for the root; must only post.
+  std::function<void(std::string reason)> on_fatal;
+};
+
+struct supervisor_spec;
+
+/// One child. Spawn options (detached, …) are the start function's business, so tests and
+/// the simulation can start scheduled actors instead.
+struct child_spec {
+  std::string id;   ///< unique among its siblings; the last element of its path
+  std::string role; ///< for /actors: stage, worker, journal, …
+  std::string
+    plays; ///< the role it is found by and the name of its figures; may be empty
+  std::string stage{}; ///< whose `restarts` its restarts count for; empty: none
+  restart_type restart = restart_type::permanent;
+  std::chrono::milliseconds shutdown{5000}; ///< drain deadline; a supervisor has none
+  /// Starts the child; an exception counts as a crash of it. Unused when it is a
+  /// supervisor.
+  std::function<caf::strong_actor_ptr(caf::local_actor& parent)> start{};
+  /// Set: the child is a supervisor of these.
+  std::shared_ptr<const supervisor_spec> supervises{};
+};
+
+struct supervisor_spec {
+  std::string id; ///< of the root; otherwise the child_spec's id counts
+  restart_rules rules;
+  std::vector<child_spec> children; ///< in start order
+};
+
+/// A child_spec that supervises `spec`.
+child_spec supervised(supervisor_spec spec, std::string plays = {});
+
+/// How long a killed child may take to end before it counts as hung.
+inline constexpr std::chrono::milliseconds kill_grace{500};
+
+struct supervisor_state {
+  static inline const char* name = "supervisor";
+
+  struct slot {
+    caf::strong_actor_ptr handle;
+    uint64_t stop =
+      0; ///< number of the stop in progress, 0: none; stale deadlines differ
+    bool killed = false; ///< the drain deadline has passed
+  };
+
+  supervisor_state() = default;
+  supervisor_state(const supervisor_state&) = delete;
+  supervisor_state& operator=(const supervisor_state&) = delete;
+  /// Leaves no child behind: see "On failure" above.
+  ~supervisor_state();
+
+  supervisor_spec spec;
+  std::shared_ptr<const tree_context> context;
+  std::string path;
+  bool root = false;
+  std::optional<restart_policy> policy;
+  std::vector<slot> slots; ///< one per spec.children
+  std::map<caf::actor_id, std::string>
+    hung; ///< abandoned children that are not dead, and their paths
+  uint64_t stops = 0;
+  steady_time armed_until{}; ///< when the pending restart_atom comes; 0: none pending
+
+  std::string path_of(size_t child) const { return path + '/' + spec.children[child].id; }
+  std::optional<size_t> child_of(const caf::actor_addr& who) const;
+  void declare_nodes() const;
+};
+
+/// `parent` is the path of the supervisor above, empty for the root.
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
+                         supervisor_spec spec,
+                         std::shared_ptr<const tree_context> context, std::string parent);
+
+} // namespace weir

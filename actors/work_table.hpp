@@ -1,0 +1,141 @@
+// WORK TABLE: what a stage owns: every batch that came and has not gone on, whether it is
+// queued, held by a worker, or done and waiting for the next stage. Pure: no actor, no
+// clock. It decides who works on what, and finds the records that kill workers.
+//
+// A batch is worked on whole. When its worker dies or hangs, the progress mark says which
+// record was in hand, and the batch is cut in three: those before, the suspect alone,
+// those after. The suspect is tried again until `tries_max` workers have died of it; then
+// it is quarantined and the rest goes through. Where there is no mark, or marks have
+// accused an innocent record, the piece is tried once more and then halved (bisection)
+// until the culprit is alone. A piece is cut at most once per record it has, so the work
+// on a batch is bounded whatever its workers do. The pieces of a batch are merged again
+// and leave as one: a batch is stored whole or not at all.
+//
+// Order: high priority before normal before low, but each eighth order goes to the oldest
+// of the three queues' first pieces, so a flood of high priority slows the rest down to
+// an eighth and never starves it.
+#pragma once
+
+#include "proto/messages.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir {
+
+struct work_limits {
+  size_t capacity = 64; ///< batches owned at once
+  std::chrono::steady_clock::duration deadline =
+    std::chrono::seconds{5}; ///< of one work order
+  uint32_t tries_max = 3;    ///< workers one record may kill; ≥ 2
+};
+
+/// How a worker left the order it held.
+enum class loss : uint8_t { left, crashed, hung };
+
+class work_table {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  using worker_id = uint64_t; ///< any name that is never used twice
+
+  explicit work_table(const work_limits& limits) : limits_(limits) {}
+
+  enum class admission : uint8_t { taken, duplicate, saturated };
+  /// Takes a batch; a duplicate is one whose envelope is here already. A batch without
+  /// records is done at once.
+  admission submit(batch_ptr batch, time_point now);
+
+  /// The next piece for `worker`, or nothing when none is queued or the worker holds one
+  /// already.
+  std::optional<work_order> take(worker_id worker, time_point now);
+
+  /// A result for a job that was given up before is ignored: false.
+  bool finish(uint64_t job, batch_ptr result);
+
+  /// The worker is gone or given up; true when it held an order. `left` blames nobody.
+  bool lost(worker_id worker, loss how, std::string_view reason);
+
+  /// Workers that hold an order for longer than the deadline.
+  std::vector<worker_id> overdue(time_point now) const;
+
+  /// Removes and returns batches nobody waits for any more: past their envelope's
+  /// deadline, not held by a worker, and without a part that was already answered (ack
+  /// accepted).
+  std::vector<batch_ptr> expire(time_point now);
+
+  struct finished {
+    batch_ptr batch;
+    uint64_t records = 0; ///< that came in
+    time_point since{};   ///< when
+  };
+  /// A batch that is done; empty when there is none. It is forgotten with this call.
+  std::optional<finished> take_done();
+
+  bool has_queued() const noexcept { return queued_ > 0; }
+  size_t depth() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+  uint64_t cuts() const noexcept { return cuts_; } ///< pieces cut so far, for tests
+
+ private:
+  struct piece {
+    uint64_t age = 0; ///< of its batch
+    uint64_t envelope = 0;
+    batch_ptr batch;
+    uint32_t crashes = 0;
+    bool suspect = false; ///< cut out because a mark accused it
+  };
+  struct entry {
+    batch_ptr whole;
+    time_point since{};
+    size_t open = 0; ///< pieces queued or held
+    size_t held = 0;
+    bool cut = false;          ///< more than one piece, or something quarantined
+    bool marks_trusted = true; ///< until one accuses an innocent
+    std::vector<batch_ptr> results;
+    std::vector<rejection> quarantined;
+  };
+  struct order {
+    piece work;
+    worker_id worker = 0;
+    time_point since{};
+    std::shared_ptr<progress_mark> progress;
+  };
+
+  void enqueue(piece work);
+  piece next_piece();
+  void retry(entry& owner, piece work, const order& from, loss how,
+             std::string_view reason);
+  void accuse(entry& owner, const piece& work, uint32_t suspect);
+  void halve(entry& owner, const piece& work);
+  void add_piece(entry& owner, const piece& from, uint32_t first, uint32_t last,
+                 uint32_t crashes, bool suspect);
+  void quarantine(entry& owner, const piece& work, loss how, std::string_view reason);
+  void close_piece(uint64_t envelope, entry& owner);
+
+  work_limits limits_;
+  std::unordered_map<uint64_t, entry> entries_; ///< by envelope id
+  std::deque<piece> queues_[3];                 ///< by priority
+  std::map<uint64_t, order> orders_; ///< by job; jobs grow, so the oldest is first
+  std::unordered_map<worker_id, uint64_t> jobs_; ///< of workers that hold one
+  std::deque<uint64_t> done_;                    ///< envelope ids
+  size_t queued_ = 0;
+  uint64_t next_job_ = 1;
+  uint64_t next_age_ = 1;
+  uint64_t takes_ = 0;
+  uint64_t cuts_ = 0;
+};
+
+/// The pieces of `whole` as one batch again: records in order, in a text buffer of their
+/// own; rejections are the whole's, then all new ones in order of record.
+batch_ptr merge(const record_batch& whole, const std::vector<batch_ptr>& results,
+                std::vector<rejection> quarantined);
+
+} // namespace weir

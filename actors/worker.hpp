@@ -1,0 +1,49 @@
+// WORKER: does one batch at a time. What it does is a function from records/work.hpp;
+// where it gets work is the stage that plays `stage_role` now.
+//
+//   Accepts:     work_order    runs the function, answers the stage with work_result and
+//   pulls
+//                role_change   of its stage: pulls when there is one
+//                drain_atom    quits behind the mail it has
+//   Supervised:  one_for_one among its siblings, permanent.
+//   Queues:      its mailbox: at most one order, as it pulls only when it has none.
+//   On failure:  an exception is a bug in the function: the worker dies of it on purpose,
+//   the
+//                stage still has the batch and, by the progress mark, knows the suspect.
+//
+// Whether it runs detached or on the scheduler is the spawn options' business, outside.
+#pragma once
+
+#include "actors/roles.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <atomic>
+#include <functional>
+#include <string>
+
+namespace weir {
+
+/// Makes a batch of a batch; before each record stores its index in `mark`.
+using work_function =
+  std::function<batch_ptr(const record_batch& batch, std::atomic<uint32_t>& mark)>;
+
+struct worker_config {
+  std::string stage_role;
+  /// Called once by each worker at its start, so that each has its own scratch.
+  std::function<work_function()> make_work;
+  role_table* roles = nullptr; ///< outlives the actor system
+};
+
+struct worker_state {
+  static inline const char* name = "worker";
+  work_function work;
+  std::string stage_role;
+  caf::strong_actor_ptr stage; ///< null while it is away
+};
+
+worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> self,
+                                   worker_config config);
+
+} // namespace weir
