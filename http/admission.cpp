@@ -1,0 +1,178 @@
+#include "http/admission.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weir {
+
+namespace {
+
+constexpr double mean_over_seconds = 5;
+constexpr double sample_seconds = 0.1;
+
+double seconds_between(drain_rate::time_point from, drain_rate::time_point to) noexcept {
+  return std::max(0.0, std::chrono::duration<double>(to - from).count());
+}
+
+} // namespace
+
+void drain_rate::add(size_t bytes, time_point now) noexcept {
+  if (!started_) {
+    started_ = true;
+    since_ = now;
+  }
+  pending_ += bytes;
+  const double passed = seconds_between(since_, now);
+  if (passed < sample_seconds)
+    return;
+  const double sample = static_cast<double>(pending_) / passed;
+  const double weight = 1 - std::exp(-passed / mean_over_seconds);
+  rate_ = rate_ < 0 ? sample : rate_ + weight * (sample - rate_);
+  pending_ = 0;
+  since_ = now;
+}
+
+double drain_rate::bytes_per_second(time_point now) const noexcept {
+  if (rate_ < 0)
+    return rate_;
+  return rate_ * std::exp(-seconds_between(since_, now) / mean_over_seconds);
+}
+
+bool admission::fits(const claim& wanted) const noexcept {
+  return wanted.bytes <= limits_.bytes_max - std::min(used_.bytes, limits_.bytes_max)
+         && wanted.batches
+              <= limits_.batches_max - std::min(used_.batches, limits_.batches_max);
+}
+
+bool admission::somebody_before(priority level) const noexcept {
+  for (auto i = static_cast<size_t>(level); i < queues_.size(); ++i)
+    if (!queues_[i].empty())
+      return true;
+  return false;
+}
+
+bool admission::shed(priority level) const noexcept {
+  const double fill = std::max(
+    static_cast<double>(used_.bytes) / static_cast<double>(limits_.bytes_max),
+    static_cast<double>(used_.batches) / static_cast<double>(limits_.batches_max));
+  switch (level) {
+  case priority::low:
+    return fill > limits_.shed_low;
+  case priority::normal:
+    return fill > limits_.shed_normal;
+  case priority::high:
+    return false;
+  }
+  return false;
+}
+
+void admission::take(const claim& wanted) noexcept {
+  used_.bytes += wanted.bytes;
+  used_.batches += wanted.batches;
+}
+
+admission::decision admission::enter(const claim& wanted, priority level,
+                                     admission_policy policy, grant on_grant) {
+  const std::lock_guard guard{lock_};
+  if (policy == admission_policy::shed && shed(level))
+    return {verdict::refused, 0};
+  if (fits(wanted) && !somebody_before(level)) {
+    take(wanted);
+    return {verdict::granted, 0};
+  }
+  const bool possible =
+    wanted.bytes <= limits_.bytes_max && wanted.batches <= limits_.batches_max;
+  if (policy != admission_policy::wait || !possible || waiting_ >= limits_.waiters_max)
+    return {verdict::refused, 0};
+  queues_[static_cast<size_t>(level)].emplace(++last_ticket_,
+                                              waiter{wanted, std::move(on_grant)});
+  waiting_bytes_ += wanted.bytes;
+  ++waiting_;
+  return {verdict::waiting, last_ticket_};
+}
+
+bool admission::cancel(uint64_t ticket) {
+  std::vector<grant> granted;
+  {
+    const std::lock_guard guard{lock_};
+    const auto queue = std::find_if(queues_.begin(), queues_.end(),
+                                    [&](const auto& q) { return q.count(ticket) > 0; });
+    if (queue == queues_.end())
+      return false;
+    const auto found = queue->find(ticket);
+    waiting_bytes_ -= found->second.wanted.bytes;
+    --waiting_;
+    queue->erase(found);
+    granted = grant_waiting(); // it may have been the large one that others waited behind
+  }
+  for (auto& call : granted)
+    call();
+  return true;
+}
+
+void admission::release(const claim& done, time_point now) {
+  std::vector<grant> granted;
+  {
+    const std::lock_guard guard{lock_};
+    used_.bytes -= std::min(done.bytes, used_.bytes);
+    used_.batches -= std::min(done.batches, used_.batches);
+    drained_.add(done.bytes, now);
+    if (waiting_ > 0)
+      granted = grant_waiting();
+  }
+  for (auto& call : granted)
+    call();
+}
+
+std::vector<admission::grant> admission::grant_waiting() {
+  std::vector<grant> granted;
+  for (size_t i = queues_.size(); i-- > 0;) {
+    auto& queue = queues_[i];
+    while (!queue.empty()) {
+      auto& first = queue.begin()->second;
+      if (!fits(first.wanted))
+        return granted;
+      take(first.wanted);
+      waiting_bytes_ -= first.wanted.bytes;
+      --waiting_;
+      granted.push_back(std::move(first.on_grant));
+      queue.erase(queue.begin());
+    }
+  }
+  return granted;
+}
+
+void admission::set_shed_levels(double low, double normal) {
+  const std::lock_guard guard{lock_};
+  limits_.shed_low = low;
+  limits_.shed_normal = normal;
+}
+
+int admission::retry_after(time_point now) const {
+  const std::lock_guard guard{lock_};
+  const double rate = drained_.bytes_per_second(now);
+  if (rate < 0)
+    return 1; // nothing has come back yet: the node has only just started
+  const double ahead = static_cast<double>(used_.bytes + waiting_bytes_);
+  if (ahead >= rate * 60)
+    return ahead > 0 ? 60 : 1;
+  return std::clamp(static_cast<int>(std::ceil(ahead / rate)), 1, 60);
+}
+
+claim admission::used() const {
+  const std::lock_guard guard{lock_};
+  return used_;
+}
+
+size_t admission::waiting() const {
+  const std::lock_guard guard{lock_};
+  return waiting_;
+}
+
+bool admission::saturated() const {
+  const std::lock_guard guard{lock_};
+  return waiting_ > 0 || used_.bytes >= limits_.bytes_max
+         || used_.batches >= limits_.batches_max;
+}
+
+} // namespace weir

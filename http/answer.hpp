@@ -1,0 +1,87 @@
+// ANSWER: what a request came to, as JSON, and the bytes of a whole HTTP response around
+// it.
+#pragma once
+
+#include "proto/batch.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// One record's verdict as the client sees it: record and line are counted from 1 and
+/// over the whole request, however many batches it became.
+struct record_error {
+  uint64_t record = 0;
+  uint64_t line = 0;
+  reject code = reject::malformed_json;
+  std::string pointer;
+  std::string detail;
+};
+
+/// The sum over a request's parts. Bounded: it keeps the errors of the first `errors_max`
+/// records that have one, whatever order the parts come in.
+class verdicts {
+ public:
+  static constexpr size_t errors_max = 100;
+
+  uint64_t accepted = 0;
+  uint64_t rejected = 0;
+  uint64_t quarantined = 0;
+  uint64_t dropped = 0;
+  uint32_t parts = 0;
+  uint32_t duplicate_parts = 0;
+
+  /// `rejections` is the whole batch's list; those of other parts are passed over.
+  void add(const batch_part& part, const part_receipt& receipt,
+           std::span<const rejection> rejections);
+
+  const std::vector<record_error>& errors() const noexcept { return errors_; }
+  bool errors_truncated() const noexcept { return truncated_; }
+  /// Every part was stored by an earlier request.
+  bool duplicate() const noexcept { return parts > 0 && duplicate_parts == parts; }
+  bool all_rejected() const noexcept {
+    return accepted == 0 && dropped == 0 && rejected + quarantined > 0;
+  }
+
+ private:
+  std::vector<record_error> errors_; ///< ordered by record
+  bool truncated_ = false;
+};
+
+void append_number(std::string& out, uint64_t number);
+/// Quoted and escaped; bytes that are no UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+/// At most 64 bytes of something the client sent, for an error's text.
+std::string_view excerpt(std::string_view text) noexcept;
+
+/// `"accepted":…,"rejected":…` and what else is not zero, without braces.
+void append_verdict_members(std::string& out, const verdicts& v);
+/// The body of a 200.
+void append_answer(std::string& out, const batch_key& batch, const verdicts& v);
+/// The body of a 202.
+void append_admitted(std::string& out, const batch_key& batch);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7), the same in every locale.
+std::string http_date(int64_t unix_seconds);
+std::string_view reason_phrase(int status) noexcept;
+
+enum class connection_note : uint8_t { none, close, keep_alive };
+
+struct response {
+  int status = 200;
+  std::string_view content_type = "application/json";
+  std::string_view body;
+  std::string_view fields; ///< further header lines, each with CRLF
+  std::string_view date;
+  connection_note connection = connection_note::none;
+  bool head_only = false; ///< answers HEAD: the body's length without the body
+};
+
+void append_response(std::string& out, const response& r);
+
+} // namespace weir

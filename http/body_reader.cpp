@@ -1,0 +1,263 @@
+#include "http/body_reader.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace weir {
+
+namespace {
+
+constexpr size_t piece_bytes = size_t{64} << 10;
+constexpr size_t sniff_bytes = size_t{4} << 10;
+
+} // namespace
+
+result<std::unique_ptr<body_reader>> body_reader::make(body_terms terms) {
+  std::unique_ptr<inflater> inflating;
+  if (!terms.coding.empty()) {
+    auto made = make_inflater(terms.coding, terms.inflate);
+    if (!made)
+      return tl::unexpected(std::move(made.error()));
+    inflating = std::move(*made);
+  }
+  return std::unique_ptr<body_reader>(
+    new body_reader(std::move(terms), std::move(inflating)));
+}
+
+body_reader::body_reader(body_terms terms, std::unique_ptr<inflater> inflating)
+  : terms_(std::move(terms)), inflater_(std::move(inflating)) {
+  if (!terms_.length)
+    chunked_.emplace();
+  else
+    transferred_ = *terms_.length == 0;
+  if (terms_.format) {
+    format_ = *terms_.format;
+    framer_.emplace(format_, terms_.framing);
+  }
+  reserve_text(0);
+}
+
+void body_reader::reserve_text(size_t leftover) {
+  size_t wanted = terms_.batch_bytes + piece_bytes;
+  if (direct())
+    wanted = std::min<uint64_t>(wanted, *terms_.length - received_);
+  else
+    wanted = piece_bytes; // unknown: let it grow
+  text_.reserve(leftover + wanted + text_padding);
+}
+
+std::span<char> body_reader::prepare() {
+  assert(direct() && !transferred_);
+  prepared_ = text_.size();
+  const auto room = std::min<uint64_t>(piece_bytes, *terms_.length - received_);
+  text_.resize(prepared_ + room);
+  return {text_.data() + prepared_, room};
+}
+
+void body_reader::commit(size_t bytes) noexcept {
+  text_.resize(prepared_ + bytes);
+  received_ += bytes;
+  transferred_ = received_ == *terms_.length;
+  text_is_scanned_ = false;
+}
+
+std::optional<uint64_t> body_reader::remaining() const noexcept {
+  if (terms_.length)
+    return *terms_.length - received_;
+  return transferred_ ? std::optional<uint64_t>{0} : std::nullopt;
+}
+
+result<size_t> body_reader::feed(std::string_view bytes) {
+  size_t used = 0;
+  if (auto received = receive(bytes, used); !received)
+    return tl::unexpected(std::move(received.error()));
+  text_is_scanned_ = false;
+  if (received_ > terms_.body_bytes_max)
+    return fail(ec::body_too_large, "the body is longer than "
+                                      + std::to_string(terms_.body_bytes_max) + " bytes");
+  return used;
+}
+
+result<void> body_reader::receive(std::string_view bytes, size_t& used) {
+  auto& target = inflater_ ? coded_ : text_;
+  if (!chunked_) {
+    used = std::min<uint64_t>({bytes.size(), *terms_.length - received_, piece_bytes});
+    target.append(bytes.substr(0, used));
+    received_ += used;
+    transferred_ = received_ == *terms_.length;
+    return {};
+  }
+  const auto before = target.size();
+  auto progress = chunked_->decode(bytes, piece_bytes, target);
+  if (!progress)
+    return tl::unexpected(std::move(progress.error()));
+  used = progress->used;
+  received_ += target.size() - before;
+  transferred_ = progress->done;
+  return {};
+}
+
+/// True when there may be more in what has come: the inflater may hold text back when it
+/// ran out of room, also when all its input is used.
+result<bool> body_reader::inflate_some() {
+  const bool input_left = coded_used_ < coded_.size();
+  if (!input_left && !inflater_holds_text_) {
+    coded_.clear();
+    coded_used_ = 0;
+    if (transferred_ && !inflater_->complete())
+      return fail(ec::malformed_body,
+                  "the " + terms_.coding + " body ends in the middle");
+    return false;
+  }
+  const auto before = text_.size();
+  auto used =
+    inflater_->decode(std::string_view{coded_}.substr(coded_used_), piece_bytes, text_);
+  if (!used)
+    return tl::unexpected(std::move(used.error()));
+  const auto grown = text_.size() - before;
+  coded_used_ += *used;
+  inflated_ += grown;
+  inflater_holds_text_ = grown >= piece_bytes;
+  text_is_scanned_ = text_is_scanned_ && grown == 0;
+  if (inflated_ > terms_.body_bytes_max)
+    return fail(ec::body_too_large, "the body inflates to more than "
+                                      + std::to_string(terms_.body_bytes_max) + " bytes");
+  if (input_left && *used == 0 && grown == 0)
+    return fail(ec::malformed_body,
+                "the " + terms_.coding + " body can't be decoded further");
+  return true;
+}
+
+bool body_reader::sniff_format(bool last) {
+  if (framer_)
+    return true;
+  if (text_.size() < sniff_bytes && !last)
+    return false;
+  format_ = sniff(std::string_view{text_}.substr(0, sniff_bytes));
+  framer_.emplace(format_, terms_.framing);
+  return true;
+}
+
+result<void> body_reader::scan(bool last) {
+  records_.reserve(std::min<size_t>(terms_.batch_records, text_.size() / 128) + 1);
+  // One more than fits shows that the batch is full; scan() is called again for what
+  // follows.
+  while (cut_ == 0) {
+    const auto first_new = records_.size();
+    const size_t wanted = terms_.batch_records + 1 - first_new;
+    auto scanned =
+      framer_->scan(std::string_view{text_}.substr(rebased_), last, wanted, records_);
+    if (!scanned)
+      return scanned;
+    for (size_t i = first_new; i < records_.size(); ++i) {
+      auto& ref = records_[i];
+      ref.offset += static_cast<uint32_t>(rebased_);
+      ref.record =
+        static_cast<uint32_t>(framer_->record_base() + ref.record - record_base_);
+      ref.line = static_cast<uint32_t>(framer_->line_base() + ref.line - line_base_);
+    }
+    find_cut(first_new);
+    if (records_.size() - first_new < wanted)
+      break;
+  }
+  return check_sizes();
+}
+
+void body_reader::find_cut(size_t first_new) {
+  for (size_t i = std::max<size_t>(first_new, 1); i < records_.size(); ++i) {
+    const auto& ref = records_[i];
+    if (i < terms_.batch_records && size_t{ref.offset} + ref.size <= terms_.batch_bytes)
+      continue;
+    cut_ = i;
+    return;
+  }
+}
+
+result<void> body_reader::check_sizes() const {
+  const auto most =
+    terms_.batch_bytes + terms_.framing.record_bytes_max + 4 * piece_bytes;
+  if (cut_ == 0 && text_.size() > most)
+    return fail(ec::malformed_body, "more than "
+                                      + std::to_string(terms_.framing.record_bytes_max)
+                                      + " bytes without a record");
+  return {};
+}
+
+result<body_reader::step> body_reader::next() {
+  while (true) {
+    const bool whole =
+      transferred_ && !inflater_; // then the last scan below is the only one
+    if (cut_ == 0 && !text_is_scanned_ && !whole && sniff_format(false)) {
+      if (auto scanned = scan(false); !scanned)
+        return tl::unexpected(std::move(scanned.error()));
+      text_is_scanned_ = cut_ == 0;
+    }
+    if (cut_ > 0)
+      return step::cut;
+    if (inflater_) {
+      auto more_text = inflate_some();
+      if (!more_text)
+        return tl::unexpected(std::move(more_text.error()));
+      if (*more_text)
+        continue;
+    }
+    if (!transferred_)
+      return step::more;
+    break;
+  }
+  sniff_format(true);
+  if (auto scanned = scan(true); !scanned)
+    return tl::unexpected(std::move(scanned.error()));
+  if (cut_ > 0)
+    return step::cut;
+  if (records_.empty())
+    return fail(ec::malformed_body, "the body has no records");
+  ended_ = true;
+  return step::end;
+}
+
+body_cut body_reader::take() {
+  assert(cut_ > 0 || ended_);
+  body_cut out;
+  out.chunk = chunk_++;
+  out.record_base = record_base_;
+  out.line_base = line_base_;
+  out.format = format_;
+  out.header = framer_->header();
+  const size_t count = ended_ ? records_.size() : cut_;
+  std::vector<record_ref> rest(records_.begin() + static_cast<std::ptrdiff_t>(count),
+                               records_.end());
+  records_.resize(count);
+  out.records = std::move(records_);
+  out.bytes = std::move(text_);
+  text_.clear();
+  if (!rest.empty())
+    begin_next(out.bytes, rest);
+  const auto& last = out.records.back();
+  out.bytes.resize(size_t{last.offset} + last.size);
+  out.bytes.reserve(out.bytes.size() + text_padding);
+  records_ = std::move(rest);
+  cut_ = 0;
+  find_cut(0);
+  text_is_scanned_ = false;
+  return out;
+}
+
+/// The next batch begins with the first byte of its first record; `all` still has what
+/// follows.
+void body_reader::begin_next(std::string_view all, std::vector<record_ref>& rest) {
+  const record_ref first = rest.front();
+  rebased_ = rebased_ + framer_->consumed() - first.offset;
+  framer_->rebase();
+  reserve_text(all.size() - first.offset);
+  text_.assign(all.substr(first.offset));
+  for (auto& ref : rest) {
+    ref.offset -= first.offset;
+    ref.record -= first.record;
+    ref.line -= first.line;
+  }
+  record_base_ += first.record;
+  line_base_ += first.line;
+}
+
+} // namespace weir

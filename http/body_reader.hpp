@@ -1,0 +1,113 @@
+// BODY READER: makes batches of a body that arrives in pieces: undoes chunked coding and
+// compression, finds the records, and cuts between them. No socket in it; one per
+// request; one thread; memory bounded by one batch, one record and one piece.
+//
+// A batch ends before the record that would take it over batch_bytes or batch_records, so
+// the cuts depend on what the body says and never on how it was read: the chunk numbers
+// in the keys of a repeated request name the same records again. Bytes of a batch are
+// counted from its first record's first byte (from the body's first byte for the first
+// batch) to its last record's end.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "proto/result.hpp"
+#include "records/chunked.hpp"
+#include "records/framer.hpp"
+#include "records/inflate.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+struct body_terms {
+  std::optional<body_format> format; ///< empty: sniffed from the first 4 KiB
+  std::optional<uint64_t> length;    ///< empty: chunked
+  std::string coding;                ///< for make_inflater
+  inflate_limits inflate;
+  framing_limits framing;
+  uint64_t body_bytes_max = 0;
+  size_t batch_bytes = 0;
+  uint32_t batch_records = 0;
+};
+
+/// One batch's worth of records. `bytes` has text_padding of capacity behind its size.
+struct body_cut {
+  std::string bytes;
+  std::vector<record_ref> records; ///< part 0; record and line relative to the bases
+  uint32_t chunk = 0;              ///< from 0
+  uint64_t record_base = 0;
+  uint64_t line_base = 0;
+  body_format format = body_format::ndjson;
+  std::shared_ptr<const csv_header> header;
+};
+
+class body_reader {
+ public:
+  /// Fails with unsupported_media_type for an unknown coding.
+  static result<std::unique_ptr<body_reader>> make(body_terms terms);
+
+  /// more: give it bytes. cut: take(), then go on. end: take() the last batch; it is the
+  /// whole body if its chunk is 0. Fails with malformed_body or body_too_large; nothing
+  /// can be taken then.
+  enum class step : uint8_t { more, cut, end };
+  result<step> next();
+
+  /// The bytes of an uncoded body of known length can be read straight to where they
+  /// stay.
+  bool direct() const noexcept { return !chunked_ && !inflater_; }
+  /// direct() only, after `more`: room for the next bytes, valid until the next call.
+  std::span<char> prepare();
+  void commit(size_t bytes) noexcept;
+
+  /// Takes bytes from the front of `bytes`, never beyond the body's end, and says how
+  /// many.
+  result<size_t> feed(std::string_view bytes);
+  /// How many bytes are still to come, as far as is known.
+  std::optional<uint64_t> remaining() const noexcept;
+  bool transferred() const noexcept { return transferred_; }
+
+  body_cut take();
+
+ private:
+  explicit body_reader(body_terms terms, std::unique_ptr<inflater> inflating);
+
+  result<void> receive(std::string_view bytes, size_t& used);
+  result<bool> inflate_some();
+  bool sniff_format(bool last);
+  result<void> scan(bool last);
+  void find_cut(size_t first_new);
+  result<void> check_sizes() const;
+  void reserve_text(size_t leftover);
+  void begin_next(std::string_view all, std::vector<record_ref>& rest);
+
+  body_terms terms_;
+  std::unique_ptr<inflater> inflater_;
+  std::optional<chunked_decoder> chunked_;
+  std::optional<framer> framer_; ///< once the format is known
+  body_format format_ = body_format::ndjson;
+
+  std::string coded_;     ///< transferred, not yet inflated
+  size_t coded_used_ = 0; ///< of it, inflated
+  bool inflater_holds_text_ = false;
+  std::string text_;    ///< from the open batch's first byte on
+  size_t rebased_ = 0;  ///< where in text_ the framer's offset 0 is
+  size_t prepared_ = 0; ///< size of text_ before prepare()
+  std::vector<record_ref> records_;
+  size_t cut_ = 0; ///< records of the batch to be taken; 0: no cut yet
+  bool text_is_scanned_ = false;
+  bool transferred_ = false;
+  bool ended_ = false;
+  uint64_t received_ = 0; ///< bytes of the body as sent, without chunk framing
+  uint64_t inflated_ = 0;
+  uint32_t chunk_ = 0;
+  uint64_t record_base_ = 0;
+  uint64_t line_base_ = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,46 @@
+#include "http/ingest_request.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+void ingest_request::add_chunk(uint32_t records, const batch_key& key) {
+  if (chunks_.empty())
+    key_ = key;
+  chunks_.push_back({records, false});
+  ++unsent_;
+}
+
+void ingest_request::sent() noexcept {
+  --unsent_;
+  ++in_flight_;
+}
+
+void ingest_request::settle(uint32_t chunk, const batch_part& part,
+                            const part_receipt& receipt,
+                            std::span<const rejection> rejections) {
+  if (receipt.outcome != ec::none)
+    return fail_chunk(chunk, {receipt.outcome, receipt.detail}, true);
+  --in_flight_;
+  chunks_[chunk].durable = true;
+  last_sequence_ = std::max(last_sequence_, receipt.last_sequence);
+  verdicts_.add(part, receipt, rejections);
+}
+
+void ingest_request::fail_chunk(uint32_t, fault why, bool was_sent) {
+  --(was_sent ? in_flight_ : unsent_);
+  if (!failure_)
+    failure_ = std::move(why);
+}
+
+uint64_t ingest_request::durable_records() const noexcept {
+  uint64_t records = 0;
+  for (const auto& chunk : chunks_) {
+    if (!chunk.durable)
+      break;
+    records += chunk.records;
+  }
+  return records;
+}
+
+} // namespace weir

@@ -1,0 +1,80 @@
+// INGEST REQUEST: one request from the framing of its body to its last receipt. It
+// outlives its session: when the client has gone, the work goes on and the answer has
+// nowhere to go. Lives on one I/O thread.
+#pragma once
+
+#include "http/answer.hpp"
+#include "proto/batch.hpp"
+#include "proto/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace weir {
+
+/// Who waits for a request: its session, or nobody any more.
+class request_owner {
+ public:
+  virtual ~request_owner() = default;
+  /// A batch of the request was sent, answered or stored. May be called from within a
+  /// call that submits a batch.
+  virtual void progressed() = 0;
+};
+
+class ingest_request {
+ public:
+  ingest_request(request_owner* owner, ack_level ack) : owner_(owner), ack_(ack) {}
+
+  // -- by the session
+  void abandon() noexcept { owner_ = nullptr; }
+  /// Chunks are numbered from 0 in the order they are added.
+  void add_chunk(uint32_t records, const batch_key& key);
+
+  // -- by whoever has the batch
+  void sent() noexcept;
+  void settle(uint32_t chunk, const batch_part& part, const part_receipt& receipt,
+              std::span<const rejection> rejections);
+  /// The chunk is not stored, or nobody knows. `was_sent`: it had been handed to the
+  /// pipeline.
+  void fail_chunk(uint32_t chunk, fault why, bool was_sent);
+  void reached_sink() noexcept { in_sink_ = true; }
+  void notify() {
+    if (owner_)
+      owner_->progressed();
+  }
+
+  // -- for the answer
+  ack_level ack() const noexcept { return ack_; }
+  uint32_t in_flight() const noexcept { return in_flight_; }
+  bool all_sent() const noexcept { return unsent_ == 0; }
+  bool all_settled() const noexcept { return unsent_ == 0 && in_flight_ == 0; }
+  bool in_sink() const noexcept { return in_sink_ || last_sequence_ == 0; }
+  uint64_t last_sequence() const noexcept { return last_sequence_; }
+  const std::optional<fault>& failure() const noexcept { return failure_; }
+  const verdicts& result_so_far() const noexcept { return verdicts_; }
+  const batch_key& key() const noexcept { return key_; }
+  bool streamed() const noexcept { return chunks_.size() > 1; }
+  /// Records in the leading chunks whose fate is final.
+  uint64_t durable_records() const noexcept;
+
+ private:
+  struct chunk_state {
+    uint32_t records = 0;
+    bool durable = false;
+  };
+
+  request_owner* owner_;
+  ack_level ack_;
+  std::vector<chunk_state> chunks_;
+  uint32_t unsent_ = 0;
+  uint32_t in_flight_ = 0;
+  uint64_t last_sequence_ = 0;
+  bool in_sink_ = false;
+  batch_key key_; ///< of chunk 0: names the request in its answer
+  verdicts verdicts_;
+  std::optional<fault> failure_; ///< the first
+};
+
+} // namespace weir

@@ -1,0 +1,87 @@
+// What the configuration says of the ingest listener. `ingest_config` is fixed while the
+// process lives; `ingest_limits` is immutable too, but a reload makes a new one and swaps
+// it in.
+#pragma once
+
+#include "http/auth.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class pipeline_port;
+class catalog_holder;
+class node_health;
+class clock_source;
+struct telemetry;
+
+struct ingest_config {
+  std::string host = "127.0.0.1"; ///< an address, not a name
+  uint16_t port = 8080;           ///< 0: the kernel chooses, see ingest_server::port()
+  unsigned io_threads = 2;
+  size_t connections_max = 10'000;  ///< over all threads; one more gets 503 and is closed
+  std::string tls_certificate_file; ///< PEM chain; empty: no TLS
+  std::string tls_key_file;         ///< PEM
+
+  // -- deadlines, looked at once per `tick`
+  std::chrono::milliseconds tick{250};
+  std::chrono::milliseconds handshake_timeout{5'000};
+  std::chrono::milliseconds head_timeout{
+    5'000}; ///< from the head's first byte to its last
+  std::chrono::milliseconds idle_timeout{75'000};       ///< between requests
+  std::chrono::milliseconds body_stall_timeout{10'000}; ///< without a byte of the body
+  std::chrono::milliseconds body_rate_window{5'000};    ///< the first one is the grace
+  size_t body_rate_min = 1024;                          ///< bytes a second over a window
+  std::chrono::milliseconds request_timeout{30'000}; ///< from submission to the receipt
+  std::chrono::milliseconds write_timeout{30'000};   ///< for the client to take an answer
+
+  // -- bodies
+  uint64_t body_bytes_max = uint64_t{64} << 30; ///< as sent, and after inflating
+  double inflate_ratio_max = 100;
+  size_t batch_bytes = size_t{1} << 20;
+  uint32_t batch_records = 4096;
+  uint32_t streams_window = 4; ///< batches in flight of one streamed request
+
+  // -- coalescing of small requests
+  size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is a batch of its own
+  uint32_t coalesce_window = 2; ///< coalesced batches in flight per I/O thread
+
+  // -- admission
+  size_t budget_bytes = size_t{256} << 20;
+  double expansion =
+    3; ///< bytes the pipeline holds per byte of body: raw, validated, transformed
+  uint32_t batches_max = 256; ///< not coalesced, in flight
+  size_t waiters_max = 10'000;
+};
+
+/// What a reload may change. Rates of streams come with the catalog.
+struct ingest_limits {
+  std::vector<api_key> keys;            ///< empty: everybody may send
+  double client_records_per_second = 0; ///< per key or peer address; 0: no limit
+  double client_burst_records = 0;      ///< 0: one second's worth
+  size_t clients_max = 10'000; ///< remembered; the least recently seen goes first
+  double shed_low = 0.60;      ///< `shed`: low priority is refused above this fill level
+  double shed_normal = 0.85;   ///< and normal priority above this one
+};
+
+/// What the listener works with; all of it outlives the server.
+struct ingest_context {
+  pipeline_port& pipeline;
+  catalog_holder& streams;
+  telemetry& figures;
+  node_health& health;
+  const clock_source& clock;
+};
+
+/// Bytes of the budget that a body (or the batch being made of it) of `bytes` is charged:
+/// 4 KiB for the request itself and its connection's buffers, and `expansion` times its
+/// text.
+inline size_t budget_charge(const ingest_config& config, size_t bytes) noexcept {
+  return 4096 + static_cast<size_t>(static_cast<double>(bytes) * config.expansion);
+}
+
+} // namespace weir

@@ -1,0 +1,58 @@
+// INGEST STATE: what the I/O threads of one ingest server share. Every member is safe to
+// use from any of them.
+#pragma once
+
+#include "http/admission.hpp"
+#include "http/ingest_settings.hpp"
+#include "http/rate_limit.hpp"
+#include "http/transport.hpp"
+#include "proto/telemetry.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+
+namespace weir {
+
+struct ingest_state {
+  ingest_state(const ingest_config& config_, ingest_context context_,
+               std::shared_ptr<const ingest_limits> first)
+    : config(config_), context(context_),
+      gate({config_.budget_bytes, config_.batches_max, config_.waiters_max,
+            first->shed_low, first->shed_normal}),
+      rates(first->clients_max), stage(context_.figures.stage("gateway")),
+      admission_queue(context_.figures.queue("admission")),
+      connections_queue(context_.figures.queue("connections")),
+      outstanding_queue(context_.figures.queue("outstanding")),
+      limits_(std::move(first)) {}
+
+  std::shared_ptr<const ingest_limits> limits() const {
+    const std::lock_guard guard{lock_};
+    return limits_;
+  }
+  void set_limits(std::shared_ptr<const ingest_limits> next) {
+    const std::lock_guard guard{lock_};
+    limits_.swap(next);
+  }
+
+  const ingest_config config;
+  const ingest_context context;
+  admission gate;
+  rate_limiter rates;
+  std::shared_ptr<tls_context> tls; ///< null: plain; set before the threads start
+  std::atomic<bool> draining{false};
+  std::atomic<size_t> connections{0};
+  std::atomic<size_t> requests{0};    ///< begun and not yet answered
+  std::atomic<size_t> outstanding{0}; ///< batches without a receipt
+
+  stage_gauge& stage;
+  queue_gauge& admission_queue;
+  queue_gauge& connections_queue;
+  queue_gauge& outstanding_queue;
+
+ private:
+  mutable std::mutex lock_;
+  std::shared_ptr<const ingest_limits> limits_;
+};
+
+} // namespace weir

@@ -1,0 +1,195 @@
+#include "http/io_thread.hpp"
+
+#include "http/receipt_mailbox.hpp"
+#include "proto/clock.hpp"
+#include "proto/ports.hpp"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <pthread.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <system_error>
+
+namespace weir {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A batch without a receipt after this many request timeouts is given up.
+constexpr int abandon_after_timeouts = 10;
+
+batch_key random_key() {
+  batch_key key;
+  if (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  return key;
+}
+
+outstanding::options
+outstanding_options(ingest_state& shared,
+                    const std::shared_ptr<receipt_mailbox>& mailbox) {
+  const auto timeout = shared.config.request_timeout;
+  return {timeout, timeout * abandon_after_timeouts, mailbox, &shared.outstanding};
+}
+
+} // namespace
+
+io_thread::io_thread(ingest_state& shared)
+  : shared_(shared), work_(context_.get_executor()), tick_(context_.get_executor()),
+    listener_(context_,
+              [this](tcp_socket socket, std::string peer) {
+                accepted(std::move(socket), std::move(peer));
+              }),
+    mailbox_(std::make_shared<receipt_mailbox>(context_, [this] { collect(); })),
+    outstanding_(shared.context, shared.gate, outstanding_options(shared, mailbox_)),
+    coalescer_({shared.config.batch_bytes, shared.config.batch_records,
+                shared.config.coalesce_window},
+               [this](submission s) { return outstanding_.submit(std::move(s)); }),
+    key_base_(random_key()) {}
+
+io_thread::~io_thread() {
+  mailbox_->close();
+  shared_.outstanding.fetch_sub(outstanding_.size(), std::memory_order_relaxed);
+}
+
+void io_thread::start() {
+  shared_.context.pipeline.attach(mailbox_);
+  date_ = http_date(shared_.context.clock.unix_us() / 1'000'000);
+  listener_.start();
+  schedule_tick();
+  thread_ = std::thread([this] { run(); });
+}
+
+void io_thread::run() {
+  ::pthread_setname_np(::pthread_self(), "weir-ingest");
+  while (true) {
+    try {
+      context_.run();
+      return;
+    } catch (const std::exception& e) {
+      spdlog::error("ingest: an I/O handler failed: {}", e.what());
+    }
+  }
+}
+
+void io_thread::stop_accepting() {
+  asio::post(context_, [this] {
+    listener_.close();
+    for_each_session([](session& s) { s.drain(); });
+  });
+}
+
+void io_thread::stop() {
+  asio::post(context_, [this] {
+    stopping_ = true;
+    listener_.close();
+    tick_.cancel();
+    for_each_session([](session& s) { s.close(); });
+    work_.reset();
+  });
+}
+
+void io_thread::join() {
+  if (thread_.joinable())
+    thread_.join();
+  mailbox_->close();
+}
+
+batch_key io_thread::next_key() noexcept {
+  auto key = key_base_;
+  key.low += keys_made_++;
+  return key;
+}
+
+void io_thread::accepted(tcp_socket socket, std::string peer) {
+  if (shared_.connections.load(std::memory_order_relaxed)
+      >= shared_.config.connections_max)
+    return turn_away(socket);
+  auto link = shared_.tls ? shared_.tls->make_transport(std::move(socket))
+                          : make_plain_transport(std::move(socket));
+  sessions_.push_back(std::make_shared<session>(*this, std::move(link), std::move(peer)));
+  sessions_.back()->start(std::prev(sessions_.end()));
+}
+
+/// One try to say why, without waiting for anything; under TLS nothing could be said in
+/// time.
+void io_thread::turn_away(tcp_socket& socket) {
+  add(shared_.context.figures.responses[503]);
+  if (shared_.tls)
+    return;
+  static constexpr std::string_view body =
+    R"({"type":"urn:weir:problem:saturated","title":"The node is at its capacity",)"
+    R"("status":503,"detail":"too many connections","code":"saturated","retry_after":1})";
+  std::string out;
+  response r;
+  r.status = 503;
+  r.content_type = "application/problem+json";
+  r.body = body;
+  r.fields = "Retry-After: 1\r\n";
+  r.date = date_;
+  r.connection = connection_note::close;
+  append_response(out, r);
+  char unread[4096]; // what came is taken off the socket, or closing it would reset the
+                     // answer
+  (void)::recv(socket.native_handle(), unread, sizeof unread, MSG_DONTWAIT);
+  (void)::send(socket.native_handle(), out.data(), out.size(),
+               MSG_DONTWAIT | MSG_NOSIGNAL);
+  ::shutdown(socket.native_handle(), SHUT_WR);
+}
+
+void io_thread::collect() {
+  receipt_mailbox::mail mail;
+  mailbox_->take(mail);
+  for (const auto& receipt : mail.receipts)
+    if (outstanding_.receive(*receipt) == outstanding::fate::settled_coalesced)
+      coalescer_.settled();
+  if (mail.stored > 0)
+    outstanding_.stored(mail.stored);
+  if (mail.resubmit)
+    outstanding_.resubmit();
+}
+
+void io_thread::schedule_tick() {
+  tick_.expires_after(shared_.config.tick);
+  tick_.async_wait([this](boost::system::error_code failure) {
+    if (failure || stopping_)
+      return;
+    schedule_tick(); // first, so that a failure below does not end it
+    tick();
+  });
+}
+
+void io_thread::tick() {
+  const auto& clock = shared_.context.clock;
+  const auto now = clock.now();
+  date_ = http_date(clock.unix_us() / 1'000'000);
+  for_each_session([&](session& s) { s.tick(now); });
+  for (auto given_up = outstanding_.expire(now); given_up > 0; --given_up)
+    coalescer_.settled();
+  const auto used = shared_.gate.used();
+  const auto relaxed = std::memory_order_relaxed;
+  shared_.context.figures.budget_bytes_used.store(static_cast<int64_t>(used.bytes),
+                                                  relaxed);
+  shared_.admission_queue.depth.store(static_cast<int64_t>(used.bytes), relaxed);
+  shared_.stage.credit_available.store(
+    int64_t{shared_.config.batches_max} - int64_t{used.batches}, relaxed);
+  shared_.connections_queue.depth.store(
+    static_cast<int64_t>(shared_.connections.load(relaxed)), relaxed);
+  shared_.outstanding_queue.depth.store(
+    static_cast<int64_t>(shared_.outstanding.load(relaxed)), relaxed);
+}
+
+/// `f` may close the session it is given.
+template <class F>
+void io_thread::for_each_session(F&& f) {
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
+    const auto one = *at++;
+    f(*one);
+  }
+}
+
+} // namespace weir

@@ -1,0 +1,91 @@
+// I/O THREAD: one io_context with its listener, its sessions and the batches they sent.
+// Nothing in it is shared with another thread but the ingest_state and the mailbox for
+// receipts. A session lives and dies here.
+#pragma once
+
+#include "http/coalescer.hpp"
+#include "http/ingest_state.hpp"
+#include "http/listener.hpp"
+#include "http/outstanding.hpp"
+#include "http/request_head.hpp"
+#include "http/session.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace weir {
+
+class receipt_mailbox;
+
+class io_thread {
+ public:
+  explicit io_thread(ingest_state& shared);
+  ~io_thread();
+  io_thread(const io_thread&) = delete;
+  io_thread& operator=(const io_thread&) = delete;
+
+  // -- by the server
+  result<void> listen(uint16_t port) { return listener_.open(shared_.config.host, port); }
+  uint16_t port() const noexcept { return listener_.port(); }
+  /// Random base of the keys made here, the mailbox registered, the thread started.
+  void start();
+  /// No new connections, idle ones closed. Any thread.
+  void stop_accepting();
+  /// Closes every session; the thread ends when the last handler has run. Any thread;
+  /// once.
+  void stop();
+  void join();
+
+  // -- by its sessions, on its thread
+  ingest_state& shared() noexcept { return shared_; }
+  boost::asio::io_context& context() noexcept { return context_; }
+  request_head& head() noexcept {
+    return head_;
+  } ///< scratch: valid until the next head is parsed
+  std::string& scratch() noexcept { return scratch_; }
+  const std::string& date() const noexcept { return date_; }
+  batch_key next_key() noexcept;
+  void submit(submission s) { outstanding_.submit(std::move(s)); }
+  void coalesce(submission s) { coalescer_.add(std::move(s)); }
+  /// A closed session must be struck off the list, which keeps it alive till then.
+  void strike(session_list::iterator place) noexcept { sessions_.erase(place); }
+
+ private:
+  friend class receipt_mailbox;
+  using timer =
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>;
+
+  void run();
+  void accepted(tcp_socket socket, std::string peer);
+  void turn_away(tcp_socket& socket);
+  void collect();
+  void schedule_tick();
+  void tick();
+  template <class F>
+  void for_each_session(F&& f);
+
+  ingest_state& shared_;
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  timer tick_;
+  listener listener_;
+  std::shared_ptr<receipt_mailbox> mailbox_;
+  outstanding outstanding_;
+  coalescer coalescer_;
+  session_list sessions_;
+  request_head head_;
+  std::string scratch_;
+  std::string date_;
+  batch_key key_base_;
+  uint64_t keys_made_ = 0;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+} // namespace weir

@@ -1,0 +1,192 @@
+#include "http/outstanding.hpp"
+
+#include "proto/clock.hpp"
+#include "proto/ports.hpp"
+#include "proto/telemetry.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace weir {
+
+namespace {
+
+/// Unique in the process's life, also over a restart of the gateway: a late receipt for a
+/// batch of the one before must not meet a new batch.
+std::atomic<uint64_t> last_batch_id{0};
+
+const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noexcept {
+  if (part < receipt.parts.size() && receipt.parts[part].part == part)
+    return &receipt.parts[part];
+  const auto found = std::find_if(receipt.parts.begin(), receipt.parts.end(),
+                                  [&](const auto& r) { return r.part == part; });
+  return found == receipt.parts.end() ? nullptr : &*found;
+}
+
+} // namespace
+
+bool outstanding::submit(submission s) {
+  const auto now = context_.clock.now();
+  auto& arrived = *s.arrived;
+  arrived.id = last_batch_id.fetch_add(1, std::memory_order_relaxed) + 1;
+  arrived.received_at_us = context_.clock.unix_us();
+  arrived.deadline = now + opts_.request_timeout;
+  arrived.origin = opts_.origin;
+  const auto records = s.records.size();
+  auto batch = std::make_shared<record_batch>();
+  batch->source = s.arrived;
+  batch->text = std::shared_ptr<const std::string>(s.arrived, &arrived.bytes);
+  batch->records = std::move(s.records);
+  batch->dropped.assign(arrived.parts.size(), 0);
+  // Counted first: the receipt's thread may be faster than this one.
+  add(context_.figures.records_received, records);
+  context_.figures.records_in_flight.fetch_add(static_cast<int64_t>(records),
+                                               std::memory_order_relaxed);
+  if (!context_.pipeline.submit(batch)) {
+    context_.figures.records_received.fetch_sub(records, std::memory_order_relaxed);
+    context_.figures.records_in_flight.fetch_sub(static_cast<int64_t>(records),
+                                                 std::memory_order_relaxed);
+    refuse(s);
+    return false;
+  }
+  if (opts_.total)
+    opts_.total->fetch_add(1, std::memory_order_relaxed);
+  auto& kept = entries_[arrived.id];
+  kept = {std::move(batch), std::move(s.owners), s.charged, now, s.coalesced};
+  for (const auto& owner : kept.owners) {
+    owner.request->sent();
+    if (owner.request->ack() == ack_level::accepted)
+      owner.request->notify();
+  }
+  return true;
+}
+
+void outstanding::refuse(submission& s) {
+  gate_.release(s.charged, context_.clock.now());
+  for (const auto& owner : s.owners)
+    owner.request->fail_chunk(
+      owner.chunk, {ec::stage_away, "a stage is being restarted; nothing was stored"},
+      false);
+  for (const auto& owner : s.owners)
+    owner.request->notify();
+}
+
+outstanding::fate outstanding::receive(const batch_receipt& receipt) {
+  const auto found = receipt.batch && receipt.batch->source
+                       ? entries_.find(receipt.batch->source->id)
+                       : entries_.end();
+  if (found == entries_.end())
+    return fate::unknown; // the second receipt of a batch that was submitted twice
+  const auto done = std::move(found->second);
+  entries_.erase(found);
+  for (size_t i = 0; i < done.owners.size(); ++i)
+    settle_part(done, i, receipt);
+  close(done);
+  return done.coalesced ? fate::settled_coalesced : fate::settled;
+}
+
+void outstanding::settle_part(const entry& e, size_t index,
+                              const batch_receipt& receipt) {
+  const auto& part = e.batch->source->parts[index];
+  const auto& owner = e.owners[index];
+  part_receipt missing;
+  missing.part = static_cast<uint32_t>(index);
+  missing.outcome = ec::crashed;
+  missing.detail = "the pipeline's receipt has no word of this request";
+  const auto* given = receipt_of(receipt, static_cast<uint32_t>(index));
+  if (!given) {
+    spdlog::error("ingest: receipt of batch {} lacks part {}", e.batch->source->id,
+                  index);
+    given = &missing;
+  }
+  account(part, *given, receipt.batch->rejections);
+  owner.request->settle(owner.chunk, part, *given, receipt.batch->rejections);
+  if (owner.request->ack() == ack_level::stored && owner.request->all_settled())
+    await_sink(owner.request);
+}
+
+void outstanding::account(const batch_part& part, const part_receipt& receipt,
+                          const std::vector<rejection>& rejections) {
+  auto& figures = context_.figures;
+  uint64_t left = part.records;
+  const auto move = [&](counter& to, uint64_t n) {
+    n = std::min(n, left);
+    add(to, n);
+    left -= n;
+  };
+  if (receipt.outcome == ec::none && receipt.duplicate)
+    move(figures.records_duplicate, part.records);
+  if (receipt.outcome == ec::none && !receipt.duplicate) {
+    move(figures.records_accepted, receipt.accepted);
+    move(figures.records_dropped, receipt.dropped);
+    for (const auto& r : rejections)
+      if (r.part == receipt.part)
+        move(figures.records_rejected[static_cast<size_t>(r.code)], 1);
+    if (left > 0)
+      spdlog::error("ingest: a receipt leaves {} of {} records without a verdict", left,
+                    part.records);
+  }
+  move(figures.records_failed, left);
+  figures.records_in_flight.fetch_sub(part.records, std::memory_order_relaxed);
+}
+
+void outstanding::await_sink(const std::shared_ptr<ingest_request>& request) {
+  if (request->last_sequence() <= stored_)
+    request->reached_sink();
+  else
+    awaiting_sink_.emplace(request->last_sequence(), request);
+}
+
+/// The claim goes back before the owners hear: one of them may want it for its next
+/// batch.
+void outstanding::close(const entry& e) {
+  if (opts_.total)
+    opts_.total->fetch_sub(1, std::memory_order_relaxed);
+  gate_.release(e.charged, context_.clock.now());
+  for (const auto& owner : e.owners)
+    owner.request->notify();
+}
+
+void outstanding::stored(uint64_t sequence) {
+  stored_ = std::max(stored_, sequence);
+  while (!awaiting_sink_.empty() && awaiting_sink_.begin()->first <= stored_) {
+    const auto request = awaiting_sink_.begin()->second.lock();
+    awaiting_sink_.erase(awaiting_sink_.begin());
+    if (!request)
+      continue;
+    request->reached_sink();
+    request->notify();
+  }
+}
+
+void outstanding::resubmit() {
+  for (const auto& [id, e] : entries_)
+    if (!context_.pipeline.submit(e.batch))
+      return; // away again: another resubmit() will come
+}
+
+size_t outstanding::expire(time_point now) {
+  size_t coalesced = 0;
+  while (!entries_.empty()
+         && now - entries_.begin()->second.sent >= opts_.abandon_after) {
+    const auto lost = std::move(entries_.begin()->second);
+    entries_.erase(entries_.begin());
+    spdlog::error("ingest: batch {} had no receipt for {} s and is given up",
+                  lost.batch->source->id, opts_.abandon_after.count() / 1000);
+    const auto& parts = lost.batch->source->parts;
+    for (size_t i = 0; i < lost.owners.size(); ++i) {
+      part_receipt unknown;
+      unknown.part = static_cast<uint32_t>(i);
+      unknown.outcome = ec::deadline_exceeded;
+      account(parts[i], unknown, {});
+      lost.owners[i].request->fail_chunk(
+        lost.owners[i].chunk, {ec::deadline_exceeded, "no receipt came"}, true);
+    }
+    coalesced += lost.coalesced;
+    close(lost);
+  }
+  return coalesced;
+}
+
+} // namespace weir

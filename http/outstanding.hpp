@@ -1,0 +1,92 @@
+// OUTSTANDING: the batches an I/O thread has handed to the pipeline and owns until their
+// receipt. Counts records in and out, so that received = accepted + duplicate + rejected
+// + dropped + failed + in flight holds after every call. One per I/O thread, used only
+// there.
+//
+//   Bounded:   by admission: every entry holds a claim (coalesced ones their requests'
+//   bytes). Failure:   a stage that comes back gets every entry again (resubmit). An
+//   entry without a
+//              receipt for `abandon_after` is given up and counted failed.
+#pragma once
+
+#include "http/admission.hpp"
+#include "http/ingest_request.hpp"
+#include "http/ingest_settings.hpp"
+#include "proto/batch.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace weir {
+
+/// Which chunk of which request a part of a batch is.
+struct part_owner {
+  std::shared_ptr<ingest_request> request;
+  uint32_t chunk = 0;
+};
+
+/// A batch about to be sent. `arrived` has stream, level, bytes and parts; the rest is
+/// filled in.
+struct submission {
+  std::shared_ptr<envelope> arrived;
+  std::vector<record_ref> records;
+  std::vector<part_owner> owners; ///< one per part
+  claim charged;
+  bool coalesced = false;
+};
+
+class outstanding {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  struct options {
+    std::chrono::milliseconds request_timeout;
+    std::chrono::milliseconds abandon_after;
+    std::weak_ptr<receipt_port> origin;
+    std::atomic<size_t>* total = nullptr; ///< over all threads; may be null
+  };
+
+  outstanding(ingest_context context, admission& gate, options opts)
+    : context_(context), gate_(gate), opts_(std::move(opts)) {}
+
+  /// False when the first stage is away: the owners have failed with stage_away, the
+  /// claim is back, nothing was counted as received.
+  bool submit(submission s);
+
+  /// What a receipt meant for the coalescer.
+  enum class fate : uint8_t { unknown, settled, settled_coalesced };
+  fate receive(const batch_receipt& receipt);
+  void stored(uint64_t sequence);
+  void resubmit();
+  /// The number of coalesced batches that were given up.
+  size_t expire(time_point now);
+
+  size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  struct entry {
+    batch_ptr batch;
+    std::vector<part_owner> owners;
+    claim charged;
+    time_point sent;
+    bool coalesced = false;
+  };
+
+  void refuse(submission& s);
+  void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
+  void account(const batch_part& part, const part_receipt& receipt,
+               const std::vector<rejection>& rejections);
+  void await_sink(const std::shared_ptr<ingest_request>& request);
+  void close(const entry& e);
+
+  ingest_context context_;
+  admission& gate_;
+  options opts_;
+  std::map<uint64_t, entry> entries_; ///< by batch id, which grows: the oldest first
+  std::multimap<uint64_t, std::weak_ptr<ingest_request>> awaiting_sink_;
+  uint64_t stored_ = 0;
+};
+
+} // namespace weir

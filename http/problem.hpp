@@ -1,0 +1,34 @@
+// PROBLEM: the body of every answer that is not a success (RFC 9457,
+// application/problem+json).
+#pragma once
+
+#include "http/answer.hpp"
+#include "proto/codes.hpp"
+#include "proto/result.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace weir {
+
+struct problem {
+  ec code = ec::none;
+  std::string detail;
+  int retry_after = 0; ///< seconds, sent when above 0
+  /// Of a streamed body that failed part-way: leading records whose fate is final.
+  std::optional<uint64_t> durable_records;
+  const verdicts* counts = nullptr; ///< all_records_rejected: the verdicts go with it
+  std::string_view allow;           ///< method_not_allowed: the methods that are
+};
+
+/// What a code means, in a few words; the same for every occurrence (RFC 9457 §3.1.3).
+std::string_view title_of(ec code) noexcept;
+
+void append_problem(std::string& out, const problem& p);
+
+/// Header lines (each with CRLF) that go with the code: Retry-After, Allow,
+/// WWW-Authenticate.
+std::string problem_fields(const problem& p);
+
+} // namespace weir

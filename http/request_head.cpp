@@ -1,0 +1,210 @@
+#include "http/request_head.hpp"
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace weir {
+
+namespace {
+
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+namespace http = boost::beast::http;
+using beast_view = boost::beast::string_view;
+using boost::beast::error_code;
+
+std::string_view view(beast_view text) noexcept {
+  return {text.data(), text.size()};
+}
+
+/// Beast's grammar, our storage: fields are views into the input, nothing is allocated.
+class head_parser final : public http::basic_parser<true> {
+ public:
+  head_parser(request_head& out, std::string_view& target) : out_(out), target_(target) {
+    skip(true);
+    header_limit(static_cast<uint32_t>(head_scanner::bytes_max) + 4);
+    body_limit(boost::none);
+  }
+  bool too_many_fields() const noexcept { return too_many_fields_; }
+
+ private:
+  void on_request_impl(http::verb, beast_view method, beast_view target, int version,
+                       error_code&) override {
+    out_.method = view(method);
+    target_ = view(target);
+    out_.version = version;
+  }
+  void on_field_impl(http::field, beast_view name, beast_view value,
+                     error_code& ec) override {
+    if (out_.field_count == request_head::fields_max) {
+      too_many_fields_ = true;
+      ec = http::error::header_limit;
+      return;
+    }
+    out_.fields[out_.field_count++] = {view(name), view(value)};
+  }
+  void on_response_impl(int, beast_view, int, error_code&) override {}
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<uint64_t>&, error_code&) override {}
+  size_t on_body_impl(beast_view, error_code&) override { return 0; }
+  void on_chunk_header_impl(uint64_t, beast_view, error_code&) override {}
+  size_t on_chunk_body_impl(uint64_t, beast_view, error_code&) override { return 0; }
+  void on_finish_impl(error_code&) override {}
+
+  request_head& out_;
+  std::string_view& target_;
+  bool too_many_fields_ = false;
+};
+
+auto malformed(std::string text) {
+  return fail(ec::malformed_request, std::move(text));
+}
+
+result<void> check_target(std::string_view target, request_head& out) {
+  if (target.empty() || target.front() != '/')
+    return malformed("the request target must be a path that begins with /");
+  if (std::any_of(target.begin(), target.end(),
+                  [](char c) { return c <= ' ' || c > '~'; }))
+    return malformed("the request target has a character that must be percent-encoded");
+  out.path = target.substr(0, target.find('?'));
+  return {};
+}
+
+result<void> check_host(const request_head& head) {
+  const auto hosts = head.count("host");
+  if (hosts > 1)
+    return malformed("more than one Host field");
+  if (hosts == 0 && head.version == 11)
+    return malformed("HTTP/1.1 wants a Host field");
+  return {};
+}
+
+result<void> check_length(request_head& head) {
+  const auto lengths = head.count("content-length");
+  if (lengths > 1)
+    return malformed("more than one Content-Length field");
+  const auto codings = head.count("transfer-encoding");
+  if (lengths == 1 && codings > 0)
+    return malformed("both Content-Length and Transfer-Encoding");
+  if (codings > 0) {
+    if (head.version == 10)
+      return malformed("Transfer-Encoding in HTTP/1.0");
+    if (codings > 1 || !same_text(*head.find("transfer-encoding"), "chunked"))
+      return malformed("the only Transfer-Encoding understood is chunked, named once");
+    head.chunked = true;
+  }
+  if (lengths == 1) {
+    const auto text = *head.find("content-length");
+    uint64_t length = 0;
+    const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), length);
+    if (error != std::errc{} || end != text.data() + text.size())
+      return malformed("Content-Length must be a decimal number");
+    head.content_length = length;
+  }
+  return {};
+}
+
+void find_persistence(request_head& head) noexcept {
+  bool close = false;
+  bool keep = false;
+  for (size_t i = 0; i < head.field_count; ++i)
+    if (same_text(head.fields[i].name, "connection")) {
+      close = close || list_has(head.fields[i].value, "close");
+      keep = keep || list_has(head.fields[i].value, "keep-alive");
+    }
+  head.keep_alive = !close && (head.version == 11 || keep);
+}
+
+} // namespace
+
+bool same_text(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size()
+         && std::equal(a.begin(), a.end(), b.begin(),
+                       [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool list_has(std::string_view list, std::string_view token) noexcept {
+  while (true) {
+    const auto comma = list.find(',');
+    const auto item = list.substr(0, comma);
+    if (same_text(trimmed(item.substr(0, item.find(';'))), token))
+      return true;
+    if (comma == std::string_view::npos)
+      return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<std::string_view> request_head::find(std::string_view name) const noexcept {
+  for (size_t i = 0; i < field_count; ++i)
+    if (same_text(fields[i].name, name))
+      return fields[i].value;
+  return std::nullopt;
+}
+
+size_t request_head::count(std::string_view name) const noexcept {
+  size_t number = 0;
+  for (size_t i = 0; i < field_count; ++i)
+    number += same_text(fields[i].name, name);
+  return number;
+}
+
+result<size_t> head_scanner::find_end(std::string_view bytes) {
+  const auto in_limit = bytes.substr(0, bytes_max);
+  for (size_t i = scanned_; i < in_limit.size(); ++i) {
+    const char c = in_limit[i];
+    if (c == '\0')
+      return malformed("a NUL in the head");
+    if (c == '\n' && (i == 0 || in_limit[i - 1] != '\r'))
+      return malformed("a line of the head ends without CR");
+    if (i == 0 || in_limit[i - 1] != '\r')
+      continue;
+    if (c != '\n')
+      return malformed("a CR inside a line of the head");
+    if (i >= 3 && in_limit[i - 2] == '\n')
+      return i + 1;
+    if (i + 1 < in_limit.size() && (in_limit[i + 1] == ' ' || in_limit[i + 1] == '\t'))
+      return malformed("a folded line in the head");
+  }
+  if (bytes.size() >= bytes_max)
+    return fail(ec::head_too_large, "the head is longer than 16 KiB");
+  // The last two bytes are looked at again: a fold shows only with the byte that follows.
+  scanned_ = bytes.size() < 2 ? 0 : bytes.size() - 2;
+  return size_t{0};
+}
+
+result<void> parse_head(std::string_view text, request_head& out) {
+  out.field_count = 0;
+  out.chunked = false;
+  out.content_length.reset();
+  std::string_view target;
+  head_parser parser{out, target};
+  error_code failure;
+  parser.put(boost::asio::const_buffer{text.data(), text.size()}, failure);
+  if (parser.too_many_fields())
+    return fail(ec::head_too_large, "the head has more than 64 fields");
+  if (!failure && !parser.is_header_done())
+    failure = http::error::partial_message;
+  if (failure)
+    return malformed("the head is no HTTP/1.1: " + failure.message());
+  if (out.version != 10 && out.version != 11)
+    return malformed("the version must be HTTP/1.1 or HTTP/1.0");
+  return check_target(target, out)
+    .and_then([&] { return check_host(out); })
+    .and_then([&] { return check_length(out); })
+    .map([&] { find_persistence(out); });
+}
+
+} // namespace weir

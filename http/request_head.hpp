@@ -1,0 +1,68 @@
+// REQUEST HEAD: request line and header fields, checked more strictly than HTTP asks for:
+// what two parsers could read differently (CL with TE, two lengths, folded lines, bare
+// LF, NUL) is refused, so nothing can be smuggled past a proxy. Beast's parser does the
+// grammar; it stays in the .cpp.
+#pragma once
+
+#include "proto/result.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir {
+
+/// Equal but for the case of ASCII letters.
+bool same_text(std::string_view a, std::string_view b) noexcept;
+/// Without leading and trailing spaces and tabs.
+std::string_view trimmed(std::string_view text) noexcept;
+/// Whether the comma-separated `list` has `token`, whatever its case and parameters.
+bool list_has(std::string_view list, std::string_view token) noexcept;
+
+struct header_field {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// Views into the text it was parsed from.
+struct request_head {
+  static constexpr size_t fields_max = 64;
+
+  std::string_view method;
+  std::string_view path;  ///< of the target, up to a `?`
+  int version = 11;       ///< 10 or 11
+  bool keep_alive = true; ///< the client would send more on this connection
+  bool chunked = false;
+  std::optional<uint64_t> content_length;
+  std::array<header_field, fields_max> fields;
+  size_t field_count = 0;
+
+  /// The first field of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept;
+  size_t count(std::string_view name) const noexcept;
+  bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }
+};
+
+/// Looks for the end of a head that arrives in pieces, and refuses early what can't be
+/// one.
+class head_scanner {
+ public:
+  static constexpr size_t bytes_max = size_t{16} << 10;
+
+  /// `bytes` is everything since reset(). The head's length with its empty line, or 0
+  /// when more must come. Fails with malformed_request (NUL, bare CR or LF, folded line)
+  /// or head_too_large.
+  result<size_t> find_end(std::string_view bytes);
+  void reset() noexcept { scanned_ = 0; }
+
+ private:
+  size_t scanned_ = 0; ///< bytes that were looked at and are in order
+};
+
+/// `text` is one head that find_end() has accepted. Fails with malformed_request or
+/// head_too_large (over 64 fields).
+result<void> parse_head(std::string_view text, request_head& out);
+
+} // namespace weir

@@ -1,0 +1,193 @@
+// SESSION: one connection, from accept to close, and the request it is working on.
+// Requests of a connection are served one after the other; a pipelined one waits in the
+// input buffer.
+//
+//   handshake → head → admission → body ⇄ paused → awaiting → answering → head …
+//                 └──────────── refused ─────────────────────┘   ├→ discarding → head
+//                                                                 └→ lingering → closed
+//
+// Lives on its I/O thread, which holds it until it is closed; then whatever it still
+// waits for does. An exception in it closes it and touches nobody else.
+#pragma once
+
+#include "http/admission.hpp"
+#include "http/body_reader.hpp"
+#include "http/ingest_request.hpp"
+#include "http/ingest_terms.hpp"
+#include "http/input_buffer.hpp"
+#include "http/outstanding.hpp"
+#include "http/problem.hpp"
+#include "http/request_head.hpp"
+#include "http/transport.hpp"
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace weir {
+
+class io_thread;
+class session;
+using session_list = std::list<std::shared_ptr<session>>;
+
+class session final : public std::enable_shared_from_this<session>, public request_owner {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  session(io_thread& thread, std::unique_ptr<transport> link, std::string peer);
+  ~session() override;
+
+  /// `place` is where the thread's list holds it.
+  void start(session_list::iterator place);
+  /// Looks at the deadlines.
+  void tick(time_point now);
+  /// The node shuts down: closes if idle, else after the answer under way.
+  void drain();
+  void close() noexcept;
+
+  // -- by the transport
+  void on_open(boost::system::error_code failure);
+  void on_read(boost::system::error_code failure, size_t bytes);
+  void on_written(boost::system::error_code failure);
+
+ private:
+  enum class phase : uint8_t {
+    handshake,
+    head,      ///< between requests, or in the middle of a head
+    admission, ///< the body is unread until a claim is granted
+    inviting,  ///< 100 Continue is being sent
+    body,
+    paused,   ///< a streamed body waits for a receipt or for its next claim
+    awaiting, ///< all sent; the receipts are not all here
+    answering,
+    discarding, ///< the rest of a refused body
+    lingering,  ///< answered; reads on so that the client sees the answer, not a reset
+    closed,
+  };
+
+  /// The request in hand once its head was accepted.
+  struct exchange {
+    ingest_terms terms;
+    std::unique_ptr<body_reader> reader;
+    std::shared_ptr<ingest_request> request; ///< from the first batch on
+    claim charged;                           ///< of the batch being made
+    std::optional<fault> failure;            ///< the rest of the body is not wanted
+    bool body_done = false;
+  };
+
+  // -- the connection (session.cpp)
+  /// The boundary: whatever goes wrong inside ends this connection and nothing else.
+  template <class F>
+  void guarded(F&& f) noexcept {
+    const auto self = shared_from_this();
+    try {
+      f();
+    } catch (const std::exception& e) {
+      failed(e);
+    }
+  }
+  void failed(const std::exception& why) noexcept;
+  time_point now() const noexcept;
+  void expect_within(std::chrono::milliseconds time);
+  void next_request();
+  void read_more(size_t bytes_max);
+  void parse_input();
+  void begin(const request_head& head);
+  void on_deadline();
+  void take_input(size_t bytes);
+  void connection_lost();
+  void discard();
+  void linger();
+  void after_answer();
+
+  // -- answers (session_answer.cpp)
+  void refuse_with(problem p);
+  void refuse(const fault& why);
+  void refuse_and_close(const fault& why);
+  void leave_body_unread(ec why);
+  void answer_probe(route where);
+  void answer_request();
+  void answer_failure(const fault& why);
+  void respond(int status, std::string_view type, std::string_view body,
+               std::string_view fields);
+
+  // -- the request's body and its batches (session_body.cpp)
+  void admit();
+  void enter_gate();
+  void granted();
+  void wait_for_grant(std::chrono::milliseconds time);
+  void stop_waiting() noexcept;
+  void give_up_waiting();
+  void start_body();
+  void read_body();
+  void pump_body();
+  bool feed_body();
+  void send_cut(body_cut cut, bool last);
+  submission make_submission(body_cut cut);
+  void return_surplus(size_t bytes, bool small);
+  void claim_next_batch();
+  void fail_body(fault why);
+  void check_body_rate(time_point at);
+  void count_body_bytes(size_t bytes);
+  void end_exchange() noexcept;
+  void progressed() override;
+  void on_progress();
+  bool answer_is_due() const noexcept;
+
+  io_thread& thread_;
+  std::unique_ptr<transport> link_;
+  const std::string peer_;
+  session_list::iterator place_;
+  phase phase_ = phase::handshake;
+  time_point deadline_ = time_point::max();
+  input_buffer in_;
+  std::string out_;
+  head_scanner scanner_;
+  bool reading_ = false;         ///< a read is under way
+  bool reads_into_body_ = false; ///< it goes straight into the body, not into in_
+  bool peer_done_ = false;       ///< the client has closed its side
+  bool head_begun_ = false;      ///< the first byte of a head is here
+
+  // of the request in hand
+  std::optional<exchange> work_;
+  time_point began_{};
+  bool open_request_ = false; ///< counted in ingest_state::requests
+  bool keep_alive_ = true;
+  bool http_1_0_ = false;
+  bool head_only_ = false;
+  bool body_unread_ = false;
+  bool expects_ =
+    false; ///< has an Expect field: whether a body comes is the client's choice
+  bool linger_ = false;
+  std::optional<uint64_t> body_left_; ///< of an unread body; empty: chunked
+  uint64_t discard_left_ = 0;
+  size_t lingered_ = 0;
+  /// Kept while a read into its memory is still under way, though its request has failed.
+  std::unique_ptr<body_reader> parked_reader_;
+
+  // while it waits for admission
+  claim wanted_;
+  uint64_t ticket_ = 0;
+  std::shared_ptr<session> waiting_self_;
+  using work_guard =
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
+  std::optional<work_guard>
+    waiting_work_; ///< the thread must not end before the grant came
+  using timer =
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>;
+  std::optional<timer> waiting_timer_;
+
+  // of the body's speed
+  time_point last_byte_{};
+  time_point window_began_{};
+  size_t window_bytes_ = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,148 @@
+// The answers of a session: refusals before the body is read, verdicts after it, probes.
+#include "http/io_thread.hpp"
+#include "http/session.hpp"
+#include "proto/health.hpp"
+
+namespace weir {
+
+namespace {
+
+constexpr uint64_t discard_bytes_max = size_t{64} << 10;
+
+} // namespace
+
+void session::refuse(const fault& why) {
+  refuse_with(problem{why.code, why.text, 0, {}, nullptr, {}});
+}
+
+void session::refuse_with(problem p) {
+  leave_body_unread(p.code);
+  if (p.retry_after == 0 && http_status(p.code) == 503)
+    p.retry_after = thread_.shared().gate.retry_after(now());
+  auto& text = thread_.scratch();
+  text.clear();
+  append_problem(text, p);
+  respond(http_status(p.code), "application/problem+json", text, problem_fields(p));
+}
+
+/// For what leaves unknown where the next request would begin.
+void session::refuse_and_close(const fault& why) {
+  if (!open_request_) {
+    began_ = now();
+    open_request_ = true;
+    thread_.shared().requests.fetch_add(1, std::memory_order_relaxed);
+  }
+  head_only_ = false;
+  body_unread_ = true;
+  body_left_.reset();
+  refuse(why);
+}
+
+/// A short rest of a body is read and dropped so that the connection can go on; a long
+/// one, or one that may never come, ends it.
+void session::leave_body_unread(ec why) {
+  if (!body_unread_)
+    return;
+  body_unread_ = false;
+  if (body_left_ && *body_left_ <= discard_bytes_max && !expects_
+      && why != ec::request_timeout) {
+    discard_left_ = *body_left_;
+    return;
+  }
+  keep_alive_ = false;
+  linger_ = true;
+}
+
+void session::answer_probe(route where) {
+  const auto& health = thread_.shared().context.health;
+  auto& text = thread_.scratch();
+  text.clear();
+  leave_body_unread(ec::none);
+  if (where == route::livez)
+    return respond(200, "application/json", text = R"({"status":"live"})", {});
+  auto reasons = health.reasons();
+  const bool draining = thread_.shared().draining.load(std::memory_order_relaxed);
+  if (draining && !health.is(condition::draining))
+    reasons.emplace_back("draining: shutdown has begun");
+  const bool saturated = thread_.shared().gate.saturated();
+  if (saturated)
+    reasons.emplace_back("saturated: admission is full");
+  const bool ready = health.closed() == ec::none && !draining && !saturated;
+  text =
+    ready ? R"({"status":"ready","reasons":[)" : R"({"status":"not_ready","reasons":[)";
+  for (size_t i = 0; i < reasons.size(); ++i) {
+    if (i > 0)
+      text += ',';
+    append_json_string(text, reasons[i]);
+  }
+  text += "]}";
+  respond(ready ? 200 : 503, "application/json", text, {});
+}
+
+void session::answer_request() {
+  const auto& request = *work_->request;
+  if (work_->failure)
+    return answer_failure(*work_->failure);
+  if (request.failure())
+    return answer_failure(*request.failure());
+  auto& text = thread_.scratch();
+  text.clear();
+  if (request.ack() == ack_level::accepted) {
+    append_admitted(text, request.key());
+    return respond(202, "application/json", text, {});
+  }
+  const auto& counts = request.result_so_far();
+  if (counts.all_rejected())
+    return refuse_with(problem{ec::all_records_rejected,
+                               "no record of the request was stored",
+                               0,
+                               {},
+                               &counts,
+                               {}});
+  append_answer(text, request.key(), counts);
+  respond(200, "application/json", text, {});
+}
+
+void session::answer_failure(const fault& why) {
+  problem p{why.code, why.text, 0, {}, nullptr, {}};
+  if (p.detail.empty())
+    p.detail = title_of(why.code);
+  const auto* request = work_ ? work_->request.get() : nullptr;
+  const bool streamed = request && (request->streamed() || !work_->body_done);
+  if (streamed)
+    p.durable_records = request->durable_records();
+  if (work_ && work_->reader && !work_->body_done) {
+    body_unread_ = !work_->reader->transferred();
+    body_left_ = work_->reader->remaining();
+    expects_ = false;
+  }
+  refuse_with(std::move(p));
+}
+
+void session::respond(int status, std::string_view type, std::string_view body,
+                      std::string_view fields) {
+  auto& shared = thread_.shared();
+  if (shared.draining.load(std::memory_order_relaxed) || peer_done_)
+    keep_alive_ = false;
+  response r;
+  r.status = status;
+  r.content_type = type;
+  r.body = body;
+  r.fields = fields;
+  r.date = thread_.date();
+  r.head_only = head_only_;
+  if (!keep_alive_)
+    r.connection = connection_note::close;
+  else if (http_1_0_)
+    r.connection = connection_note::keep_alive;
+  out_.clear();
+  append_response(out_, r);
+  add(shared.context.figures.responses[static_cast<size_t>(status)]);
+  shared.stage.latency.observe(std::chrono::duration<double>(now() - began_).count());
+  phase_ = phase::answering;
+  end_exchange();
+  expect_within(shared.config.write_timeout);
+  link_->write(out_, shared_from_this());
+}
+
+} // namespace weir

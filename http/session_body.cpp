@@ -1,0 +1,382 @@
+// From admission to the last receipt: the body of the request in hand and its batches.
+#include "http/io_thread.hpp"
+#include "http/session.hpp"
+#include "proto/health.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace weir {
+
+namespace {
+
+constexpr size_t piece_bytes = size_t{64} << 10;
+
+/// The format is part of what a key stands for: the same bytes as text are other records.
+uint64_t fingerprint_of(const body_cut& cut) {
+  return body_fingerprint(cut.bytes)
+         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(cut.format)));
+}
+
+/// What a request is charged before its body is read.
+claim first_claim(const ingest_config& config, const ingest_terms& terms) noexcept {
+  const bool known =
+    terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
+  if (!known)
+    return {budget_charge(config, config.batch_bytes), 1};
+  return {budget_charge(config, *terms.length),
+          *terms.length <= config.coalesce_bytes ? 0u : 1u};
+}
+
+} // namespace
+
+void session::admit() {
+  auto& shared = thread_.shared();
+  auto closed = shared.context.health.closed();
+  if (shared.draining.load(std::memory_order_relaxed))
+    closed = ec::draining;
+  if (closed != ec::none)
+    return refuse({closed, "nothing of the request was read or stored"});
+  const int wait = shared.rates.check(rate_subject(work_->terms, peer_), began_);
+  if (wait > 0)
+    return refuse_with(problem{ec::rate_limited,
+                               "the stream's or the client's rate of records is used "
+                               "up; nothing of the request was read or stored",
+                               wait,
+                               {},
+                               nullptr,
+                               {}});
+  enter_gate();
+}
+
+void session::enter_gate() {
+  auto& shared = thread_.shared();
+  const auto& settings = work_->terms.stream->settings;
+  wanted_ = first_claim(shared.config, work_->terms);
+  const auto [what, ticket] =
+    shared.gate.enter(wanted_, work_->terms.level, settings.admission,
+                      [this] { // waiting_self_ keeps us till then
+                        boost::asio::post(thread_.context(), [this] { granted(); });
+                      });
+  switch (what) {
+  case admission::verdict::granted:
+    work_->charged = wanted_;
+    return start_body();
+  case admission::verdict::waiting:
+    phase_ = phase::admission;
+    ticket_ = ticket;
+    wait_for_grant(settings.admission_wait);
+    return read_more(head_scanner::bytes_max); // to hear when the client goes
+  case admission::verdict::refused:
+    return refuse({ec::saturated, "nothing of the request was read or stored"});
+  }
+}
+
+void session::wait_for_grant(std::chrono::milliseconds time) {
+  waiting_self_ = shared_from_this();
+  waiting_work_.emplace(thread_.context().get_executor());
+  waiting_timer_.emplace(thread_.context().get_executor(), time);
+  waiting_timer_->async_wait(
+    [self = shared_from_this(), ticket = ticket_](boost::system::error_code failure) {
+      if (!failure && self->ticket_ == ticket && self->phase_ != phase::closed)
+        self->guarded([&] { self->give_up_waiting(); });
+    });
+}
+
+/// The ticket may just have been granted: then the claim is on its way and the request
+/// goes on.
+void session::give_up_waiting() {
+  if (ticket_ == 0 || !thread_.shared().gate.cancel(ticket_))
+    return;
+  stop_waiting();
+  const fault why{ec::saturated, "the wait for admission was over"};
+  phase_ == phase::paused ? fail_body(why) : refuse(why);
+}
+
+void session::stop_waiting() noexcept {
+  if (ticket_ != 0 && phase_ == phase::closed && !thread_.shared().gate.cancel(ticket_))
+    return; // granted() is on its way and gives the claim back
+  ticket_ = 0;
+  waiting_timer_.reset();
+  waiting_work_.reset();
+  waiting_self_.reset();
+}
+
+void session::granted() {
+  const auto self = std::move(waiting_self_);
+  ticket_ = 0;
+  waiting_timer_.reset();
+  waiting_work_.reset();
+  const bool paused = phase_ == phase::paused;
+  if (!work_ || (phase_ != phase::admission && !paused))
+    return thread_.shared().gate.release(wanted_, now());
+  work_->charged = wanted_;
+  guarded([&] {
+    if (!paused)
+      return start_body();
+    if (work_->request->failure())
+      return fail_body(*work_->request->failure());
+    read_body();
+  });
+}
+
+void session::start_body() {
+  const auto& config = thread_.shared().config;
+  const auto& terms = work_->terms;
+  body_terms body;
+  body.format = terms.format;
+  body.length = terms.length;
+  body.coding = terms.coding;
+  body.inflate.ratio_max = config.inflate_ratio_max;
+  body.framing.record_bytes_max = terms.stream->settings.record_bytes_max;
+  body.framing.json_depth_max = terms.stream->settings.json_depth_max;
+  body.body_bytes_max = config.body_bytes_max;
+  body.batch_bytes = config.batch_bytes;
+  body.batch_records = config.batch_records;
+  auto reader = body_reader::make(std::move(body));
+  if (!reader)
+    return refuse(reader.error());
+  work_->reader = std::move(*reader);
+  body_unread_ = false;
+  if (terms.expects_continue && in_.empty() && !work_->reader->transferred()) {
+    phase_ = phase::inviting;
+    expect_within(config.write_timeout);
+    return link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this());
+  }
+  read_body();
+}
+
+void session::read_body() {
+  phase_ = phase::body;
+  deadline_ = time_point::max();
+  last_byte_ = window_began_ = now();
+  window_bytes_ = 0;
+  pump_body();
+}
+
+void session::pump_body() {
+  while (phase_ == phase::body) {
+    const auto step = work_->reader->next();
+    if (!step)
+      return fail_body(step.error());
+    switch (*step) {
+    case body_reader::step::more:
+      if (!feed_body())
+        return;
+      break;
+    case body_reader::step::cut:
+      send_cut(work_->reader->take(), false);
+      break;
+    case body_reader::step::end:
+      return send_cut(work_->reader->take(), true);
+    }
+  }
+}
+
+/// True when bytes that were here already could be given to the reader; else a read is
+/// under way or the body has failed.
+bool session::feed_body() {
+  auto& reader = *work_->reader;
+  if (!in_.empty()) {
+    const auto used = reader.feed(in_.view());
+    if (!used) {
+      fail_body(used.error());
+      return false;
+    }
+    in_.consume(*used);
+    return true;
+  }
+  if (reading_)
+    return false;
+  if (reader.direct()) {
+    reading_ = true;
+    reads_into_body_ = true;
+    link_->read(reader.prepare(), shared_from_this());
+  } else {
+    read_more(piece_bytes);
+  }
+  return false;
+}
+
+void session::send_cut(body_cut cut, bool last) {
+  auto& shared = thread_.shared();
+  auto& x = *work_;
+  const bool small =
+    last && cut.chunk == 0 && cut.bytes.size() <= shared.config.coalesce_bytes;
+  if (!x.request)
+    x.request = std::make_shared<ingest_request>(this, x.terms.ack);
+  shared.rates.charge(rate_subject(x.terms, peer_), cut.records.size(), began_);
+  add(shared.stage.records_processed, cut.records.size());
+  if (last)
+    return_surplus(cut.bytes.size(), small);
+  auto batch = make_submission(std::move(cut));
+  x.body_done = last;
+  if (last) {
+    phase_ =
+      phase::awaiting; // before the batch goes: its refusal may be answered on the way
+    expect_within(shared.config.request_timeout);
+  }
+  small ? thread_.coalesce(std::move(batch)) : thread_.submit(std::move(batch));
+  if (last)
+    return on_progress();
+  if (x.request->failure())
+    return fail_body(*x.request->failure());
+  if (x.request->in_flight() < shared.config.streams_window)
+    return claim_next_batch();
+  phase_ = phase::paused;
+  expect_within(shared.config.request_timeout);
+}
+
+submission session::make_submission(body_cut cut) {
+  auto& x = *work_;
+  const auto& terms = x.terms;
+  const auto& stream = terms.stream->settings.name;
+  batch_part part;
+  part.keyed = !terms.key.empty();
+  part.key = part.keyed
+               ? make_batch_key(stream, terms.tenant_name(), terms.key, cut.chunk)
+               : thread_.next_key();
+  part.fingerprint = part.keyed ? fingerprint_of(cut) : 0;
+  part.format = cut.format;
+  part.ack = terms.ack;
+  part.record_base = cut.record_base;
+  part.line_base = cut.line_base;
+  part.records = static_cast<uint32_t>(cut.records.size());
+  part.header = std::move(cut.header);
+  part.client = peer_;
+  part.trace = terms.trace;
+  x.request->add_chunk(part.records, part.key);
+  submission out;
+  out.arrived = std::make_shared<envelope>();
+  out.arrived->stream = stream;
+  out.arrived->level = terms.level;
+  out.arrived->bytes = std::move(cut.bytes);
+  out.arrived->parts.push_back(std::move(part));
+  out.records = std::move(cut.records);
+  out.owners.push_back({x.request, cut.chunk});
+  out.charged = std::exchange(x.charged, {});
+  return out;
+}
+
+/// A body of unknown length was charged for a whole batch; now it is known to be less.
+void session::return_surplus(size_t bytes, bool small) {
+  auto& charged = work_->charged;
+  const auto needed = budget_charge(thread_.shared().config, bytes);
+  claim surplus;
+  surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
+  surplus.batches = small ? charged.batches : 0;
+  if (surplus.batches == 0 && surplus.bytes < piece_bytes)
+    return;
+  charged.bytes -= surplus.bytes;
+  charged.batches -= surplus.batches;
+  thread_.shared().gate.release(surplus, began_);
+}
+
+/// A streamed body waits for its next claim as long as for a receipt: leaving the socket
+/// unread is what slows its client down.
+void session::claim_next_batch() {
+  auto& shared = thread_.shared();
+  wanted_ = {budget_charge(shared.config, shared.config.batch_bytes), 1};
+  const auto [what, ticket] =
+    shared.gate.enter(wanted_, work_->terms.level, admission_policy::wait, [this] {
+      boost::asio::post(thread_.context(), [this] { granted(); });
+    });
+  switch (what) {
+  case admission::verdict::granted:
+    work_->charged = wanted_;
+    return;
+  case admission::verdict::waiting:
+    phase_ = phase::paused;
+    ticket_ = ticket;
+    deadline_ = time_point::max();
+    return wait_for_grant(shared.config.request_timeout);
+  case admission::verdict::refused:
+    return fail_body({ec::saturated, "no room for the rest of the body"});
+  }
+}
+
+/// Nothing more of the body is wanted. Batches that are on their way are waited for, so
+/// that the answer can say how many records are durable.
+void session::fail_body(fault why) {
+  auto& x = *work_;
+  thread_.shared().gate.release(std::exchange(x.charged, {}), now());
+  x.failure = std::move(why);
+  if (!x.request || x.request->all_settled())
+    return answer_failure(fault{*x.failure});
+  phase_ = phase::awaiting;
+  expect_within(thread_.shared().config.request_timeout);
+}
+
+void session::check_body_rate(time_point at) {
+  const auto& config = thread_.shared().config;
+  if (at - last_byte_ >= config.body_stall_timeout)
+    return fail_body({ec::request_timeout, "no byte of the body came for too long"});
+  if (at - window_began_ < config.body_rate_window)
+    return;
+  const double seconds = std::chrono::duration<double>(at - window_began_).count();
+  if (static_cast<double>(window_bytes_)
+      < static_cast<double>(config.body_rate_min) * seconds)
+    return fail_body({ec::request_timeout, "the body came at less than "
+                                             + std::to_string(config.body_rate_min)
+                                             + " bytes a second"});
+  window_began_ = at;
+  window_bytes_ = 0;
+}
+
+void session::count_body_bytes(size_t bytes) {
+  last_byte_ = now();
+  window_bytes_ += bytes;
+}
+
+/// The request is answered or its client is gone; what was sent goes on without us.
+void session::end_exchange() noexcept {
+  if (phase_ == phase::closed && std::exchange(open_request_, false))
+    thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
+  if (!work_)
+    return;
+  if (work_->charged.bytes > 0)
+    thread_.shared().gate.release(work_->charged, now());
+  if (work_->request)
+    work_->request->abandon();
+  if (reading_ && reads_into_body_)
+    parked_reader_ = std::move(work_->reader);
+  work_.reset();
+}
+
+void session::progressed() {
+  guarded([this] { on_progress(); });
+}
+
+void session::on_progress() {
+  if (phase_ == phase::awaiting && answer_is_due())
+    return answer_request();
+  if (phase_ != phase::paused || ticket_ != 0)
+    return;
+  const auto& request = *work_->request;
+  if (request.failure())
+    return fail_body(*request.failure());
+  if (request.in_flight() >= thread_.shared().config.streams_window)
+    return;
+  phase_ = phase::body;
+  claim_next_batch();
+  if (phase_ == phase::body)
+    read_body();
+}
+
+bool session::answer_is_due() const noexcept {
+  const auto& request = *work_->request;
+  if (work_->failure || request.failure())
+    return request.all_settled();
+  switch (request.ack()) {
+  case ack_level::accepted:
+    return request.all_sent();
+  case ack_level::durable:
+    return request.all_settled();
+  case ack_level::stored:
+    return request.all_settled() && request.in_sink();
+  }
+  return true;
+}
+
+} // namespace weir

@@ -1,0 +1,127 @@
+#include "http/transport.hpp"
+#include "http/session.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
+
+namespace weir {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using boost::system::error_code;
+
+namespace {
+
+template <class Stream>
+void start_read(Stream& stream, std::span<char> room, std::shared_ptr<session> keeper) {
+  stream.async_read_some(asio::buffer(room.data(), room.size()),
+                         [keeper = std::move(keeper)](error_code failure, size_t bytes) {
+                           keeper->on_read(failure, bytes);
+                         });
+}
+
+template <class Stream>
+void start_write(Stream& stream, std::string_view bytes,
+                 std::shared_ptr<session> keeper) {
+  asio::async_write(stream, asio::buffer(bytes.data(), bytes.size()),
+                    [keeper = std::move(keeper)](error_code failure, size_t) {
+                      keeper->on_written(failure);
+                    });
+}
+
+class plain_transport final : public transport {
+ public:
+  explicit plain_transport(tcp_socket socket) : socket_(std::move(socket)) {}
+
+  void handshake(std::shared_ptr<session> keeper) override { keeper->on_open({}); }
+  void read(std::span<char> room, std::shared_ptr<session> keeper) override {
+    start_read(socket_, room, std::move(keeper));
+  }
+  void write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+    start_write(socket_, bytes, std::move(keeper));
+  }
+  void shut_sending() noexcept override {
+    error_code ignored;
+    socket_.shutdown(tcp_socket::shutdown_send, ignored);
+  }
+  void close() noexcept override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+ private:
+  tcp_socket socket_;
+};
+
+class tls_transport final : public transport {
+ public:
+  tls_transport(tcp_socket socket, ssl::context& context)
+    : stream_(std::move(socket), context) {}
+
+  void handshake(std::shared_ptr<session> keeper) override {
+    stream_.async_handshake(
+      ssl::stream_base::server,
+      [keeper = std::move(keeper)](error_code failure) { keeper->on_open(failure); });
+  }
+  void read(std::span<char> room, std::shared_ptr<session> keeper) override {
+    start_read(stream_, room, std::move(keeper));
+  }
+  void write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+    start_write(stream_, bytes, std::move(keeper));
+  }
+  /// Every answer has its length, so a peer does not need our close_notify to know its
+  /// end.
+  void shut_sending() noexcept override {
+    error_code ignored;
+    stream_.next_layer().shutdown(tcp_socket::shutdown_send, ignored);
+  }
+  void close() noexcept override {
+    error_code ignored;
+    stream_.next_layer().close(ignored);
+  }
+
+ private:
+  ssl::stream<tcp_socket> stream_;
+};
+
+class loaded_context final : public tls_context {
+ public:
+  std::unique_ptr<transport> make_transport(tcp_socket socket) override {
+    return std::make_unique<tls_transport>(std::move(socket), context);
+  }
+
+  ssl::context context{ssl::context::tls_server};
+};
+
+} // namespace
+
+std::unique_ptr<transport> make_plain_transport(tcp_socket socket) {
+  return std::make_unique<plain_transport>(std::move(socket));
+}
+
+result<std::shared_ptr<tls_context>>
+tls_context::load(const std::string& certificate_file, const std::string& key_file) {
+  auto loaded = std::make_shared<loaded_context>();
+  auto& context = loaded->context;
+  context.set_options(ssl::context::default_workarounds | ssl::context::no_sslv2
+                      | ssl::context::no_sslv3 | ssl::context::no_tlsv1
+                      | ssl::context::no_tlsv1_1 | ssl::context::single_dh_use);
+  SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_RENEGOTIATION);
+  error_code failure;
+  context.use_certificate_chain_file(certificate_file, failure);
+  if (failure)
+    return fail(ec::invalid_config, "TLS certificate " + certificate_file
+                                      + " can't be used: " + failure.message());
+  context.use_private_key_file(key_file, ssl::context::pem, failure);
+  if (failure)
+    return fail(ec::invalid_config,
+                "TLS key " + key_file + " can't be used: " + failure.message());
+  if (SSL_CTX_check_private_key(context.native_handle()) != 1)
+    return fail(ec::invalid_config, "TLS key " + key_file
+                                      + " does not belong to certificate "
+                                      + certificate_file);
+  return loaded;
+}
+
+} // namespace weir

@@ -1,0 +1,51 @@
+// TRANSPORT: a connection's bytes, plain or under TLS, so that the session need not know
+// which. Every function belongs to the connection's I/O thread. The session passes itself
+// as the keeper of an operation: it lives until the operation has called it back.
+#pragma once
+
+#include "proto/result.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+namespace weir {
+
+class session;
+
+class transport {
+ public:
+  virtual ~transport() = default;
+  virtual void handshake(std::shared_ptr<session> keeper) = 0; ///< on_open
+  virtual void read(std::span<char> room,
+                    std::shared_ptr<session> keeper) = 0; ///< on_read
+  /// Writes all of `bytes`, which stay until on_written.
+  virtual void write(std::string_view bytes, std::shared_ptr<session> keeper) = 0;
+  /// Says that no more will be sent; reading goes on.
+  virtual void shut_sending() noexcept = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// Of one I/O thread's context: no strand, no type-erased executor.
+using tcp_socket =
+  boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                   boost::asio::io_context::executor_type>;
+
+std::unique_ptr<transport> make_plain_transport(tcp_socket socket);
+
+/// Certificate and key of a listener, shared by its connections.
+class tls_context {
+ public:
+  /// TLS 1.2 and up. Failure: invalid_config naming the file.
+  static result<std::shared_ptr<tls_context>> load(const std::string& certificate_file,
+                                                   const std::string& key_file);
+  virtual ~tls_context() = default;
+  virtual std::unique_ptr<transport> make_transport(tcp_socket socket) = 0;
+};
+
+} // namespace weir
