@@ -1,0 +1,83 @@
+#include "app/cli_options.hpp"
+
+#include "app/units.hpp"
+
+#include "records/framer.hpp"
+
+#include <cstdlib>
+
+#include <CLI/CLI.hpp>
+
+namespace weir {
+
+void add_config_arguments(CLI::App& command, config_arguments& into) {
+  command.add_option("-c,--config", into.file, "Configuration file (YAML)")
+    ->required()
+    ->envname("WEIR_CONFIG")
+    ->type_name("FILE");
+  command
+    .add_option(
+      "--set", into.overrides,
+      "Override one key, as in --set ingest.threads=4 or --set streams.web.ack=stored; "
+      "repeatable")
+    ->type_name("KEY=VALUE")
+    ->expected(1)
+    ->take_all();
+}
+
+void add_parsed(CLI::App& command, const std::string& name, const std::string& help,
+                const std::string& type,
+                std::function<std::string(const std::string&)> parse) {
+  command
+    .add_option_function<std::string>(
+      name,
+      [name, parse = std::move(parse)](const std::string& text) {
+        if (const auto error = parse(text); !error.empty())
+          throw CLI::ValidationError(name, in_quotes(text) + ": " + error);
+      },
+      help)
+    ->type_name(type);
+}
+
+void add_server_arguments(CLI::App& command, server_options& into) {
+  if (const char* secret = std::getenv("WEIR_API_KEY"))
+    into.api_key = secret; // not an option: command lines are seen by everybody
+  command.add_option("--url", into.url, "The node's ingest listener")
+    ->envname("WEIR_URL")
+    ->capture_default_str()
+    ->type_name("URL");
+  command
+    .add_option("--ca-file", into.ca_file,
+                "PEM file of the authority behind an https URL")
+    ->type_name("FILE");
+  command
+    .add_option("--retries", into.retries,
+                "How often one request is sent again on 429, 503 or a lost connection")
+    ->capture_default_str()
+    ->check(CLI::Range(0, 1'000'000))
+    ->type_name("N");
+}
+
+void add_format_arguments(CLI::App& command, std::optional<body_format>& into) {
+  add_parsed(command, "-f,--format",
+             "json, ndjson, csv, text, or sniff: from the first bytes (default)",
+             "FORMAT", [&into](const std::string& text) -> std::string {
+               for (const auto format : {body_format::json, body_format::ndjson,
+                                         body_format::csv, body_format::text})
+                 if (to_string(format) == text) {
+                   into = format;
+                   return {};
+                 }
+               into.reset();
+               return text == "sniff" ? "" : "expected json, ndjson, csv, text or sniff";
+             });
+  add_parsed(command, "--content-type", "The same as a media type, like text/csv", "TYPE",
+             [&into](const std::string& text) -> std::string {
+               const auto format = format_of(text);
+               if (format)
+                 into = *format;
+               return format ? "" : format.error().text;
+             });
+}
+
+} // namespace weir

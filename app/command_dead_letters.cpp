@@ -1,0 +1,115 @@
+#include "app/command_dead_letters.hpp"
+
+#include "app/server_post.hpp"
+#include "app/units.hpp"
+
+#include <ostream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace weir {
+namespace {
+
+int failed(std::ostream& err, const fault& why) {
+  err << why.text << '\n';
+  return exit_failed;
+}
+
+nlohmann::ordered_json to_json(const dead_letter& letter, bool with_body) {
+  nlohmann::ordered_json json{{"id", letter.id},
+                              {"stream", letter.stream},
+                              {"received_at", format_rfc3339_us(letter.received_at_us)},
+                              {"batch", letter.batch},
+                              {"record", letter.record + 1},
+                              {"line", letter.line + 1},
+                              {"code", letter.code},
+                              {"pointer", letter.pointer},
+                              {"detail", letter.detail}};
+  if (letter.replayed_at_us != 0)
+    json["replayed_at"] = format_rfc3339_us(letter.replayed_at_us);
+  if (with_body)
+    json["body"] = letter.body;
+  return json;
+}
+
+/// Bodies need not be UTF-8: what is not becomes U+FFFD.
+std::string dump(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+void print_line(const dead_letter& letter, std::ostream& out) {
+  out << fmt::format("{:>8}  {}  {:<16} {:<18} {}{}{}{}\n", letter.id,
+                     format_rfc3339_us(letter.received_at_us),
+                     one_line(letter.stream, 64), one_line(letter.code, 64),
+                     one_line(letter.pointer, 128), letter.pointer.empty() ? "" : " ",
+                     one_line(letter.detail, 256),
+                     letter.replayed_at_us != 0 ? " (replayed)" : "");
+}
+
+} // namespace
+
+int command_dead_letters_list(const config& settings, const dead_letters_options& options,
+                              std::ostream& out, std::ostream& err) {
+  const auto store = dead_letter_store::open_read_only(settings.dead_letters);
+  if (!store)
+    return failed(err, store.error());
+  dead_letter_query query;
+  query.stream = options.stream;
+  query.after = options.after;
+  query.limit = options.limit;
+  query.bodies = options.json;
+  const auto letters = (*store)->list(query);
+  if (!letters)
+    return failed(err, letters.error());
+  for (const auto& letter : *letters)
+    if (options.json)
+      out << dump(to_json(letter, true), -1) << '\n';
+    else
+      print_line(letter, out);
+  if (letters->size() == options.limit)
+    err << fmt::format("there may be more: --after {}\n", letters->back().id);
+  return exit_ok;
+}
+
+int command_dead_letters_show(const config& settings, const dead_letters_options& options,
+                              std::ostream& out, std::ostream& err) {
+  const auto store = dead_letter_store::open_read_only(settings.dead_letters);
+  if (!store)
+    return failed(err, store.error());
+  int code = exit_ok;
+  for (const auto id : options.ids) {
+    const auto letter = (*store)->get(id);
+    if (!letter)
+      return failed(err, letter.error());
+    if (*letter) {
+      out << dump(to_json(**letter, true), 2) << '\n';
+    } else {
+      err << fmt::format("{}: there is no dead letter {}\n", settings.dead_letters.path,
+                         id);
+      code = exit_failed;
+    }
+  }
+  return code;
+}
+
+int command_dead_letters_replay(const config& settings,
+                                const dead_letters_options& options, std::ostream& out,
+                                std::ostream& err) {
+  auto post = post_to_server(options.server);
+  if (!post) {
+    err << "--url: " << post.error().text << '\n';
+    return exit_usage;
+  }
+  const auto store = dead_letter_store::open(settings.dead_letters);
+  if (!store)
+    return failed(err, store.error());
+  const auto totals = replay(**store, options, *post, out);
+  if (!totals)
+    return failed(err, totals.error());
+  out << fmt::format("{} replayed, {} not\n", totals->replayed, totals->failed)
+      << std::flush;
+  return totals->failed == 0 ? exit_ok : exit_failed;
+}
+
+} // namespace weir

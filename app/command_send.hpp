@@ -1,0 +1,34 @@
+// SEND COMMAND: wires a file, the network and the terminal to the sender.
+#pragma once
+
+#include "app/cli.hpp"
+#include "proto/batch.hpp"
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+namespace weir {
+
+/// How a client command reaches the node.
+struct server_options {
+  std::string url = "http://127.0.0.1:8080";
+  std::string api_key; ///< from the environment, never the command line
+  std::string ca_file;
+  uint32_t retries = 10;
+};
+
+struct send_options {
+  std::string file; ///< `-`: standard input
+  server_options server;
+  std::string stream = "default";
+  std::optional<body_format> format;
+  std::string key; ///< empty: a random one
+  uint64_t batch_bytes = uint64_t{4} << 20;
+  uint32_t rejected_shown_max = 20;
+};
+
+int command_send(const send_options& options, std::ostream& out, std::ostream& err);
+
+} // namespace weir
