@@ -1,5 +1,7 @@
 #include "actors/exits.hpp"
 
+#include "records/decode.hpp"
+
 #include <caf/abstract_actor.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/message_id.hpp>
@@ -35,15 +37,6 @@ std::string reason_text(const caf::actor_system& system, const caf::error& reaso
   if (reason == ec::crashed && reason.context().match_elements<std::string>())
     return printable(reason.context().get_as<std::string>(0), bytes_max);
   return printable(reason ? system.render(reason) : "normal", bytes_max);
-}
-
-std::string printable(std::string_view text, size_t bytes_max) {
-  std::string out{text.substr(0, bytes_max)};
-  for (char& c : out)
-    if (c < ' '
-        || c > '~') // also every byte above 127: char is signed here, or greater than '~'
-      c = '?';
-  return out;
 }
 
 } // namespace weir

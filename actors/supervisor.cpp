@@ -1,6 +1,7 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/exits.hpp"
+#include "records/decode.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>

@@ -103,9 +103,13 @@ struct pipeline_section {
 struct supervision_section {
   uint32_t restarts_max = 10;
   std::chrono::milliseconds window{60'000};
-  std::chrono::milliseconds backoff_initial{100};
-  std::chrono::milliseconds backoff_max{10'000};
+  std::chrono::milliseconds backoff_initial{10};
+  std::chrono::milliseconds backoff_max{5'000};
   double backoff_jitter = 0.2; ///< fraction of the delay that is random, 0 … 1
+  // Workers die of records, which are quarantined after pipeline.tries_max deaths each.
+  uint32_t worker_restarts_max = 300;
+  std::chrono::milliseconds worker_backoff_initial{1};
+  std::chrono::milliseconds worker_backoff_max{100};
 };
 
 enum class log_level : uint8_t { debug, info, warning, error };

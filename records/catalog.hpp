@@ -22,23 +22,45 @@ struct stream_spec {
 
 class catalog {
 public:
-  explicit catalog(std::map<std::string, stream_spec, std::less<>> streams)
-    : streams_(std::move(streams)) {}
+  using stream_map = std::map<std::string, stream_spec, std::less<>>;
 
-  /// Null when there is no such stream. Valid as long as the catalog.
+  /// `retired` streams take no new records; batches of theirs may still be under way.
+  explicit catalog(stream_map streams, stream_map retired = {})
+    : streams_(std::move(streams)), retired_(std::move(retired)) {}
+
+  /// Null when records can't be sent to such a stream. Valid as long as the catalog.
   const stream_spec* find(std::string_view stream) const noexcept {
-    const auto found = streams_.find(stream);
-    return found == streams_.end() ? nullptr : &found->second;
+    return find_in(streams_, stream);
   }
-  const std::map<std::string, stream_spec, std::less<>>& streams() const noexcept {
-    return streams_;
+  /// As find(), and a stream that a reload removed: for work that was admitted before.
+  const stream_spec* find_any(std::string_view stream) const noexcept {
+    const auto* open = find(stream);
+    return open != nullptr ? open : find_in(retired_, stream);
   }
+  const stream_map& streams() const noexcept { return streams_; }
+  const stream_map& retired() const noexcept { return retired_; }
 
 private:
-  std::map<std::string, stream_spec, std::less<>> streams_;
+  static const stream_spec* find_in(const stream_map& map, std::string_view stream) noexcept {
+    const auto found = map.find(stream);
+    return found == map.end() ? nullptr : &found->second;
+  }
+
+  stream_map streams_;
+  stream_map retired_;
 };
 
 using catalog_ptr = std::shared_ptr<const catalog>;
+
+/// `next` with every stream of `old` that it no longer names as a retired one.
+inline catalog_ptr with_retired(const catalog& next, const catalog& old) {
+  auto retired = old.retired();
+  for (const auto& [name, spec] : old.streams())
+    retired.insert_or_assign(name, spec);
+  for (const auto& [name, spec] : next.streams())
+    retired.erase(name);
+  return std::make_shared<const catalog>(next.streams(), std::move(retired));
+}
 
 /// The current catalog. Any thread; readers take it once per batch or request, not per record.
 class catalog_holder {

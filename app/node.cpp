@@ -1,0 +1,286 @@
+#include "app/node.hpp"
+
+#include "actors/pipeline.hpp"
+#include "actors/roles.hpp"
+#include "actors/supervisor.hpp"
+#include "app/catalog_loader.hpp"
+#include "app/data_lock.hpp"
+#include "app/logging.hpp"
+#include "app/module_configs.hpp"
+#include "app/signals.hpp"
+#include "app/tree.hpp"
+#include "app/version.hpp"
+#include "http/ingest_server.hpp"
+#include "http/operations.hpp"
+#include "proto/messages.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <random>
+
+namespace weir {
+
+namespace {
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    register_protocol(*this);
+    // `sharing` costs nothing when idle and hands over in 13 µs; `stealing` polls.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", size_t{2}); // stages and supervisors: microseconds each
+    set("scheduler.max-throughput", size_t{50});
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+/// As many descriptors as the hard limit gives: a connection is one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+/// Batches are large and go from thread to thread: few arenas, and freed blocks go back at once,
+/// or the resident size would be the sum of every thread's worst moment.
+void tame_allocator() {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
+class node {
+public:
+  explicit node(const run_options& options)
+    : options_(options), settings_(options.settings), roles_(clock_, health_),
+      flow_(roles_, "validate"), streams_(nullptr) {}
+
+  int run();
+
+private:
+  result<void> start();
+  result<void> start_listeners();
+  tree_parts parts();
+  std::shared_ptr<const tree_context> context();
+  operations_context operations_view();
+  result<void> crash(std::string_view id);
+  void reload();
+  result<void> try_reload();
+  bool drain();
+  void fatal(const std::string& reason);
+
+  const run_options& options_;
+  config settings_;
+  signal_watch signals_;
+  system_clock_source clock_;
+  telemetry figures_;
+  node_health health_;
+  role_table roles_;
+  pipeline flow_;
+  catalog_holder streams_;
+  std::optional<data_lock> lock_;
+  system_config caf_config_;
+  std::optional<tree_parts> parts_;
+  std::optional<caf::actor_system> system_;
+  caf::actor root_;
+  std::unique_ptr<ingest_server> ingest_;
+  std::unique_ptr<operations_server> operations_;
+  std::mutex fatal_lock_;
+  std::string fatal_reason_;
+  std::atomic<bool> fatal_{false};
+};
+
+tree_parts node::parts() {
+  tree_parts made{settings_, figures_, health_, roles_, streams_, clock_, posix_file_system(),
+                  flow_,     {},       {}};
+  made.stop_accepting = [this] {
+    if (ingest_)
+      ingest_->stop_accepting();
+  };
+  made.in_flight = [this] { return ingest_ ? ingest_->in_flight() : 0; };
+  made.seed = std::random_device{}();
+  return made;
+}
+
+std::shared_ptr<const tree_context> node::context() {
+  auto made = std::make_shared<tree_context>();
+  made->roles = &roles_;
+  made->figures = &figures_;
+  made->health = &health_;
+  made->seed = std::random_device{}();
+  made->hung_workers_max = settings_.pipeline.hung_workers_max;
+  made->on_fatal = [this](std::string reason) { fatal(reason); };
+  return made;
+}
+
+/// Any thread: wakes the main thread, which drains and exits non-zero.
+void node::fatal(const std::string& reason) {
+  {
+    const std::lock_guard guard{fatal_lock_};
+    fatal_reason_ = reason;
+  }
+  fatal_ = true;
+  ::kill(::getpid(), SIGTERM);
+}
+
+result<void> node::start() {
+  auto locked = data_lock::acquire(settings_.data_dir);
+  if (!locked)
+    return tl::unexpected(locked.error());
+  lock_.emplace(std::move(*locked));
+  auto loaded = load_catalog(settings_);
+  if (!loaded)
+    return tl::unexpected(loaded.error());
+  streams_.set(*loaded);
+  system_.emplace(caf_config_);
+  parts_.emplace(parts());
+  // The listeners attach to the pipeline before there is one: they answer 503 until it is up.
+  if (auto listening = start_listeners(); !listening)
+    return listening;
+  root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
+  return {};
+}
+
+result<void> node::start_listeners() {
+  auto limits = make_ingest_limits(settings_);
+  if (!limits)
+    return tl::unexpected(limits.error());
+  auto ingest = ingest_server::start(make_ingest_config(settings_),
+                                     std::make_shared<const ingest_limits>(std::move(*limits)),
+                                     {flow_, streams_, figures_, health_, clock_});
+  if (!ingest)
+    return tl::unexpected(ingest.error());
+  ingest_ = std::move(*ingest);
+  auto operations =
+    operations_server::start(make_operations_config(settings_), operations_view());
+  if (!operations)
+    return tl::unexpected(operations.error());
+  operations_ = std::move(*operations);
+  log_event(log_level::info, "listening",
+            {{"ingest", settings_.ingest.listen.host + ":" + std::to_string(ingest_->port())},
+             {"operations",
+              settings_.operations.listen.host + ":" + std::to_string(operations_->port())},
+             {"data_dir", settings_.data_dir}});
+  return {};
+}
+
+operations_context node::operations_view() {
+  operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__}, {}, {}, {}};
+  const auto open = [from = settings_.dead_letters] {
+    return dead_letter_store::open_read_only(from);
+  };
+  view.list_dead_letters =
+    [open](const dead_letter_query& query) -> result<std::vector<dead_letter>> {
+    auto store = open();
+    if (!store)
+      return tl::unexpected(store.error());
+    return (*store)->list(query);
+  };
+  view.get_dead_letter = [open](uint64_t id) -> result<std::optional<dead_letter>> {
+    auto store = open();
+    if (!store)
+      return tl::unexpected(store.error());
+    return (*store)->get(id);
+  };
+  if (settings_.fault_injection)
+    view.crash_actor = [this](std::string_view id) { return crash(id); };
+  return view;
+}
+
+result<void> node::crash(std::string_view id) {
+  const auto victim = roles_.leftover(id);
+  if (!victim)
+    return fail(ec::malformed_request, "no actor has this id; see /actors");
+  caf::anon_send(caf::actor_cast<caf::actor>(victim), crash_atom_v);
+  return {};
+}
+
+/// Checks first, swaps last: an error leaves everything as it was.
+result<void> node::try_reload() {
+  auto next = load_config(options_.file, options_.overrides);
+  if (!next)
+    return tl::unexpected(next.error());
+  auto limits = make_ingest_limits(*next);
+  if (!limits)
+    return tl::unexpected(limits.error());
+  auto loaded = load_catalog(*next);
+  if (!loaded)
+    return tl::unexpected(loaded.error());
+  streams_.set(with_retired(**loaded, *streams_.get()));
+  ingest_->swap_limits(std::make_shared<const ingest_limits>(std::move(*limits)));
+  set_log_level(next->log.level);
+  return {};
+}
+
+void node::reload() {
+  if (const auto done = try_reload(); !done) {
+    figures_.config_reload_failed = 1;
+    log_event(log_level::error, "reload_refused",
+              {{"reason", done.error().text}, {"now", "the old configuration stays"}});
+    return;
+  }
+  figures_.config_reload_failed = 0;
+  add(figures_.config_reloads);
+  log_event(log_level::info, "reloaded", {{"file", options_.file}});
+}
+
+/// Front to back; a second signal ends at once. False when something is left over at the deadline.
+bool node::drain() {
+  health_.set(condition::draining, true);
+  std::atomic<bool> done{false};
+  root_->attach_functor([&done](const caf::error&) { done = true; });
+  caf::anon_send(root_, drain_atom_v);
+  const auto deadline =
+    std::chrono::steady_clock::now() + settings_.shutdown_deadline + std::chrono::seconds{1};
+  while (!done && std::chrono::steady_clock::now() < deadline)
+    if (signals_.wait(std::chrono::milliseconds{10}) != 0) {
+      log_event(log_level::warning, "killed", {{"reason", "a second signal while draining"}});
+      std::_Exit(fatal_ ? exit_failed : 130);
+    }
+  if (!done)
+    log_event(log_level::warning, "drain_incomplete",
+              {{"reason", "shutdown.deadline passed; the journal keeps what is not in the sink"}});
+  return done;
+}
+
+int node::run() {
+  raise_descriptor_limit();
+  tame_allocator();
+  log_event(log_level::info, "starting", {{"version", version_text()}, {"config", options_.file}});
+  if (const auto started = start(); !started) {
+    log_event(log_level::error, "start_failed", {{"reason", started.error().text}});
+    if (ingest_)
+      ingest_->stop();
+    return started.error().code == ec::invalid_config ? exit_bad_config : exit_failed;
+  }
+  for (int signal = signals_.wait(); signal == SIGHUP; signal = signals_.wait())
+    reload();
+  log_event(log_level::info, "draining", {{"reason", fatal_ ? "a failure" : "a signal"}});
+  const bool clean = drain();
+  ingest_->stop();
+  operations_.reset();
+  root_ = nullptr;
+  roles_.clear();
+  log_event(log_level::info, "stopped", {{"failed", fatal_.load()}});
+  // A worker that hangs never gives its thread back, and waiting for it would hang the exit.
+  if (!clean || fatal_ || figures_.workers_hung.load() > 0)
+    std::_Exit(fatal_ ? exit_failed : exit_ok);
+  return exit_ok;
+}
+
+} // namespace
+
+int run_node(const run_options& options) { return node{options}.run(); }
+
+} // namespace weir

@@ -1,0 +1,228 @@
+#include "app/tree.hpp"
+
+#include "actors/dead_letters.hpp"
+#include "actors/gateway.hpp"
+#include "actors/journal.hpp"
+#include "actors/registry.hpp"
+#include "actors/sink_writer.hpp"
+#include "actors/stage.hpp"
+#include "actors/worker.hpp"
+#include "records/work.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using starter = std::function<caf::strong_actor_ptr(caf::local_actor&)>;
+
+template <class Function, class Config>
+starter start_with(bool own_thread, Function* actor, Config made) {
+  return [own_thread, actor, made = std::move(made)](caf::local_actor& parent) {
+    auto& system = parent.system();
+    if (own_thread)
+      return caf::actor_cast<caf::strong_actor_ptr>(system.spawn<caf::detached>(actor, made));
+    return caf::actor_cast<caf::strong_actor_ptr>(system.spawn(actor, made));
+  };
+}
+
+child_spec make_child(std::string id, std::string role, std::string plays, starter start) {
+  child_spec child;
+  child.id = std::move(id);
+  child.role = std::move(role);
+  child.plays = plays;
+  child.stage = std::move(plays);
+  child.start = std::move(start);
+  return child;
+}
+
+restart_rules rules_of(const supervision_section& from, restart_strategy strategy) {
+  restart_rules rules;
+  rules.strategy = strategy;
+  rules.restarts_max = from.restarts_max;
+  rules.window = from.window;
+  rules.wait.initial = from.backoff_initial;
+  rules.wait.max = from.backoff_max;
+  rules.wait.jitter = from.backoff_jitter;
+  return rules;
+}
+
+/// Workers die of records, and the stage quarantines those after a bounded number of deaths; so
+/// their supervisor is patient, or a handful of bad records would take the pipeline down.
+restart_rules worker_rules(const supervision_section& from) {
+  auto rules = rules_of(from, restart_strategy::one_for_one);
+  rules.restarts_max = from.worker_restarts_max;
+  rules.wait.initial = from.worker_backoff_initial;
+  rules.wait.max = from.worker_backoff_max;
+  return rules;
+}
+
+/// What one of the two kinds of worker does with a batch.
+using batch_work = batch_ptr (*)(const record_batch&, const catalog&, work_scratch&,
+                                 std::atomic<uint32_t>&);
+
+worker_config make_worker(const tree_parts& parts, const std::string& stage_role,
+                          batch_work work, uint64_t seed) {
+  worker_config made;
+  made.stage_role = stage_role;
+  made.roles = &parts.roles;
+  made.make_work = [&streams = parts.streams, work, seed]() -> work_function {
+    auto scratch = std::make_shared<work_scratch>(seed);
+    return [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
+      return work(batch, *streams.get(), *scratch, mark);
+    };
+  };
+  return made;
+}
+
+stage_config make_stage(const tree_parts& parts, const std::string& role,
+                        const std::string& next) {
+  const auto& from = parts.settings.pipeline;
+  stage_config made;
+  made.role = role;
+  made.next_role = next;
+  made.workers_role = role + "-workers";
+  made.limits = {from.queue_batches, from.work_deadline, from.tries_max};
+  made.bound = "pipeline.queue_batches, at least ingest.batches_in_flight + ingest.threads × "
+               "ingest.coalesce_window";
+  made.who_blocks = "nobody: admission's credit keeps it below its bound";
+  made.acceptable = "yes: clients wait or hear 503 before their body is read";
+  made.failure_mode = "over the bound the batch is answered 503; nothing of it is stored";
+  made.roles = &parts.roles;
+  made.figures = &parts.figures;
+  return made;
+}
+
+/// A stage beside the supervisor of its workers. The stage stops first and drains while they still
+/// work; when it crashes they stay and find its successor by role.
+child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
+                           const std::string& next, batch_work work, uint32_t workers) {
+  supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
+  for (uint32_t i = 1; i <= workers; ++i) {
+    auto child = make_child(
+      "worker-" + std::to_string(i), "worker", {},
+      start_with(parts.own_threads, worker, make_worker(parts, role, work, parts.seed + i)));
+    child.stage = role;
+    pool.children.push_back(std::move(child));
+  }
+  supervisor_spec both{role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  both.children.push_back(supervised(std::move(pool), role + "-workers"));
+  both.children.push_back(
+    make_child("stage", "stage", role, start_with(false, stage, make_stage(parts, role, next))));
+  both.children.back().shutdown = parts.settings.shutdown_deadline;
+  return supervised(std::move(both));
+}
+
+/// What the sink remembers, for a journal whose first segments are gone.
+result<journal_recall> recall(const sink_config& from, const clock_source& clock) {
+  auto opened = open_sink(from, clock);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  auto keys = (*opened)->keys();
+  if (!keys)
+    return tl::unexpected(keys.error());
+  return journal_recall{(*opened)->cursor().last_sequence + 1, std::move(*keys)};
+}
+
+journal_actor_config make_journal(const tree_parts& parts) {
+  journal_actor_config made;
+  made.journal = parts.settings.journal;
+  made.files = &parts.files;
+  made.clock = &parts.clock;
+  made.figures = &parts.figures;
+  made.health = &parts.health;
+  made.commit_bytes_max = parts.settings.journal_group_bytes;
+  made.readers = {"sink", "dead_letters"};
+  made.recall = [sink = parts.settings.sink, &clock = parts.clock] { return recall(sink, clock); };
+  return made;
+}
+
+auto reader_factory(const tree_parts& parts) {
+  return [directory = parts.settings.journal.directory,
+          &files = parts.files](journal_position from) {
+    return journal_reader::open(directory, files, from);
+  };
+}
+
+sink_writer_config make_sink_writer(const tree_parts& parts) {
+  sink_writer_config made;
+  made.open_sink = [from = parts.settings.sink, &clock = parts.clock] {
+    return open_sink(from, clock);
+  };
+  made.tail.open_reader = reader_factory(parts);
+  made.tail.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
+  made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
+  return made;
+}
+
+/// journal and sink of one partition. The sink reads what the journal writes, so it goes down and
+/// comes up with it.
+child_spec make_partition(const tree_parts& parts) {
+  supervisor_spec partition{
+    "partition-0", rules_of(parts.settings.supervision, restart_strategy::rest_for_one), {}};
+  partition.children.push_back(make_child(
+    "journal", "journal", "journal", start_with(parts.own_threads, journal, make_journal(parts))));
+  partition.children.push_back(
+    make_child("sink", "sink writer", "sink",
+               start_with(parts.own_threads, sink_writer, make_sink_writer(parts))));
+  partition.children.back().shutdown = parts.settings.shutdown_deadline;
+  return supervised(std::move(partition));
+}
+
+child_spec make_persist(const tree_parts& parts) {
+  supervisor_spec persist{
+    "persist", rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  persist.children.push_back(make_partition(parts));
+  return supervised(std::move(persist));
+}
+
+child_spec make_gateway(const tree_parts& parts) {
+  gateway_config made;
+  made.drain_deadline = parts.settings.shutdown_deadline;
+  made.resubmit = [&flow = parts.flow] { flow.resubmit(); };
+  made.stop_accepting = parts.stop_accepting;
+  made.in_flight = parts.in_flight;
+  made.health = &parts.health;
+  made.roles = &parts.roles;
+  auto child = make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
+  child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
+  return child;
+}
+
+child_spec make_registry(const tree_parts& parts) {
+  registry_config made;
+  made.roles = &parts.roles;
+  made.figures = &parts.figures;
+  return make_child("registry", "registry", {}, start_with(false, registry, made));
+}
+
+child_spec make_dead_letters(const tree_parts& parts) {
+  dead_letters_config made;
+  made.open_store = [from = parts.settings.dead_letters] { return dead_letter_store::open(from); };
+  made.tail.open_reader = reader_factory(parts);
+  return make_child("dead-letters", "dead letters", "dead_letters",
+                    start_with(parts.own_threads, dead_letters, made));
+}
+
+} // namespace
+
+supervisor_spec make_tree(const tree_parts& parts) {
+  const auto& pipeline = parts.settings.pipeline;
+  supervisor_spec root{
+    "root", rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  root.children.push_back(make_registry(parts));
+  root.children.push_back(make_persist(parts));
+  root.children.push_back(make_dead_letters(parts));
+  root.children.push_back(
+    make_stage_tree(parts, "transform", "journal", transform, pipeline.transform_workers));
+  root.children.push_back(
+    make_stage_tree(parts, "validate", "transform", validate, pipeline.validate_workers));
+  root.children.push_back(make_gateway(parts));
+  return root;
+}
+
+} // namespace weir
