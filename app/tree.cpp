@@ -141,11 +141,16 @@ journal_actor_config make_journal(const tree_parts& parts) {
   return made;
 }
 
-auto reader_factory(const tree_parts& parts) {
-  return [directory = parts.settings.journal.directory,
-          &files = parts.files](journal_position from) {
+tail_config make_tail(const tree_parts& parts) {
+  tail_config made;
+  made.open_reader = [directory = parts.settings.journal.directory,
+                      &files = parts.files](journal_position from) {
     return journal_reader::open(directory, files, from);
   };
+  made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
+  made.seed = parts.seed;
+  made.roles = &parts.roles;
+  return made;
 }
 
 sink_writer_config make_sink_writer(const tree_parts& parts) {
@@ -153,9 +158,11 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   made.open_sink = [from = parts.settings.sink, &clock = parts.clock] {
     return open_sink(from, clock);
   };
-  made.tail.open_reader = reader_factory(parts);
-  made.tail.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
+  made.tail = make_tail(parts);
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
+  made.clock = &parts.clock;
+  made.figures = &parts.figures;
+  made.health = &parts.health;
   return made;
 }
 
@@ -203,7 +210,8 @@ child_spec make_registry(const tree_parts& parts) {
 child_spec make_dead_letters(const tree_parts& parts) {
   dead_letters_config made;
   made.open_store = [from = parts.settings.dead_letters] { return dead_letter_store::open(from); };
-  made.tail.open_reader = reader_factory(parts);
+  made.tail = make_tail(parts);
+  made.figures = &parts.figures;
   return make_child("dead-letters", "dead letters", "dead_letters",
                     start_with(parts.own_threads, dead_letters, made));
 }
