@@ -96,8 +96,7 @@ class gzip_inflater final : public bounded_inflater {
     if (complete_) {
       if (in.empty())
         return step{};
-      complete_ = false; // RFC 1952 §2.2: members follow each other
-      inflateReset(&stream_);
+      inflateReset(&stream_); // RFC 1952 §2.2: members follow each other
       behind_member_ = true;
     }
     const auto offered = static_cast<uInt>(std::min(in.size(), size_t{1} << 30));

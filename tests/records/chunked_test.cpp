@@ -100,8 +100,9 @@ TEST(chunked_decoder, refuses_sizes_of_more_than_16_digits_even_zeros) {
 
 TEST(chunked_decoder, refuses_lone_line_feeds_and_carriage_returns) {
   for (const std::string_view in :
-       {"1\nx\r\n", "1\r\nx\n", "1\r\nx\r\r\n", "1\r\rx", "1;a\nx", "1;a\rb\r\n",
-        "0\r\n\n", "0\r\n\rX", "0\n\n", "0\r\na: b\n\r\n", "0\r\na: b\rc\r\n\r\n"})
+       {"1\nx\r\n", "1\r\nx\n", "1\r\nx\r\r\n", "1\r\nx\rZ0\r\n\r\n", "1\r\rx", "1;a\nx",
+        "1;a\rb\r\n", "0\r\n\n", "0\r\n\rX", "0\n\n", "0\r\na: b\n\r\n",
+        "0\r\na: b\rc\r\n\r\n"})
     EXPECT_EQ(decode(in).failure.code, ec::malformed_request) << in;
 }
 
