@@ -20,24 +20,60 @@ std::optional<violation> checker::run(element record) {
   return std::move(found_);
 }
 
-bool checker::value(index id, element given, int depth) {
-  if (!work_.spend(1))
-    return give_up(stop::too_long);
-  const node& rule = program_.nodes[id];
-  if (!rules(rule, given, depth))
-    return false;
-  if (rule.constant != none && !any_value(program_.values[rule.constant], given))
-    return false;
-  if (rule.values != none && !any_value(program_.values[rule.values], given))
-    return false;
-  for (uint32_t i = 0; i < rule.applicators; ++i)
-    if (!apply(program_.applicators[rule.first_applicator + i], given, depth))
+[[gnu::always_inline]] inline bool checker::member(const object_rule& rule,
+                                                   std::string_view key, element given,
+                                                   int depth, uint64_t& seen) {
+  bool known = false;
+  if (const auto at = rule.names.find_padded(key); at != name_table::absent) {
+    const named_property& property = rule.properties[at];
+    seen |= property.required_bit;
+    known = property.node != none;
+    if (known && !value(property.node, given, depth))
       return false;
-  return true;
+  }
+  for (const pattern_property& candidate : rule.patterns) {
+    if (!work_.spend_bytes(key.size()))
+      return give_up(stop::too_long);
+    if (!program_.patterns[candidate.pattern].matches(key))
+      continue;
+    known = true;
+    if (!value(candidate.node, given, depth))
+      return false;
+  }
+  if (known)
+    return true;
+  if (rule.closed)
+    return fail([&] {
+      return "property " + quote(key) + " is not allowed (additionalProperties)";
+    });
+  return rule.additional == none ? work_.spend(1) || give_up(stop::too_long)
+                                 : value(rule.additional, given, depth);
+}
+
+/// One pass over the members. A key that occurs twice is checked twice: whatever reads
+/// the record later, first or last, reads a value that was checked.
+bool checker::object(const object_rule& rule, simdjson::dom::object given, int depth) {
+  if (depth > record_depth_max)
+    return give_up(stop::too_deep);
+  uint64_t seen = 0;
+  uint64_t count = 0;
+  for (const auto [key, held] : given) {
+    ++count;
+    if (!member(rule, key, held, depth, seen))
+      return below(key);
+  }
+  if ((seen & rule.required) != rule.required)
+    return missing(rule, seen);
+  if (rule.required_names.size() > 64 && !more_required(rule, given))
+    return false;
+  if (count < rule.members_min || count > rule.members_max)
+    return object_size(rule, count);
+  return rule.dependencies.empty() || dependencies(rule, given);
 }
 
 /// The type, and what the schema says of values of that type.
-bool checker::rules(const node& rule, element given, int depth) {
+[[gnu::always_inline]] inline bool checker::rules(const node& rule, element given,
+                                                  int depth) {
   const auto admitted = [&](uint8_t bit) { return (rule.types & bit) != 0; };
   switch (given.type()) {
   case element_type::STRING:
@@ -75,87 +111,28 @@ bool checker::rules(const node& rule, element given, int depth) {
   return false;
 }
 
+bool checker::value(index id, element given, int depth) {
+  if (!work_.spend(1))
+    return give_up(stop::too_long);
+  const node& rule = program_.nodes[id];
+  if (!rules(rule, given, depth))
+    return false;
+  if (rule.constant != none && !any_value(program_.values[rule.constant], given))
+    return false;
+  if (rule.values != none && !any_value(program_.values[rule.values], given))
+    return false;
+  for (uint32_t i = 0; i < rule.applicators; ++i)
+    if (!apply(program_.applicators[rule.first_applicator + i], given, depth))
+      return false;
+  return true;
+}
+
 bool checker::wrong_type(const node& rule, element given) {
   return fail([&]() -> std::string {
     if (rule.never)
       return "no value is allowed here (the schema is false)";
     return "expected " + type_names(rule.types) + ", got "
            + std::string(type_name(given));
-  });
-}
-
-bool checker::text(const text_rule& rule, std::string_view given) {
-  if (!work_.spend(given.size() / 64))
-    return give_up(stop::too_long);
-  if ((given.size() / 4 < rule.length_min || given.size() > rule.length_max)
-      && !text_length(rule, given))
-    return false;
-  if (rule.pattern != none && !program_.patterns[rule.pattern].matches(given))
-    return fail([&] {
-      return "must match " + quote(program_.patterns[rule.pattern].source())
-             + " (pattern), got " + quote(given);
-    });
-  if (rule.shape && !rule.shape->accepts(given))
-    return fail([&] {
-      return "must be " + std::string(rule.shape->meaning) + " (format "
-             + std::string(rule.shape->name) + "), got " + quote(given);
-    });
-  return true;
-}
-
-bool checker::text_length(const text_rule& rule, std::string_view given) {
-  uint64_t length = 0; // code points: all bytes but those that continue one
-  for (const char c : given)
-    length += static_cast<signed char>(c) >= -0x40;
-  if (length < rule.length_min)
-    return fail([&] {
-      return "must have at least " + counted(rule.length_min, "character")
-             + " (minLength), has " + std::to_string(length);
-    });
-  if (length > rule.length_max)
-    return fail([&] {
-      return "must have at most " + counted(rule.length_max, "character")
-             + " (maxLength), has " + std::to_string(length);
-    });
-  return true;
-}
-
-bool checker::numeric(const number_rule& rule, const number& given) {
-  const auto broken = [&](std::string_view how, const number& bound,
-                          std::string_view keyword) {
-    return fail([&] {
-      return "must be " + std::string(how) + to_text(bound) + " (" + std::string(keyword)
-             + "), got " + to_text(given);
-    });
-  };
-  if (rule.parts & number_rule::minimum && compare(given, rule.min) < 0)
-    return broken("≥ ", rule.min, "minimum");
-  if (rule.parts & number_rule::maximum && compare(given, rule.max) > 0)
-    return broken("≤ ", rule.max, "maximum");
-  if (rule.parts & number_rule::above && compare(given, rule.exclusive_min) <= 0)
-    return broken("> ", rule.exclusive_min, "exclusiveMinimum");
-  if (rule.parts & number_rule::below && compare(given, rule.exclusive_max) >= 0)
-    return broken("< ", rule.exclusive_max, "exclusiveMaximum");
-  if (rule.parts & number_rule::multiple && !is_multiple(given, rule.divisor))
-    return broken("a multiple of ", rule.divisor, "multipleOf");
-  return true;
-}
-
-bool checker::any_value(const value_set& set, element given) {
-  if (given.is_string()) {
-    if (set.strings.find(text_of(given)) != name_table::absent)
-      return true;
-  } else {
-    for (const element candidate :
-         set.others) // the schema's value first: its keys are unique
-      if (equal(candidate, given, work_))
-        return true;
-    if (work_.exhausted())
-      return give_up(stop::too_long);
-  }
-  return fail([&] {
-    return "must be " + listed(set) + (set.is_const ? " (const), got " : " (enum), got ")
-           + show(given);
   });
 }
 

@@ -1,4 +1,4 @@
-// The checker's rules for objects and arrays.
+// The checker's rules for arrays, and the rarer ones for objects.
 #include "records/schema_check_fail.hpp"
 
 #include <algorithm>
@@ -6,56 +6,6 @@
 namespace weir::schema_detail {
 
 using simdjson::dom::element;
-
-/// One pass over the members. A key that occurs twice is checked twice: whatever reads
-/// the record later, first or last, reads a value that was checked.
-bool checker::object(const object_rule& rule, simdjson::dom::object given, int depth) {
-  if (depth > record_depth_max)
-    return give_up(stop::too_deep);
-  uint64_t seen = 0;
-  uint64_t count = 0;
-  for (const auto [key, held] : given) {
-    ++count;
-    if (!member(rule, key, held, depth, seen))
-      return below(key);
-  }
-  if ((seen & rule.required) != rule.required)
-    return missing(rule, seen);
-  if (rule.required_names.size() > 64 && !more_required(rule, given))
-    return false;
-  if (count < rule.members_min || count > rule.members_max)
-    return object_size(rule, count);
-  return rule.dependencies.empty() || dependencies(rule, given);
-}
-
-bool checker::member(const object_rule& rule, std::string_view key, element given,
-                     int depth, uint64_t& seen) {
-  bool known = false;
-  if (const auto at = rule.names.find(key); at != name_table::absent) {
-    const named_property& property = rule.properties[at];
-    seen |= property.required_bit;
-    known = property.node != none;
-    if (known && !value(property.node, given, depth))
-      return false;
-  }
-  for (const pattern_property& candidate : rule.patterns) {
-    if (!work_.spend_bytes(key.size()))
-      return give_up(stop::too_long);
-    if (!program_.patterns[candidate.pattern].matches(key))
-      continue;
-    known = true;
-    if (!value(candidate.node, given, depth))
-      return false;
-  }
-  if (known)
-    return true;
-  if (rule.closed)
-    return fail([&] {
-      return "property " + quote(key) + " is not allowed (additionalProperties)";
-    });
-  return rule.additional == none ? work_.spend(1) || give_up(stop::too_long)
-                                 : value(rule.additional, given, depth);
-}
 
 bool checker::missing(const object_rule& rule, uint64_t seen) {
   return fail([&] {
@@ -74,7 +24,7 @@ bool checker::more_required(const object_rule& rule, simdjson::dom::object given
       if (!work_.spend(1))
         return give_up(stop::too_long);
       // required names come first in the table, in order
-      if (const size_t at = rule.names.find(key); at - base < 64)
+      if (const size_t at = rule.names.find_padded(key); at - base < 64)
         seen |= uint64_t{1} << (at - base);
     }
     const size_t end = std::min(rule.required_names.size() - base, size_t{64});

@@ -1,18 +1,10 @@
 #include "records/schema_names.hpp"
 
 #include <bit>
-#include <cstring>
 
 namespace weir::schema_detail {
 
 namespace {
-
-template <class Word>
-uint64_t load(const char* at) noexcept {
-  Word word;
-  std::memcpy(&word, at, sizeof word);
-  return word;
-}
 
 constexpr int attempts_per_size = 32;
 constexpr uint32_t growth_bits_max = 3;
@@ -41,7 +33,9 @@ bool name_table::fill(uint32_t bits, uint64_t multiplier) {
   slots_.assign(size_t{1} << bits, slot{});
   bool perfect = true;
   for (uint32_t index = 0; index < names_.size(); ++index) {
-    slot key = key_of(names_[index]);
+    std::string padded = names_[index];
+    padded.resize(padded.size() + 8);
+    slot key = padded_key({padded.data(), names_[index].size()});
     key.index = index;
     size_t place = place_of(key);
     for (; slots_[place].index != absent; place = (place + 1) & (slots_.size() - 1))
@@ -51,40 +45,13 @@ bool name_table::fill(uint32_t bits, uint64_t multiplier) {
   return perfect;
 }
 
-name_table::slot name_table::key_of(std::string_view name) noexcept {
-  slot key;
-  const size_t size = name.size();
-  const char* const at = name.data();
-  key.size = static_cast<uint32_t>(size);
-  if (size >= 8) {
-    key.head = load<uint64_t>(at);
-    key.tail = load<uint64_t>(at + size - 8);
-  } else if (size >= 4) {
-    key.head = load<uint32_t>(at);
-    key.tail = load<uint32_t>(at + size - 4);
-  } else if (size > 0) {
-    key.head = load<uint8_t>(at) | load<uint8_t>(at + size / 2) << 8
-               | load<uint8_t>(at + size - 1) << 16;
-  }
-  return key;
-}
-
-size_t name_table::place_of(const slot& key) const noexcept {
-  const uint64_t mixed = (key.head ^ std::rotl(key.tail, 29) ^ key.size) * multiplier_;
-  return (mixed ^ mixed << 32) >> shift_;
-}
-
 uint32_t name_table::find(std::string_view name) const noexcept {
-  const slot key = key_of(name);
-  for (size_t place = place_of(key);; place = (place + 1) & (slots_.size() - 1)) {
-    const slot& found = slots_[place];
-    if (found.index == absent)
-      return absent;
-    if (found.head == key.head && found.tail == key.tail && found.size == key.size
-        && (key.size <= 16
-            || std::memcmp(names_[found.index].data(), name.data(), key.size) == 0))
-      return found.index;
-  }
+  if (name.size() >= 8)
+    return find_padded(name);
+  char padded[8] = {};
+  if (!name.empty())
+    std::memcpy(padded, name.data(), name.size());
+  return find_padded({padded, name.size()});
 }
 
 } // namespace weir::schema_detail

@@ -3,7 +3,9 @@
 // a hit costs one slot and no memcmp.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,17 +22,27 @@ class name_table {
 
   /// Any thread.
   uint32_t find(std::string_view name) const noexcept;
+  /// The same without a branch on the size, for names with 8 readable bytes behind their
+  /// first: keys and strings of a simdjson document, whose string buffer ends in
+  /// SIMDJSON_PADDING.
+  uint32_t find_padded(std::string_view name) const noexcept {
+    return find_key(padded_key(name), name);
+  }
   const std::vector<std::string>& names() const noexcept { return names_; }
 
  private:
   struct slot {
-    uint64_t head = 0; ///< first 8 bytes; shorter names are spread over head and tail
+    uint64_t head = 0; ///< first 8 bytes; shorter names end in zeros
     uint64_t tail = 0; ///< last 8 bytes
     uint32_t size = 0;
     uint32_t index = absent;
   };
-  static slot key_of(std::string_view name) noexcept;
-  size_t place_of(const slot& key) const noexcept;
+  static slot padded_key(std::string_view name) noexcept;
+  size_t place_of(const slot& key) const noexcept {
+    const uint64_t mixed = (key.head ^ std::rotl(key.tail, 29) ^ key.size) * multiplier_;
+    return (mixed ^ mixed << 32) >> shift_;
+  }
+  uint32_t find_key(const slot& key, std::string_view name) const noexcept;
   /// Fills a table of 2^bits slots; false if two names wanted the same one.
   bool fill(uint32_t bits, uint64_t multiplier);
 
@@ -39,5 +51,30 @@ class name_table {
   uint64_t multiplier_ = 1;
   uint32_t shift_ = 63;
 };
+
+inline name_table::slot name_table::padded_key(std::string_view name) noexcept {
+  const size_t size = name.size();
+  const uint64_t mask = size >= 8 ? ~uint64_t{0} : (uint64_t{1} << size * 8 % 64) - 1;
+  slot key;
+  std::memcpy(&key.head, name.data(), 8);
+  std::memcpy(&key.tail, name.data() + (size > 8 ? size - 8 : 0), 8);
+  key.head &= mask;
+  key.tail &= mask;
+  key.size = static_cast<uint32_t>(size);
+  return key;
+}
+
+inline uint32_t name_table::find_key(const slot& key,
+                                     std::string_view name) const noexcept {
+  for (size_t place = place_of(key);; place = (place + 1) & (slots_.size() - 1)) {
+    const slot& found = slots_[place];
+    if (found.head == key.head && found.tail == key.tail && found.size == key.size
+        && (key.size <= 16
+            || std::memcmp(names_[found.index].data(), name.data(), key.size) == 0))
+      return found.index;
+    if (found.index == absent)
+      return absent;
+  }
+}
 
 } // namespace weir::schema_detail

@@ -80,12 +80,6 @@ bool is_multiple_real(double value, double divisor) noexcept {
 
 } // namespace
 
-number number::of(int64_t value) noexcept {
-  number made;
-  made.i = value;
-  return made;
-}
-
 number number::of(uint64_t value) noexcept {
   if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
     return of(static_cast<int64_t>(value));
@@ -113,7 +107,7 @@ number number::of(simdjson::dom::element value) noexcept {
   }
 }
 
-int compare(const number& left, const number& right) noexcept {
+int compare_mixed(const number& left, const number& right) noexcept {
   if (right.what == number::kind::real)
     return compare_real(left, right.d);
   if (left.what == number::kind::real)

@@ -22,7 +22,11 @@ struct number {
     double d;
   };
 
-  static number of(int64_t value) noexcept;
+  static number of(int64_t value) noexcept {
+    number made;
+    made.i = value;
+    return made;
+  }
   static number of(uint64_t value) noexcept;
   static number of(double value) noexcept;
   /// Precondition: `value.is_number()`.
@@ -31,6 +35,8 @@ struct number {
 
 /// -1, 0 or 1, by mathematical value: 9007199254740993 is above 9007199254740992.0.
 int compare(const number& left, const number& right) noexcept;
+/// compare() where one of them is a double or above INT64_MAX.
+int compare_mixed(const number& left, const number& right) noexcept;
 
 /// No fractional part: 1, 1.0 and 1e300 are integers (JSON Schema 2020-12, validation
 /// §6.1.1).
@@ -46,5 +52,11 @@ bool is_multiple(const number& value, const number& divisor) noexcept;
 
 /// The shortest text that reads back as the same value.
 std::string to_text(const number& value);
+
+inline int compare(const number& left, const number& right) noexcept {
+  if (left.what != number::kind::int64 || right.what != number::kind::int64)
+    return compare_mixed(left, right);
+  return (left.i > right.i) - (left.i < right.i);
+}
 
 } // namespace weir::schema_detail

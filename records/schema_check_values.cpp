@@ -1,0 +1,83 @@
+// The checker's rules for strings, numbers, and enum and const.
+#include "records/schema_check_fail.hpp"
+
+namespace weir::schema_detail {
+
+using simdjson::dom::element;
+
+bool checker::text(const text_rule& rule, std::string_view given) {
+  if (!work_.spend(given.size() / 64))
+    return give_up(stop::too_long);
+  if ((given.size() / 4 < rule.length_min || given.size() > rule.length_max)
+      && !text_length(rule, given))
+    return false;
+  if (rule.pattern != none && !program_.patterns[rule.pattern].matches(given))
+    return fail([&] {
+      return "must match " + quote(program_.patterns[rule.pattern].source())
+             + " (pattern), got " + quote(given);
+    });
+  if (rule.shape && !rule.shape->accepts(given))
+    return fail([&] {
+      return "must be " + std::string(rule.shape->meaning) + " (format "
+             + std::string(rule.shape->name) + "), got " + quote(given);
+    });
+  return true;
+}
+
+bool checker::text_length(const text_rule& rule, std::string_view given) {
+  uint64_t length = 0; // code points: all bytes but those that continue one
+  for (const char c : given)
+    length += static_cast<signed char>(c) >= -0x40;
+  if (length < rule.length_min)
+    return fail([&] {
+      return "must have at least " + counted(rule.length_min, "character")
+             + " (minLength), has " + std::to_string(length);
+    });
+  if (length > rule.length_max)
+    return fail([&] {
+      return "must have at most " + counted(rule.length_max, "character")
+             + " (maxLength), has " + std::to_string(length);
+    });
+  return true;
+}
+
+bool checker::numeric(const number_rule& rule, const number& given) {
+  const auto broken = [&](std::string_view how, const number& bound,
+                          std::string_view keyword) {
+    return fail([&] {
+      return "must be " + std::string(how) + to_text(bound) + " (" + std::string(keyword)
+             + "), got " + to_text(given);
+    });
+  };
+  if (rule.parts & number_rule::minimum && compare(given, rule.min) < 0)
+    return broken("≥ ", rule.min, "minimum");
+  if (rule.parts & number_rule::maximum && compare(given, rule.max) > 0)
+    return broken("≤ ", rule.max, "maximum");
+  if (rule.parts & number_rule::above && compare(given, rule.exclusive_min) <= 0)
+    return broken("> ", rule.exclusive_min, "exclusiveMinimum");
+  if (rule.parts & number_rule::below && compare(given, rule.exclusive_max) >= 0)
+    return broken("< ", rule.exclusive_max, "exclusiveMaximum");
+  if (rule.parts & number_rule::multiple && !is_multiple(given, rule.divisor))
+    return broken("a multiple of ", rule.divisor, "multipleOf");
+  return true;
+}
+
+bool checker::any_value(const value_set& set, element given) {
+  if (given.is_string()) {
+    if (set.strings.find_padded(text_of(given)) != name_table::absent)
+      return true;
+  } else {
+    for (const element candidate :
+         set.others) // the schema's value first: its keys are unique
+      if (equal(candidate, given, work_))
+        return true;
+    if (work_.exhausted())
+      return give_up(stop::too_long);
+  }
+  return fail([&] {
+    return "must be " + listed(set) + (set.is_const ? " (const), got " : " (enum), got ")
+           + show(given);
+  });
+}
+
+} // namespace weir::schema_detail
