@@ -1,0 +1,220 @@
+// The corners of single steps; docs/transform.md has the plain cases.
+#include "plan_fixture.hpp"
+
+using namespace weir;
+using namespace weir::testing_plans;
+
+namespace {
+
+std::string converted(const char* to, const char* json) {
+  const auto steps = R"([{"convert": {"field": "a", "to": ")" + std::string(to) + "\"}}]";
+  const auto result = run(steps, "{\"a\":" + std::string(json) + "}");
+  if (result.outcome.what != transform_outcome::kind::kept)
+    return "no";
+  return result.out.substr(5, result.out.size() - 6);
+}
+
+std::string condition(const std::string& when, const char* record) {
+  return result_of(R"([{"drop": true, "when": )" + when + "}]", record) == "dropped"
+           ? "yes"
+           : "no";
+}
+
+std::string parsed(const std::string& arguments, const std::string& text) {
+  return result_of(R"([{"parse": {"field": "m", )" + arguments + "}}]",
+                   nlohmann::json{{"m", text}}.dump());
+}
+
+} // namespace
+
+TEST(step_convert, takes_integers_exactly_or_not_at_all) {
+  EXPECT_EQ(converted("int", "\"-9223372036854775808\""), "-9223372036854775808");
+  EXPECT_EQ(converted("int", "\"007\""), "7");
+  EXPECT_EQ(converted("int", "\"-0\""), "0");
+  EXPECT_EQ(converted("int", "12"), "12");
+  EXPECT_EQ(converted("int", "null"), "null");
+  for (const char* const bad :
+       {"\"9223372036854775808\"", "9223372036854775808", "\"12.0\"", "12.0", "1e3",
+        "\"\"", "\" 1\"", "\"1 \"", "\"+1\"", "\"0x1\"", "true", "[]", "{}", "\"١\""})
+    EXPECT_EQ(converted("int", bad), "no") << bad;
+}
+
+TEST(step_convert, keeps_the_digits_of_decimal_numbers) {
+  EXPECT_EQ(converted("float", "\"1.10\""), "1.10");
+  EXPECT_EQ(converted("float", "1e5"), "1e5");
+  EXPECT_EQ(converted("float", "\".5\""), "0.5");
+  EXPECT_EQ(converted("float", "\"-007.50\""), "-7.5");
+  for (const char* const bad :
+       {"\"inf\"", "\"nan\"", "\"1e999\"", "\"0x1p3\"", "\"1,5\"", "\"\"", "true"})
+    EXPECT_EQ(converted("float", bad), "no") << bad;
+}
+
+TEST(step_convert, knows_words_for_true_and_false) {
+  for (const char* const yes : {"true", "1", "\"YES\"", "\"On\"", "\"t\"", "\"1\""})
+    EXPECT_EQ(converted("bool", yes), "true") << yes;
+  for (const char* const no : {"false", "0", "\"No\"", "\"OFF\"", "\"n\"", "\"0\""})
+    EXPECT_EQ(converted("bool", no), "false") << no;
+  for (const char* const bad : {"2", "\"yess\"", "\"\"", "[]", "\"truetrue\""})
+    EXPECT_EQ(converted("bool", bad), "no") << bad;
+}
+
+TEST(step_convert, makes_text_of_anything) {
+  EXPECT_EQ(converted("string", "1.10"), "\"1.10\"");
+  EXPECT_EQ(converted("string", "[1, \"x\"]"), R"("[1,\"x\"]")");
+  EXPECT_EQ(converted("string", "\"\\u0041\""), R"("\u0041")");
+}
+
+TEST(step_convert, rejects_missing_fields_only_when_told_to) {
+  const char* const steps =
+    R"([{"convert": {"field": "/a/b", "to": "int", "on_missing": "reject"}}])";
+  EXPECT_EQ(result_of(steps, R"({"a":1})"),
+            "/a/b: step 1 (convert): the field is missing");
+  EXPECT_EQ(result_of(steps, R"({"a":{"b":null}})"),
+            "/a/b: step 1 (convert): the field is missing");
+  EXPECT_EQ(result_of(R"([{"convert": {"field": "/a/b", "to": "int"}}])", R"({"a":1})"),
+            R"({"a":1})");
+}
+
+TEST(step_when, compares_numbers_by_value_and_never_across_types) {
+  EXPECT_EQ(condition(R"({"field":"a","eq":1})", R"({"a":1.0})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","eq":1})", R"({"a":"1"})"), "no");
+  EXPECT_EQ(condition(R"({"field":"a","ne":1})", R"({"a":"1"})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","ne":1})", R"({"b":2})"), "no");
+  EXPECT_EQ(
+    condition(R"({"field":"a","lt":9007199254740993})", R"({"a":9007199254740992})"),
+    "yes");
+  EXPECT_EQ(condition(R"({"field":"a","ge":1.5})", R"({"a":2})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","gt":"b"})", R"({"a":"\u0062c"})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","le":"b"})", R"({"a":1})"), "no");
+  EXPECT_EQ(condition(R"({"field":"a","eq":null})", R"({"a":null})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","eq":true})", R"({"a":true})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"a","in":[1,"x"]})", R"({"a":"x"})"), "yes");
+  EXPECT_EQ(condition(R"({"field":"/a/0/b","eq":3})", R"({"a":[{"b":3}]})"), "yes");
+}
+
+TEST(step_when, combines_conditions) {
+  EXPECT_EQ(condition(R"({"exists":"a"})", R"({"a":null})"), "yes");
+  EXPECT_EQ(condition(R"({"missing":"a"})", R"({"a":null})"), "no");
+  EXPECT_EQ(condition(R"({"missing":"/a/b"})", R"({"a":1})"), "yes");
+  EXPECT_EQ(condition(R"({"and":[{"exists":"a"},{"exists":"b"}]})", R"({"a":1})"), "no");
+  EXPECT_EQ(condition(R"({"or":[{"exists":"b"},{"exists":"a"}]})", R"({"a":1})"), "yes");
+  EXPECT_EQ(condition(R"({"not":{"exists":"a"}})", R"({"a":1})"), "no");
+  EXPECT_EQ(
+    condition(R"({"matches":{"field":"a","pattern":"^4\\d\\d$"}})", R"({"a":404})"),
+    "yes");
+  EXPECT_EQ(condition(R"({"matches":{"field":"a","pattern":"."}})", R"({"a":{"b":1}})"),
+            "no");
+}
+
+TEST(step_when, looking_into_a_container_leaves_it_as_it_was) {
+  EXPECT_EQ(result_of(R"([{"drop":true,"when":{"exists":"/a/z"}}])",
+                      R"({"a":{"b":1.10,"c":[{}]},"d":[]})"),
+            R"({"a":{"b":1.10,"c":[{}]},"d":[]})");
+}
+
+TEST(step_parse, of_access_logs_takes_odd_lines_and_refuses_broken_ones) {
+  const std::string head = "h - u [17/May/2015:10:05:03 +0000] ";
+  const auto log = [&](const std::string& rest) {
+    return nlohmann::json::parse(
+      parsed(R"("as":"combined_log")", head + rest).insert(0, "[").append("]"), nullptr,
+      false);
+  };
+  const auto escaped = log(R"("GET /a\"b HTTP/1.0" 200 0 "-" "say \"hi\" \\ \xe4")")[0];
+  EXPECT_EQ(escaped["path"], "/a\"b");
+  EXPECT_EQ(escaped["user_agent"], R"(say "hi" \ \xe4)");
+  EXPECT_EQ(escaped["bytes"], 0);
+  EXPECT_EQ(log(R"("\x16\x03" 400 - "-" "-")")[0]["request"], R"(\x16\x03)");
+  EXPECT_EQ(log(R"("" 400 - "-" "-")")[0]["request"], "");
+  EXPECT_EQ(log(R"("GET / HTTP/1.1" 200 5 "-" "cut off)")[0]["user_agent"], "cut off");
+  EXPECT_EQ(log(R"("GET /a b HTTP/2" 200 5 "-" "x")")[0]["path"], "/a b");
+  for (const char* const bad :
+       {R"("GET / HTTP/1.1" 20 5 "-" "x")", R"("GET / HTTP/1.1" 200 x "-" "x")",
+        R"("GET / HTTP/1.1" 200 5 "-")", R"("GET / HTTP/1.1" 200 5 "-" "x" y)",
+        R"("GET / HTTP/1.1" 200 00 "-" "x")", R"("GET / 200 5)", ""})
+    EXPECT_TRUE(log(bad).is_discarded()) << bad;
+  EXPECT_NE(
+    parsed(R"("as":"common_log")", "h - - [17/Foo/2015:10:05:03 +0000] \"-\" 200 1")
+      .find("the time is not like"),
+    std::string::npos);
+}
+
+TEST(step_parse, of_pairs_handles_quotes_escapes_and_bounds) {
+  EXPECT_EQ(parsed(R"("as":"key_value")", R"(a="x \"y\"\n" b= c "q"=1)"),
+            R"({"a":"x \"y\"\n","b":"","c":true,"\"q\"":"1"})");
+  EXPECT_EQ(parsed(R"("as":"key_value","delimiter":",","separator":":")",
+                   " a : 1 , b: \"x,y\" ,c:"),
+            R"({"a":"1","b":"x,y","c":""})");
+  for (const char* const bad : {"a=\"x", "=1", "hello world", "", "a=\"x\"y"})
+    EXPECT_NE(parsed(R"("as":"key_value")", bad).find("is no key_value"),
+              std::string::npos)
+      << bad;
+  std::string many;
+  for (int i = 0; i < 1025; ++i)
+    many += "k" + std::to_string(i) + "=v ";
+  EXPECT_NE(parsed(R"("as":"key_value")", many).find("more than 1024"),
+            std::string::npos);
+}
+
+TEST(step_parse, of_json_takes_objects_and_below_a_field_anything) {
+  EXPECT_EQ(parsed(R"("as":"json")", "[1]").substr(0, 4), "/m: ");
+  EXPECT_EQ(parsed(R"("as":"json")", "{\"a\":1} x").substr(0, 4), "/m: ");
+  EXPECT_EQ(parsed(R"("as":"json","into":"/x/y")", " [1, 2] "), R"({"x":{"y":[1,2]}})");
+  EXPECT_EQ(parsed(R"("as":"json","into":"m")", "\"\\u0041\""), R"({"m":"\u0041"})");
+}
+
+TEST(step_parse, of_what_is_no_text_rejects) {
+  EXPECT_EQ(result_of(R"([{"parse":{"field":"m","as":"json"}}])", R"({"m":{"a":1}})"),
+            R"(/m: step 1 (parse): {"a":1} is not text)");
+  EXPECT_EQ(
+    result_of(R"([{"parse":{"field":"m","as":"json","on_missing":"reject"}}])", "{}"),
+    "/m: step 1 (parse): the field is missing");
+}
+
+TEST(step_set, opens_its_own_literals_again_when_later_steps_edit_them) {
+  const auto steps = compiled(R"([{"set":{"field":"a","value":{"b":{"c":"x"}}}},
+                                  {"copy":{"a":"d"}}, {"uppercase":"/a/b/c"}])");
+  const auto scratch = make_plan_scratch(1);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(run(*steps, "{}", *scratch).out,
+              R"({"a":{"b":{"c":"X"}},"d":{"b":{"c":"x"}}})");
+}
+
+TEST(step_text, works_on_what_escapes_mean) {
+  EXPECT_EQ(result_of(R"([{"trim":"a"}])", R"({"a":"\u0020\t x\\ \n"})"),
+            R"({"a":"x\\"})");
+  EXPECT_EQ(
+    result_of(R"([{"redact":{"field":"a","pattern":"b*"}}])", R"({"a":"abbc\u00e9b"})"),
+    R"({"a":"a***cé***"})");
+  EXPECT_EQ(
+    result_of(R"([{"truncate":{"field":"a","bytes":3}}])", R"({"a":"\ud83d\ude00x"})"),
+    R"({"a":""})");
+  EXPECT_EQ(result_of(R"([{"uppercase":"a"}])", R"({"a":"\ud800z"})"),
+            "{\"a\":\"\xef\xbf\xbdZ\"}");
+  EXPECT_EQ(result_of(R"([{"lowercase":"a"}])", R"({"a":1})"),
+            "/a: step 1 (lowercase): 1 is not text");
+}
+
+TEST(step_text, hashes_salt_and_text) {
+  EXPECT_EQ(result_of(R"([{"hash":{"field":"a","salt":"ab"}}])", R"({"a":"c"})"),
+            result_of(R"([{"hash":{"field":"a"}}])", R"({"a":"abc"})"));
+  EXPECT_EQ(result_of(R"([{"hash":{"field":"a"}}])", R"({"a":1})"),
+            result_of(R"([{"hash":{"field":"a"}}])", R"({"a":"1"})"));
+}
+
+TEST(step_sample, keeps_about_its_rate_and_keyed_records_together) {
+  const auto random = compiled(R"([{"sample":{"rate":0.25}}])");
+  const auto keyed = compiled(R"([{"sample":{"rate":0.25,"key":"k"}}])");
+  const auto scratch = make_plan_scratch(7);
+  int kept = 0, kept_keys = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const auto record = R"({"k":")" + std::to_string(i) + "\"}";
+    kept += run(*random, record, *scratch).out.empty() ? 0 : 1;
+    const bool stays = !run(*keyed, record, *scratch).out.empty();
+    EXPECT_EQ(
+      stays,
+      !run(*keyed, record, *make_plan_scratch(static_cast<uint64_t>(i))).out.empty());
+    kept_keys += stays ? 1 : 0;
+  }
+  EXPECT_NEAR(kept, 1000, 150);
+  EXPECT_NEAR(kept_keys, 1000, 150);
+}
