@@ -1,0 +1,183 @@
+// What recovery makes of damaged files.
+#include "storage/journal.hpp"
+#include "storage/journal_codec.hpp"
+#include "storage/journal_segment.hpp"
+#include "tests/storage/journal_batches.hpp"
+#include "tests/storage/simulated_disk.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+struct journal_damage : ::testing::Test {
+  simulated_disk disk;
+  manual_clock clock;
+  journal_config config;
+  recovery_report report;
+  std::unique_ptr<journal_writer> writer;
+  std::vector<journal_position> ends; ///< behind each record
+
+  void SetUp() override {
+    config.directory = "j";
+    config.segment_bytes = uint64_t{64} << 10;
+    config.bytes_max = 20 * config.segment_bytes;
+    config.keys_max = config.recent_keys_max = 100;
+    open();
+  }
+  void open() {
+    writer.reset();
+    auto opened = journal_writer::open(config, disk, clock, 0, report);
+    ASSERT_TRUE(opened) << opened.error().text;
+    writer = std::move(*opened);
+  }
+  void store(char letter, size_t size = 1000) {
+    writer->add(simple_batch({1, ends.size() + 1}, {std::string(size, letter)}));
+    ASSERT_EQ(writer->commit()[0]->parts[0].outcome, ec::none);
+    ends.push_back(writer->durable_end());
+  }
+  /// One bit in the middle of the record stored as number `index`.
+  void damage(size_t index) {
+    ASSERT_TRUE(
+      disk.rot(segment_path("j", ends[index].segment), ends[index].offset - 500));
+  }
+  result<std::string> read_all() {
+    auto reader = journal_reader::open("j", disk, {});
+    std::string letters;
+    for (;;) {
+      const auto frames = (*reader)->read(writer->durable_end(), 2, 100'000);
+      if (!frames)
+        return tl::unexpected{frames.error()};
+      if (frames->empty())
+        return letters;
+      for (const auto& frame : *frames)
+        for (const auto& record : frame.records)
+          letters += record.front();
+    }
+  }
+};
+
+} // namespace
+
+TEST_F(journal_damage, behind_the_last_frame_is_cut_off_and_counted) {
+  store('a');
+  auto segment = disk.open(segment_path("j", ends[0].segment), true);
+  const std::string torn(96, 'z');
+  ASSERT_TRUE((*segment)->write_at(ends[0].offset, std::as_bytes(std::span{torn})));
+  open();
+  EXPECT_EQ(report.bytes_truncated, 96u);
+  EXPECT_EQ(report.frames_quarantined, 0u);
+  EXPECT_TRUE(report.alarms.empty());
+  EXPECT_EQ(read_all().value(), "a");
+}
+
+TEST_F(journal_damage,
+       before_later_frames_of_the_last_segment_is_kept_aside_and_alarmed) {
+  store('a');
+  store('b');
+  store('c');
+  damage(1);
+  open();
+  EXPECT_EQ(report.frames_quarantined, 1u);
+  ASSERT_EQ(report.alarms.size(), 1u);
+  EXPECT_NE(report.alarms[0].find(segment_name(ends[0].segment)), std::string::npos);
+  EXPECT_TRUE(disk.exists(corrupt_path("j", ends[0].segment, ends[0].offset)));
+  EXPECT_EQ(read_all().value(), "ac");
+  store('d');
+  EXPECT_EQ(writer->last_sequence(), 4u);
+  open();
+  EXPECT_TRUE(report.alarms.empty()) << "told once";
+  EXPECT_EQ(read_all().value(), "acd");
+}
+
+TEST_F(journal_damage, at_the_end_of_an_earlier_segment_is_kept_aside_and_alarmed) {
+  store('a');
+  store('b');
+  open();
+  store('c');
+  damage(1);
+  open();
+  EXPECT_EQ(report.frames_quarantined, 1u);
+  EXPECT_EQ(report.bytes_truncated, 0u);
+  EXPECT_EQ(read_all().value(), "ac");
+}
+
+TEST_F(journal_damage, met_while_running_stops_the_reader_until_recovery_has_seen_it) {
+  store('a');
+  store('b');
+  store('c');
+  damage(1);
+  const auto read = read_all();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ec::journal_corrupt);
+  open();
+  EXPECT_EQ(read_all().value(), "ac");
+}
+
+TEST_F(journal_damage, of_one_copy_of_a_header_costs_nothing) {
+  store('a');
+  for (const auto offset : header_copies) {
+    ASSERT_TRUE(disk.rot(segment_path("j", ends[0].segment), offset + 20));
+    if (offset == 0) {
+      open();
+      EXPECT_TRUE(report.alarms.empty());
+      EXPECT_EQ(read_all().value(), "a");
+    }
+  }
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u) << "both copies: the segment is kept aside";
+  EXPECT_TRUE(disk.exists(corrupt_path("j", ends[0].segment, 0)));
+  EXPECT_EQ(read_all().value(), "");
+}
+
+TEST_F(journal_damage, that_takes_a_whole_segment_is_alarmed) {
+  store('a');
+  open();
+  store('b');
+  open();
+  store('c');
+  ASSERT_TRUE(disk.remove(segment_path("j", ends[1].segment)));
+  open();
+  ASSERT_EQ(report.alarms.size(), 1u);
+  EXPECT_NE(report.alarms[0].find("missing"), std::string::npos);
+  EXPECT_EQ(read_all().value(), "ac");
+}
+
+// A client may put anything in a body that is kept as a dead letter, also a frame of its
+// own.
+TEST_F(journal_damage, does_not_bring_a_frame_from_inside_a_body_to_life) {
+  batch_builder forged;
+  forged.part({6, 6}).record("{\"forged\":true}");
+  const auto inner = forged.done();
+  const part_slice slice{inner.get(), 0, 0, 1, 0, 0, 0, 0};
+  byte_buffer frame;
+  append_frame(slice, frame_bytes(slice), frame);
+  // Where the body will lie: behind head, table entry, stream, pointer and a detail of 11
+  // bytes.
+  const frame_place guessed{0, frames_begin + 88 + 32 + 3 + 2 + 11};
+  ASSERT_EQ(guessed.offset % 8, 0u);
+  seal_frame({frame.data(), frame.size()}, 1, 1, frames_begin, guessed);
+  const std::string body{reinterpret_cast<const char*>(frame.data()), frame.size()};
+  batch_builder build;
+  build.part({1, 1}).reject_record(reject::quarantined, body, "eleven byte");
+  writer->add(build.done());
+  (void)writer->commit();
+  const auto end = writer->durable_end();
+  ASSERT_TRUE(disk.rot(segment_path("j", end.segment), frames_begin + 20));
+  open();
+  EXPECT_EQ(report.frames, 0u);
+  EXPECT_EQ(read_all().value(), "");
+}
+
+TEST_F(journal_damage, anywhere_loses_only_the_record_it_is_in) {
+  for (char c = 'a'; c < 'y'; ++c)
+    store(c, 9'000);
+  open();
+  damage(3);
+  damage(4);
+  damage(17);
+  open();
+  EXPECT_EQ(read_all().value(), "abcfghijklmnopqstuvwx");
+  EXPECT_EQ(report.frames_quarantined, 2u) << "neighbours are one place";
+}

@@ -1,0 +1,280 @@
+// One journal at a time: what it answers, what it keeps, what it says of damage.
+#include "storage/journal.hpp"
+#include "storage/journal_segment.hpp"
+#include "tests/storage/journal_batches.hpp"
+#include "tests/storage/simulated_disk.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+struct journal_test : ::testing::Test {
+  simulated_disk disk;
+  manual_clock clock;
+  journal_config config = [] {
+    journal_config made;
+    made.directory = "j";
+    made.segment_bytes = uint64_t{64} << 10;
+    made.bytes_max = 8 * made.segment_bytes;
+    made.keys_max = made.recent_keys_max = 100;
+    return made;
+  }();
+  recovery_report report;
+  std::unique_ptr<journal_writer> writer;
+  uint64_t next_key = 0;
+
+  void open(uint64_t next_sequence_min = 0) {
+    writer.reset();
+    auto opened = journal_writer::open(config, disk, clock, next_sequence_min, report);
+    ASSERT_TRUE(opened) << opened.error().text;
+    writer = std::move(*opened);
+  }
+  part_receipt store(batch_ptr batch) {
+    writer->add(std::move(batch));
+    const auto receipts = writer->commit();
+    return receipts.back()->parts.back();
+  }
+  part_receipt store_one(const std::string& body) {
+    return store(simple_batch({1, ++next_key}, {body}));
+  }
+  /// The first byte of every record there is, read in small steps.
+  std::string read_all(journal_position from = {}) {
+    auto reader = journal_reader::open(config.directory, disk, from);
+    std::string letters;
+    for (;;) {
+      const auto frames = (*reader)->read(writer->durable_end(), 3, 4096);
+      EXPECT_TRUE(frames) << frames.error().text;
+      if (!frames || frames->empty())
+        return letters;
+      for (const auto& frame : *frames)
+        for (const auto& record : frame.records)
+          letters += record.front();
+    }
+  }
+  std::vector<uint64_t> segments() { return list_segments("j", disk).value(); }
+};
+
+} // namespace
+
+TEST_F(journal_test, numbers_records_without_a_gap_over_parts_batches_and_restarts) {
+  open();
+  EXPECT_EQ(writer->last_sequence(), 0u);
+  batch_builder build;
+  build.part({1, 1}).record("a").record("b").part({1, 2}).part({1, 3}).record("c");
+  writer->add(build.done());
+  const auto receipts = writer->commit();
+  ASSERT_EQ(receipts.size(), 1u);
+  EXPECT_EQ(receipts[0]->parts[0].last_sequence, 2u);
+  EXPECT_EQ(receipts[0]->parts[1].last_sequence, 0u);
+  EXPECT_EQ(receipts[0]->parts[1].outcome, ec::none);
+  EXPECT_EQ(receipts[0]->parts[2].last_sequence, 3u);
+  open();
+  EXPECT_EQ(report.frames, 2u);
+  EXPECT_EQ(report.records, 3u);
+  EXPECT_EQ(writer->last_sequence(), 3u);
+  EXPECT_EQ(store(simple_batch({1, 4}, {"d"})).last_sequence, 4u);
+  EXPECT_EQ(read_all(), "abcd");
+}
+
+TEST_F(journal_test, goes_on_behind_the_number_the_sink_has_reached) {
+  open(1000);
+  EXPECT_EQ(store_one("a").last_sequence, 1000u);
+}
+
+TEST_F(journal_test, answers_a_repeated_key_with_what_was_stored_also_after_a_restart) {
+  open();
+  batch_builder build;
+  build.part({5, 5}, true, 77)
+    .record("a")
+    .record("b")
+    .reject_record(reject::ragged_row, "");
+  const auto batch = build.drop(2).done();
+  const auto first = store(batch);
+  EXPECT_FALSE(first.duplicate);
+  for (int restart = 0; restart < 2; ++restart, open()) {
+    const auto again = store(batch);
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(again.outcome, ec::none);
+    EXPECT_EQ(again.accepted, 2u);
+    EXPECT_EQ(again.rejected, 1u);
+    EXPECT_EQ(again.dropped, 2u);
+    EXPECT_EQ(again.last_sequence, 2u);
+  }
+  EXPECT_EQ(read_all(), "ab");
+}
+
+TEST_F(journal_test, refuses_a_known_key_with_another_body) {
+  open();
+  (void)store(simple_batch({5, 5}, {"a"}, true, 77));
+  const auto other = store(simple_batch({5, 5}, {"b"}, true, 78));
+  EXPECT_EQ(other.outcome, ec::key_reused);
+  EXPECT_EQ(other.accepted, 0u);
+  EXPECT_EQ(read_all(), "a");
+}
+
+TEST_F(journal_test, stores_a_key_met_twice_in_one_group_once) {
+  open();
+  writer->add(simple_batch({5, 5}, {"a"}, true, 77));
+  writer->add(simple_batch({5, 5}, {"a"}, true, 77));
+  writer->add(simple_batch({5, 5}, {"b"}, true, 78));
+  const auto receipts = writer->commit();
+  ASSERT_EQ(receipts.size(), 3u);
+  EXPECT_FALSE(receipts[0]->parts[0].duplicate);
+  EXPECT_TRUE(receipts[1]->parts[0].duplicate);
+  EXPECT_EQ(receipts[1]->parts[0].last_sequence, 1u);
+  EXPECT_EQ(receipts[2]->parts[0].outcome, ec::key_reused);
+  EXPECT_EQ(read_all(), "a");
+}
+
+TEST_F(journal_test, lets_a_repeated_key_share_the_fate_of_the_first_in_its_group) {
+  open();
+  disk.faults.syncs_until_error = 0;
+  writer->add(simple_batch({5, 5}, {"a"}, true, 77));
+  writer->add(simple_batch({5, 5}, {"b"}, true, 78));
+  for (const auto& receipt : writer->commit())
+    EXPECT_EQ(receipt->parts[0].outcome, ec::storage_failed);
+  EXPECT_FALSE(store(simple_batch({5, 5}, {"c"}, true, 79)).duplicate)
+    << "nothing was remembered";
+  EXPECT_EQ(read_all(), "c");
+}
+
+TEST_F(journal_test, keeps_a_dead_letter_without_any_record) {
+  open();
+  batch_builder build;
+  build.part({1, 1}).reject_record(reject::quarantined, "poison");
+  const auto answer = store(build.done());
+  EXPECT_EQ(answer.outcome, ec::none);
+  EXPECT_EQ(answer.quarantined, 1u);
+  EXPECT_EQ(writer->last_sequence(), 0u);
+  auto reader = journal_reader::open("j", disk, {});
+  const auto frames = (*reader)->read(writer->durable_end(), 10, 1000);
+  ASSERT_EQ(frames->size(), 1u);
+  EXPECT_EQ(frames->front().dead_letters.at(0).body, "poison");
+}
+
+TEST_F(journal_test, writes_nothing_for_a_part_with_nothing_to_keep) {
+  open();
+  const auto before = disk.writes;
+  batch_builder build;
+  build.part({1, 1}, true, 1).reject_record(reject::malformed_json, "").drop(1);
+  const auto answer = store(build.done());
+  EXPECT_EQ(answer.outcome, ec::none);
+  EXPECT_EQ(answer.rejected, 1u);
+  EXPECT_EQ(answer.dropped, 1u);
+  EXPECT_EQ(disk.writes, before);
+}
+
+TEST_F(journal_test, refuses_a_part_no_segment_could_hold_and_takes_the_next) {
+  open();
+  EXPECT_EQ(store(simple_batch({1, 100}, {std::string(70'000, 'x')})).outcome,
+            ec::body_too_large);
+  EXPECT_EQ(store_one("a").outcome, ec::none);
+}
+
+TEST_F(journal_test, spreads_a_group_larger_than_a_segment_over_several) {
+  open();
+  std::string expected;
+  for (char c = 'a'; c < 'k'; ++c) {
+    writer->add(simple_batch({1, ++next_key}, {std::string(20'000, c)}));
+    expected += c;
+  }
+  for (const auto& receipt : writer->commit())
+    EXPECT_EQ(receipt->parts[0].outcome, ec::none);
+  EXPECT_EQ(read_all(), expected);
+  EXPECT_GT(segments().size(), 3u);
+  open();
+  EXPECT_EQ(read_all(), expected);
+}
+
+TEST_F(journal_test, is_full_at_its_limit_and_reopens_below_the_fraction) {
+  config.bytes_max = 4 * config.segment_bytes;
+  config.reopen_fraction = 0.5;
+  open();
+  while (store_one(std::string(15'000, 'x')).outcome == ec::none)
+    ASSERT_LT(next_key, 100u);
+  EXPECT_TRUE(writer->full());
+  EXPECT_FALSE(writer->failed());
+  EXPECT_LE(writer->bytes_on_disk(), config.bytes_max);
+  EXPECT_EQ(store_one("small").outcome, ec::none)
+    << "what fits in the rest still gets in";
+  const auto end = writer->durable_end();
+  ASSERT_TRUE(writer->release({segments()[1], 8192}));
+  EXPECT_TRUE(writer->full()) << "three of four segments are over half";
+  ASSERT_TRUE(writer->release(end));
+  EXPECT_FALSE(writer->full());
+  EXPECT_EQ(store_one(std::string(15'000, 'x')).outcome, ec::none);
+}
+
+TEST_F(journal_test, is_full_on_a_full_disk_and_reopens_when_there_is_space) {
+  open();
+  disk.faults.quota_bytes = disk.used_bytes();
+  while (store_one(std::string(15'000, 'x')).outcome == ec::none)
+    ASSERT_LT(next_key, 100u);
+  EXPECT_TRUE(writer->full());
+  EXPECT_FALSE(writer->retry());
+  disk.faults.quota_bytes = UINT64_MAX;
+  EXPECT_TRUE(writer->retry());
+  EXPECT_FALSE(writer->full());
+  EXPECT_EQ(store_one(std::string(15'000, 'x')).outcome, ec::none);
+}
+
+TEST_F(journal_test, deletes_only_whole_segments_before_the_slowest_reader) {
+  open();
+  for (int i = 0; i < 12; ++i)
+    (void)store_one(std::string(15'000, 'x'));
+  const auto all = segments();
+  ASSERT_TRUE(writer->release({all[2], 8192}));
+  EXPECT_EQ(segments().front(), all[2]);
+  ASSERT_TRUE(writer->release({UINT64_MAX, 0}));
+  EXPECT_EQ(segments().front(), writer->durable_end().segment) << "never the current one";
+}
+
+TEST_F(journal_test, a_reader_whose_segment_is_gone_begins_at_the_first_there_is) {
+  open();
+  for (char c = 'a'; c < 'm'; ++c)
+    (void)store_one(std::string(15'000, c));
+  ASSERT_TRUE(writer->release({segments()[1], 8192}));
+  EXPECT_EQ(read_all({1, 9000}).back(), 'l');
+  EXPECT_EQ(read_all({1, 9000}), read_all());
+}
+
+TEST_F(journal_test, a_reader_stays_within_its_limits_but_gives_at_least_one_frame) {
+  open();
+  for (int i = 0; i < 5; ++i)
+    (void)store(simple_batch({1, ++next_key}, {"a", "b"}));
+  auto reader = journal_reader::open("j", disk, {});
+  EXPECT_EQ((*reader)->read(writer->durable_end(), 1, 1)->size(), 1u);
+  EXPECT_EQ((*reader)->read(writer->durable_end(), 4, 100'000)->size(), 2u);
+  EXPECT_EQ((*reader)->read(writer->durable_end(), 100, 100'000)->size(), 2u);
+  EXPECT_TRUE((*reader)->read(writer->durable_end(), 100, 100'000)->empty());
+  EXPECT_EQ((*reader)->position(), writer->durable_end());
+}
+
+TEST_F(journal_test, a_reader_follows_the_writer_from_segment_to_segment) {
+  open();
+  auto reader = journal_reader::open("j", disk, {});
+  for (int i = 0; i < 30; ++i) {
+    (void)store_one(std::string(9'000, 'x'));
+    ASSERT_EQ((*reader)->read(writer->durable_end(), 10, 100'000)->size(), 1u) << i;
+    ASSERT_EQ((*reader)->position(), writer->durable_end());
+  }
+}
+
+TEST_F(journal_test, its_end_is_found_without_a_writer) {
+  EXPECT_EQ(journal_end("j", disk).value(), journal_position{});
+  open();
+  (void)store_one("a");
+  EXPECT_EQ(journal_end("j", disk).value(), writer->durable_end());
+}
+
+TEST_F(journal_test, refuses_a_configuration_it_can_not_keep) {
+  config.segment_bytes = 1000;
+  EXPECT_EQ(journal_writer::open(config, disk, clock, 0, report).error().code,
+            ec::invalid_config);
+  config.segment_bytes = uint64_t{64} << 10;
+  config.bytes_max = config.segment_bytes;
+  EXPECT_EQ(journal_writer::open(config, disk, clock, 0, report).error().code,
+            ec::invalid_config);
+}
