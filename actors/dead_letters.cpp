@@ -36,6 +36,7 @@ public:
     return {};
   }
 
+  journal_position resume_at() const override { return store_->cursor(); }
   bool wants(const durable_until& news) const override { return news.dead_letters; }
   bool caught_up() const override { return true; } // what is left is found at the next start
 

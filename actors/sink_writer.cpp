@@ -36,6 +36,7 @@ public:
     return {};
   }
 
+  journal_position resume_at() const override { return sink_->cursor().position; }
   bool wants(const durable_until&) const override { return true; }
 
   bool caught_up() const override {

@@ -54,6 +54,8 @@ void go_on(tail_ptr self);
 void fail_for_now(tail_ptr self, const fault& why) {
   auto& st = self->state;
   st.reader.reset();
+  if (st.opened)
+    st.position = std::min(st.position, st.target->resume_at());
   st.target->trouble(why.text);
   st.waiting = true;
   self->delayed_send(self, st.next_wait(), tick_atom_v);

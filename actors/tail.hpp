@@ -38,6 +38,9 @@ public:
   /// Where to go on reading. Asked until it succeeds, and again after a crash.
   virtual result<journal_position> open() = 0;
   virtual result<void> commit(std::span<const frame_view> frames, journal_position next) = 0;
+  /// Where to go on reading after a failed commit: behind the last one, or earlier when what it
+  /// stores in was replaced underneath.
+  virtual journal_position resume_at() const = 0;
   /// False: nothing of interest lies before `until`, so it need not be read.
   virtual bool wants(const durable_until& news) const = 0;
   /// Everything durable has been committed.

@@ -89,7 +89,7 @@ bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
     refuse_reused_key(answer);
     return true;
   }
-  answer.duplicate = true;
+  answer.duplicate = part.keyed; // else the same request, submitted again after a crash
   answer.accepted = known->accepted;
   answer.rejected = known->rejected;
   answer.quarantined = known->quarantined;
