@@ -1,5 +1,6 @@
-// SINK: where records end up. Whatever it writes to, its cursor and the keys of keyed requests
-// commit in the same transaction as the data, so a replay of the journal stores nothing twice.
+// SINK: where records end up. Whatever it writes to, its cursor and the keys of keyed
+// requests commit in the same transaction as the data, so a replay of the journal stores
+// nothing twice.
 #pragma once
 
 #include "proto/journal_frame.hpp"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,24 +30,37 @@ struct stored_record {
   std::string_view stream;
   int64_t received_at_us = 0;
   std::string_view body;
+  std::optional<batch_key> batch; ///< while the sink remembers the key of a keyed request
 };
 
 class sink {
-public:
+ public:
   virtual ~sink() = default;
   virtual sink_cursor cursor() const noexcept = 0;
   /// Keys of keyed requests, oldest first; at most the configured number and age.
   virtual result<std::vector<remembered_key>> keys() = 0;
-  /// All of `frames` and `next`, or nothing. Failure: sink_unavailable, passing (locked, disk
-  /// full, gone); the caller tries again with the same frames.
-  virtual result<void> commit(std::span<const frame_view> frames, journal_position next) = 0;
-  /// Visits every stored record in order of id; stops when `visit` returns false.
-  virtual result<void> each(const std::function<bool(const stored_record&)>& visit) = 0;
+  /// All of `frames` and `next`, or nothing. Frames that are stored already are skipped.
+  /// Failure: sink_unavailable, passing (locked, disk full, gone), or io_failed, until an
+  /// operator acts; either way the sink is usable again later. The caller goes on from
+  /// cursor(), which is behind where it was when the sink's files were removed or
+  /// replaced underneath.
+  virtual result<void> commit(std::span<const frame_view> frames,
+                              journal_position next) = 0;
+  /// Reads the cursor again; for a sink opened read-only beside a running server.
+  virtual result<void> refresh() = 0;
+  /// Visits, in order of id, the stored records above `after` up to
+  /// cursor().last_sequence; stops when `visit` returns false. No lock is held while it
+  /// runs, however long that takes.
+  virtual result<void>
+  each_after(uint64_t after, const std::function<bool(const stored_record&)>& visit) = 0;
+  result<void> each(const std::function<bool(const stored_record&)>& visit) {
+    return each_after(0, visit);
+  }
 };
 
 struct sink_config {
-  std::string kind = "sqlite"; ///< sqlite, file, null
-  std::string path;            ///< sqlite: database file; file: directory
+  std::string kind = "sqlite";                 ///< sqlite, file, null
+  std::string path;                            ///< sqlite: database file; file: directory
   uint64_t rotate_bytes = uint64_t{256} << 20; ///< file: a new file above this
   uint64_t rotate_seconds = 3600;              ///< file: and after this
   size_t keys_max = 1'000'000;
@@ -53,8 +68,13 @@ struct sink_config {
   std::chrono::milliseconds busy_timeout{1000}; ///< sqlite: how long a lock is waited for
 };
 
-/// Opens for writing, creating what is missing; io_failed or sink_unavailable with the path.
-result<std::unique_ptr<sink>> open_sink(const sink_config& config, const clock_source& clock);
+/// True when there is something to open: a sink that never ran has no files yet.
+bool sink_exists(const sink_config& config);
+
+/// Opens for writing, creating what is missing; io_failed or sink_unavailable with the
+/// path.
+result<std::unique_ptr<sink>> open_sink(const sink_config& config,
+                                        const clock_source& clock);
 /// Opens for reading beside a running server or without one: cursor() and each() only.
 result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config);
 

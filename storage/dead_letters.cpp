@@ -1,0 +1,292 @@
+#include "storage/dead_letters.hpp"
+
+#include "storage/sink_state.hpp"
+#include "storage/sqlite.hpp"
+#include "storage/sqlite_schema.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace weir {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How long a lock is waited for: replay marks letters beside the running server.
+constexpr milliseconds busy_timeout{1000};
+
+/// Application id "WeiD". The newest letter is never pruned, so ids only grow.
+const sqlite::schema schema{
+  0x57656944, 1, "dead letter store",
+  "CREATE TABLE dead_letters(id INTEGER PRIMARY KEY, stream TEXT NOT NULL,"
+  " received_at INTEGER NOT NULL, batch TEXT NOT NULL, record INTEGER NOT NULL,"
+  " line INTEGER NOT NULL, code TEXT NOT NULL, pointer TEXT NOT NULL, detail TEXT NOT "
+  "NULL,"
+  " body BLOB NOT NULL, replayed_at INTEGER NOT NULL DEFAULT 0);"
+  "CREATE TABLE cursor(one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
+  " offset INTEGER NOT NULL, last_sequence INTEGER NOT NULL);"
+  "INSERT INTO cursor VALUES (1, 0, 0, 0)"};
+
+constexpr const char* columns =
+  "id, stream, received_at, batch, record, line, code, pointer,"
+  " detail, replayed_at";
+
+dead_letter letter_of(const sqlite::statement& row) {
+  const auto text = [&](int column) { return std::string{row.bytes(column)}; };
+  return {row.natural(0),
+          text(1),
+          row.integer(2),
+          text(3),
+          static_cast<uint32_t>(row.integer(4)),
+          row.natural(5),
+          text(6),
+          text(7),
+          text(8),
+          text(10),
+          row.integer(9)};
+}
+
+class sqlite_dead_letters final : public dead_letter_store {
+ public:
+  explicit sqlite_dead_letters(const dead_letter_config& config, sqlite::access mode)
+    : config_(config), mode_(mode) {}
+
+  result<void> connect();
+
+  journal_position cursor() const noexcept override { return cursor_; }
+  result<void> commit(std::span<const frame_view> frames, journal_position next) override;
+  result<std::vector<dead_letter>> list(const dead_letter_query& query) override;
+  result<std::optional<dead_letter>> get(uint64_t id) override;
+  result<void> mark_replayed(uint64_t id, int64_t at_us) override;
+  result<uint64_t> count() override;
+
+ private:
+  result<void> usable();
+  result<void> writable();
+  result<void> store(std::span<const frame_view> frames, journal_position next);
+  result<void> insert(const frame_view& frame, sqlite::statement& into);
+  result<void> prune();
+  result<void> move_cursor(journal_position next);
+
+  const dead_letter_config config_;
+  const sqlite::access mode_;
+  std::optional<sqlite::connection> db_;
+  journal_position cursor_;
+  uint64_t next_id_ = 1;
+};
+
+result<void> sqlite_dead_letters::connect() {
+  if (mode_ == sqlite::access::read_write) {
+    std::error_code ignored; // opening the file tells what is wrong
+    const auto folder = std::filesystem::path{config_.path}.parent_path();
+    if (!folder.empty())
+      std::filesystem::create_directories(folder, ignored);
+  }
+  auto db = sqlite::connection::open(config_.path, mode_, busy_timeout);
+  if (!db)
+    return tl::unexpected(db.error());
+  const bool writes = mode_ == sqlite::access::read_write;
+  if (auto ours = writes ? adopt(*db, schema) : check(*db, schema); !ours)
+    return ours;
+  // As in database_sink: what a killed process left is synced before its cursor is
+  // believed.
+  if (writes)
+    if (auto settled = db->checkpoint(); !settled)
+      return tl::unexpected(settled.error());
+  const auto cursor = read_cursor(*db);
+  if (!cursor)
+    return tl::unexpected(cursor.error());
+  const auto last = db->number("read the last id", "SELECT max(id) FROM dead_letters");
+  if (!last)
+    return tl::unexpected(last.error());
+  cursor_ = cursor->position;
+  next_id_ = static_cast<uint64_t>(*last) + 1;
+  db_.emplace(std::move(*db));
+  return {};
+}
+
+/// A store that was deleted or replaced while open is opened anew; letters that were in
+/// it are gone because an operator wanted that, so the next ones go on where we are.
+result<void> sqlite_dead_letters::usable() {
+  if (db_ && (mode_ == sqlite::access::read_only || !db_->moved()))
+    return {};
+  const auto was = cursor_;
+  db_.reset();
+  auto connected = connect();
+  cursor_ = std::max(cursor_, was);
+  return connected;
+}
+
+result<void> sqlite_dead_letters::writable() {
+  if (mode_ == sqlite::access::read_only)
+    return fail(ec::io_failed, config_.path + ": is open for reading only");
+  return usable();
+}
+
+result<void> sqlite_dead_letters::insert(const frame_view& frame,
+                                         sqlite::statement& into) {
+  const auto batch = to_hex(frame.key);
+  for (const auto& letter : frame.dead_letters) {
+    into.bind(1, next_id_++);
+    into.bind_text(2, frame.stream);
+    into.bind(3, frame.received_at_us);
+    into.bind_text(4, batch);
+    into.bind(5, uint64_t{letter.record});
+    into.bind(6, letter.line);
+    into.bind_text(7, to_string(letter.code));
+    into.bind_text(8, letter.pointer);
+    into.bind_text(9, letter.detail);
+    into.bind_blob(10, letter.body);
+    if (auto inserted = into.run(); !inserted)
+      return inserted;
+  }
+  return {};
+}
+
+/// Ids have no gaps, so the bound is one comparison and the oldest are the table's front.
+result<void> sqlite_dead_letters::prune() {
+  const auto keep = std::max<uint64_t>(config_.letters_max, 1);
+  if (next_id_ - 1 <= keep)
+    return {};
+  auto forget =
+    db_->prepare("prune the oldest", "DELETE FROM dead_letters WHERE id < ?1");
+  if (!forget)
+    return tl::unexpected(forget.error());
+  forget->bind(1, next_id_ - keep);
+  return forget->run();
+}
+
+result<void> sqlite_dead_letters::move_cursor(journal_position next) {
+  auto move =
+    db_->prepare("write the cursor", "UPDATE cursor SET segment = ?1, offset = ?2");
+  if (!move)
+    return tl::unexpected(move.error());
+  move->bind(1, next.segment);
+  move->bind(2, next.offset);
+  return move->run();
+}
+
+result<void> sqlite_dead_letters::store(std::span<const frame_view> frames,
+                                        journal_position next) {
+  auto work = sqlite::transaction::begin(*db_);
+  if (!work)
+    return tl::unexpected(work.error());
+  auto into =
+    db_->prepare("insert dead letters",
+                 "INSERT INTO dead_letters(id, stream, received_at, batch, record, line,"
+                 " code, pointer, detail, body) VALUES (?,?,?,?,?,?,?,?,?,?)");
+  if (!into)
+    return tl::unexpected(into.error());
+  for (const auto& frame : frames)
+    if (frame.next > cursor_)
+      if (auto inserted = insert(frame, *into); !inserted)
+        return inserted;
+  return prune().and_then([&] { return move_cursor(next); }).and_then([&] {
+    return work->commit();
+  });
+}
+
+result<void> sqlite_dead_letters::commit(std::span<const frame_view> frames,
+                                         journal_position next) {
+  if (auto ready = writable(); !ready)
+    return ready;
+  if (next <= cursor_)
+    return {};
+  auto stored = store(frames, next);
+  if (stored)
+    cursor_ = next;
+  else
+    db_.reset(); // one way back, whatever went wrong: the next call opens anew
+  return stored;
+}
+
+result<std::vector<dead_letter>>
+sqlite_dead_letters::list(const dead_letter_query& query) {
+  if (auto ready = usable(); !ready)
+    return tl::unexpected(ready.error());
+  auto select =
+    db_->prepare("list dead letters",
+                 std::string{"SELECT "} + columns + (query.bodies ? ", body" : ", ''")
+                   + " FROM dead_letters WHERE id > ?1 AND (?2 = '' OR stream = ?2)"
+                     " ORDER BY id LIMIT ?3");
+  if (!select)
+    return tl::unexpected(select.error());
+  select->bind(1, query.after);
+  select->bind_text(2, query.stream);
+  select->bind(3, uint64_t{std::clamp<size_t>(query.limit, 1, 10'000)});
+  std::vector<dead_letter> all;
+  for (;;) {
+    const auto row = select->step();
+    if (!row)
+      return tl::unexpected(row.error());
+    if (!*row)
+      return all;
+    all.push_back(letter_of(*select));
+  }
+}
+
+result<std::optional<dead_letter>> sqlite_dead_letters::get(uint64_t id) {
+  if (auto ready = usable(); !ready)
+    return tl::unexpected(ready.error());
+  auto select =
+    db_->prepare("read a dead letter", std::string{"SELECT "} + columns
+                                         + ", body FROM dead_letters WHERE id = ?1");
+  if (!select)
+    return tl::unexpected(select.error());
+  select->bind(1, id);
+  const auto row = select->step();
+  if (!row)
+    return tl::unexpected(row.error());
+  return *row ? std::optional{letter_of(*select)} : std::nullopt;
+}
+
+result<void> sqlite_dead_letters::mark_replayed(uint64_t id, int64_t at_us) {
+  if (auto ready = writable(); !ready)
+    return ready;
+  auto mark =
+    db_->prepare("mark a letter replayed",
+                 "UPDATE dead_letters SET replayed_at = ?2 WHERE id = ?1 RETURNING id");
+  if (!mark)
+    return tl::unexpected(mark.error());
+  mark->bind(1, id);
+  mark->bind(2, at_us);
+  const auto row = mark->step();
+  if (!row)
+    return tl::unexpected(row.error());
+  if (!*row)
+    return fail(ec::io_failed, config_.path + ": has no dead letter " + std::to_string(id)
+                                 + " (any more)");
+  return mark->run();
+}
+
+result<uint64_t> sqlite_dead_letters::count() {
+  if (auto ready = usable(); !ready)
+    return tl::unexpected(ready.error());
+  return db_
+    ->number("count dead letters", "SELECT coalesce((SELECT max(id) FROM dead_letters)"
+                                   " - (SELECT min(id) FROM dead_letters) + 1, 0)")
+    .map([](int64_t n) { return static_cast<uint64_t>(n); });
+}
+
+result<std::unique_ptr<dead_letter_store>> open_store(const dead_letter_config& config,
+                                                      sqlite::access mode) {
+  auto made = std::make_unique<sqlite_dead_letters>(config, mode);
+  if (auto connected = made->connect(); !connected)
+    return tl::unexpected(connected.error());
+  return made;
+}
+
+} // namespace
+
+result<std::unique_ptr<dead_letter_store>>
+dead_letter_store::open(const dead_letter_config& config) {
+  return open_store(config, sqlite::access::read_write);
+}
+
+result<std::unique_ptr<dead_letter_store>>
+dead_letter_store::open_read_only(const dead_letter_config& config) {
+  return open_store(config, sqlite::access::read_only);
+}
+
+} // namespace weir

@@ -1,0 +1,226 @@
+#include "storage/file_sink.hpp"
+
+#include "storage/database_sink.hpp"
+#include "storage/file_records.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+class file_sink final : public database_sink {
+ public:
+  file_sink(const sink_config& config, const clock_source& clock, file_system& files)
+    : database_sink(config, config.path + "/state.db", file_sink_schema(), clock),
+      files_(files) {}
+
+ private:
+  result<void> opened(sqlite::connection& db, const sink_cursor& cursor) override;
+  void dropped() noexcept override;
+  result<void> put(std::span<const frame_view> frames) override;
+  result<void>
+  visit_records(sqlite::connection& db, uint64_t after, uint64_t last,
+                const std::function<bool(const stored_record&)>& visit) override {
+    return each_line(db, files_, config().path, after, last, visit);
+  }
+
+  std::string path_of(uint64_t first) const {
+    return config().path + "/" + record_file_name(first);
+  }
+  using names = std::vector<std::string>; ///< of a directory, sorted
+  result<void> cut_back(const record_file& known);
+  result<void> mend_known(sqlite::connection& db, const names& there,
+                          std::vector<record_file>& known);
+  result<void> set_aside_unknown(const names& there,
+                                 const std::vector<record_file>& known,
+                                 const sink_cursor& cursor);
+  bool worn() const noexcept;
+  std::unique_ptr<file> continue_file();
+  result<std::unique_ptr<file>> start_file(uint64_t first);
+  result<void> write_lines(file& to);
+
+  file_system& files_;
+  record_file current_;    ///< length 0: none, the next commit starts one
+  bool abandoned_ = false; ///< writing current_ failed: never append to it again
+  std::string lines_;      ///< of the commit at hand
+  sqlite::statement keep_file_;
+};
+
+result<void> file_sink::cut_back(const record_file& known) {
+  auto opened = files_.open(path_of(known.first), true);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  const auto size = (*opened)->size();
+  if (!size)
+    return tl::unexpected(size.error());
+  if (*size < known.length)
+    return fail(ec::io_failed, path_of(known.first) + ": has " + std::to_string(*size)
+                                 + " bytes, but " + std::to_string(known.length)
+                                 + " were committed: restore it or move it away");
+  if (*size == known.length)
+    return {};
+  return (*opened)->truncate(known.length).and_then([&] {
+    return (*opened)->sync_data();
+  });
+}
+
+/// Every file of the table is there as it was committed, or is not in the table any more.
+result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
+                                   std::vector<record_file>& known) {
+  auto forget = db.prepare("forget a missing file", "DELETE FROM files WHERE first = ?1");
+  if (!forget)
+    return tl::unexpected(forget.error());
+  std::vector<record_file> kept;
+  for (const auto& one : known) {
+    const bool exists =
+      std::binary_search(there.begin(), there.end(), record_file_name(one.first));
+    forget->bind(1, one.first);
+    if (auto done = exists ? cut_back(one) : forget->run(); !done)
+      return done;
+    if (exists)
+      kept.push_back(one);
+  }
+  known = std::move(kept);
+  return {};
+}
+
+/// A file that should still come: a commit that did not finish began it, or the state was
+/// lost or restored from an old copy. It may be the only copy of something, so it is not
+/// deleted.
+result<void> file_sink::set_aside_unknown(const names& there,
+                                          const std::vector<record_file>& known,
+                                          const sink_cursor& cursor) {
+  for (const auto& name : there) {
+    const auto first = parse_record_file_name(name);
+    const auto same = [&](const record_file& one) { return one.first == first; };
+    if (!first || *first <= cursor.last_sequence
+        || std::any_of(known.begin(), known.end(), same))
+      continue;
+    auto aside = name + ".orphan";
+    while (std::binary_search(there.begin(), there.end(), aside))
+      aside += '+';
+    if (auto moved =
+          files_.rename(config().path + "/" + name, config().path + "/" + aside);
+        !moved)
+      return moved;
+  }
+  return {};
+}
+
+result<void> file_sink::opened(sqlite::connection& db, const sink_cursor& cursor) {
+  auto known = list_record_files(db);
+  if (!known)
+    return tl::unexpected(known.error());
+  const auto there = files_.list(config().path);
+  if (!there)
+    return tl::unexpected(there.error());
+  auto mended = mend_known(db, *there, *known).and_then([&] {
+    return set_aside_unknown(*there, *known, cursor);
+  });
+  if (!mended)
+    return mended;
+  current_ = known->empty() ? record_file{} : known->back();
+
+  auto keep =
+    db.prepare("record a file's length", "INSERT OR REPLACE INTO files VALUES (?, ?, ?)");
+  if (!keep)
+    return tl::unexpected(keep.error());
+  keep_file_ = std::move(*keep);
+  return {};
+}
+
+void file_sink::dropped() noexcept {
+  keep_file_ = {};
+}
+
+bool file_sink::worn() const noexcept {
+  const auto age_us = clock().unix_us() - current_.created_at_us;
+  return current_.length == 0 || abandoned_ || current_.length >= config().rotate_bytes
+         || age_us >= static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
+}
+
+/// The current file, unless it is worn or somebody took it away or changed it. It is
+/// opened for each commit: that costs microseconds beside a sync, and a file that was
+/// deleted is noticed.
+std::unique_ptr<file> file_sink::continue_file() {
+  if (worn())
+    return nullptr;
+  auto opened = files_.open(path_of(current_.first), true);
+  if (!opened)
+    return nullptr;
+  const auto size = (*opened)->size();
+  return size && *size == current_.length ? std::move(*opened) : nullptr;
+}
+
+result<std::unique_ptr<file>> file_sink::start_file(uint64_t first) {
+  auto made = files_.create(path_of(first));
+  if (!made)
+    return made;
+  if (auto synced = files_.sync_directory(config().path); !synced)
+    return tl::unexpected(synced.error());
+  current_ = {first, 0, clock().unix_us()};
+  abandoned_ = false;
+  return made;
+}
+
+result<void> file_sink::write_lines(file& to) {
+  return to.write_at(current_.length, std::as_bytes(std::span{lines_})).and_then([&] {
+    return to.sync_data();
+  });
+}
+
+result<void> file_sink::put(std::span<const frame_view> frames) {
+  lines_.clear();
+  uint64_t first = 0;
+  for (const auto& frame : frames) {
+    auto id = frame.first_sequence;
+    if (lines_.empty())
+      first = id;
+    for (const auto body : frame.records)
+      append_line(lines_, id++, frame, body);
+  }
+  if (lines_.empty())
+    return {};
+  auto to = continue_file();
+  if (!to) {
+    auto started = start_file(first);
+    if (!started)
+      return fail(ec::sink_unavailable, started.error().text);
+    to = std::move(*started);
+  }
+  if (auto written = write_lines(*to); !written) {
+    abandoned_ = true;
+    return fail(ec::sink_unavailable, written.error().text);
+  }
+  current_.length += lines_.size();
+  keep_file_.bind(1, current_.first);
+  keep_file_.bind(2, current_.length);
+  keep_file_.bind(3, current_.created_at_us);
+  return keep_file_.run();
+}
+
+} // namespace
+
+result<std::unique_ptr<sink>>
+open_file_sink(const sink_config& config, const clock_source& clock, file_system& files) {
+  if (auto made = files.make_directory(config.path); !made)
+    return tl::unexpected(made.error());
+  auto made = std::make_unique<file_sink>(config, clock, files);
+  if (auto connected = made->connect(); !connected)
+    return tl::unexpected(connected.error());
+  return made;
+}
+
+result<std::unique_ptr<sink>> open_file_sink_read_only(const sink_config& config,
+                                                       file_system& files) {
+  return open_database_read_only(config, config.path + "/state.db", file_sink_schema(),
+                                 [&files, directory = config.path](
+                                   auto& db, auto after, auto last, const auto& visit) {
+                                   return each_line(db, files, directory, after, last,
+                                                    visit);
+                                 });
+}
+
+} // namespace weir

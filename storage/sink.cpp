@@ -1,0 +1,48 @@
+#include "storage/sink.hpp"
+
+#include "storage/file_sink.hpp"
+#include "storage/null_sink.hpp"
+#include "storage/sqlite_sink.hpp"
+
+#include <filesystem>
+
+namespace weir {
+
+namespace {
+
+tl::unexpected<fault> unknown(const sink_config& config) {
+  return fail(ec::invalid_config,
+              "sink kind \"" + config.kind + "\" is unknown: use sqlite, file or null");
+}
+
+} // namespace
+
+bool sink_exists(const sink_config& config) {
+  const std::filesystem::path path{config.path};
+  std::error_code ignored;
+  return std::filesystem::exists(config.kind == "sqlite" ? path : path / "state.db",
+                                 ignored);
+}
+
+result<std::unique_ptr<sink>> open_sink(const sink_config& config,
+                                        const clock_source& clock) {
+  if (config.kind == "sqlite")
+    return open_sqlite_sink(config, clock);
+  if (config.kind == "file")
+    return open_file_sink(config, clock, posix_file_system());
+  if (config.kind == "null")
+    return open_null_sink(config, clock);
+  return unknown(config);
+}
+
+result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config) {
+  if (config.kind == "sqlite")
+    return open_sqlite_sink_read_only(config);
+  if (config.kind == "file")
+    return open_file_sink_read_only(config, posix_file_system());
+  if (config.kind == "null")
+    return open_null_sink_read_only(config);
+  return unknown(config);
+}
+
+} // namespace weir

@@ -1,0 +1,202 @@
+#include "storage/sink_state.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+std::array<char, 16> encode_key(const batch_key& key) noexcept {
+  std::array<char, 16> bytes{};
+  for (size_t i = 0; i < 8; ++i) {
+    bytes[i] = static_cast<char>(key.high >> (56 - 8 * i));
+    bytes[8 + i] = static_cast<char>(key.low >> (56 - 8 * i));
+  }
+  return bytes;
+}
+
+batch_key decode_key(std::string_view bytes) noexcept {
+  batch_key key;
+  for (size_t i = 0; i < std::min<size_t>(bytes.size(), 16); ++i) {
+    auto& half = i < 8 ? key.high : key.low;
+    half = half << 8 | static_cast<unsigned char>(bytes[i]);
+  }
+  return key;
+}
+
+result<sink_cursor> read_cursor(sqlite::connection& db) {
+  auto query =
+    db.prepare("read the cursor", "SELECT segment, offset, last_sequence FROM cursor");
+  if (!query)
+    return tl::unexpected(query.error());
+  const auto row = query->step();
+  if (!row)
+    return tl::unexpected(row.error());
+  if (!*row)
+    return fail(ec::io_failed, db.path()
+                                 + ": the cursor's row is missing; restore the database"
+                                   " from a backup or move it away");
+  return sink_cursor{{query->natural(0), query->natural(1)}, query->natural(2)};
+}
+
+std::span<const frame_view> drop_replayed(std::span<const frame_view> frames,
+                                          const sink_cursor& cursor) noexcept {
+  const auto stored = [&](const frame_view& frame) {
+    if (frame.records.empty())
+      return frame.next <= cursor.position;
+    return frame.first_sequence + frame.records.size() - 1 <= cursor.last_sequence;
+  };
+  while (!frames.empty() && stored(frames.front()))
+    frames = frames.subspan(1);
+  return frames;
+}
+
+sink_cursor cursor_behind(std::span<const frame_view> frames, journal_position next,
+                          const sink_cursor& before) noexcept {
+  sink_cursor to{next, before.last_sequence};
+  for (const auto& frame : frames)
+    if (!frame.records.empty())
+      to.last_sequence = frame.first_sequence + frame.records.size() - 1;
+  return to;
+}
+
+namespace {
+
+constexpr const char* insert_key_sql =
+  "INSERT INTO batch_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+// The clock may have jumped, so age does not follow number strictly: what counts is the
+// first that is young enough, looked for among the oldest only.
+constexpr const char* first_young_sql =
+  "SELECT coalesce((SELECT min(number) FROM batch_keys WHERE number >= ?1 AND number < ?2"
+  " AND received_at >= ?3), ?2)";
+constexpr const char* list_keys_sql =
+  "SELECT key, fingerprint, accepted, rejected, quarantined, dropped, last_sequence, "
+  "received_at"
+  " FROM batch_keys WHERE number >= ?1 AND received_at >= ?2 ORDER BY number";
+
+result<void> prepare_into(sqlite::statement& to, sqlite::connection& db,
+                          const char* operation, const char* sql) {
+  auto made = db.prepare(operation, sql);
+  if (!made)
+    return tl::unexpected(made.error());
+  to = std::move(*made);
+  return {};
+}
+
+} // namespace
+
+result<sink_state> sink_state::open(sqlite::connection& db, const sink_config& config,
+                                    const clock_source& clock) {
+  sink_state state;
+  state.clock_ = &clock;
+  state.keys_max_ = config.keys_max;
+  state.keys_age_max_us_ =
+    std::chrono::duration_cast<std::chrono::microseconds>(config.keys_age_max).count();
+  const auto cursor = read_cursor(db);
+  if (!cursor)
+    return tl::unexpected(cursor.error());
+  state.cursor_ = *cursor;
+  const auto first = db.number("read the keys", "SELECT min(number) FROM batch_keys");
+  const auto last = db.number("read the keys", "SELECT max(number) FROM batch_keys");
+  if (!first || !last)
+    return tl::unexpected(first ? last.error() : first.error());
+  state.next_key_ = static_cast<uint64_t>(*last) + 1;
+  state.first_key_ = *first == 0 ? state.next_key_ : static_cast<uint64_t>(*first);
+  auto ready =
+    prepare_into(state.write_cursor_, db, "write the cursor",
+                 "UPDATE cursor SET segment = ?1, offset = ?2, last_sequence = ?3")
+      .and_then(
+        [&] { return prepare_into(state.insert_key_, db, "keep a key", insert_key_sql); })
+      .and_then([&] {
+        return prepare_into(state.first_young_, db, "age the keys", first_young_sql);
+      })
+      .and_then([&] {
+        return prepare_into(state.delete_keys_, db, "forget old keys",
+                            "DELETE FROM batch_keys WHERE number < ?1");
+      })
+      .and_then([&] {
+        return prepare_into(state.list_keys_, db, "list the keys", list_keys_sql);
+      });
+  if (!ready)
+    return tl::unexpected(ready.error());
+  return state;
+}
+
+result<void> sink_state::remember(const frame_view& frame) {
+  const auto key = encode_key(frame.key);
+  const auto accepted = frame.records.size();
+  insert_key_.bind(1, next_key_);
+  insert_key_.bind_blob(2, {key.data(), key.size()});
+  insert_key_.bind(3, frame.fingerprint);
+  insert_key_.bind(4, uint64_t{accepted});
+  insert_key_.bind(5, uint64_t{frame.rejected});
+  insert_key_.bind(6, uint64_t{frame.quarantined});
+  insert_key_.bind(7, uint64_t{frame.dropped});
+  insert_key_.bind(8, accepted == 0 ? uint64_t{0} : frame.first_sequence + accepted - 1);
+  insert_key_.bind(9, frame.received_at_us);
+  ++next_key_;
+  return insert_key_.run();
+}
+
+int64_t sink_state::oldest_allowed_us() const noexcept {
+  return clock_->unix_us() - keys_age_max_us_;
+}
+
+// Looks at no more than twice the keys that came plus a few, so a commit stays cheap and
+// the pruning still keeps up; deletes from the table's front, where neighbours share
+// pages.
+result<void> sink_state::forget(uint64_t added) {
+  const auto held = next_key_ - first_key_;
+  auto keep_from = held > keys_max_ ? next_key_ - keys_max_ : first_key_;
+  const auto look_until = std::min(next_key_, keep_from + 2 * added + 256);
+  first_young_.bind(1, keep_from);
+  first_young_.bind(2, look_until);
+  first_young_.bind(3, oldest_allowed_us());
+  const auto young = first_young_.step();
+  if (!young)
+    return tl::unexpected(young.error());
+  keep_from = std::max(keep_from, first_young_.natural(0));
+  first_young_.reset();
+  if (keep_from == first_key_)
+    return {};
+  first_key_ = keep_from;
+  delete_keys_.bind(1, keep_from);
+  return delete_keys_.run();
+}
+
+result<void> sink_state::advance(std::span<const frame_view> frames,
+                                 const sink_cursor& to) {
+  const auto before = next_key_;
+  for (const auto& frame : frames)
+    if (frame.keyed)
+      if (auto kept = remember(frame); !kept)
+        return kept;
+  if (next_key_ != first_key_)
+    if (auto forgotten = forget(next_key_ - before); !forgotten)
+      return forgotten;
+  cursor_ = to;
+  write_cursor_.bind(1, to.position.segment);
+  write_cursor_.bind(2, to.position.offset);
+  write_cursor_.bind(3, to.last_sequence);
+  return write_cursor_.run();
+}
+
+result<std::vector<remembered_key>> sink_state::keys() {
+  std::vector<remembered_key> all;
+  all.reserve(std::min(next_key_ - first_key_, keys_max_));
+  const auto newest = next_key_ > keys_max_ ? next_key_ - keys_max_ : 0;
+  list_keys_.bind(1, newest);
+  list_keys_.bind(2, oldest_allowed_us());
+  for (;;) {
+    const auto row = list_keys_.step();
+    if (!row)
+      return tl::unexpected(row.error());
+    if (!*row)
+      return all;
+    auto& q = list_keys_;
+    all.push_back(
+      {decode_key(q.bytes(0)), q.natural(1), static_cast<uint32_t>(q.integer(2)),
+       static_cast<uint32_t>(q.integer(3)), static_cast<uint32_t>(q.integer(4)),
+       static_cast<uint32_t>(q.integer(5)), q.natural(6), q.integer(7)});
+  }
+}
+
+} // namespace weir

@@ -1,0 +1,48 @@
+// The table of records: its SQL, the insertion of many rows, the reading in pages.
+#pragma once
+
+#include "storage/sink.hpp"
+#include "storage/sqlite.hpp"
+#include "storage/sqlite_schema.hpp"
+
+namespace weir {
+
+/// Application id "WeiS", version 1: records, cursor, batch_keys.
+const sqlite::schema& sqlite_sink_schema();
+
+/// Inserts records with statements of many rows: parsing and locking cost once per 64
+/// rows.
+class record_inserter {
+ public:
+  static constexpr int rows_per_statement =
+    64; ///< × 4 parameters, far below sqlite's 32,766
+  static result<record_inserter> open(sqlite::connection& db);
+
+  /// Inside the caller's transaction. Binds the frames' own bytes; nothing is copied.
+  result<void> insert(std::span<const frame_view> frames);
+
+ private:
+  record_inserter() = default;
+  result<void> run_full();
+  result<void> run_rest();
+
+  struct row {
+    uint64_t id = 0;
+    const frame_view* frame = nullptr;
+    std::string_view body;
+  };
+  static void bind(sqlite::statement& to, int slot, const row& from) noexcept;
+
+  sqlite::statement many_;
+  sqlite::statement one_;
+  std::array<row, rows_per_statement> rows_{};
+  int held_ = 0;
+};
+
+/// Visits rows with `after` < id <= `last` in pages, each read in a short transaction of
+/// its own and visited after that has ended: a slow visitor holds neither a lock nor the
+/// log.
+result<void> each_record(sqlite::connection& db, uint64_t after, uint64_t last,
+                         const std::function<bool(const stored_record&)>& visit);
+
+} // namespace weir

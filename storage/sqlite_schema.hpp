@@ -1,0 +1,24 @@
+// Whose database is it? Every database of weir carries an application id and a version in
+// its header; one that is foreign or newer is refused before anything in it is changed.
+#pragma once
+
+#include "storage/sqlite.hpp"
+
+namespace weir::sqlite {
+
+struct schema {
+  int64_t application = 0; ///< PRAGMA application_id
+  int64_t version = 1;     ///< PRAGMA user_version
+  const char* what = "";   ///< for error texts: "sink database"
+  const char* tables = ""; ///< makes the tables in an empty database
+};
+
+/// Makes an empty database ours or checks one that has tables, then sets it up for
+/// writing: write-ahead log, a sync at every commit, bounded cache and log. io_failed
+/// when it is foreign.
+result<void> adopt(connection& db, const schema& wanted);
+
+/// For readers: io_failed when it is foreign, sink_unavailable when it is still empty.
+result<void> check(connection& db, const schema& wanted);
+
+} // namespace weir::sqlite

@@ -1,0 +1,219 @@
+#include "storage/file_sink.hpp"
+
+#include "storage/file_records.hpp"
+#include "tests/storage/sink_frames.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+using namespace weir;
+using namespace weir::sink_test;
+
+namespace {
+
+struct file_sink_test : ::testing::Test {
+  scratch_directory directory;
+  manual_clock clock;
+  faulty_disk disk;
+  sink_config config = [&] {
+    sink_config c;
+    c.kind = "file";
+    c.path = directory / "out";
+    return c;
+  }();
+
+  result<std::unique_ptr<sink>> try_open() { return open_file_sink(config, clock, disk); }
+  std::unique_ptr<sink> open() {
+    auto opened = try_open();
+    if (!opened)
+      throw std::runtime_error(opened.error().text);
+    return std::move(*opened);
+  }
+  std::vector<std::string> record_files() {
+    std::vector<std::string> names;
+    const auto all = posix_file_system().list(config.path).value();
+    for (const auto& name : all)
+      if (name.starts_with("records-"))
+        names.push_back(name);
+    return names;
+  }
+  std::string text_of(const std::string& name) {
+    std::ifstream file{config.path + "/" + name, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
+  }
+};
+
+} // namespace
+
+TEST_F(file_sink_test, writes_one_line_of_json_for_each_record) {
+  frame_list frames;
+  frames.add(2, "web", 5);
+  auto sink = open();
+  ASSERT_TRUE(commit_all(*sink, frames));
+  ASSERT_EQ(record_files(),
+            std::vector<std::string>{"records-00000000000000000001.ndjson"});
+  EXPECT_EQ(text_of(record_files()[0]),
+            "{\"id\":1,\"stream\":\"web\",\"received_at\":5,\"body\":{\"n\":1}}\n"
+            "{\"id\":2,\"stream\":\"web\",\"received_at\":5,\"body\":{\"n\":2}}\n");
+  EXPECT_EQ(contents(*sink), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, reads_back_what_it_wrote_beside_the_writer_and_without_it) {
+  frame_list frames;
+  config.rotate_bytes = 15'000;
+  auto sink = open();
+  for (size_t i = 0; i < 30; ++i) {
+    frames.add(100);
+    ASSERT_TRUE(sink->commit(frames.slice(i, 1), frames.end()));
+  }
+  EXPECT_GT(record_files().size(), 5u);
+  EXPECT_EQ(contents(**open_sink_read_only(config)), contents(frames.all()));
+  sink.reset();
+  EXPECT_EQ(contents(**open_sink_read_only(config)), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, starts_a_new_file_above_its_size_and_after_its_time) {
+  config.rotate_bytes = 200;
+  config.rotate_seconds = 60;
+  auto sink = open();
+  frame_list frames;
+  const auto commit_one = [&] {
+    frames.add(2);
+    ASSERT_TRUE(sink->commit(frames.slice(frames.all().size() - 1, 1), frames.end()));
+  };
+  commit_one();
+  commit_one();
+  EXPECT_EQ(record_files().size(), 1u);
+  commit_one(); // above 200 bytes now
+  EXPECT_EQ(record_files().size(), 2u);
+  clock.us += 61'000'000;
+  sink = open();
+  commit_one();
+  EXPECT_EQ(record_files().back(), "records-00000000000000000007.ndjson");
+  EXPECT_EQ(contents(*sink), contents(frames.all()));
+  std::vector<uint64_t> later;
+  ASSERT_TRUE(sink->each_after(5, [&](const stored_record& r) {
+    later.push_back(r.id);
+    return true;
+  }));
+  EXPECT_EQ(later, (std::vector<uint64_t>{6, 7, 8}));
+}
+
+TEST_F(file_sink_test, cuts_off_what_was_appended_but_never_committed) {
+  frame_list frames;
+  frames.add(3);
+  ASSERT_TRUE(commit_all(*open(), frames));
+  const auto name = record_files()[0];
+  const auto committed = text_of(name);
+  std::ofstream{config.path + "/" + name, std::ios::app} << "{\"id\":4,\"str";
+  frames.add(2);
+  ASSERT_TRUE(commit_all(*open(), frames));
+  EXPECT_TRUE(text_of(name).starts_with(committed));
+  EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+// Every operation on the disk fails once, at every place, and everything after it until
+// the sink is opened again, as if the process had been killed there.
+TEST_F(file_sink_test,
+       when_it_dies_at_any_step_everything_is_there_once_after_the_replay) {
+  config.rotate_bytes = 150;
+  uint64_t step = 0;
+  for (bool failed = true; failed; ++step) {
+    ASSERT_LT(step, 200u);
+    std::filesystem::remove_all(config.path);
+    frame_list frames;
+    for (int i = 0; i < 5; ++i)
+      frames.add(2);
+    disk.operations_left = step;
+    failed = false;
+    if (auto sink = try_open())
+      for (size_t i = 0; i < 5 && !failed; ++i)
+        failed = !(*sink)->commit(frames.slice(i, 1), frames.all()[i].next);
+    else
+      failed = true;
+    disk.operations_left = UINT64_MAX;
+    auto sink = open();
+    ASSERT_TRUE(commit_all(*sink, frames)) << "step " << step;
+    ASSERT_EQ(contents(*sink), contents(frames.all())) << "step " << step;
+  }
+  EXPECT_GT(step, 20u);
+}
+
+TEST_F(file_sink_test, when_a_sync_fails_that_file_is_not_appended_to_again) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(2);
+  frames.add(2);
+  ASSERT_TRUE(sink->commit(frames.slice(0, 1), frames.all()[0].next));
+  const auto first = text_of(record_files()[0]);
+  disk.operations_left = 2; // open, write; the sync fails
+  const auto refused = sink->commit(frames.slice(1, 1), frames.end());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::sink_unavailable);
+  disk.operations_left = UINT64_MAX;
+  ASSERT_TRUE(commit_all(*sink, frames));
+  ASSERT_EQ(record_files().size(), 2u);
+  EXPECT_EQ(text_of(record_files()[0]), first);
+  EXPECT_EQ(contents(*sink), contents(frames.all()));
+}
+
+TEST_F(file_sink_test,
+       when_the_current_file_is_taken_away_the_next_commit_starts_another) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(2);
+  frames.add(2);
+  ASSERT_TRUE(sink->commit(frames.slice(0, 1), frames.all()[0].next));
+  std::filesystem::remove(config.path + "/" + record_files()[0]);
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(contents(*sink), contents(frames.slice(1, 1)));
+  EXPECT_EQ(contents(*open()), contents(frames.slice(1, 1)));
+}
+
+TEST_F(file_sink_test,
+       when_the_state_is_lost_the_old_files_are_set_aside_and_not_deleted) {
+  frame_list frames;
+  frames.add(2);
+  ASSERT_TRUE(commit_all(*open(), frames));
+  const auto text = text_of(record_files()[0]);
+  std::filesystem::remove(config.path + "/state.db");
+  ASSERT_TRUE(commit_all(*open(), frames));
+  EXPECT_EQ(text_of("records-00000000000000000001.ndjson.orphan"), text);
+  EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, when_a_file_lost_committed_bytes_the_sink_refuses_and_says_which) {
+  frame_list frames;
+  frames.add(2);
+  ASSERT_TRUE(commit_all(*open(), frames));
+  const auto path = config.path + "/" + record_files()[0];
+  std::filesystem::resize_file(path, 10);
+  const auto refused = try_open();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text, ::testing::HasSubstr(path));
+}
+
+TEST(record_line, is_read_as_it_was_written_and_nothing_else_is) {
+  frame_view frame;
+  frame.stream = "a-b_9";
+  frame.received_at_us = -7;
+  std::string line;
+  append_line(line, 18446744073709551615u, frame, R"({"x":"}\"","y":[1,2]})");
+  line.pop_back();
+  const auto record = parse_line(line);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->id, 18446744073709551615u);
+  EXPECT_EQ(record->stream, "a-b_9");
+  EXPECT_EQ(record->received_at_us, -7);
+  EXPECT_EQ(record->body, R"({"x":"}\"","y":[1,2]})");
+  for (size_t size = 0; size < line.size() - 2; ++size)
+    if (const auto cut = parse_line(line.substr(0, size))) {
+      EXPECT_LT(cut->body.size(), record->body.size());
+    }
+  EXPECT_FALSE(parse_line(R"({"id":x,"stream":"a","received_at":1,"body":{}})"));
+  EXPECT_EQ(parse_record_file_name(record_file_name(42)), 42u);
+  EXPECT_FALSE(parse_record_file_name("records-42.ndjson"));
+  EXPECT_FALSE(parse_record_file_name("records-0000000000000000004x.ndjson"));
+}
