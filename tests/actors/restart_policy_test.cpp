@@ -22,7 +22,8 @@ restart_rules rules(restart_strategy strategy, size_t restarts_max = 3) {
 
 constexpr auto permanent = restart_type::permanent;
 
-/// Does what the policy wants until it waits; "+n" for a start, "-n" for a stop that ends at once.
+/// Does what the policy wants until it waits; "+n" for a start, "-n" for a stop that ends
+/// at once.
 std::string settle(restart_policy& policy, steady_time now) {
   std::string done;
   for (;;) {
@@ -86,7 +87,8 @@ TEST(restart_policy, starts_children_from_left_to_right) {
 }
 
 TEST(restart_policy, one_for_one_restarts_only_the_failed_child_after_its_backoff) {
-  restart_policy policy{rules(restart_strategy::one_for_one), {permanent, permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::one_for_one), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   EXPECT_EQ(policy.down(1, true, t0), verdict::restart);
   EXPECT_EQ(settle(policy, t0 + 99ms), "");
@@ -95,7 +97,8 @@ TEST(restart_policy, one_for_one_restarts_only_the_failed_child_after_its_backof
 }
 
 TEST(restart_policy, rest_for_one_stops_the_later_children_right_to_left_first) {
-  restart_policy policy{rules(restart_strategy::rest_for_one), {permanent, permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::rest_for_one), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   policy.down(1, true, t0);
   EXPECT_EQ(settle(policy, t0), "-2");
@@ -103,7 +106,8 @@ TEST(restart_policy, rest_for_one_stops_the_later_children_right_to_left_first) 
 }
 
 TEST(restart_policy, one_for_all_stops_all_and_starts_all) {
-  restart_policy policy{rules(restart_strategy::one_for_all), {permanent, permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::one_for_all), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   policy.down(1, true, t0);
   EXPECT_EQ(settle(policy, t0), "-2-0");
@@ -111,7 +115,8 @@ TEST(restart_policy, one_for_all_stops_all_and_starts_all) {
 }
 
 TEST(restart_policy, a_stop_is_finished_before_the_next_begins) {
-  restart_policy policy{rules(restart_strategy::one_for_all), {permanent, permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::one_for_all), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   policy.down(0, true, t0);
   EXPECT_EQ(policy.next(t0).child, 2u);
@@ -140,14 +145,16 @@ TEST(restart_policy, restart_types_mean_what_they_mean_in_otp) {
 }
 
 TEST(restart_policy, a_child_that_may_stay_ended_costs_no_restart) {
-  restart_policy policy{rules(restart_strategy::one_for_one, 0), {restart_type::temporary}, 1};
+  restart_policy policy{
+    rules(restart_strategy::one_for_one, 0), {restart_type::temporary}, 1};
   settle(policy, t0);
   EXPECT_EQ(policy.down(0, true, t0), verdict::ended);
   EXPECT_EQ(settle(policy, t0 + 1h), "");
 }
 
 TEST(restart_policy, too_many_restarts_stop_everything_and_start_nothing) {
-  restart_policy policy{rules(restart_strategy::one_for_one, 1), {permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::one_for_one, 1), {permanent, permanent}, 1};
   settle(policy, t0);
   EXPECT_EQ(policy.down(0, true, t0), verdict::restart);
   EXPECT_EQ(settle(policy, t0 + 100ms), "+0");
@@ -157,7 +164,8 @@ TEST(restart_policy, too_many_restarts_stop_everything_and_start_nothing) {
 }
 
 TEST(restart_policy, a_second_crash_further_left_widens_a_restart_in_progress) {
-  restart_policy policy{rules(restart_strategy::rest_for_one), {permanent, permanent, permanent}, 1};
+  restart_policy policy{
+    rules(restart_strategy::rest_for_one), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   policy.down(2, true, t0);
   EXPECT_EQ(policy.down(0, true, t0 + 50ms), verdict::restart);
@@ -165,8 +173,10 @@ TEST(restart_policy, a_second_crash_further_left_widens_a_restart_in_progress) {
   EXPECT_EQ(settle(policy, t0 + 150ms), "+0+1+2");
 }
 
-TEST(restart_policy, a_drain_cancels_restarts_that_wait_and_stops_the_rest_right_to_left) {
-  restart_policy policy{rules(restart_strategy::one_for_one), {permanent, permanent, permanent}, 1};
+TEST(restart_policy,
+     a_drain_cancels_restarts_that_wait_and_stops_the_rest_right_to_left) {
+  restart_policy policy{
+    rules(restart_strategy::one_for_one), {permanent, permanent, permanent}, 1};
   settle(policy, t0);
   policy.down(1, true, t0);
   policy.drain();
@@ -190,8 +200,8 @@ TEST(restart_policy, under_rest_for_one_a_leftover_holds_up_those_that_need_it) 
   EXPECT_EQ(settle(policy, t0), "+0+1");
 }
 
-/// Any order of crashes and time: what runs is never restarted without need, nothing stays absent,
-/// and a drain always comes to its end.
+/// Any order of crashes and time: what runs is never restarted without need, nothing
+/// stays absent, and a drain always comes to its end.
 TEST(restart_policy, whatever_crashes_when_every_permanent_child_runs_in_the_end) {
   const uint64_t seed = 20240607;
   random_source random{seed};
@@ -199,16 +209,19 @@ TEST(restart_policy, whatever_crashes_when_every_permanent_child_runs_in_the_end
     const auto strategy = static_cast<restart_strategy>(random.next() % 3);
     const size_t count = 1 + random.next() % 5;
     restart_policy policy{{strategy, 1000, 1000ms, exact()},
-                          std::vector<restart_type>(count, permanent), random.next()};
+                          std::vector<restart_type>(count, permanent),
+                          random.next()};
     std::vector<bool> runs(count, false);
     auto now = t0;
     for (int i = 0; i < 50; ++i) {
-      for (auto next = policy.next(now); next.what == action::start || next.what == action::stop;
+      for (auto next = policy.next(now);
+           next.what == action::start || next.what == action::stop;
            next = policy.next(now)) {
         const bool start = next.what == action::start;
         ASSERT_NE(runs[next.child], start) << "seed " << seed << " round " << round;
         runs[next.child] = start;
-        start ? policy.started(next.child, now) : void(policy.down(next.child, false, now));
+        start ? policy.started(next.child, now)
+              : void(policy.down(next.child, false, now));
       }
       const size_t victim = random.next() % count;
       if (runs[victim]) {

@@ -12,7 +12,8 @@ struct supervisor_test : tree_fixture {
     return {strategy, restarts_max, 10'000ms, {100ms, 1000ms, 0.0, 5000ms}};
   }
   caf::actor three(restart_strategy strategy) {
-    return start_tree({"root", rules(strategy), {obedient("a"), obedient("b"), obedient("c")}});
+    return start_tree(
+      {"root", rules(strategy), {obedient("a"), obedient("b"), obedient("c")}});
   }
 };
 
@@ -32,7 +33,8 @@ TEST_F(supervisor_test, when_a_child_crashes_one_for_one_leaves_its_siblings_alo
   EXPECT_TRUE(alive(playing("b")));
 }
 
-TEST_F(supervisor_test, when_a_child_crashes_rest_for_one_restarts_it_and_the_later_ones) {
+TEST_F(supervisor_test,
+       when_a_child_crashes_rest_for_one_restarts_it_and_the_later_ones) {
   three(restart_strategy::rest_for_one);
   const auto a = playing("a");
   take_events();
@@ -83,7 +85,8 @@ TEST_F(supervisor_test, when_two_children_crash_at_once_both_come_back) {
 }
 
 TEST_F(supervisor_test, a_transient_child_comes_back_after_a_crash_only) {
-  start_tree({"root", rules(restart_strategy::one_for_one),
+  start_tree({"root",
+              rules(restart_strategy::one_for_one),
               {obedient("a", restart_type::transient)}});
   take_events();
   tell("a", crash_atom_v);
@@ -96,7 +99,8 @@ TEST_F(supervisor_test, a_transient_child_comes_back_after_a_crash_only) {
 }
 
 TEST_F(supervisor_test, a_temporary_child_never_comes_back_and_a_permanent_one_always) {
-  start_tree({"root", rules(restart_strategy::one_for_one),
+  start_tree({"root",
+              rules(restart_strategy::one_for_one),
               {obedient("t", restart_type::temporary), obedient("p")}});
   take_events();
   tell("t", crash_atom_v);
@@ -132,7 +136,8 @@ TEST_F(supervisor_test, when_deaths_are_rare_the_window_forgets_them) {
   EXPECT_EQ(view("root/b").restarts_total, 10u);
 }
 
-TEST_F(supervisor_test, a_nested_supervisor_that_gives_up_is_restarted_with_fresh_children) {
+TEST_F(supervisor_test,
+       a_nested_supervisor_that_gives_up_is_restarted_with_fresh_children) {
   const auto inner = supervised(
     {"inner", rules(restart_strategy::one_for_one, 1), {obedient("x"), obedient("y")}});
   start_tree({"root", rules(restart_strategy::one_for_one), {obedient("a"), inner}});
@@ -146,12 +151,14 @@ TEST_F(supervisor_test, a_nested_supervisor_that_gives_up_is_restarted_with_fres
   EXPECT_EQ(take_events(), (list{"start x", "start y"}));
   EXPECT_EQ(playing("a"), a) << "the failure must not reach a sibling";
   EXPECT_TRUE(fatal.empty());
-  EXPECT_NE(view("root/inner").last_crash.find("restart_limit_reached"), std::string::npos);
+  EXPECT_NE(view("root/inner").last_crash.find("restart_limit_reached"),
+            std::string::npos);
 }
 
 TEST_F(supervisor_test, when_a_supervisor_crashes_no_orphan_is_left_and_roles_come_back) {
   const auto inner = supervised(
-    {"inner", rules(restart_strategy::one_for_one), {obedient("x"), obedient("y")}}, "inner");
+    {"inner", rules(restart_strategy::one_for_one), {obedient("x"), obedient("y")}},
+    "inner");
   start_tree({"root", rules(restart_strategy::one_for_one), {inner}});
   const auto x = playing("x"), y = playing("y");
   take_events();
@@ -166,9 +173,12 @@ TEST_F(supervisor_test, when_a_supervisor_crashes_no_orphan_is_left_and_roles_co
 }
 
 TEST_F(supervisor_test, when_the_root_is_killed_the_whole_tree_goes_with_it) {
-  const auto leaf = supervised({"leaf", rules(restart_strategy::one_for_one), {obedient("x")}});
-  const auto root = start_tree({"root", rules(restart_strategy::one_for_one),
-                                {supervised({"mid", rules(restart_strategy::one_for_one), {leaf}})}});
+  const auto leaf =
+    supervised({"leaf", rules(restart_strategy::one_for_one), {obedient("x")}});
+  const auto root =
+    start_tree({"root",
+                rules(restart_strategy::one_for_one),
+                {supervised({"mid", rules(restart_strategy::one_for_one), {leaf}})}});
   const auto x = playing("x");
   caf::anon_send(root, crash_atom_v);
   sched.run();
@@ -203,7 +213,8 @@ TEST_F(supervisor_test, a_leftover_that_hangs_is_abandoned_after_a_grace) {
 TEST_F(supervisor_test, a_drain_stops_the_tree_right_to_left_each_before_the_next) {
   const auto inner = supervised(
     {"inner", rules(restart_strategy::one_for_one), {obedient("x"), obedient("y")}});
-  const auto root = start_tree({"root", rules(restart_strategy::one_for_one),
+  const auto root = start_tree({"root",
+                                rules(restart_strategy::one_for_one),
                                 {obedient("a"), inner, obedient("c")}});
   take_events();
   caf::anon_send(root, drain_atom_v);
@@ -217,7 +228,8 @@ TEST_F(supervisor_test, a_drain_stops_the_tree_right_to_left_each_before_the_nex
 
 TEST_F(supervisor_test, a_child_that_ignores_its_drain_is_killed_at_its_deadline) {
   const auto root =
-    start_tree({"root", rules(restart_strategy::one_for_one),
+    start_tree({"root",
+                rules(restart_strategy::one_for_one),
                 {obedient("a"), obedient("deaf", restart_type::permanent, true)}});
   take_events();
   caf::anon_send(root, drain_atom_v);
@@ -231,8 +243,9 @@ TEST_F(supervisor_test, a_child_that_ignores_its_drain_is_killed_at_its_deadline
 }
 
 TEST_F(supervisor_test, a_child_that_hangs_does_not_block_the_shutdown) {
-  const auto root = start_tree(
-    {"root", rules(restart_strategy::one_for_one), {obedient("a"), hanging("h"), obedient("c")}});
+  const auto root = start_tree({"root",
+                                rules(restart_strategy::one_for_one),
+                                {obedient("a"), hanging("h"), obedient("c")}});
   take_events();
   caf::anon_send(root, drain_atom_v);
   sched.run();
@@ -270,7 +283,8 @@ TEST_F(supervisor_test, an_abandoned_worker_is_replaced_and_its_late_death_ignor
 }
 
 TEST_F(supervisor_test, when_too_many_hang_the_node_gives_up_once) {
-  const auto root = start_tree({"root", rules(restart_strategy::one_for_one),
+  const auto root = start_tree({"root",
+                                rules(restart_strategy::one_for_one),
                                 {hanging("h"), hanging("i"), hanging("j")}});
   caf::anon_send(root, abandon_atom_v, playing("h"));
   sched.run();
@@ -290,8 +304,8 @@ TEST_F(supervisor_test, a_child_that_cannot_start_is_tried_again_and_then_given_
     events.push_back("try");
     throw std::runtime_error("the file is\nlocked");
   };
-  const auto root =
-    start_tree({"root", rules(restart_strategy::one_for_one, 2), {obedient("a"), broken}});
+  const auto root = start_tree(
+    {"root", rules(restart_strategy::one_for_one, 2), {obedient("a"), broken}});
   EXPECT_EQ(view("root/x").last_crash, "cannot start: the file is?locked");
   pass(100ms);
   pass(200ms);

@@ -1,5 +1,5 @@
-// What the tests of the tree share: tables that outlive the actors, a child that does as it is
-// told, a child that hangs, and a client that collects receipts.
+// What the tests of the tree share: tables that outlive the actors, a child that does as
+// it is told, a child that hangs, and a client that collects receipts.
 #pragma once
 
 #include "actors/pipeline.hpp"
@@ -49,7 +49,8 @@ struct client final : receipt_port {
 };
 
 /// One part of `count` records, record i is "r<i>"; `poison` ones are "poison".
-inline batch_ptr make_batch(uint64_t id, uint32_t count, const std::vector<uint32_t>& poison = {},
+inline batch_ptr make_batch(uint64_t id, uint32_t count,
+                            const std::vector<uint32_t>& poison = {},
                             std::shared_ptr<receipt_port> origin = nullptr,
                             priority level = priority::normal) {
   auto source = std::make_shared<envelope>();
@@ -103,7 +104,9 @@ struct tree_fixture : deterministic {
     context->figures = &figures;
     context->health = &health;
     context->hung_workers_max = 2;
-    context->on_fatal = [this](std::string reason) { fatal.push_back(std::move(reason)); };
+    context->on_fatal = [this](std::string reason) {
+      fatal.push_back(std::move(reason));
+    };
   }
 
   ~tree_fixture() override {
@@ -127,7 +130,8 @@ struct tree_fixture : deterministic {
       caf::make_error(caf::exit_reason::kill), nullptr);
   }
 
-  /// Notes its start and its orderly stop; crashes and quits on request; ignores drain if `deaf`.
+  /// Notes its start and its orderly stop; crashes and quits on request; ignores drain if
+  /// `deaf`.
   child_spec obedient(std::string id, restart_type restart = restart_type::permanent,
                       bool deaf = false) {
     child_spec child;
@@ -139,17 +143,19 @@ struct tree_fixture : deterministic {
     child.shutdown = std::chrono::milliseconds{1000};
     child.start = [this, id, deaf](caf::local_actor& parent) {
       events.push_back("start " + id);
-      auto handle = parent.system().spawn([this, id, deaf](caf::event_based_actor* actor) {
-        return obedience(actor, id, deaf);
-      });
+      auto handle =
+        parent.system().spawn([this, id, deaf](caf::event_based_actor* actor) {
+          return obedience(actor, id, deaf);
+        });
       return caf::actor_cast<caf::strong_actor_ptr>(handle);
     };
     return child;
   }
 
   caf::behavior obedience(caf::event_based_actor* actor, std::string id, bool deaf) {
-    actor->set_exception_handler(
-      [](std::exception_ptr&) -> caf::error { return caf::make_error(ec::crashed, "told to"); });
+    actor->set_exception_handler([](std::exception_ptr&) -> caf::error {
+      return caf::make_error(ec::crashed, "told to");
+    });
     return {
       [](crash_atom) { throw std::runtime_error("told to"); },
       [actor](commit_atom) { actor->quit(); }, // a normal end
@@ -167,7 +173,8 @@ struct tree_fixture : deterministic {
     child.start = [this, id](caf::local_actor& parent) {
       events.push_back("start " + id);
       auto handle = parent.system().spawn<caf::actor_companion>();
-      caf::actor_cast<caf::actor_companion*>(handle)->on_enqueue([](caf::mailbox_element_ptr) {});
+      caf::actor_cast<caf::actor_companion*>(handle)->on_enqueue(
+        [](caf::mailbox_element_ptr) {});
       stuck.push_back(caf::actor_cast<caf::actor>(handle));
       return caf::actor_cast<caf::strong_actor_ptr>(handle);
     };

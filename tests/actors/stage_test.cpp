@@ -1,0 +1,286 @@
+#include "actors/stage.hpp"
+
+#include "actors/worker.hpp"
+#include "tests/actors/tree_fixture.hpp"
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A whole stage under its supervisors: workers left of the stage, and a double of the
+/// next stage.
+struct stage_test : tree_fixture {
+  std::vector<batch_ptr> passed_on;
+  std::shared_ptr<client> origin = std::make_shared<client>();
+  caf::actor root;
+  caf::strong_actor_ptr next;
+
+  stage_test() { raise_next(); }
+
+  static restart_rules rules(size_t restarts_max = 1000) {
+    return {
+      restart_strategy::one_for_one, restarts_max, 10'000ms, {1ms, 10ms, 0.0, 5000ms}};
+  }
+
+  void raise_next() {
+    auto actor = sys.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const batch_ptr& batch) { passed_on.push_back(batch); }};
+    });
+    ends.push_back(actor);
+    next = caf::actor_cast<caf::strong_actor_ptr>(actor);
+    roles.up("next", next);
+  }
+
+  stage_config config(size_t capacity) {
+    stage_config c;
+    c.role = "validate";
+    c.next_role = "next";
+    c.workers_role = "validate-workers";
+    c.limits.capacity = capacity;
+    c.bound = "formula";
+    c.roles = &roles;
+    c.figures = &figures;
+    return c;
+  }
+
+  /// Dies at "poison"; passes all else.
+  static batch_ptr honest(const record_batch& in, std::atomic<uint32_t>& mark) {
+    for (uint32_t i = 0; i < in.records.size(); ++i) {
+      mark = i;
+      if (in.text_of(in.records[i]) == "poison")
+        throw std::runtime_error("bad\nluck");
+    }
+    return std::make_shared<record_batch>(in);
+  }
+
+  child_spec worker_child(std::string id) {
+    child_spec child;
+    child.id = std::move(id);
+    child.role = "worker";
+    child.stage = "validate";
+    child.start = [this](caf::local_actor& parent) {
+      worker_config c{"validate", [] { return work_function{honest}; }, &roles};
+      return caf::actor_cast<caf::strong_actor_ptr>(parent.system().spawn(worker, c));
+    };
+    return child;
+  }
+
+  /// A worker that takes its order and never comes back.
+  child_spec stuck_worker() {
+    child_spec child;
+    child.id = "stuck";
+    child.role = "worker";
+    child.start = [this](caf::local_actor& parent) {
+      auto handle = parent.system().spawn<caf::actor_companion>();
+      auto* companion = caf::actor_cast<caf::actor_companion*>(handle);
+      companion->on_enqueue([this](caf::mailbox_element_ptr mail) {
+        if (mail->content().match_elements<work_order>())
+          stuck_orders.push_back(mail->content().get_as<work_order>(0));
+      });
+      stuck.push_back(caf::actor_cast<caf::actor>(handle));
+      roles.subscribe("validate", role_rank::worker,
+                      caf::actor_cast<caf::strong_actor_ptr>(handle));
+      return caf::actor_cast<caf::strong_actor_ptr>(handle);
+    };
+    return child;
+  }
+  std::vector<work_order> stuck_orders;
+
+  void start(std::vector<child_spec> workers, size_t capacity = 8) {
+    child_spec front;
+    front.id = "stage";
+    front.role = "stage";
+    front.plays = front.stage = "validate";
+    front.start = [this, capacity](caf::local_actor& parent) {
+      auto handle = parent.system().spawn(stage, config(capacity));
+      return caf::actor_cast<caf::strong_actor_ptr>(handle);
+    };
+    root = start_tree(
+      {"root",
+       rules(),
+       {supervised({"workers", rules(), std::move(workers)}, "validate-workers"),
+        front}});
+  }
+
+  void submit(const batch_ptr& batch) {
+    caf::anon_send(caf::actor_cast<caf::actor>(playing("validate")), batch);
+    sched.run();
+  }
+  /// Lets backoffs pass until nothing moves any more; no work deadline passes.
+  void settle() {
+    for (int i = 0; i < 200; ++i)
+      pass(10ms);
+  }
+  stage_gauge& gauge() { return figures.stage("validate"); }
+  int64_t depth() { return figures.queue("validate").depth.load(); }
+};
+
+} // namespace
+
+TEST_F(stage_test, a_batch_goes_through_a_worker_to_the_next_stage) {
+  start({worker_child("w1")});
+  submit(make_batch(1, 5));
+  ASSERT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(passed_on[0]->records.size(), 5u);
+  EXPECT_EQ(gauge().records_processed.load(), 5u);
+  EXPECT_EQ(gauge().credit_available.load(), 8);
+  EXPECT_EQ(figures.queue("validate").capacity.load(), 8);
+  EXPECT_EQ(figures.queue("validate").bound, "formula");
+  EXPECT_EQ(depth(), 0);
+}
+
+TEST_F(stage_test,
+       a_poison_record_among_500_kills_three_workers_and_499_go_through_together) {
+  start({worker_child("w1"), worker_child("w2")});
+  const auto stage_before = playing("validate");
+  submit(make_batch(1, 500, {123}));
+  settle();
+  ASSERT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(passed_on[0]->records.size(), 499u);
+  ASSERT_EQ(passed_on[0]->rejections.size(), 1u);
+  EXPECT_EQ(passed_on[0]->rejections[0].record, 123u);
+  EXPECT_EQ(passed_on[0]->rejections[0].detail, "crashed 3 workers: bad?luck");
+  EXPECT_EQ(gauge().errors.load(), 3u);
+  EXPECT_EQ(gauge().restarts.load(), 3u);
+  EXPECT_EQ(gauge().records_processed.load(), 500u);
+  EXPECT_EQ(playing("validate"), stage_before) << "the stage must not restart";
+  EXPECT_TRUE(origin->receipts.empty());
+}
+
+TEST_F(stage_test, healthy_batches_get_through_beside_a_poisoned_one) {
+  start({worker_child("w1")});
+  submit(make_batch(1, 50, {0, 10, 20}));
+  submit(make_batch(2, 3));
+  settle();
+  ASSERT_EQ(passed_on.size(), 2u);
+  EXPECT_EQ(gauge().errors.load(), 9u);
+}
+
+TEST_F(stage_test, a_worker_that_crashes_between_orders_costs_no_record) {
+  start({worker_child("w1")});
+  const auto workers = roles.leftover("root/workers/w1");
+  caf::anon_send(caf::actor_cast<caf::actor>(workers), crash_atom_v);
+  caf::anon_send(caf::actor_cast<caf::actor>(playing("validate")), make_batch(1, 4));
+  settle();
+  ASSERT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(passed_on[0]->records.size(), 4u);
+  EXPECT_TRUE(passed_on[0]->rejections.empty());
+}
+
+TEST_F(stage_test, a_worker_that_hangs_is_replaced_and_its_batch_done_by_another) {
+  start({stuck_worker(), worker_child("w1")});
+  // Two batches: one for each worker, in whatever order they asked.
+  caf::anon_send(caf::actor_cast<stage_actor>(playing("validate")), pull_atom_v);
+  const auto hung = caf::actor_cast<caf::strong_actor_ptr>(stuck[0]);
+  caf::actor_cast<caf::actor>(playing("validate"))
+    ->enqueue(hung, caf::make_message_id(), caf::make_message(pull_atom_v), nullptr);
+  sched.run();
+  submit(make_batch(1, 3)); // the last to ask is served first: the stuck one
+  ASSERT_EQ(stuck_orders.size(), 1u);
+  stuck_orders[0].progress->record = 1;
+  pass(5000ms);
+  EXPECT_TRUE(passed_on.empty());
+  pass(1250ms); // the next tick
+  settle();
+  ASSERT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(passed_on[0]->records.size(), 3u) << "one hang does not condemn a record";
+  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(gauge().errors.load(), 1u);
+  EXPECT_EQ(events, list{});
+  EXPECT_EQ(view("root/workers/stuck").restarts_total, 1u);
+
+  // Its result comes in the end, and it asks for more: both are ignored.
+  const auto target = playing("validate");
+  target->enqueue(
+    hung, caf::make_message_id(),
+    caf::make_message(work_result{stuck_orders[0].job, stuck_orders[0].batch}), nullptr);
+  target->enqueue(hung, caf::make_message_id(), caf::make_message(pull_atom_v), nullptr);
+  settle();
+  EXPECT_EQ(passed_on.size(), 1u);
+  submit(make_batch(2, 3));
+  settle();
+  EXPECT_EQ(passed_on.size(), 2u);
+  EXPECT_EQ(stuck_orders.size(), 1u);
+}
+
+TEST_F(stage_test, while_the_next_stage_is_away_batches_wait_and_go_on_when_it_is_back) {
+  start({worker_child("w1")});
+  roles.down("next", next);
+  submit(make_batch(1, 2));
+  submit(make_batch(2, 2));
+  EXPECT_TRUE(passed_on.empty());
+  EXPECT_EQ(depth(), 2);
+  submit(make_batch(1, 2)); // submitted again meanwhile
+  raise_next();
+  sched.run();
+  EXPECT_EQ(passed_on.size(), 2u);
+  EXPECT_EQ(depth(), 0);
+}
+
+TEST_F(stage_test,
+       a_batch_over_capacity_is_answered_saturated_and_never_dropped_silently) {
+  start({}, 2);
+  for (uint64_t id = 1; id <= 3; ++id)
+    submit(make_batch(id, 1, {}, origin));
+  ASSERT_EQ(origin->receipts.size(), 1u);
+  const auto& part = origin->receipts[0]->parts.at(0);
+  EXPECT_EQ(part.outcome, ec::saturated);
+  EXPECT_EQ(part.request, 30u);
+  EXPECT_EQ(gauge().credit_available.load(), 0);
+}
+
+TEST_F(stage_test, a_batch_submitted_twice_is_worked_on_once) {
+  start({});
+  submit(make_batch(1, 1, {}, origin));
+  submit(make_batch(1, 1, {}, origin));
+  EXPECT_EQ(depth(), 1);
+  EXPECT_TRUE(origin->receipts.empty());
+}
+
+TEST_F(stage_test, when_the_stage_crashes_its_workers_serve_its_successor) {
+  start({worker_child("w1")});
+  const auto worker_before = roles.leftover("root/workers/w1");
+  tell("validate", crash_atom_v);
+  pass(1ms);
+  submit(make_batch(1, 2));
+  EXPECT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(roles.leftover("root/workers/w1"), worker_before) << "blast radius";
+}
+
+TEST_F(stage_test, a_batch_past_its_deadline_is_answered_so_and_forgotten) {
+  start({});
+  const auto batch = make_batch(1, 1, {}, origin);
+  auto late = std::make_shared<record_batch>(*batch);
+  auto source = std::make_shared<envelope>(*batch->source);
+  source->deadline = sched.clock().now() + 1s;
+  late->source = source;
+  submit(late);
+  pass(1250ms);
+  ASSERT_EQ(origin->receipts.size(), 1u);
+  EXPECT_EQ(origin->receipts[0]->parts[0].outcome, ec::deadline_exceeded);
+  EXPECT_EQ(depth(), 0);
+}
+
+TEST_F(stage_test, a_drain_finishes_what_is_queued_and_refuses_what_comes_after) {
+  start({worker_child("w1")});
+  const auto target = caf::actor_cast<caf::actor>(playing("validate"));
+  roles.down("next", next);
+  for (uint64_t id = 1; id <= 5; ++id)
+    caf::anon_send(target, make_batch(id, 2, {}, origin));
+  caf::anon_send(root, drain_atom_v);
+  sched.run();
+  submit(make_batch(6, 1, {}, origin));
+  ASSERT_EQ(origin->receipts.size(), 1u);
+  EXPECT_EQ(origin->receipts[0]->parts[0].outcome, ec::draining);
+  raise_next();
+  sched.run();
+  EXPECT_EQ(passed_on.size(), 5u);
+  EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
+}
+
+TEST_F(stage_test, a_batch_with_nothing_left_to_do_goes_on_without_a_worker) {
+  start({});
+  submit(make_batch(1, 0));
+  EXPECT_EQ(passed_on.size(), 1u);
+}
