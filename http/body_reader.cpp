@@ -147,8 +147,6 @@ result<void> body_reader::scan(bool last) {
     const size_t wanted = terms_.batch_records + 1 - first_new;
     auto scanned =
       framer_->scan(std::string_view{text_}.substr(rebased_), last, wanted, records_);
-    if (!scanned)
-      return scanned;
     for (size_t i = first_new; i < records_.size(); ++i) {
       auto& ref = records_[i];
       ref.offset += static_cast<uint32_t>(rebased_);
@@ -157,7 +155,12 @@ result<void> body_reader::scan(bool last) {
       ref.line = static_cast<uint32_t>(framer_->line_base() + ref.line - line_base_);
     }
     find_cut(first_new);
-    if (records_.size() - first_new < wanted)
+    // A failure lasts: batches that were complete before it go first, then it comes
+    // again. So what is stored of a malformed body depends on its bytes, not on how they
+    // were read.
+    if (!scanned && cut_ == 0)
+      return scanned;
+    if (!scanned || records_.size() - first_new < wanted)
       break;
   }
   return check_sizes();

@@ -1,0 +1,117 @@
+#include "http/admission.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+using verdict = admission::verdict;
+constexpr auto in_line = admission_policy::wait;
+
+struct admission_test : ::testing::Test {
+  admission gate{{.bytes_max = 100, .batches_max = 10, .waiters_max = 3}};
+  admission::time_point now{1h};
+  std::vector<int> granted;
+
+  admission::decision enter(int name, size_t bytes, priority level = priority::normal,
+                            admission_policy policy = in_line) {
+    return gate.enter({bytes, 1}, level, policy,
+                      [this, name] { granted.push_back(name); });
+  }
+};
+
+} // namespace
+
+TEST_F(admission_test, grants_at_once_while_there_is_room) {
+  EXPECT_EQ(enter(1, 60).what, verdict::granted);
+  EXPECT_EQ(enter(2, 40).what, verdict::granted);
+  EXPECT_EQ(gate.used().bytes, 100u);
+  EXPECT_TRUE(granted.empty());
+}
+
+TEST_F(admission_test, is_bounded_by_batches_as_well) {
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(enter(i, 1).what, verdict::granted);
+  EXPECT_EQ(enter(11, 1, priority::high, admission_policy::reject).what,
+            verdict::refused);
+}
+
+TEST_F(admission_test, grants_waiters_in_their_order_and_high_priority_first) {
+  enter(0, 100);
+  EXPECT_EQ(enter(1, 10, priority::low).what, verdict::waiting);
+  EXPECT_EQ(enter(2, 10, priority::normal).what, verdict::waiting);
+  EXPECT_EQ(enter(3, 10, priority::high).what, verdict::waiting);
+  EXPECT_EQ(enter(4, 10).what, verdict::refused) << "only three may wait";
+  gate.release({100, 1}, now);
+  EXPECT_EQ(granted, (std::vector<int>{3, 2, 1}));
+}
+
+TEST_F(admission_test, keeps_small_claims_behind_a_large_one_of_their_priority) {
+  enter(0, 60);
+  EXPECT_EQ(enter(1, 80).what, verdict::waiting);
+  EXPECT_EQ(enter(2, 10).what, verdict::waiting) << "it would fit, but is not first";
+  EXPECT_EQ(enter(3, 10, priority::high).what, verdict::granted)
+    << "nobody of its rank waits";
+}
+
+TEST_F(admission_test, a_cancelled_ticket_is_never_granted_and_lets_others_through) {
+  enter(0, 60);
+  const auto large = enter(1, 80);
+  enter(2, 10);
+  EXPECT_TRUE(gate.cancel(large.ticket));
+  EXPECT_EQ(granted, (std::vector<int>{2}));
+  gate.release({60, 1}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2}));
+  EXPECT_EQ(gate.used().bytes, 10u);
+  EXPECT_EQ(gate.waiting(), 0u);
+}
+
+TEST_F(admission_test, a_granted_ticket_can_not_be_cancelled) {
+  enter(0, 100);
+  const auto second = enter(1, 50);
+  gate.release({100, 1}, now);
+  EXPECT_FALSE(gate.cancel(second.ticket));
+  EXPECT_EQ(gate.used().bytes, 50u);
+}
+
+TEST_F(admission_test, refuses_a_claim_over_the_whole_budget_instead_of_letting_it_wait) {
+  EXPECT_EQ(enter(1, 101).what, verdict::refused);
+}
+
+TEST_F(admission_test, sheds_low_priority_first_as_it_fills) {
+  constexpr auto shed = admission_policy::shed;
+  enter(0, 61);
+  EXPECT_EQ(enter(1, 1, priority::low, shed).what, verdict::refused);
+  EXPECT_EQ(enter(2, 1, priority::low).what, verdict::granted) << "not a shedding stream";
+  EXPECT_EQ(enter(3, 24, priority::normal, shed).what, verdict::granted);
+  EXPECT_EQ(enter(4, 1, priority::normal, shed).what, verdict::refused);
+  EXPECT_EQ(enter(5, 14, priority::high, shed).what, verdict::granted);
+  EXPECT_EQ(enter(6, 1, priority::high, shed).what, verdict::refused) << "full";
+}
+
+TEST_F(admission_test, retry_after_is_what_is_ahead_over_the_drain_rate) {
+  admission big{{.bytes_max = 100'000, .batches_max = 100, .waiters_max = 10}};
+  EXPECT_EQ(big.retry_after(now), 1) << "nothing measured yet";
+  ASSERT_EQ(big.enter({100'000, 0}, priority::normal, in_line, [] {}).what,
+            verdict::granted);
+  for (int i = 0; i < 20; ++i) { // 1,000 bytes a second
+    big.release({500, 0}, now);
+    now += 500ms;
+  }
+  const int seconds = big.retry_after(now);
+  EXPECT_GE(seconds, 50);
+  EXPECT_LE(seconds, 60);
+  big.release({88'000, 0}, now);
+  EXPECT_LE(big.retry_after(now), 2);
+}
+
+TEST_F(admission_test, retry_after_grows_while_nothing_drains) {
+  enter(0, 100);
+  gate.release({10, 0}, now);
+  gate.release({50, 0}, now + 1s);
+  EXPECT_LE(gate.retry_after(now + 1s), 2);
+  EXPECT_GE(gate.retry_after(now + 20s), 10);
+  EXPECT_EQ(gate.retry_after(now + 1h), 60);
+}

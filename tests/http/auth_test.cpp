@@ -1,0 +1,48 @@
+#include "http/auth.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+// SHA-256 of "secret" and of "other"
+constexpr auto secret =
+  "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+
+std::vector<api_key> keys() {
+  api_key key;
+  key.name = "acme";
+  key.digest = *parse_digest(secret);
+  key.streams = {"web"};
+  return {api_key{"nobody", {}, {}, 0, 0}, key};
+}
+
+} // namespace
+
+TEST(auth, finds_the_key_whose_digest_matches) {
+  const auto all = keys();
+  const auto found = authenticate(all, "Bearer secret");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ((*found)->name, "acme");
+  EXPECT_TRUE(authenticate(all, "bearer secret").has_value());
+}
+
+TEST(auth, refuses_anything_else) {
+  const auto all = keys();
+  for (const auto* text :
+       {"", "Bearer", "Bearer ", "Bearer Secret", "Basic secret", "secret"})
+    EXPECT_EQ(authenticate(all, text).error().code, ec::unauthorized) << text;
+}
+
+TEST(auth, a_key_is_good_for_its_streams_only) {
+  EXPECT_TRUE(keys()[1].may_send_to("web"));
+  EXPECT_FALSE(keys()[1].may_send_to("default"));
+  EXPECT_TRUE(keys()[0].may_send_to("default"));
+}
+
+TEST(auth, says_what_is_wrong_with_a_digest) {
+  EXPECT_EQ(parse_digest("abc").error().code, ec::invalid_config);
+  EXPECT_NE(parse_digest(std::string(64, 'g')).error().text.find("hex"),
+            std::string::npos);
+}

@@ -1,0 +1,98 @@
+#include "http/coalescer.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+submission small(std::string stream, std::string text,
+                 priority level = priority::normal) {
+  submission s;
+  s.arrived = std::make_shared<envelope>();
+  s.arrived->stream = std::move(stream);
+  s.arrived->level = level;
+  s.records.push_back({0, static_cast<uint32_t>(text.size()), 0, 0, 0});
+  s.arrived->bytes = std::move(text);
+  s.arrived->parts.emplace_back();
+  s.owners.emplace_back();
+  s.charged = {100, 0};
+  return s;
+}
+
+struct coalescer_test : ::testing::Test {
+  std::vector<submission> sent;
+  bool accept = true;
+  coalescer gather{{.batch_bytes = 100, .batch_records = 4, .window = 2},
+                   [this](submission s) {
+                     sent.push_back(std::move(s));
+                     return accept;
+                   }};
+};
+
+} // namespace
+
+TEST_F(coalescer_test, an_idle_system_sends_at_once) {
+  gather.add(small("web", "a"));
+  gather.add(small("web", "b"));
+  EXPECT_EQ(sent.size(), 2u);
+  gather.add(small("web", "c"));
+  EXPECT_EQ(sent.size(), 2u) << "two are in flight";
+}
+
+TEST_F(coalescer_test, gathers_what_waits_into_one_batch_that_keeps_its_parts_apart) {
+  gather.add(small("web", "1"));
+  gather.add(small("web", "2"));
+  gather.add(small("web", "abc"));
+  gather.add(small("web", "de"));
+  EXPECT_EQ(gather.waiting_requests(), 2u);
+  gather.settled();
+  ASSERT_EQ(sent.size(), 3u);
+  const auto& both = sent[2];
+  EXPECT_EQ(both.arrived->bytes, "abcde");
+  EXPECT_GE(both.arrived->bytes.capacity(), 5 + text_padding);
+  ASSERT_EQ(both.records.size(), 2u);
+  EXPECT_EQ(both.records[1].offset, 3u);
+  EXPECT_EQ(both.records[1].size, 2u);
+  EXPECT_EQ(both.records[1].part, 1u);
+  EXPECT_EQ(both.owners.size(), 2u);
+  EXPECT_EQ(both.charged.bytes, 200u);
+  EXPECT_EQ(gather.waiting_requests(), 0u);
+}
+
+TEST_F(coalescer_test, never_mixes_streams_or_priorities) {
+  gather.add(small("web", "1"));
+  gather.add(small("web", "2"));
+  gather.add(small("web", "a"));
+  gather.add(small("app", "b"));
+  gather.add(small("web", "c", priority::high));
+  gather.add(small("web", "d"));
+  for (int i = 0; i < 3; ++i)
+    gather.settled();
+  ASSERT_EQ(sent.size(), 5u);
+  EXPECT_EQ(sent[2].arrived->bytes, "ad");
+  EXPECT_EQ(sent[3].arrived->bytes, "b");
+  EXPECT_EQ(sent[4].arrived->bytes, "c");
+}
+
+TEST_F(coalescer_test, a_full_batch_takes_no_more) {
+  gather.add(small("web", "1"));
+  gather.add(small("web", "2"));
+  for (int i = 0; i < 5; ++i)
+    gather.add(small("web", "x"));
+  gather.add(small("web", std::string(100, 'y')));
+  for (int i = 0; i < 3; ++i)
+    gather.settled();
+  ASSERT_EQ(sent.size(), 5u);
+  EXPECT_EQ(sent[2].records.size(), 4u);
+  EXPECT_EQ(sent[3].records.size(), 1u);
+  EXPECT_EQ(sent[4].arrived->bytes.size(), 100u);
+}
+
+TEST_F(coalescer_test, a_refused_batch_does_not_count_as_in_flight) {
+  accept = false;
+  for (int i = 0; i < 5; ++i)
+    gather.add(small("web", "a"));
+  EXPECT_EQ(sent.size(), 5u);
+  EXPECT_EQ(gather.in_flight(), 0u);
+}

@@ -1,0 +1,94 @@
+#include "http/request_head.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+ec code_of(std::string_view text) {
+  head_scanner scanner;
+  const auto end = scanner.find_end(text);
+  if (!end)
+    return end.error().code;
+  request_head head;
+  const auto parsed = parse_head(text.substr(0, *end), head);
+  return parsed ? ec::none : parsed.error().code;
+}
+
+std::string with(std::string_view fields) {
+  return "POST /ingest HTTP/1.1\r\nHost: a\r\n" + std::string{fields} + "\r\n";
+}
+
+} // namespace
+
+TEST(request_head, gives_path_fields_and_length_without_the_query) {
+  const std::string text = with("Content-Length: 12\r\nX-A:  b \r\n");
+  request_head head;
+  ASSERT_TRUE(parse_head(text, head).has_value());
+  EXPECT_EQ(head.method, "POST");
+  EXPECT_EQ(head.path, "/ingest");
+  EXPECT_EQ(head.content_length, 12u);
+  EXPECT_EQ(head.find("x-a"), "b");
+  EXPECT_TRUE(head.keep_alive);
+  ASSERT_TRUE(parse_head("GET /livez?a=b HTTP/1.0\r\n\r\n", head).has_value());
+  EXPECT_EQ(head.path, "/livez");
+  EXPECT_FALSE(head.keep_alive);
+  EXPECT_FALSE(head.has_body());
+}
+
+TEST(request_head, refuses_what_two_parsers_could_read_differently) {
+  for (const auto* fields :
+       {"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 1\r\nContent-Length: 1\r\n",
+        "Content-Length: 1\r\nContent-Length: 2\r\n", "Content-Length: +1\r\n",
+        "Content-Length: 1, 1\r\n", "Content-Length: -1\r\n",
+        "Content-Length: 99999999999999999999999\r\n", "Content-Length:\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: xchunked\r\n", "X: a\r\n b\r\n", "X: a\r\n\tb\r\n",
+        "X : a\r\n", "X: a\nY: b\r\n", "X: a\rY: b\r\n", "Host: b\r\n", "no colon\r\n"})
+    EXPECT_EQ(code_of(with(fields)), ec::malformed_request) << fields;
+  EXPECT_EQ(code_of(std::string{"GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n", 29}),
+            ec::malformed_request);
+  EXPECT_EQ(code_of("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            ec::malformed_request);
+}
+
+TEST(request_head, refuses_odd_targets_and_versions_and_a_missing_host) {
+  for (const auto* line : {"GET http://a/ HTTP/1.1", "OPTIONS * HTTP/1.1",
+                           "GET a HTTP/1.1", "GET / HTTP/2.0", "GET / HTTP/1.2",
+                           "GET /\x80 HTTP/1.1", "GET /", "GET  / HTTP/1.1"})
+    EXPECT_EQ(code_of(std::string{line} + "\r\nHost: a\r\n\r\n"), ec::malformed_request)
+      << line;
+  EXPECT_EQ(code_of("GET / HTTP/1.1\r\n\r\n"), ec::malformed_request);
+  EXPECT_EQ(code_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), ec::none);
+}
+
+TEST(request_head, has_at_most_64_fields_and_16_kib) {
+  std::string fields;
+  for (int i = 0; i < 63; ++i)
+    fields += "X: y\r\n";
+  EXPECT_EQ(code_of(with(fields)), ec::none);
+  EXPECT_EQ(code_of(with(fields + "X: y\r\n")), ec::head_too_large);
+  EXPECT_EQ(code_of(with("X: " + std::string(16'400, 'a') + "\r\n")), ec::head_too_large);
+}
+
+TEST(head_scanner, finds_the_same_end_however_the_bytes_come) {
+  const std::string text = with("Content-Length: 3\r\n") + "abc";
+  head_scanner scanner;
+  for (size_t n = 1; n < text.size() - 3; ++n)
+    ASSERT_EQ(scanner.find_end(std::string_view{text}.substr(0, n)), size_t{0}) << n;
+  EXPECT_EQ(scanner.find_end(text), text.size() - 3);
+}
+
+TEST(head_scanner, finds_a_fold_that_is_split_over_two_reads) {
+  head_scanner scanner;
+  ASSERT_TRUE(scanner.find_end("GET / HTTP/1.1\r\n").has_value());
+  EXPECT_FALSE(scanner.find_end("GET / HTTP/1.1\r\n x").has_value());
+}
+
+TEST(head_scanner, refuses_a_bare_line_feed_before_the_head_is_complete) {
+  head_scanner scanner;
+  EXPECT_FALSE(scanner.find_end("GET / HTTP/1.1\nHost: a\n").has_value());
+}
