@@ -1,0 +1,193 @@
+#include "http/outstanding.hpp"
+
+#include "proto/clock.hpp"
+#include "proto/health.hpp"
+#include "proto/ports.hpp"
+#include "proto/telemetry.hpp"
+#include "records/catalog.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct manual_clock final : clock_source {
+  std::chrono::steady_clock::time_point at{1h};
+  std::chrono::steady_clock::time_point now() const noexcept override { return at; }
+  int64_t unix_us() const noexcept override { return 1'700'000'000'000'000; }
+};
+
+struct kept_batches final : pipeline_port {
+  std::vector<batch_ptr> batches;
+  bool away = false;
+  bool submit(batch_ptr batch) noexcept override {
+    if (!away)
+      batches.push_back(std::move(batch));
+    return !away;
+  }
+  void attach(std::weak_ptr<receipt_port>) override {}
+};
+
+struct counting_owner final : request_owner {
+  int calls = 0;
+  void progressed() override { ++calls; }
+};
+
+struct outstanding_test : ::testing::Test {
+  manual_clock clock;
+  kept_batches pipeline;
+  telemetry figures;
+  node_health health;
+  catalog_holder streams{
+    std::make_shared<catalog>(std::map<std::string, stream_spec, std::less<>>{})};
+  admission gate{{.bytes_max = 1000, .batches_max = 10, .waiters_max = 1}};
+  outstanding sent{
+    {pipeline, streams, figures, health, clock}, gate, {30s, 300s, {}, nullptr}};
+  counting_owner owner;
+
+  std::shared_ptr<ingest_request> send(uint32_t records,
+                                       ack_level ack = ack_level::durable) {
+    auto request = std::make_shared<ingest_request>(&owner, ack);
+    submission s;
+    s.arrived = std::make_shared<envelope>();
+    s.arrived->parts.emplace_back().records = records;
+    s.records.resize(records);
+    s.owners.push_back({request, 0});
+    s.charged = {100, 1};
+    EXPECT_EQ(
+      gate.enter(s.charged, priority::normal, admission_policy::reject, [] {}).what,
+      admission::verdict::granted);
+    request->add_chunk(records, {});
+    sent.submit(std::move(s));
+    return request;
+  }
+  batch_receipt receipt(size_t index, part_receipt part) {
+    batch_receipt r;
+    r.batch = pipeline.batches[index];
+    r.parts.push_back(part);
+    return r;
+  }
+  uint64_t sum() const {
+    uint64_t rejected = 0;
+    for (const auto& c : figures.records_rejected)
+      rejected += c;
+    return figures.records_accepted + figures.records_duplicate + rejected
+           + figures.records_dropped + figures.records_failed
+           + static_cast<uint64_t>(figures.records_in_flight.load());
+  }
+};
+
+} // namespace
+
+TEST_F(outstanding_test, every_record_is_counted_once_whatever_becomes_of_it) {
+  for (uint32_t i = 0; i < 4; ++i)
+    send(10);
+  EXPECT_EQ(figures.records_in_flight.load(), 40);
+  part_receipt mixed;
+  mixed.accepted = 6;
+  mixed.rejected = 1;
+  mixed.quarantined = 1;
+  mixed.dropped = 2;
+  auto first = receipt(0, mixed);
+  auto judged = std::make_shared<record_batch>(*first.batch);
+  judged->rejections.push_back({0, 3, 3, reject::ragged_row, "", "", ""});
+  judged->rejections.push_back({0, 4, 4, reject::quarantined, "", "", ""});
+  first.batch = judged;
+  sent.receive(first);
+  part_receipt again;
+  again.duplicate = true;
+  again.accepted = 10;
+  sent.receive(receipt(1, again));
+  part_receipt failed;
+  failed.outcome = ec::storage_failed;
+  sent.receive(receipt(2, failed));
+  EXPECT_EQ(figures.records_accepted, 6u);
+  EXPECT_EQ(figures.records_dropped, 2u);
+  EXPECT_EQ(figures.records_duplicate, 10u);
+  EXPECT_EQ(figures.records_failed, 10u);
+  EXPECT_EQ(figures.records_rejected[static_cast<size_t>(reject::quarantined)], 1u);
+  EXPECT_EQ(figures.records_in_flight.load(), 10);
+  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(gate.used().bytes, 100u);
+}
+
+TEST_F(outstanding_test, a_receipt_that_does_not_add_up_still_leaves_the_books_balanced) {
+  send(10);
+  part_receipt wrong;
+  wrong.accepted = 3;
+  wrong.dropped = 50;
+  sent.receive(receipt(0, wrong));
+  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(figures.records_in_flight.load(), 0);
+}
+
+TEST_F(outstanding_test, a_receipt_without_a_part_fails_that_request) {
+  const auto request = send(2);
+  batch_receipt empty;
+  empty.batch = pipeline.batches[0];
+  sent.receive(empty);
+  ASSERT_TRUE(request->failure().has_value());
+  EXPECT_EQ(request->failure()->code, ec::crashed);
+  EXPECT_EQ(figures.records_failed, 2u);
+}
+
+TEST_F(outstanding_test, the_second_receipt_of_a_batch_changes_nothing) {
+  send(1);
+  part_receipt stored;
+  stored.accepted = 1;
+  EXPECT_EQ(sent.receive(receipt(0, stored)), outstanding::fate::settled);
+  const int calls = owner.calls;
+  EXPECT_EQ(sent.receive(receipt(0, stored)), outstanding::fate::unknown);
+  EXPECT_EQ(figures.records_accepted, 1u);
+  EXPECT_EQ(owner.calls, calls);
+}
+
+TEST_F(outstanding_test,
+       a_batch_that_is_refused_gives_its_claim_back_and_was_never_received) {
+  pipeline.away = true;
+  const auto request = send(5);
+  EXPECT_EQ(request->failure()->code, ec::stage_away);
+  EXPECT_EQ(figures.records_received, 0u);
+  EXPECT_EQ(gate.used().bytes, 0u);
+  EXPECT_EQ(sent.size(), 0u);
+}
+
+TEST_F(outstanding_test,
+       a_stage_that_comes_back_gets_every_batch_without_a_receipt_again) {
+  send(1);
+  send(1);
+  sent.receive(receipt(0, {}));
+  sent.resubmit();
+  ASSERT_EQ(pipeline.batches.size(), 3u);
+  EXPECT_EQ(pipeline.batches[2], pipeline.batches[1]);
+  EXPECT_EQ(figures.records_received, 2u);
+}
+
+TEST_F(outstanding_test,
+       a_batch_that_is_never_answered_is_given_up_and_its_claim_comes_back) {
+  const auto request = send(3);
+  clock.at += 299s;
+  sent.expire(clock.now());
+  EXPECT_EQ(sent.size(), 1u);
+  clock.at += 1s;
+  sent.expire(clock.now());
+  EXPECT_EQ(sent.size(), 0u);
+  EXPECT_EQ(request->failure()->code, ec::deadline_exceeded);
+  EXPECT_EQ(gate.used().bytes, 0u);
+  EXPECT_EQ(figures.records_received, sum());
+}
+
+TEST_F(outstanding_test,
+       a_request_that_waits_for_the_sink_hears_when_its_last_record_is_in) {
+  const auto request = send(1, ack_level::stored);
+  part_receipt stored;
+  stored.accepted = 1;
+  stored.last_sequence = 7;
+  sent.receive(receipt(0, stored));
+  sent.stored(6);
+  EXPECT_FALSE(request->in_sink());
+  sent.stored(7);
+  EXPECT_TRUE(request->in_sink());
+}
