@@ -115,7 +115,7 @@ void visit_storage(key_visitor& v, config& c) {
              kind, {"sqlite", "file", "null"});
     c.sink.kind = kind == 1 ? "file" : kind == 2 ? "null" : "sqlite";
     v.text({"path", "The database file, or the directory of the files.",
-            "<data_dir>/records.db or <data_dir>/records"},
+            "<data_dir>/weir.db or <data_dir>/records"},
            c.sink.path, text_rule::data_path);
     v.bytes({"rotate_bytes", "`file`: a new file above this size."}, c.sink.rotate_bytes,
             {64 * kib, 1024 * gib});

@@ -64,7 +64,7 @@ void resolve_config(config& c) {
   if (c.journal.directory.empty())
     c.journal.directory = below(c.data_dir, "journal");
   if (c.sink.path.empty())
-    c.sink.path = below(c.data_dir, c.sink.kind == "file" ? "records" : "records.db");
+    c.sink.path = below(c.data_dir, c.sink.kind == "file" ? "records" : "weir.db");
   if (c.dead_letters.path.empty())
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
   c.sink.keys_max = c.journal.keys_max;

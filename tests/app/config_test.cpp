@@ -39,7 +39,7 @@ TEST(config, an_empty_file_is_a_whole_configuration) {
   const auto c = good("");
   EXPECT_EQ(to_string(c.ingest.listen), "127.0.0.1:8080");
   EXPECT_EQ(c.journal.directory, "data/journal");
-  EXPECT_EQ(c.sink.path, "data/records.db");
+  EXPECT_EQ(c.sink.path, "data/weir.db");
   EXPECT_GE(c.pipeline.validate_workers, 1u);
   ASSERT_EQ(c.streams.size(), 1u);
   EXPECT_EQ(c.streams.begin()->first, "default");
@@ -161,7 +161,7 @@ TEST(config, an_override_wins_and_its_errors_say_set) {
   EXPECT_EQ(c.ingest.threads, 4u);
   EXPECT_EQ(c.streams.at("web").settings.ack, ack_level::stored);
   EXPECT_EQ(c.node_name, "n1");
-  EXPECT_EQ(c.sink.path, "data/records.db");
+  EXPECT_EQ(c.sink.path, "data/weir.db");
   EXPECT_EQ(
     bad("", {"ingest.threads=x"}),
     "--set: ingest.threads: \"x\": expected a whole number without a unit, or `auto`");
