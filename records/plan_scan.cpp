@@ -40,18 +40,32 @@ inline const char* next_special(const char* p, const char* end) noexcept {
   return p;
 }
 
-// `p` is on a backslash; the byte behind the escape, or null.
+// The four hex digits of a \uXXXX at `p`, or -1.
+int code_unit(const char* p, const char* end) noexcept {
+  if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
+    return -1;
+  int unit = 0;
+  for (int i = 2; i < 6; ++i) {
+    if (!is_hex(p[i]))
+      return -1;
+    unit = unit * 16 + (is_digit(p[i]) ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
+  }
+  return unit;
+}
+
+// `p` is on a backslash; the byte behind the escape, or null. A surrogate without its
+// partner is refused: there is no UTF-8 for it, and strict readers of what we store would
+// choke on it.
 const char* skip_escape(const char* p, const char* end) noexcept {
   if (end - p < 2)
     return nullptr;
   if (p[1] != 'u')
     return p[1] && std::strchr("\"\\/bfnrt", p[1]) ? p + 2 : nullptr;
-  if (end - p < 6)
-    return nullptr;
-  for (int i = 2; i < 6; ++i)
-    if (!is_hex(p[i]))
-      return nullptr;
-  return p + 6;
+  const int unit = code_unit(p, end);
+  if (unit < 0xd800 || unit > 0xdfff)
+    return unit < 0 ? nullptr : p + 6;
+  const int partner = unit < 0xdc00 ? code_unit(p + 6, end) : -1;
+  return partner >= 0xdc00 && partner <= 0xdfff ? p + 12 : nullptr;
 }
 
 bool skip_digits(scan_text& text) noexcept {
