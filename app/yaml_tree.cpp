@@ -217,7 +217,7 @@ void apply_override(yaml_node& root, std::string_view assignment,
     std::string why_not;
     target = descend(*target, path.substr(begin, end - begin), why_not);
     if (!target) {
-      errors.push_back(fmt::format("--set: {}: {}", path, why_not));
+      errors.push_back(fmt::format("--set: {}: {}", one_line(path, 80), why_not));
       return;
     }
     begin = end + 1;

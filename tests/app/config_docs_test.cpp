@@ -1,0 +1,85 @@
+// docs/config.md and the configurations in configs/ say what the code does.
+#include "app/config.hpp"
+#include "app/config_reference.hpp"
+#include "app/config_text.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace weir;
+
+namespace {
+
+std::filesystem::path repository() {
+  return std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path();
+}
+
+std::set<std::string> table_rows(const std::string& text) {
+  std::set<std::string> rows;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("| `"))
+      rows.insert(line);
+  return rows;
+}
+
+} // namespace
+
+TEST(config_docs, the_table_has_every_key_of_the_code_and_no_other) {
+  const auto text = read_file((repository() / "docs/config.md").string(), 1 << 20);
+  ASSERT_TRUE(text) << text.error().text;
+  const auto documented = table_rows(*text);
+  const auto real = table_rows(config_reference_markdown());
+  for (const auto& row : real)
+    EXPECT_TRUE(documented.contains(row)) << "missing in docs/config.md:\n" << row;
+  for (const auto& row : documented)
+    EXPECT_TRUE(real.contains(row)) << "in docs/config.md only:\n" << row;
+  EXPECT_GT(real.size(), 80u);
+}
+
+TEST(config_docs, every_key_says_what_it_means_and_value_keys_have_a_type_and_a_default) {
+  for (const auto& row : config_reference()) {
+    EXPECT_GT(row.meaning.size(), 10u) << row.path;
+    EXPECT_FALSE(row.type.empty()) << row.path;
+    EXPECT_EQ(row.meaning.find('|'), std::string::npos) << row.path;
+  }
+}
+
+TEST(config_docs, every_configuration_that_comes_with_weir_is_good) {
+  const auto pem = std::filesystem::temp_directory_path() / "weir_docs_test.pem";
+  { std::ofstream{pem} << "x"; }
+  const std::string digests[] = {std::string(64, 'a'), std::string(64, 'b'),
+                                 std::string(64, 'c')};
+  ::setenv("WEIR_CERTIFICATE", pem.c_str(), 1);
+  ::setenv("WEIR_CERTIFICATE_KEY", pem.c_str(), 1);
+  ::setenv("WEIR_SHOP_KEY_SHA256", digests[0].c_str(), 1);
+  ::setenv("WEIR_FLEET_KEY_SHA256", digests[1].c_str(), 1);
+  ::setenv("WEIR_TOKEN_SHA256", digests[2].c_str(), 1);
+  size_t files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator{repository() / "configs"}) {
+    if (entry.path().extension() != ".yaml")
+      continue;
+    ++files;
+    const auto settings = load_config(entry.path().string());
+    EXPECT_TRUE(settings) << (settings ? "" : settings.error().text);
+  }
+  EXPECT_GE(files, 3u);
+  std::filesystem::remove(pem);
+}
+
+TEST(config_docs, a_secure_configuration_without_its_secrets_says_which_are_missing) {
+  for (const auto* name :
+       {"WEIR_CERTIFICATE", "WEIR_CERTIFICATE_KEY", "WEIR_SHOP_KEY_SHA256",
+        "WEIR_FLEET_KEY_SHA256", "WEIR_TOKEN_SHA256"})
+    ::unsetenv(name);
+  const auto settings = load_config((repository() / "configs/secure.yaml").string());
+  ASSERT_FALSE(settings);
+  EXPECT_THAT(settings.error().text, testing::HasSubstr("WEIR_TOKEN_SHA256 is not set"));
+}

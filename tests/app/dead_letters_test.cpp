@@ -1,0 +1,137 @@
+#include "app/command_dead_letters.hpp"
+#include "app/patient_post.hpp"
+
+#include <deque>
+#include <map>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace weir;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+class store_in_memory final : public dead_letter_store {
+ public:
+  std::map<uint64_t, dead_letter> letters;
+
+  void add(uint64_t id, std::string stream, std::string body, int64_t replayed = 0) {
+    auto& letter = letters[id];
+    letter.id = id;
+    letter.stream = std::move(stream);
+    letter.body = std::move(body);
+    letter.replayed_at_us = replayed;
+  }
+  journal_position cursor() const noexcept override { return {}; }
+  result<void> commit(std::span<const frame_view>, journal_position) override {
+    return {};
+  }
+  result<std::vector<dead_letter>> list(const dead_letter_query& query) override {
+    std::vector<dead_letter> found;
+    for (auto at = letters.upper_bound(query.after);
+         at != letters.end() && found.size() < query.limit; ++at)
+      if (query.stream.empty() || query.stream == at->second.stream)
+        found.push_back(at->second);
+    return found;
+  }
+  result<std::optional<dead_letter>> get(uint64_t id) override {
+    const auto found = letters.find(id);
+    return found == letters.end() ? std::nullopt : std::optional{found->second};
+  }
+  result<void> mark_replayed(uint64_t id, int64_t at_us) override {
+    letters[id].replayed_at_us = at_us;
+    return {};
+  }
+  result<uint64_t> count() override { return letters.size(); }
+};
+
+class replaying : public testing::Test {
+ protected:
+  result<replay_totals> run(const dead_letters_options& options) {
+    patient_post post{[this](auto path, auto type, const auto& fields, auto body) {
+                        return take(path, type, fields, body);
+                      },
+                      [](auto) {}, retry_policy{2, 1}, ""};
+    return replay(store_, options, post, out_);
+  }
+  result<http_answer> take(std::string_view path, std::string_view type,
+                           const header_fields& fields, std::string_view body) {
+    sent_.push_back(std::string{path} + ' ' + std::string{type} + ' ' + fields[0].second
+                    + ' ' + std::string{body});
+    if (answers_.empty())
+      return http_answer{200, "", R"({"accepted":1,"rejected":0,"errors":[]})"};
+    auto answer = answers_.front();
+    answers_.pop_front();
+    return answer;
+  }
+
+  store_in_memory store_;
+  std::deque<result<http_answer>> answers_;
+  std::vector<std::string> sent_;
+  std::ostringstream out_;
+};
+
+} // namespace
+
+TEST_F(replaying, a_letter_is_sent_to_its_stream_under_its_own_key_and_marked) {
+  store_.add(17, "web", "{\"a\":1}");
+  store_.add(18, "web", "a line");
+  dead_letters_options options;
+  options.ids = {17, 18, 19};
+  const auto totals = run(options);
+  ASSERT_TRUE(totals);
+  EXPECT_THAT(sent_, ElementsAre("/ingest/web application/json dead-letter-17 {\"a\":1}",
+                                 "/ingest/web text/plain dead-letter-18 a line"));
+  EXPECT_EQ(totals->replayed, 2u);
+  EXPECT_EQ(totals->failed, 1u);
+  EXPECT_THAT(out_.str(), HasSubstr("19: there is no such dead letter"));
+  EXPECT_GT(store_.letters[17].replayed_at_us, 0);
+}
+
+TEST_F(replaying, a_letter_that_is_rejected_again_stays_unmarked_and_says_why) {
+  store_.add(1, "web", "{}");
+  answers_ = {
+    http_answer{422, "",
+                R"({"title":"t","accepted":0,"rejected":1,"errors":[)"
+                R"({"code":"schema_violation","pointer":"/a","detail":"d"}]})"}};
+  dead_letters_options options;
+  options.ids = {1};
+  EXPECT_EQ(run(options)->failed, 1u);
+  EXPECT_EQ(store_.letters[1].replayed_at_us, 0);
+  EXPECT_EQ(out_.str(), "1: rejected again: schema_violation /a d\n");
+}
+
+TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {
+  store_.add(1, "web", "a");
+  store_.add(2, "web", "b", 5);
+  store_.add(3, "other", "c");
+  store_.add(4, "web", "d");
+  dead_letters_options options;
+  options.all = true;
+  options.stream = "web";
+  EXPECT_EQ(run(options)->replayed, 2u);
+  EXPECT_THAT(sent_,
+              ElementsAre(HasSubstr("dead-letter-1 a"), HasSubstr("dead-letter-4 d")));
+}
+
+TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {
+  store_.add(1, "web", "1,2");
+  dead_letters_options options;
+  options.ids = {1};
+  options.csv_header = "a,b";
+  run(options);
+  EXPECT_THAT(sent_, ElementsAre("/ingest/web text/csv dead-letter-1 a,b\r\n1,2"));
+}
+
+TEST_F(replaying, an_answer_that_is_not_weirs_marks_nothing) {
+  for (const auto* body : {"", "[]", "{}", R"({"accepted":1,"rejected":"no"})"}) {
+    store_.add(1, "web", "x");
+    answers_ = {http_answer{200, "", body}};
+    dead_letters_options options;
+    options.ids = {1};
+    EXPECT_EQ(run(options)->failed, 1u) << body;
+  }
+}
