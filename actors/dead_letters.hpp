@@ -1,23 +1,34 @@
-// DEAD LETTERS: follows the journal into the dead-letter store (actors/tail.hpp is the actor
-// itself). Stretches of the journal without a dead letter are not read.
+// DEAD LETTERS: keeps rejected and quarantined records, which the journal carries beside
+// the others, in the dead letter store. Stretches of the journal without any are passed
+// over unread.
+//
+//   Accepts:     as the sink writer: durable_until, role_change, tick_atom, drain_atom,
+//   crash_atom Supervised:  by the root, one_for_one, permanent. Queues:      its
+//   mailbox: one answer of the journal, one message to itself, one tick. On failure:  of
+//   the store: it tries again with backoff; the journal keeps the letters.
 #pragma once
 
 #include "actors/tail.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/dead_letters.hpp"
 
-#include <functional>
-#include <memory>
+#include <caf/stateful_actor.hpp>
 
 namespace weir {
 
 struct dead_letters_config {
-  tail_config tail;
+  tail_config tail; ///< its `reader` is set to "dead_letters"
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_store;
-  telemetry* figures = nullptr; ///< outlives the actor system
+  telemetry* figures = nullptr;        ///< outlives the actor
+  const clock_source* clock = nullptr; ///< outlives the actor; for latencies
 };
 
-tail_actor::behavior_type dead_letters(tail_actor::stateful_pointer<tail_state> self,
-                                       dead_letters_config config);
+struct dead_letters_state : tail_state {
+  static inline const char* name = "dead_letters";
+};
+
+tail_actor::behavior_type
+dead_letters(tail_actor::stateful_pointer<dead_letters_state> self,
+             dead_letters_config config);
 
 } // namespace weir

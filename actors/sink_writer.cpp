@@ -1,66 +1,64 @@
 #include "actors/sink_writer.hpp"
 
-#include <spdlog/spdlog.h>
-
-#include <utility>
-
 namespace weir {
 
 namespace {
 
-class sink_target final : public tail_target {
-public:
-  explicit sink_target(sink_writer_config config)
+class sink_store final : public tail_store {
+ public:
+  explicit sink_store(sink_writer_config config)
     : config_(std::move(config)), stage_(config_.figures->stage("sink")) {}
 
-  result<journal_position> open() override {
+  result<void> open() override {
     auto opened = config_.open_sink();
     if (!opened)
       return tl::unexpected(opened.error());
     sink_ = std::move(*opened);
-    tell();
-    return sink_->cursor().position;
-  }
-
-  result<void> commit(std::span<const frame_view> frames, journal_position next) override {
-    const auto begin = config_.clock->now();
-    if (auto committed = sink_->commit(frames, next); !committed)
-      return committed;
-    uint64_t rows = 0;
-    for (const auto& frame : frames)
-      rows += frame.records.size();
-    add(stage_.records_processed, rows);
-    add(config_.figures->sink_rows, rows);
-    stage_.latency.observe(std::chrono::duration<double>(config_.clock->now() - begin).count());
-    tell();
+    report();
     return {};
   }
 
-  journal_position resume_at() const override { return sink_->cursor().position; }
-  bool wants(const durable_until&) const override { return true; }
+  journal_position position() const noexcept override { return sink_->cursor().position; }
 
-  bool caught_up() const override {
-    return config_.figures->sink_sequence.load() >= config_.figures->journal_sequence.load();
+  result<void> commit(std::span<const frame_view> frames,
+                      journal_position next) override {
+    const auto began = config_.clock->now();
+    const auto rows = count_new(frames);
+    auto stored = sink_->commit(frames, next);
+    if (!stored)
+      return stored;
+    const std::chrono::duration<double> took = config_.clock->now() - began;
+    stage_.latency.observe(took.count());
+    add(stage_.records_processed, rows);
+    add(config_.figures->sink_rows, rows);
+    report();
+    return {};
   }
 
-  void trouble(std::string_view why) override {
-    const bool healthy = why.empty();
-    config_.health->set(condition::sink_down, !healthy);
-    config_.figures->sink_healthy = healthy ? 1 : 0;
-    if (!healthy) {
+  bool wants(bool) const noexcept override { return true; }
+
+  void available(bool yes) noexcept override {
+    if (!yes)
       add(stage_.errors);
-      if (!failing_)
-        spdlog::warn("sink: {}; records wait in the journal and it is tried again", why);
-    } else if (failing_) {
-      spdlog::info("sink: it takes records again");
-    }
-    failing_ = !healthy;
+    config_.figures->sink_healthy.store(yes ? 1 : 0, std::memory_order_relaxed);
+    config_.health->set(condition::sink_down, !yes);
   }
 
-private:
-  void tell() {
+ private:
+  /// Replayed records are not counted again.
+  uint64_t count_new(std::span<const frame_view> frames) const noexcept {
+    const auto last = sink_->cursor().last_sequence;
+    uint64_t rows = 0;
+    for (const auto& frame : frames)
+      if (frame.first_sequence > last)
+        rows += frame.records.size();
+    return rows;
+  }
+
+  void report() {
     const auto sequence = sink_->cursor().last_sequence;
-    config_.figures->sink_sequence = static_cast<int64_t>(sequence);
+    config_.figures->sink_sequence.store(static_cast<int64_t>(sequence),
+                                         std::memory_order_relaxed);
     if (config_.on_stored)
       config_.on_stored(sequence);
   }
@@ -68,17 +66,17 @@ private:
   sink_writer_config config_;
   stage_gauge& stage_;
   std::unique_ptr<sink> sink_;
-  bool failing_ = false;
 };
 
 } // namespace
 
-tail_actor::behavior_type sink_writer(tail_actor::stateful_pointer<tail_state> self,
-                                      sink_writer_config config) {
-  auto reading = config.tail;
-  reading.reader = "sink";
-  return tail(self, std::move(reading),
-              [config = std::move(config)] { return std::make_unique<sink_target>(config); });
+tail_actor::behavior_type
+sink_writer(tail_actor::stateful_pointer<sink_writer_state> self,
+            sink_writer_config config) {
+  auto tailing = config.tail;
+  tailing.reader = "sink";
+  return tail(self, self->state, std::move(tailing),
+              std::make_unique<sink_store>(std::move(config)));
 }
 
 } // namespace weir

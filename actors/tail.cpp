@@ -1,169 +1,207 @@
 #include "actors/tail.hpp"
 
-#include "actors/exits.hpp"
-
 #include <caf/actor_cast.hpp>
-#include <caf/exit_reason.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <stdexcept>
-#include <utility>
 
 namespace weir {
 
-result<bool> tail_state::step() {
-  if (!(position < known.until))
-    return false;
-  if (!target->wants(known)) {
-    position = known.until;
-    reader.reset();
-    return true;
+void tail_state::note(const durable_until& news) noexcept {
+  goal.until = std::max(goal.until, news.until);
+  goal.sequence = std::max(goal.sequence, news.sequence);
+  goal.dead_letters = goal.dead_letters || news.dead_letters;
+}
+
+result<void> tail_state::open_store() {
+  if (opened)
+    return {};
+  auto done = store->open();
+  if (done) {
+    opened = true;
+    position = store->position();
   }
+  return done;
+}
+
+/// The store's cursor follows into each new segment, so that after a restart it never
+/// points into one that the journal was free to delete.
+result<void> tail_state::pass_over() {
+  reader.reset();
+  if (store->position().segment != goal.until.segment)
+    if (auto moved = store->commit({}, goal.until); !moved)
+      return moved;
+  position = goal.until;
+  return {};
+}
+
+result<void> tail_state::transfer() {
   if (!reader) {
     auto made = config.open_reader(position);
     if (!made)
       return tl::unexpected(made.error());
     reader = std::move(*made);
   }
-  auto frames = reader->read(known.until, config.records_per_transaction_max,
-                             config.bytes_per_transaction_max);
+  const auto frames = reader->read(goal.until, config.records_per_transaction_max,
+                                   config.bytes_per_transaction_max);
   if (!frames)
     return tl::unexpected(frames.error());
-  const auto next = frames->empty() ? known.until : reader->position();
-  if (auto committed = target->commit(*frames, next); !committed)
-    return tl::unexpected(committed.error());
-  position = next;
-  return true;
+  const auto next = frames->empty() ? goal.until : frames->back().next;
+  auto stored = store->commit(*frames, next);
+  if (stored)
+    position = next;
+  return stored;
 }
 
-std::chrono::milliseconds tail_state::next_wait() {
-  const auto doubled = config.wait.initial * (1u << std::min(failures++, 10u));
-  const auto whole = std::min<std::chrono::milliseconds>(doubled, config.wait.max);
-  const auto shorter = config.wait.jitter * random->fraction();
-  return std::chrono::milliseconds{
-    static_cast<int64_t>(static_cast<double>(whole.count()) * (1 - shorter))};
+result<void> tail_state::advance() {
+  auto done = open_store().and_then([&]() -> result<void> {
+    if (position >= goal.until)
+      return {};
+    return store->wants(goal.dead_letters) ? transfer() : pass_over();
+  });
+  if (!done) {
+    reader.reset();
+    if (opened)
+      position = store->position();
+  }
+  if (position >= goal.until)
+    goal.dead_letters = false;
+  store->available(done.has_value());
+  return done;
+}
+
+std::chrono::milliseconds tail_state::retry_delay() noexcept {
+  const auto doublings = std::min(failures > 0 ? failures - 1 : 0, 20u);
+  const auto whole =
+    std::min(config.retry_delay_min.count() << doublings, config.retry_delay_max.count());
+  const auto jittered = static_cast<double>(whole) * (0.5 + 0.5 * random.fraction());
+  return std::chrono::milliseconds{std::max<int64_t>(1, static_cast<int64_t>(jittered))};
 }
 
 namespace {
 
-using tail_ptr = tail_actor::stateful_pointer<tail_state>;
+using self_pointer = tail_actor::pointer;
 
-void go_on(tail_ptr self);
+void proceed(self_pointer self, tail_state& state);
 
-/// The same frames come again: the reader has gone past them.
-void fail_for_now(tail_ptr self, const fault& why) {
-  auto& st = self->state;
-  st.reader.reset();
-  if (st.opened)
-    st.position = std::min(st.position, st.target->resume_at());
-  st.target->trouble(why.text);
-  st.waiting = true;
-  self->delayed_send(self, st.next_wait(), tick_atom_v);
-}
-
-void ask(tail_ptr self) {
-  auto& st = self->state;
-  if (st.asked || !st.journal)
+void ask(self_pointer self, tail_state& state) {
+  if (!state.journal || state.asking || !state.opened)
     return;
-  st.asked = true;
-  const auto to = caf::actor_cast<journal_actor>(st.journal);
-  self->request(to, caf::infinite, tail_request{st.position})
+  state.asking = true;
+  const auto number = state.journal_number;
+  const tail_request request{std::max(state.position, state.goal.until)};
+  self->request(state.journal, caf::infinite, request)
     .then(
-      [self](const durable_until& news) {
-        self->state.asked = false;
-        self->state.known = news;
-        go_on(self);
+      [self, &state, number](const durable_until& news) {
+        if (number == state.journal_number)
+          state.asking = false;
+        state.note(news);
+        proceed(self, state);
       },
-      // It died: the news of its successor comes as a role_change.
-      [self](const caf::error&) { self->state.asked = false; });
+      // The journal died: role_change tells when there is another.
+      [&state, number](const caf::error&) {
+        if (number == state.journal_number)
+          state.asking = false;
+      });
 }
 
-void tell_journal(tail_ptr self) {
-  const auto& st = self->state;
-  if (st.journal && st.opened)
-    self->send(caf::actor_cast<journal_actor>(st.journal),
-               reader_cursor{st.config.reader, st.position});
-}
-
-void open_target(tail_ptr self) {
-  auto& st = self->state;
-  const auto at = st.target->open();
-  if (!at)
-    return fail_for_now(self, at.error());
-  st.opened = true;
-  st.failures = 0;
-  st.position = *at;
-  st.target->trouble({});
-  tell_journal(self);
-  ask(self);
-}
-
-/// One transaction; then a message to itself, so that other mail gets its turn.
-void go_on(tail_ptr self) {
-  auto& st = self->state;
-  if (!st.opened || st.waiting)
-    return;
-  const auto stepped = st.step();
-  if (!stepped)
-    return fail_for_now(self, stepped.error());
-  if (st.failures > 0) {
-    st.failures = 0;
-    st.target->trouble({});
-  }
-  if (*stepped) {
-    tell_journal(self);
-    self->send(self, st.known);
-    return;
-  }
-  if (st.draining && st.target->caught_up())
+/// Whatever is to be done next, by sending a message to ourselves or to the journal.
+void proceed(self_pointer self, tail_state& state) {
+  if (state.working || state.retrying)
+    return ask(self, state);
+  if (state.position < state.goal.until) {
+    state.working = true;
+    self->send(self, state.goal);
+  } else if (state.draining) {
     return self->quit(caf::exit_reason::user_shutdown);
-  ask(self);
+  }
+  ask(self, state);
 }
 
-void on_journal(tail_ptr self, const role_change& change) {
-  auto& st = self->state;
-  st.journal = change.handle;
-  st.asked = false; // a question to a dead one bounces
-  st.reader.reset();
-  if (!st.journal || !st.opened)
-    return;
-  tell_journal(self);
-  ask(self);
+void tell_position(self_pointer self, const tail_state& state) {
+  if (state.journal && state.opened)
+    self->send(state.journal, reader_cursor{state.config.reader, state.position});
 }
 
-void on_tick(tail_ptr self) {
-  self->state.waiting = false;
-  if (self->state.opened)
-    go_on(self);
+void back_off(self_pointer self, tail_state& state, const fault& why) {
+  ++state.failures;
+  const auto delay = state.retry_delay();
+  if (why.text != state.last_failure)
+    spdlog::warn("{}: {}: {}; trying again in {} ms", state.config.reader,
+                 to_string(why.code), why.text, delay.count());
+  state.last_failure = why.text;
+  state.retrying = true;
+  self->delayed_send(self, delay, tick_atom_v);
+}
+
+void recover(tail_state& state) {
+  if (state.failures > 0)
+    spdlog::info("{}: works again after {} failures", state.config.reader,
+                 state.failures);
+  state.failures = 0;
+  state.last_failure.clear();
+}
+
+void work(self_pointer self, tail_state& state) {
+  if (const auto done = state.advance(); done)
+    recover(state);
   else
-    open_target(self);
+    back_off(self, state, done.error());
+  tell_position(self, state);
+  proceed(self, state);
 }
 
-void on_drain(tail_ptr self) {
-  auto& st = self->state;
-  st.draining = true;
-  if (!st.opened || !st.journal || st.target->caught_up())
-    self->quit(caf::exit_reason::user_shutdown);
+void follow(self_pointer self, tail_state& state, const role_change& change) {
+  if (change.role != "journal")
+    return;
+  state.journal = caf::actor_cast<journal_actor>(change.handle);
+  ++state.journal_number;
+  state.asking = false;
+  state.reader.reset(); // a journal that recovered may have cut its files
+  tell_position(self, state);
+  proceed(self, state);
+}
+
+void drain(self_pointer self, tail_state& state) {
+  if (state.draining) // the deadline's own message, or somebody is impatient
+    return self->quit(caf::exit_reason::user_shutdown);
+  state.draining = true;
+  if (!state.asking && state.config.find_end) {
+    if (const auto end = state.config.find_end(); end)
+      state.note({*end, 0, true});
+    else
+      spdlog::warn("{}: {}", state.config.reader, end.error().text);
+  }
+  self->delayed_send(self, state.config.drain_deadline, drain_atom_v);
+  proceed(self, state);
 }
 
 } // namespace
 
-tail_actor::behavior_type tail(tail_actor::stateful_pointer<tail_state> self, tail_config config,
-                               std::function<std::unique_ptr<tail_target>()> make_target) {
-  auto& st = self->state;
-  st.config = std::move(config);
-  st.random.emplace(st.config.seed);
-  st.target = make_target();
-  self->set_exception_handler([](std::exception_ptr& thrown) { return crashed_by(thrown); });
-  st.config.roles->subscribe("journal", role_rank::reader,
-                             caf::actor_cast<caf::strong_actor_ptr>(self));
-  self->send(self, tick_atom_v);
+tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
+                               tail_config config, std::unique_ptr<tail_store> store) {
+  state.random = random_source{config.seed};
+  state.config = std::move(config);
+  state.store = std::move(store);
+  work(self, state);
   return {
-    [self](const durable_until&) { go_on(self); },
-    [self](const role_change& change) { on_journal(self, change); },
-    [self](tick_atom) { on_tick(self); },
+    [self, &state](const durable_until& news) {
+      state.note(news);
+      if (self->current_sender() != self)
+        return proceed(self, state);
+      state.working = false;
+      if (!state.retrying)
+        work(self, state);
+    },
+    [self, &state](const role_change& change) { follow(self, state, change); },
+    [self, &state](tick_atom) {
+      state.retrying = false;
+      if (!state.working)
+        work(self, state);
+    },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
-    [self](drain_atom) { on_drain(self); },
+    [self, &state](drain_atom) { drain(self, state); },
   };
 }
 

@@ -1,89 +1,97 @@
-// TAIL: reads the journal behind a cursor and commits what it finds, one transaction per message.
-// The sink writer and the dead letters are two of these; they differ in their target.
+// TAIL: what sink writer and dead letters have in common. It follows the journal from a
+// store's cursor, and commits what it reads in transactions of bounded size, one per
+// message, so that other mail gets its turn in between.
 //
-//   Accepts:     durable_until   from the journal, or from itself while there is more to read
-//                role_change     of the journal
-//                tick_atom       from itself after a failure: try again
-//                drain_atom      goes on to the end of what is durable, then quits
-//   Supervised:  sink: rest_for_one behind the journal; dead letters: by the root. Permanent,
-//                detached in production: it blocks in the target's fsync.
-//   Queues:      its mailbox: one question to the journal, one message to itself, one tick.
-//   On failure:  of the target (locked, disk full, gone): a value. It backs off and tries the same
-//                frames again; meanwhile the journal fills, not memory. A crash loses nothing: the
-//                cursor is in the target.
+//   One request to the journal is always under way, for what is behind the end known so
+//   far; its answers move that end while the store works, so nothing is unknown when
+//   draining begins. A failure, of the store or of reading, is waited out: exponential
+//   backoff with jitter, then the store's cursor is read again and work goes on from
+//   there. Nothing is skipped.
 #pragma once
 
-#include "actors/restart_policy.hpp"
-#include "actors/roles.hpp"
+#include "proto/clock.hpp"
 #include "proto/messages.hpp"
+#include "proto/result.hpp"
 #include "storage/journal.hpp"
 
-#include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
-#include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
 namespace weir {
 
-/// What is done with the frames. One thread. A failure is passing: the same frames come again.
-class tail_target {
-public:
-  virtual ~tail_target() = default;
-  /// Where to go on reading. Asked until it succeeds, and again after a crash.
-  virtual result<journal_position> open() = 0;
-  virtual result<void> commit(std::span<const frame_view> frames, journal_position next) = 0;
-  /// Where to go on reading after a failed commit: behind the last one, or earlier when what it
-  /// stores in was replaced underneath.
-  virtual journal_position resume_at() const = 0;
-  /// False: nothing of interest lies before `until`, so it need not be read.
-  virtual bool wants(const durable_until& news) const = 0;
-  /// Everything durable has been committed.
-  virtual bool caught_up() const = 0;
-  /// The target began (why) or ceased (empty) to fail.
-  virtual void trouble(std::string_view why) = 0;
+/// Where a tail puts what it reads. Used by the actor's thread only.
+class tail_store {
+ public:
+  virtual ~tail_store() = default;
+  /// Called until it succeeds once, before anything else.
+  virtual result<void> open() = 0;
+  /// Frames before it are committed. Moves back when the store was replaced underneath.
+  virtual journal_position position() const noexcept = 0;
+  /// All or nothing; frames may be empty.
+  virtual result<void> commit(std::span<const frame_view> frames,
+                              journal_position next) = 0;
+  /// False: a stretch with or without dead letters, as told, can be passed over unread.
+  virtual bool wants(bool dead_letters) const noexcept = 0;
+  /// After each attempt.
+  virtual void available(bool yes) noexcept = 0;
 };
 
 struct tail_config {
-  std::string reader; ///< how the journal knows it
-  std::function<result<std::unique_ptr<journal_reader>>(journal_position from)> open_reader;
-  size_t records_per_transaction_max = 10'000;
-  size_t bytes_per_transaction_max = size_t{8} << 20;
-  backoff_spec wait{std::chrono::milliseconds{100}, std::chrono::milliseconds{5000}, 0.2,
-                    std::chrono::milliseconds{0}};
-  uint64_t seed = 1;            ///< of the backoff's jitter
-  role_table* roles = nullptr;  ///< outlives the actor system
+  std::string reader; ///< its name to the journal: sink, dead_letters
+  std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
+    open_reader;
+  /// Optional: where the journal ends when its writer has gone, asked once when draining
+  /// begins.
+  std::function<result<journal_position>()> find_end;
+  size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
+  size_t bytes_per_transaction_max = size_t{8}
+                                     << 20; ///< passed only by a single larger frame
+  std::chrono::milliseconds retry_delay_min{
+    100}; ///< after the first failure, then doubled
+  std::chrono::milliseconds retry_delay_max{5000};
+  std::chrono::milliseconds drain_deadline{5000};
+  uint64_t seed = 1; ///< of the jitter
 };
 
 struct tail_state {
-  static inline const char* name = "tail";
-
   tail_config config;
-  std::unique_ptr<tail_target> target;
-  std::unique_ptr<journal_reader> reader; ///< null: open one at `position`
-  caf::strong_actor_ptr journal;          ///< null while it is away
-  bool opened = false;                    ///< the target said where to go on
-  bool asked = false;                     ///< a question is with the journal
-  bool waiting = false;                   ///< for the tick after a failure
-  bool draining = false;
-  journal_position position; ///< frames before it are committed
-  durable_until known;       ///< the journal's last answer
-  uint32_t failures = 0;
-  std::optional<random_source> random;
+  std::unique_ptr<tail_store> store;
+  random_source random{1};
 
-  /// Reads and commits one transaction. False: there was nothing between position and known.
-  result<bool> step();
-  /// How long to wait after one more failure in a row.
-  std::chrono::milliseconds next_wait();
+  journal_actor journal; ///< empty while it is away
+  uint64_t journal_number =
+    0;                   ///< tells the answers of this journal from those of one before
+  bool asking = false;   ///< a request to `journal` is under way
+  bool working = false;  ///< a message to ourselves is under way: there is more to do
+  bool retrying = false; ///< a tick is under way
+  bool draining = false;
+
+  durable_until goal;                     ///< how far the journal is known to be durable
+  journal_position position;              ///< how far we are
+  std::unique_ptr<journal_reader> reader; ///< stands at `position`, or none
+  bool opened = false;
+  uint32_t failures = 0; ///< in a row
+  std::string last_failure;
+
+  void note(const durable_until& news) noexcept;
+  /// Opens the store if need be, then one transaction towards the goal.
+  result<void> advance();
+  /// Between half of and the whole of the doubled delay.
+  std::chrono::milliseconds retry_delay() noexcept;
+
+ private:
+  result<void> open_store();
+  result<void> pass_over();
+  result<void> transfer();
 };
 
-/// `make_target` is called in the actor.
-tail_actor::behavior_type tail(tail_actor::stateful_pointer<tail_state> self, tail_config config,
-                               std::function<std::unique_ptr<tail_target>()> make_target);
+/// Opens the store and begins. `state` lives as long as the actor.
+tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
+                               tail_config config, std::unique_ptr<tail_store> store);
 
 } // namespace weir

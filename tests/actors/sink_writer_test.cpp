@@ -1,0 +1,269 @@
+#include "actors/sink_writer.hpp"
+
+#include "tests/actors/tail_fixture.hpp"
+
+using namespace weir;
+using namespace weir::tail_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct sink_writer_test : tail_fixture {
+  sink_disk disk;
+  std::vector<uint64_t> stored; ///< what on_stored was told
+  tail_config tail_settings = tailing();
+
+  void start() {
+    sink_writer_config settings;
+    settings.tail = tail_settings;
+    settings.open_sink = [this]() -> result<std::unique_ptr<sink>> {
+      if (disk.cannot_open)
+        return fail(ec::sink_unavailable, "cannot open the sink");
+      return std::make_unique<fake_sink>(disk);
+    };
+    settings.on_stored = [this](uint64_t sequence) { stored.push_back(sequence); };
+    settings.figures = &figures;
+    settings.health = &health;
+    settings.clock = &clock;
+    uut = sys.spawn(sink_writer, settings);
+    sched.run();
+  }
+  void start_all() {
+    start();
+    start_journal();
+  }
+  std::vector<std::string> expected() { return sink_test::contents(w.frames.all()); }
+};
+
+} // namespace
+
+TEST_F(sink_writer_test, stores_what_the_journal_has_and_follows_it) {
+  publish(5, 10);
+  start_all();
+  EXPECT_EQ(disk.rows, expected());
+  publish(3, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+  EXPECT_EQ(disk.cursor.position, w.frames.end());
+}
+
+TEST_F(sink_writer_test,
+       tells_the_journal_the_figures_and_the_waiting_how_far_it_has_come) {
+  start_all();
+  publish(4, 25);
+  sched.run();
+  ASSERT_FALSE(w.told.empty());
+  EXPECT_EQ(w.told.back().reader, "sink");
+  EXPECT_EQ(w.told.back().position, w.frames.end());
+  EXPECT_EQ(stored.back(), 100u);
+  EXPECT_EQ(figures.sink_sequence, 100);
+  EXPECT_EQ(figures.sink_rows, 100u);
+  EXPECT_EQ(figures.sink_healthy, 1);
+  EXPECT_EQ(figures.stage("sink").records_processed, 100u);
+  EXPECT_EQ(figures.stage("sink").latency.bucket(0), disk.transactions);
+}
+
+TEST_F(sink_writer_test,
+       commits_in_transactions_of_bounded_size_and_lets_other_mail_in_between) {
+  tail_settings.records_per_transaction_max = 20;
+  start_all();
+  publish(10, 10);
+  while (disk.transactions < 2)
+    ASSERT_TRUE(sched.try_run_once());
+  EXPECT_EQ(disk.rows.size(), 40u);
+  self->send(uut, crash_atom_v);
+  EXPECT_FALSE(alive());
+  EXPECT_LT(disk.rows.size(), 100u) << "the crash had to wait for everything";
+  start();
+  introduce();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test,
+       when_the_sink_is_locked_it_backs_off_and_then_stores_everything_once) {
+  start_all();
+  disk.locked = true;
+  publish(5, 10);
+  sched.run();
+  EXPECT_EQ(disk.attempts, 1u);
+  EXPECT_TRUE(health.is(condition::sink_down));
+  EXPECT_EQ(figures.sink_healthy, 0);
+  EXPECT_EQ(figures.stage("sink").errors, 1u);
+  sched.advance_time(49ms);
+  sched.run();
+  EXPECT_EQ(disk.attempts, 1u) << "it did not wait";
+  publish(5, 10); // the journal goes on meanwhile
+  for (int i = 0; i < 60; ++i) {
+    sched.advance_time(1s);
+    sched.run();
+  }
+  EXPECT_GE(disk.attempts, 5u + 10u);
+  EXPECT_LE(disk.attempts, 7u + 24u) << "it does not back off";
+  disk.locked = false;
+  sched.advance_time(5s);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+  EXPECT_FALSE(health.is(condition::sink_down));
+  EXPECT_EQ(figures.sink_healthy, 1);
+}
+
+TEST_F(sink_writer_test, when_the_sink_cannot_be_opened_it_reports_it_and_tries_again) {
+  disk.cannot_open = true;
+  publish(2, 10);
+  start_all();
+  EXPECT_TRUE(health.is(condition::sink_down));
+  EXPECT_TRUE(w.asked.empty()) << "without a cursor there is nothing to ask for";
+  EXPECT_TRUE(alive());
+  disk.cannot_open = false;
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+  EXPECT_FALSE(health.is(condition::sink_down));
+}
+
+TEST_F(sink_writer_test,
+       when_the_journal_cannot_be_read_it_goes_on_later_from_the_same_place) {
+  start_all();
+  publish(2, 10);
+  sched.run();
+  w.reading_fails = fault{ec::io_failed, "segment 1: input/output error"};
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows.size(), 20u);
+  w.reading_fails.reset();
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, when_the_journal_dies_the_writer_follows_the_next_one) {
+  start_all();
+  publish(2, 10);
+  sched.run();
+  stop_journal();
+  EXPECT_TRUE(alive());
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows.size(), 20u);
+  start_journal();
+  EXPECT_EQ(disk.rows, expected());
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test,
+       when_the_next_journal_comes_before_the_last_requests_error_it_is_asked) {
+  start_all();
+  self->send(journal, drain_atom_v);
+  const auto next = sys.spawn(fake_journal, &w);
+  self->send(uut, role_change{"journal", caf::actor_cast<caf::strong_actor_ptr>(next)});
+  sched.run();
+  journal = next;
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test,
+       when_the_sink_was_replaced_underneath_the_journal_is_read_again) {
+  start_all();
+  publish(3, 10);
+  sched.run();
+  disk.rows.clear();
+  disk.cursor = {};
+  disk.locked = true; // as a sink does that notices
+  publish(1, 10);
+  sched.run();
+  disk.locked = false;
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, when_drained_it_stores_what_the_journal_had_and_quits) {
+  tail_settings.records_per_transaction_max = 10;
+  start_all();
+  publish(8, 10);
+  while (disk.transactions < 2)
+    ASSERT_TRUE(sched.try_run_once());
+  self->send(uut, drain_atom_v);
+  EXPECT_FALSE(alive());
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_deadline) {
+  tail_settings.drain_deadline = 2s;
+  start_all();
+  disk.locked = true;
+  publish(1, 10);
+  sched.run();
+  self->send(uut, drain_atom_v);
+  EXPECT_TRUE(alive());
+  for (int i = 0; i < 19; ++i)
+    sched.advance_time(100ms);
+  EXPECT_TRUE(alive());
+  sched.advance_time(100ms);
+  EXPECT_FALSE(alive());
+  EXPECT_TRUE(disk.rows.empty());
+}
+
+TEST_F(sink_writer_test, when_drained_after_the_journal_it_looks_for_the_end_itself) {
+  tail_settings.find_end = [this]() -> result<journal_position> { return w.end(); };
+  start_all();
+  stop_journal();
+  publish(3, 10); // what the journal committed last, and could tell nobody
+  self->send(uut, drain_atom_v);
+  EXPECT_FALSE(alive());
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, when_idle_and_drained_it_quits_at_once) {
+  start_all();
+  self->send(uut, drain_atom_v);
+  EXPECT_FALSE(alive());
+}
+
+// Publishes, locks, crashes of the writer and of the journal, in any order: in the end
+// every record is there once and in order.
+TEST_F(sink_writer_test, whatever_crashes_everything_is_stored_once) {
+  tail_settings.records_per_transaction_max = 15;
+  for (const auto seed : sink_test::seeds(20)) {
+    SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed));
+    random_source random{seed};
+    start_all();
+    for (int step = 0; step < 60; ++step) {
+      switch (random.next() % 6) {
+      case 0:
+        publish(random.next() % 5, random.next() % 20);
+        break;
+      case 1:
+        disk.locked = !disk.locked;
+        break;
+      case 2:
+        self->send(uut, crash_atom_v);
+        ASSERT_FALSE(alive());
+        start();
+        introduce();
+        break;
+      case 3:
+        stop_journal();
+        start_journal();
+        break;
+      default:
+        sched.advance_time(std::chrono::milliseconds{random.next() % 500});
+        for (auto turns = random.next() % 10; turns > 0 && sched.try_run_once(); --turns) {
+        }
+      }
+    }
+    disk.locked = false;
+    publish_all();
+    sched.run();
+    sched.advance_time(6s);
+    sched.run();
+    ASSERT_EQ(disk.rows, expected());
+    caf::anon_send_exit(uut, caf::exit_reason::kill);
+    caf::anon_send_exit(journal, caf::exit_reason::kill);
+    sched.run();
+  }
+}
