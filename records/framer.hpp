@@ -83,9 +83,10 @@ class framer {
 
 /// The format of a body without a Content-Type, from its first bytes: `{` begins json if
 /// the object is the whole body or spans lines, ndjson if another object follows on a
-/// line of its own; `[` before a JSON value json; a first line with a comma and no
-/// leading brace csv; else text. Empty: ndjson. One object on one line that is ended by a
-/// line end is ndjson, which frames it alike and lets more follow.
+/// line of its own; `[` before a JSON value json; a first line with a comma, no leading
+/// brace and no quote in the middle of a field csv; else text. Empty: ndjson. One object
+/// on one line that is ended by a line end is ndjson, which frames it alike and lets more
+/// follow.
 body_format sniff(std::string_view head) noexcept;
 
 /// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are

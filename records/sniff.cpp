@@ -79,6 +79,24 @@ bool begins_json_value(std::string_view text) noexcept {
   return std::string_view{"{[]\""}.find(text.front()) != std::string_view::npos;
 }
 
+// Commas occur in log lines, too; but those quote in the middle of what would be a field.
+bool looks_like_csv_header(std::string_view line) noexcept {
+  bool in_quotes = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] != '"')
+      continue;
+    const bool begins = i == 0 || line[i - 1] == ',';
+    const bool ends = i + 1 == line.size() || line[i + 1] == ',' || line[i + 1] == '\r';
+    if (in_quotes && !ends && line[i + 1] == '"')
+      ++i; // a doubled quote
+    else if (in_quotes ? !ends : !begins)
+      return false;
+    else
+      in_quotes = !in_quotes;
+  }
+  return line.find(',') != std::string_view::npos;
+}
+
 using named_format = std::pair<std::string_view, body_format>;
 constexpr std::array<named_format, 9> media_types{{
   {"application/json", body_format::json},
@@ -151,8 +169,8 @@ body_format sniff(std::string_view head) noexcept {
     return sniff_object(head);
   if (head.front() == '[' && begins_json_value(head.substr(1)))
     return body_format::json;
-  const std::string_view line = head.substr(0, head.find('\n'));
-  return line.find(',') != std::string_view::npos ? body_format::csv : body_format::text;
+  return looks_like_csv_header(head.substr(0, head.find('\n'))) ? body_format::csv
+                                                                : body_format::text;
 }
 
 result<body_format> format_of(std::string_view content_type) {

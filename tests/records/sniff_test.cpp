@@ -58,6 +58,14 @@ TEST(sniff, takes_a_first_line_with_a_comma_as_csv_and_all_else_as_text) {
   EXPECT_EQ(sniff("127.0.0.1 - - [x] \"GET / HTTP/1.1\" 200"), body_format::text);
 }
 
+TEST(sniff, takes_a_log_line_with_a_comma_in_its_quotes_as_text) {
+  EXPECT_EQ(sniff("::1 - - [x] \"GET /\" 200 \"Mozilla/5.0 (KHTML, like Gecko)\"\n"),
+            body_format::text);
+  EXPECT_EQ(sniff("\"a\",\"b \"\"c\"\"\"\r\n1,2\n"), body_format::csv);
+  EXPECT_EQ(sniff("a,\"b\nc\",d\n"), body_format::csv);
+  EXPECT_EQ(sniff("\"a\"b,c\n"), body_format::text);
+}
+
 TEST(sniff, takes_nothing_as_ndjson) {
   EXPECT_EQ(sniff(""), body_format::ndjson);
   EXPECT_EQ(sniff(" \n\t"), body_format::ndjson);
