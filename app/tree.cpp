@@ -148,9 +148,21 @@ tail_config make_tail(const tree_parts& parts) {
     return journal_reader::open(directory, files, from);
   };
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
+  made.find_end = [directory = parts.settings.journal.directory, &files = parts.files] {
+    return journal_end(directory, files);
+  };
+  made.drain_deadline = parts.settings.shutdown_deadline;
   made.seed = parts.seed;
-  made.roles = &parts.roles;
   return made;
+}
+
+/// A reader of the journal hears of it by role.
+starter follow_journal(const tree_parts& parts, starter start) {
+  return [&roles = parts.roles, start = std::move(start)](caf::local_actor& parent) {
+    auto reader = start(parent);
+    roles.subscribe("journal", role_rank::reader, reader);
+    return reader;
+  };
 }
 
 sink_writer_config make_sink_writer(const tree_parts& parts) {
@@ -175,7 +187,8 @@ child_spec make_partition(const tree_parts& parts) {
     "journal", "journal", "journal", start_with(parts.own_threads, journal, make_journal(parts))));
   partition.children.push_back(
     make_child("sink", "sink writer", "sink",
-               start_with(parts.own_threads, sink_writer, make_sink_writer(parts))));
+               follow_journal(parts, start_with(parts.own_threads, sink_writer,
+                                                make_sink_writer(parts)))));
   partition.children.back().shutdown = parts.settings.shutdown_deadline;
   return supervised(std::move(partition));
 }
@@ -212,8 +225,10 @@ child_spec make_dead_letters(const tree_parts& parts) {
   made.open_store = [from = parts.settings.dead_letters] { return dead_letter_store::open(from); };
   made.tail = make_tail(parts);
   made.figures = &parts.figures;
-  return make_child("dead-letters", "dead letters", "dead_letters",
-                    start_with(parts.own_threads, dead_letters, made));
+  made.clock = &parts.clock;
+  return make_child(
+    "dead-letters", "dead letters", "dead_letters",
+    follow_journal(parts, start_with(parts.own_threads, dead_letters, std::move(made))));
 }
 
 } // namespace
