@@ -130,7 +130,8 @@ class Formats(ServerTest):
         answer = connection.getresponse()
         body = json.loads(answer.read())
         self.assertEqual((answer.status, body["accepted"], body["rejected"]), (200, count, 0))
-        self.assertEqual([b["n"] for b in self.uut.bodies()], list(range(count)))
+        # Batches of one body may overtake each other; every record is there once.
+        self.assertTrue(sorted(b["n"] for b in self.uut.bodies()) == list(range(count)), "lost or doubled")
 
 
 if __name__ == "__main__":
