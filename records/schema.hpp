@@ -1,5 +1,5 @@
-// SCHEMA: a JSON Schema (draft 2020-12, the subset of docs/decisions) compiled once, then checked
-// against parsed records without allocation.
+// SCHEMA: a JSON Schema (draft 2020-12, the subset of docs/decisions) compiled once, then
+// checked against parsed records without allocation.
 #pragma once
 
 #include "proto/result.hpp"
@@ -20,10 +20,12 @@ struct violation {
 };
 
 class schema {
-public:
-  /// `file` names the source in errors, which give the JSON pointer of the offending keyword.
-  /// Unknown and unsupported keywords are errors (invalid_config), never ignored.
-  static result<std::shared_ptr<const schema>> compile(std::string_view text, std::string_view file);
+ public:
+  /// `file` names the source in errors, which give the JSON pointer of the offending
+  /// keyword. Unknown and unsupported keywords are errors (invalid_config), never
+  /// ignored.
+  static result<std::shared_ptr<const schema>> compile(std::string_view text,
+                                                       std::string_view file);
   ~schema();
 
   /// The first violation found, or nothing when the record matches. Any thread: const and
@@ -32,7 +34,7 @@ public:
 
   struct program; ///< compiled nodes, in schema.cpp
 
-private:
+ private:
   explicit schema(std::unique_ptr<const program> compiled);
   std::unique_ptr<const program> program_;
 };

@@ -41,6 +41,8 @@ class checker {
   bool any_value(const value_set& set, simdjson::dom::element given);
 
   bool apply(const applicator& op, simdjson::dom::element given, int depth);
+  bool matches_none(const applicator& op, std::string_view name,
+                    simdjson::dom::element given, int depth);
   bool any_of(const applicator& op, simdjson::dom::element given, int depth);
   bool one_of(const applicator& op, simdjson::dom::element given, int depth);
   bool negation(const applicator& op, simdjson::dom::element given, int depth);

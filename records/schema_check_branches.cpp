@@ -1,7 +1,7 @@
 // The checker's keywords that apply other schemas to the same value.
 #include "records/schema_check_fail.hpp"
 
-#include <span>
+#include <utility>
 
 namespace weir::schema_detail {
 
@@ -62,6 +62,21 @@ bool checker::admits(index id, element given, int depth) {
   const bool matched = value(id, given, depth);
   trying_ = outer;
   return matched;
+}
+
+/// Says what the first alternative missed: its violation is made again, this time noted.
+bool checker::matches_none(const applicator& op, std::string_view name, element given,
+                           int depth) {
+  if (trying_ || value(program_.branches[op.first], given, depth))
+    return false;
+  const violation first = std::exchange(found_, {});
+  return fail([&] {
+    std::string said = "matches none of the " + counted(op.count, "schema") + " of ";
+    said.append(name)
+      .append("; the first: ")
+      .append(clipped(first.pointer, echo_bytes_max));
+    return said.append(first.pointer.empty() ? "" : " ").append(first.detail);
+  });
 }
 
 bool checker::any_of(const applicator& op, element given, int depth) {

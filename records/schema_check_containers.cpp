@@ -41,12 +41,11 @@ bool checker::more_required(const object_rule& rule, simdjson::dom::object given
 bool checker::object_size(const object_rule& rule, uint64_t count) {
   return fail([&] {
     const bool few = count < rule.members_min;
-    return "must have at "
-           + (few ? "least " + std::to_string(rule.members_min)
-                      + " properties (minProperties)"
-                  : "most " + std::to_string(rule.members_max)
-                      + " properties (maxProperties)")
-           + ", has " + std::to_string(count);
+    const uint64_t bound = few ? rule.members_min : rule.members_max;
+    return "must have at " + std::string(few ? "least " : "most ") + std::to_string(bound)
+           + (bound == 1 ? " property (" : " properties (")
+           + (few ? "minProperties), has " : "maxProperties), has ")
+           + std::to_string(count);
   });
 }
 

@@ -93,8 +93,6 @@ bool compiler::one_type(element value, uint8_t& types) {
   if (value.is_string())
     for (const auto& [name, bits] : known)
       if (text_of(value) == name) {
-        if ((types & bits) == bits)
-          return error("type " + show(value) + " is listed already");
         types |= bits;
         return true;
       }
