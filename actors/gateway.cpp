@@ -27,10 +27,8 @@ gateway_state::reaction gateway_state::on_change(const role_change& change) {
   config.health->set(condition::stage_away, !all);
   if (!all)
     return reaction::nothing;
-  const bool first = config.health->is(condition::starting);
   config.health->set(condition::starting, false);
-  const bool lost = std::exchange(missed, false);
-  return lost && !first ? reaction::resubmit : reaction::nothing;
+  return std::exchange(missed, false) ? reaction::resubmit : reaction::nothing;
 }
 
 namespace {

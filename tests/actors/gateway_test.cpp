@@ -66,7 +66,7 @@ TEST_F(gateway_test, the_node_starts_once_every_stage_is_there) {
   raise("validate");
   EXPECT_FALSE(health.is(condition::starting));
   EXPECT_EQ(health.closed(), ec::none);
-  EXPECT_EQ(owner->resubmissions, 0) << "nothing can be lost before the first start";
+  EXPECT_EQ(owner->resubmissions, 1) << "a batch may have come before there was a stage";
 }
 
 TEST_F(gateway_test,
@@ -86,6 +86,7 @@ TEST_F(gateway_test,
 TEST_F(gateway_test,
        when_two_stages_were_away_there_is_one_resubmission_when_both_are_back) {
   raise_all();
+  owner->resubmissions = 0;
   fell("transform");
   fell("journal");
   raise("journal");
@@ -96,12 +97,14 @@ TEST_F(gateway_test,
 
 TEST_F(gateway_test, a_stage_replaced_without_a_gap_counts_as_a_comeback) {
   raise_all();
+  owner->resubmissions = 0;
   raise("journal");
   EXPECT_EQ(owner->resubmissions, 1);
 }
 
 TEST_F(gateway_test, a_comeback_missed_by_a_crashed_gateway_is_made_up_for) {
   raise_all();
+  owner->resubmissions = 0;
   tell("gateway", crash_atom_v);
   fell("journal");
   raise("journal");
