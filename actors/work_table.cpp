@@ -25,6 +25,11 @@ batch_ptr cut_out(const record_batch& batch, uint32_t first, uint32_t last) {
   return cut;
 }
 
+uint64_t streamed_request(const record_batch& batch) noexcept {
+  const auto& parts = batch.source->parts;
+  return parts.empty() ? 0 : parts.front().request;
+}
+
 bool answered_already(const envelope& source) {
   return std::any_of(source.parts.begin(), source.parts.end(),
                      [](const batch_part& p) { return p.ack == ack_level::accepted; });
@@ -41,12 +46,13 @@ work_table::admission work_table::submit(batch_ptr batch, time_point now) {
   auto& owner = entries_[id];
   owner.whole = batch;
   owner.since = now;
+  owner.age = next_age_++;
   owner.open = 1;
   if (batch->records.empty()) {
     owner.results.push_back(std::move(batch));
     close_piece(id, owner);
   } else {
-    enqueue(piece{next_age_++, id, std::move(batch)});
+    enqueue(piece{owner.age, id, std::move(batch)});
   }
   return admission::taken;
 }
@@ -215,11 +221,23 @@ std::vector<batch_ptr> work_table::expire(time_point now) {
   return expired;
 }
 
+bool work_table::must_wait(uint64_t envelope) const {
+  const auto& own = entries_.at(envelope);
+  const auto request = streamed_request(*own.whole);
+  return request != 0
+         && std::any_of(entries_.begin(), entries_.end(), [&](const auto& other) {
+              return other.second.age < own.age
+                     && streamed_request(*other.second.whole) == request;
+            });
+}
+
 std::optional<work_table::finished> work_table::take_done() {
-  if (done_.empty())
+  const auto next = std::find_if(done_.begin(), done_.end(),
+                                 [this](uint64_t envelope) { return !must_wait(envelope); });
+  if (next == done_.end())
     return std::nullopt;
-  auto found = entries_.extract(done_.front());
-  done_.pop_front();
+  auto found = entries_.extract(*next);
+  done_.erase(next);
   auto& owner = found.mapped();
   finished out{nullptr, owner.whole->records.size(), owner.since};
   out.batch = owner.cut ? merge(*owner.whole, owner.results, std::move(owner.quarantined))

@@ -76,7 +76,8 @@ class work_table {
     uint64_t records = 0; ///< that came in
     time_point since{};   ///< when
   };
-  /// A batch that is done; empty when there is none. It is forgotten with this call.
+  /// A batch that is done; empty when there is none. It is forgotten with this call. Batches of
+  /// one streamed request come in the order they came in; others do not wait for each other.
   std::optional<finished> take_done();
 
   bool has_queued() const noexcept { return queued_ > 0; }
@@ -95,6 +96,7 @@ class work_table {
   struct entry {
     batch_ptr whole;
     time_point since{};
+    uint64_t age = 0;
     size_t open = 0; ///< pieces queued or held
     size_t held = 0;
     bool cut = false;          ///< more than one piece, or something quarantined
@@ -119,6 +121,8 @@ class work_table {
                  uint32_t crashes, bool suspect);
   void quarantine(entry& owner, const piece& work, loss how, std::string_view reason);
   void close_piece(uint64_t envelope, entry& owner);
+  /// An earlier batch of the same streamed request is still here.
+  bool must_wait(uint64_t envelope) const;
 
   work_limits limits_;
   std::unordered_map<uint64_t, entry> entries_; ///< by envelope id

@@ -17,7 +17,6 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "tests" / "server"))
-os.environ.setdefault("WEIR_BINARY", "build/release/weir")
 from weir import Node  # noqa: E402
 
 SCHEMA = {

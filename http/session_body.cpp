@@ -202,8 +202,8 @@ bool session::feed_body() {
 void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
-  const bool small =
-    last && cut.chunk == 0 && cut.bytes.size() <= shared.config.coalesce_bytes;
+  const bool whole = last && cut.chunk == 0;
+  const bool small = whole && cut.bytes.size() <= shared.config.coalesce_bytes;
   if (!x.request)
     x.request = std::make_shared<ingest_request>(this, x.terms.ack);
   shared.rates.charge(rate_subject(x.terms, peer_), cut.records.size(), began_);
@@ -211,6 +211,8 @@ void session::send_cut(body_cut cut, bool last) {
   if (last)
     return_surplus(cut.bytes.size(), small);
   auto batch = make_submission(std::move(cut));
+  if (!whole)
+    batch.arrived->parts.front().request = x.request->key().low | 1;
   x.body_done = last;
   if (last) {
     phase_ =

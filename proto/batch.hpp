@@ -61,7 +61,9 @@ using csv_header = std::vector<std::string>;
 /// One request's share of a batch. A small request is one part; coalesced requests are several
 /// parts of one batch; a streamed body is one part in each of several batches.
 struct batch_part {
-  uint64_t request = 0; ///< the origin's own name for the request; echoed in the receipt
+  /// Not 0: one of several batches of this streamed request; stages keep their order. Echoed in
+  /// the receipt.
+  uint64_t request = 0;
   batch_key key;
   bool keyed = false;       ///< the client sent an Idempotency-Key: remember it for 24 h or 1 M keys
   uint64_t fingerprint = 0; ///< of the part's raw bytes; meaningful when keyed

@@ -132,8 +132,8 @@ result<void> sqlite_dead_letters::insert(const frame_view& frame,
     into.bind_text(2, frame.stream);
     into.bind(3, frame.received_at_us);
     into.bind_text(4, batch);
-    into.bind(5, uint64_t{letter.record});
-    into.bind(6, letter.line);
+    into.bind(5, uint64_t{letter.record} + 1); // from 1, as in the answer to the client
+    into.bind(6, letter.line + 1);
     into.bind_text(7, to_string(letter.code));
     into.bind_text(8, letter.pointer);
     into.bind_text(9, letter.detail);

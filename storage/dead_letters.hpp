@@ -19,8 +19,8 @@ struct dead_letter {
   std::string stream;
   int64_t received_at_us = 0;
   std::string batch; ///< 32 hex digits
-  uint32_t record = 0;
-  uint64_t line = 0;
+  uint32_t record = 0; ///< in its request, from 1
+  uint64_t line = 0;   ///< in its request, from 1
   std::string code;
   std::string pointer;
   std::string detail;

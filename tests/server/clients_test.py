@@ -34,7 +34,10 @@ class Clients(ServerTest):
         for n in range(1500):
             with socket.create_connection(("127.0.0.1", node.port)) as s:
                 s.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + b'{"abandoned":1}\n' * (n % 50))
-        wait_until(lambda: node.metrics()["weir_http_connections_open"] == 0, 10, "abandoned connections are closed")
+        def gone():
+            m = node.metrics()
+            return m["weir_http_connections_accepted_total"] == 1501 and m["weir_http_connections_open"] == 0
+        wait_until(gone, 10, "abandoned connections are closed")
         self.assertEqual(node.threads(), threads)
         self.assertLessEqual(node.descriptors(), descriptors + 5)
         self.assertLess(node.resident_bytes() - memory, 32 << 20)
@@ -101,7 +104,7 @@ class Clients(ServerTest):
     def test_a_full_journal_says_503_and_takes_records_again_when_the_sink_catches_up(self):
         import sqlite3
         node = self.node(settings=["journal.segment_bytes=1MiB", "journal.bytes_max=6MiB", "ingest.batch_bytes=256KiB",
-                                   "sink.busy_timeout=10ms"])
+                                   "sink.busy_timeout=10ms", "streams.default.record_bytes_max=64KiB"])
         node.post("default", {"n": -1})
         node.rows()
         with contextlib.closing(sqlite3.connect(node.data / "weir.db", isolation_level=None)) as lock:

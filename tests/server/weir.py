@@ -16,7 +16,8 @@ import tempfile
 import time
 import unittest
 
-BINARY = os.environ.get("WEIR_BINARY", "build/release/weir")
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BINARY = os.environ.get("WEIR_BINARY", str(ROOT / "build/release/weir"))
 
 
 def free_port():
