@@ -134,8 +134,9 @@ bool record_tree::read_key(field& f, scan_text& text, bool& spaced) {
   const char* const start = ++text.at;
   if (!scan_string(text, escaped))
     return false;
-  f.key = {start, static_cast<size_t>(text.at - start)};
-  f.name = escaped ? unescape(f.key, memory_) : f.key;
+  const std::string_view key{start, static_cast<size_t>(text.at - start)};
+  f.key = key; // not read back: a load of two fresh halves stalls, measured
+  f.name = escaped ? unescape(key, memory_) : key;
   ++text.at;
   spaced |= skip_space(text);
   if (text.at == text.end || *text.at++ != ':')
