@@ -101,6 +101,8 @@ registered_command declare_send(CLI::App& app) {
   auto* command =
     app.add_subcommand("send", "Send a file to a node, record by record accounted for");
   auto options = std::make_shared<send_options>();
+  auto arguments = std::make_shared<config_arguments>();
+  add_config_arguments(*command, *arguments, false);
   command->add_option("file", options->file, "The file; - is stdin")
     ->required()
     ->type_name("FILE");
@@ -138,7 +140,18 @@ registered_command declare_send(CLI::App& app) {
     "Examples:\n"
     "  weir send access.log --stream web\n"
     "  zcat events.ndjson.gz | weir send - --stream events --format ndjson --key may-17");
-  return {command, [options] { return command_send(*options, std::cout, std::cerr); }};
+  return {command, [options, arguments] {
+            const auto send = [&] { return command_send(*options, std::cout, std::cerr); };
+            if (!options->server.url.empty())
+              return send();
+            options->server.url = "http://127.0.0.1:8080";
+            if (arguments->file.empty())
+              return send();
+            return with_config(*arguments, [&](const config& settings) {
+              options->server.url = ingest_url(settings);
+              return send();
+            });
+          }};
 }
 
 registered_command declare_export(CLI::App& app) {

@@ -10,9 +10,9 @@
 
 namespace weir {
 
-void add_config_arguments(CLI::App& command, config_arguments& into) {
+void add_config_arguments(CLI::App& command, config_arguments& into, bool required) {
   command.add_option("-c,--config", into.file, "Configuration file (YAML)")
-    ->required()
+    ->required(required)
     ->envname("WEIR_CONFIG")
     ->type_name("FILE");
   command
@@ -42,9 +42,11 @@ void add_parsed(CLI::App& command, const std::string& name, const std::string& h
 void add_server_arguments(CLI::App& command, server_options& into) {
   if (const char* secret = std::getenv("WEIR_API_KEY"))
     into.api_key = secret; // not an option: command lines are seen by everybody
-  command.add_option("--url", into.url, "The node's ingest listener")
+  command
+    .add_option("--url", into.url,
+                "The node's ingest listener (default: the configuration's, or else "
+                "http://127.0.0.1:8080)")
     ->envname("WEIR_URL")
-    ->capture_default_str()
     ->type_name("URL");
   command
     .add_option("--ca-file", into.ca_file,

@@ -96,7 +96,10 @@ int command_dead_letters_show(const config& settings, const dead_letters_options
 int command_dead_letters_replay(const config& settings,
                                 const dead_letters_options& options, std::ostream& out,
                                 std::ostream& err) {
-  auto post = post_to_server(options.server);
+  auto server = options.server;
+  if (server.url.empty())
+    server.url = ingest_url(settings);
+  auto post = post_to_server(server);
   if (!post) {
     err << "--url: " << post.error().text << '\n';
     return exit_usage;

@@ -9,6 +9,15 @@
 
 namespace weir {
 
+std::string ingest_url(const config& settings) {
+  auto at = settings.ingest.listen;
+  if (at.host == "0.0.0.0")
+    at.host = "127.0.0.1";
+  if (at.host == "::")
+    at.host = "::1";
+  return (settings.ingest.tls.enabled() ? "https://" : "http://") + to_string(at);
+}
+
 int command_send(const send_options& options, std::ostream& out, std::ostream& err) {
   auto post = post_to_server(options.server);
   if (!post) {

@@ -13,7 +13,7 @@ namespace weir {
 
 /// How a client command reaches the node.
 struct server_options {
-  std::string url = "http://127.0.0.1:8080";
+  std::string url; ///< empty: of the configuration, or else http://127.0.0.1:8080
   std::string api_key; ///< from the environment, never the command line
   std::string ca_file;
   uint32_t retries = 10;
@@ -28,6 +28,9 @@ struct send_options {
   uint64_t batch_bytes = uint64_t{4} << 20;
   uint32_t rejected_shown_max = 20;
 };
+
+/// Where this configuration's node listens for records, as seen from this machine.
+std::string ingest_url(const config& settings);
 
 int command_send(const send_options& options, std::ostream& out, std::ostream& err);
 

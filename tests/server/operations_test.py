@@ -109,8 +109,7 @@ class Operations(ServerTest):
         node = self.node(streams={"default": {"records_per_second": 4000, "burst": 4000}})
         path = node.directory / "events.ndjson"
         path.write_text("".join(json.dumps({"n": n}) + "\n" for n in range(6000)))
-        done = subprocess.run(node.command("send", str(path), "--url", f"http://127.0.0.1:{node.port}",
-                                           "--batch-bytes", "20KiB"), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(node.command("send", str(path), "--batch-bytes", "20KiB"), capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(b["n"] for b in node.bodies()), list(range(6000)))
 

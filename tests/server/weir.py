@@ -80,10 +80,10 @@ class Node:
         (self.directory / "weir.yaml").write_text(json.dumps(self.config, indent=1))
 
     def command(self, name, *arguments):
-        line = [BINARY, name, "--config", str(self.directory / "weir.yaml")]
+        line = [BINARY, name, *arguments, "--config", str(self.directory / "weir.yaml")]
         for setting in self.settings:
             line += ["--set", setting]
-        return line + list(arguments)
+        return line
 
     def start(self, wait=True, **environment):
         self.write_config()
