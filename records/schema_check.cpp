@@ -57,7 +57,8 @@ bool checker::object(const object_rule& rule, simdjson::dom::object given, int d
     return give_up(stop::too_deep);
   uint64_t seen = 0;
   uint64_t count = 0;
-  // the iterator's pair of both would be stored and loaded again in pieces, at 12 cycles a member
+  // the iterator's pair of both would be stored and loaded again in pieces, at 12 cycles
+  // a member
   for (auto at = given.begin(), end = given.end(); at != end; ++at) {
     ++count;
     const std::string_view key = at.key();

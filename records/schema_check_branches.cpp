@@ -86,8 +86,7 @@ bool checker::any_of(const applicator& op, element given, int depth) {
     if (stopped_ != stop::no)
       return false;
   }
-  return fail(
-    [&] { return "matches none of the " + counted(op.count, "schema") + " of anyOf"; });
+  return matches_none(op, "anyOf", given, depth);
 }
 
 bool checker::one_of(const applicator& op, element given, int depth) {
@@ -107,8 +106,7 @@ bool checker::one_of(const applicator& op, element given, int depth) {
   }
   if (matched == 1)
     return true;
-  return fail(
-    [&] { return "matches none of the " + counted(op.count, "schema") + " of oneOf"; });
+  return matches_none(op, "oneOf", given, depth);
 }
 
 bool checker::negation(const applicator& op, element given, int depth) {

@@ -2,7 +2,9 @@
 // out, because valijson differs from draft 2020-12 or from us on purpose:
 //   - `format`: valijson checks only some, by std::regex
 //   - `pattern` beyond what ECMAScript and RE2 read alike
-//   - `multipleOf` with fractions: valijson takes the remainder without tolerance
+//   - `multipleOf` with fractions, or written as an integer: valijson takes the remainder
+//   without
+//     tolerance, and cuts 4.5 to 4 before it divides by an integer
 //   - numbers beyond 2^53 and integral doubles under "type": "integer": valijson goes by
 //   how the
 //     number is written
@@ -132,7 +134,7 @@ class generator {
       out[pick({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})] = bound();
       break;
     case 1:
-      out["multipleOf"] = 1 + below(3);
+      out["multipleOf"] = 1.0 + static_cast<double>(below(3));
       break;
     case 2:
       out[pick({"minLength", "maxLength"})] = below(4);
