@@ -35,6 +35,7 @@ struct line_reader {
     return taken;
   }
   bool quoted(std::string_view& text) noexcept;
+  bool quoted_to_end(std::string_view& text) noexcept;
 };
 
 // A quote behind an odd number of backslashes belongs to the text.
@@ -53,6 +54,16 @@ bool line_reader::quoted(std::string_view& text) noexcept {
     }
   }
   return false;
+}
+
+// A line that its logger cut has no closing quote: then the text goes to the end.
+bool line_reader::quoted_to_end(std::string_view& text) noexcept {
+  const bool opens = rest.starts_with('"');
+  if (!quoted(text) && opens) {
+    text = rest;
+    rest = {};
+  }
+  return opens;
 }
 
 // `17/May/2015:10:05:03 +0000`
@@ -156,7 +167,7 @@ const char* parse_access_line(std::string_view line, bool combined,
     return "no size behind the status";
   if (combined
       && (!reader.take(" ") || !reader.quoted(out.referrer) || !reader.take(" ")
-          || !reader.quoted(out.agent)))
+          || !reader.quoted_to_end(out.agent)))
     return "no referrer and user agent in quotes behind the size";
   return reader.rest.empty() ? nullptr : "there is more text at the end";
 }

@@ -15,11 +15,10 @@ class parsed_fields {
     : run_(run), node_(new (run.memory.array<tree_node>(1)) tree_node) {}
 
   void add(std::string_view name, const value& v) {
-    field f;
+    field& f = node_->append(run_.memory);
     f.name = name;
     f.key = escape(name, run_.memory);
     f.held = v;
-    node_->append(f, run_.memory);
   }
   void add_text(std::string_view name, std::string_view text) {
     add(name, run_.tree.string_of(text));

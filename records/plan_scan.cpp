@@ -1,11 +1,6 @@
 #include "records/plan_scan.hpp"
 
-#include <bit>
 #include <cstring>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 namespace weir::steps {
 
@@ -19,24 +14,11 @@ constexpr bool is_hex(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Onto the next quote, backslash or control byte; may read up to 15 bytes behind the end.
+// Onto the next special byte; may read up to 15 bytes behind the end.
 inline const char* next_special(const char* p, const char* end) noexcept {
-#ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i slash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  for (; p < end; p += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i hit = _mm_or_si128(
-      control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
-    if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit)))
+  for (; p < end; p += special_block)
+    if (const unsigned mask = special_mask(p))
       return p + std::countr_zero(mask);
-  }
-#else
-  while (p < end && static_cast<unsigned char>(*p) >= 0x20 && *p != '"' && *p != '\\')
-    ++p;
-#endif
   return p;
 }
 
@@ -151,7 +133,7 @@ bool scan_members(scan_text& text, char close, unsigned depth_left,
 
 } // namespace
 
-bool scan_string(scan_text& text, bool& escaped) noexcept {
+bool scan_rest_of_string(scan_text& text, bool& escaped) noexcept {
   const char* p = text.at;
   for (;;) {
     p = next_special(p, text.end);

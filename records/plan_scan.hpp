@@ -4,6 +4,7 @@
 #pragma once
 
 #include "records/plan_arena.hpp"
+#include "records/special_bytes.hpp"
 
 #include <string_view>
 
@@ -24,15 +25,27 @@ constexpr bool is_space(char c) noexcept {
 
 /// Moves behind white space; true if there was any.
 inline bool skip_space(scan_text& text) noexcept {
+  if (text.at != text.end && static_cast<unsigned char>(*text.at) > ' ')
+    return false;
   const char* const start = text.at;
   while (text.at != text.end && is_space(*text.at))
     ++text.at;
   return text.at != start;
 }
 
+/// As scan_string, for strings of any length and with escapes.
+bool scan_rest_of_string(scan_text& text, bool& escaped) noexcept;
+
 /// `at` is behind the opening quote; moves it onto the closing one. False: not a valid
 /// string.
-bool scan_string(scan_text& text, bool& escaped) noexcept;
+inline bool scan_string(scan_text& text, bool& escaped) noexcept {
+  const unsigned mask = text.at < text.end ? special_mask(text.at) : 0;
+  const char* const p = text.at + std::countr_zero(mask | 1u << special_block);
+  if (mask == 0 || *p != '"' || p >= text.end)
+    return scan_rest_of_string(text, escaped);
+  text.at = p;
+  return true;
+}
 
 /// `at` is on the first byte of a value; moves it behind. Sets `spaced` when there was
 /// white space outside of strings. False: not JSON, or more than `depth_left` containers

@@ -1,19 +1,10 @@
 #include "records/plan_text.hpp"
 
-#include <array>
-#include <bit>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+#include "records/special_bytes.hpp"
 
 namespace weir::steps {
 
 namespace {
-
-constexpr bool is_special(char c) noexcept {
-  return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
-}
 
 // The byte behind the backslash, or 0 when \u00XX is needed.
 constexpr char short_escape(char c) noexcept {
@@ -135,20 +126,10 @@ char meant_by(char letter) noexcept {
 size_t find_special(std::string_view text) noexcept {
   const char* p = text.data();
   const char* const end = p + text.size();
-#ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i slash = _mm_set1_epi8('\\');
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  for (; end - p >= 16; p += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i hit = _mm_or_si128(
-      control, _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash)));
-    if (const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit)))
+  for (; end - p >= special_block; p += special_block)
+    if (const unsigned mask = special_mask(p))
       return static_cast<size_t>(p - text.data())
              + static_cast<size_t>(std::countr_zero(mask));
-  }
-#endif
   while (p != end && !is_special(*p))
     ++p;
   return static_cast<size_t>(p - text.data());

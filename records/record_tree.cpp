@@ -5,7 +5,6 @@
 #include <simdjson.h>
 
 #include <charconv>
-#include <new>
 
 namespace weir::steps {
 
@@ -52,14 +51,11 @@ field* tree_node::find_before(std::string_view name, size_t limit) noexcept {
   return nullptr;
 }
 
-field& tree_node::append(const field& f, arena& memory) {
-  if (size_ == capacity_) {
-    capacity_ = capacity_ ? capacity_ * 2 : 16;
-    field* const larger = memory.array<field>(capacity_);
-    std::uninitialized_copy_n(items_, size_, larger);
-    items_ = larger;
-  }
-  return *new (items_ + size_++) field(f);
+void tree_node::grow(arena& memory) {
+  capacity_ = capacity_ ? capacity_ * 2 : 16;
+  field* const larger = memory.array<field>(capacity_);
+  std::uninitialized_copy_n(items_, size_, larger);
+  items_ = larger;
 }
 
 bool tree_node::erase(std::string_view name) {
@@ -108,13 +104,12 @@ bool record_tree::read_members(tree_node& node, scan_text& text, unsigned depth_
     return true;
   }
   for (;;) {
-    field f;
+    field& f = node.append(memory_);
     bool spaced = false;
     if ((!node.is_array && !read_key(f, text, spaced))
         || !read_value(f, text, depth_left, spaced))
       return false;
     f.verbatim = !spaced && !node.is_array;
-    node.append(f, memory_);
     skip_space(text);
     if (text.at == text.end)
       return false;
@@ -204,12 +199,11 @@ tree_node* record_tree::parent_of(const field_pointer& at, bool make) {
     if (!step) {
       if (!make || node->is_array)
         return nullptr;
-      field made;
-      made.key = token.key;
-      made.name = token.name;
-      made.held.is = value::form::opened;
-      made.held.node = new (memory_.array<tree_node>(1)) tree_node;
-      step = &node->append(made, memory_);
+      step = &node->append(memory_);
+      step->key = token.key;
+      step->name = token.name;
+      step->held.is = value::form::opened;
+      step->held.node = new (memory_.array<tree_node>(1)) tree_node;
     }
     node = open(*step);
     if (!node)
@@ -232,11 +226,10 @@ bool record_tree::put(const field_pointer& at, const value& v) {
   }
   if (parent->is_array)
     return false;
-  field f;
+  field& f = parent->append(memory_);
   f.key = at.last().key;
   f.name = at.last().name;
   f.held = v;
-  parent->append(f, memory_);
   return true;
 }
 

@@ -12,6 +12,7 @@
 #include "records/plan_scan.hpp"
 
 #include <cstdint>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -67,7 +68,13 @@ class tree_node {
   /// The last field of that name, or the element of that index; null when there is none.
   field* find(std::string_view name) noexcept { return find_before(name, size_); }
   field* find_before(std::string_view name, size_t limit) noexcept;
-  field& append(const field& f, arena& memory);
+  /// A new last field, to be filled in.
+  field& append(arena& memory) {
+    if (size_ == capacity_)
+      grow(memory);
+    return *new (items_ + size_++) field;
+  }
+  void append(const field& f, arena& memory) { append(memory) = f; }
   /// Removes the fields that `unwanted` is true for, keeps the order of the others.
   template <class Predicate>
   bool erase_if(Predicate unwanted) {
@@ -85,6 +92,8 @@ class tree_node {
   bool erase(std::string_view name);
 
  private:
+  void grow(arena& memory);
+
   field* items_ = nullptr;
   uint32_t size_ = 0;
   uint32_t capacity_ = 0;
