@@ -79,6 +79,9 @@ class checker {
            "is above ingest.shed.normal");
     demand(c_.supervision.backoff_initial <= c_.supervision.backoff_max,
            "supervision.backoff.initial", "is above supervision.backoff.max");
+    demand(c_.supervision.worker_backoff_initial <= c_.supervision.worker_backoff_max,
+           "supervision.workers.backoff_initial",
+           "is above supervision.workers.backoff_max");
     demand(in.client_burst_records == 0 || in.client_records_per_second > 0,
            "ingest.client_burst", "has no effect without ingest.client_rate");
   }

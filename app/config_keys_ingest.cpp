@@ -67,9 +67,8 @@ void visit_keys(key_visitor& v, std::vector<api_key_entry>& keys) {
     [&] {
       auto& key = keys.emplace_back();
       v.text({"name", "Its name in logs; unique. Required."}, key.name, text_rule::label);
-      v.text(
-        {"sha256", "SHA-256 of the secret: `printf %s SECRET | sha256sum`. Required."},
-        key.sha256, text_rule::sha256);
+      v.text({"sha256", "SHA-256 of the secret, as `sha256sum` prints it. Required."},
+             key.sha256, text_rule::sha256);
       v.texts({"streams", "Streams it may write to; none: all."}, key.streams,
               text_rule::label);
       v.real({"records_per_second", "Its rate limit; 0: none."}, key.records_per_second,
@@ -94,7 +93,8 @@ void visit_ingest(key_visitor& v, ingest_section& c) {
     v.section({"tls", "HTTPS instead of HTTP, when both are given."}, [&] {
       v.text({"certificate", "PEM file, chain included.", "none"}, c.tls.certificate,
              text_rule::read_path);
-      v.text({"key", "PEM file.", "none"}, c.tls.key, text_rule::read_path);
+      v.text({"key", "PEM file of its private key.", "none"}, c.tls.key,
+             text_rule::read_path);
     });
     visit_keys(v, c.api_keys);
     v.section({"shed", "Fill levels above which streams with `admission: shed` refuse."},

@@ -16,8 +16,14 @@ using namespace weir;
 
 namespace {
 
+/// Found above the test program: the compiler may have been given relative paths.
 std::filesystem::path repository() {
-  return std::filesystem::path{__FILE__}.parent_path().parent_path().parent_path();
+  for (auto start :
+       {std::filesystem::read_symlink("/proc/self/exe"), std::filesystem::current_path()})
+    for (; start != start.root_path(); start = start.parent_path())
+      if (std::filesystem::exists(start / "configs/single-node.yaml"))
+        return start;
+  throw std::runtime_error("run this test below the repository");
 }
 
 std::set<std::string> table_rows(const std::string& text) {

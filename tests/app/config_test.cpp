@@ -199,6 +199,8 @@ TEST(config, contradictions_name_both_keys) {
     {"pipeline: {queue: 8}", "below ingest.batches_in_flight, 64"},
     {"ingest: {shed: {low: 0.9, normal: 0.1}}", "above ingest.shed.normal"},
     {"supervision: {backoff: {initial: 1m}}", "above supervision.backoff.max"},
+    {"supervision: {workers: {backoff_initial: 1m}}",
+     "above supervision.workers.backoff_max"},
     {"streams: {web: {record_bytes_max: 2MiB}}", "above ingest.batch_bytes, 1MiB"},
     {"streams: {web: {burst: 5}}", "no effect without records_per_second"},
     {"ingest: {client_burst: 5}", "no effect without ingest.client_rate"},
