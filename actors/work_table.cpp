@@ -232,8 +232,9 @@ bool work_table::must_wait(uint64_t envelope) const {
 }
 
 std::optional<work_table::finished> work_table::take_done() {
-  const auto next = std::find_if(done_.begin(), done_.end(),
-                                 [this](uint64_t envelope) { return !must_wait(envelope); });
+  const auto next = std::find_if(done_.begin(), done_.end(), [this](uint64_t envelope) {
+    return !must_wait(envelope);
+  });
   if (next == done_.end())
     return std::nullopt;
   auto found = entries_.extract(*next);

@@ -141,7 +141,9 @@ registered_command declare_send(CLI::App& app) {
     "  weir send access.log --stream web\n"
     "  zcat events.ndjson.gz | weir send - --stream events --format ndjson --key may-17");
   return {command, [options, arguments] {
-            const auto send = [&] { return command_send(*options, std::cout, std::cerr); };
+            const auto send = [&] {
+              return command_send(*options, std::cout, std::cerr);
+            };
             if (!options->server.url.empty())
               return send();
             options->server.url = "http://127.0.0.1:8080";

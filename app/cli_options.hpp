@@ -22,7 +22,8 @@ struct config_arguments {
   std::vector<std::string> overrides;
 };
 
-void add_config_arguments(CLI::App& command, config_arguments& into, bool required = true);
+void add_config_arguments(CLI::App& command, config_arguments& into,
+                          bool required = true);
 void add_server_arguments(CLI::App& command, server_options& into);
 void add_format_arguments(CLI::App& command, std::optional<body_format>& into);
 /// An option whose text `parse` turns into a value; the error is shown with the option's

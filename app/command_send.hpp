@@ -13,7 +13,7 @@ namespace weir {
 
 /// How a client command reaches the node.
 struct server_options {
-  std::string url; ///< empty: of the configuration, or else http://127.0.0.1:8080
+  std::string url;     ///< empty: of the configuration, or else http://127.0.0.1:8080
   std::string api_key; ///< from the environment, never the command line
   std::string ca_file;
   uint32_t retries = 10;

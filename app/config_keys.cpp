@@ -63,12 +63,17 @@ void visit_supervision(key_visitor& v, supervision_section& c) {
         v.real({"jitter", "Share of the pause that is random."}, c.backoff_jitter,
                {0, 1});
       });
-      v.section({"workers", "The same for workers, which die of records that are then quarantined."}, [&] {
-        v.count({"restarts_max", "Restarts of workers within `window`, per stage."},
-                c.worker_restarts_max, {0, 1'000'000});
-        v.duration({"backoff_initial", "The first pause."}, c.worker_backoff_initial, {1ms, 1min});
-        v.duration({"backoff_max", "The longest pause."}, c.worker_backoff_max, {1ms, 1min});
-      });
+      v.section({"workers",
+                 "The same for workers, which die of records that are then quarantined."},
+                [&] {
+                  v.count(
+                    {"restarts_max", "Restarts of workers within `window`, per stage."},
+                    c.worker_restarts_max, {0, 1'000'000});
+                  v.duration({"backoff_initial", "The first pause."},
+                             c.worker_backoff_initial, {1ms, 1min});
+                  v.duration({"backoff_max", "The longest pause."}, c.worker_backoff_max,
+                             {1ms, 1min});
+                });
     });
 }
 

@@ -61,14 +61,14 @@ void tame_allocator() {
 }
 
 class node {
-public:
+ public:
   explicit node(const run_options& options)
     : options_(options), settings_(options.settings), roles_(clock_, health_),
       flow_(roles_, "validate"), streams_(nullptr) {}
 
   int run();
 
-private:
+ private:
   result<void> start();
   result<void> start_listeners();
   tree_parts parts();
@@ -102,8 +102,8 @@ private:
 };
 
 tree_parts node::parts() {
-  tree_parts made{settings_, figures_, health_, roles_, streams_, clock_, posix_file_system(),
-                  flow_,     {},       {}};
+  tree_parts made{settings_,           figures_, health_, roles_, streams_, clock_,
+                  posix_file_system(), flow_,    {},      {}};
   made.stop_accepting = [this] {
     if (ingest_)
       ingest_->stop_accepting();
@@ -156,9 +156,10 @@ result<void> node::start_listeners() {
   auto limits = make_ingest_limits(settings_);
   if (!limits)
     return tl::unexpected(limits.error());
-  auto ingest = ingest_server::start(make_ingest_config(settings_),
-                                     std::make_shared<const ingest_limits>(std::move(*limits)),
-                                     {flow_, streams_, figures_, health_, clock_});
+  auto ingest =
+    ingest_server::start(make_ingest_config(settings_),
+                         std::make_shared<const ingest_limits>(std::move(*limits)),
+                         {flow_, streams_, figures_, health_, clock_});
   if (!ingest)
     return tl::unexpected(ingest.error());
   ingest_ = std::move(*ingest);
@@ -167,16 +168,18 @@ result<void> node::start_listeners() {
   if (!operations)
     return tl::unexpected(operations.error());
   operations_ = std::move(*operations);
-  log_event(log_level::info, "listening",
-            {{"ingest", settings_.ingest.listen.host + ":" + std::to_string(ingest_->port())},
-             {"operations",
-              settings_.operations.listen.host + ":" + std::to_string(operations_->port())},
-             {"data_dir", settings_.data_dir}});
+  log_event(
+    log_level::info, "listening",
+    {{"ingest", settings_.ingest.listen.host + ":" + std::to_string(ingest_->port())},
+     {"operations",
+      settings_.operations.listen.host + ":" + std::to_string(operations_->port())},
+     {"data_dir", settings_.data_dir}});
   return {};
 }
 
 operations_context node::operations_view() {
-  operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__}, {}, {}, {}};
+  operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__},
+                          {},       {},     {}};
   const auto open = [from = settings_.dead_letters] {
     return dead_letter_store::open_read_only(from);
   };
@@ -241,23 +244,26 @@ bool node::drain() {
   std::atomic<bool> done{false};
   root_->attach_functor([&done](const caf::error&) { done = true; });
   caf::anon_send(root_, drain_atom_v);
-  const auto deadline =
-    std::chrono::steady_clock::now() + settings_.shutdown_deadline + std::chrono::seconds{1};
+  const auto deadline = std::chrono::steady_clock::now() + settings_.shutdown_deadline
+                        + std::chrono::seconds{1};
   while (!done && std::chrono::steady_clock::now() < deadline)
     if (signals_.wait(std::chrono::milliseconds{10}) != 0) {
-      log_event(log_level::warning, "killed", {{"reason", "a second signal while draining"}});
+      log_event(log_level::warning, "killed",
+                {{"reason", "a second signal while draining"}});
       std::_Exit(fatal_ ? exit_failed : 130);
     }
   if (!done)
     log_event(log_level::warning, "drain_incomplete",
-              {{"reason", "shutdown.deadline passed; the journal keeps what is not in the sink"}});
+              {{"reason",
+                "shutdown.deadline passed; the journal keeps what is not in the sink"}});
   return done;
 }
 
 int node::run() {
   raise_descriptor_limit();
   tame_allocator();
-  log_event(log_level::info, "starting", {{"version", version_text()}, {"config", options_.file}});
+  log_event(log_level::info, "starting",
+            {{"version", version_text()}, {"config", options_.file}});
   if (const auto started = start(); !started) {
     log_event(log_level::error, "start_failed", {{"reason", started.error().text}});
     if (ingest_)
@@ -281,6 +287,8 @@ int node::run() {
 
 } // namespace
 
-int run_node(const run_options& options) { return node{options}.run(); }
+int run_node(const run_options& options) {
+  return node{options}.run();
+}
 
 } // namespace weir

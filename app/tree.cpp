@@ -25,12 +25,14 @@ starter start_with(bool own_thread, Function* actor, Config made) {
   return [own_thread, actor, made = std::move(made)](caf::local_actor& parent) {
     auto& system = parent.system();
     if (own_thread)
-      return caf::actor_cast<caf::strong_actor_ptr>(system.spawn<caf::detached>(actor, made));
+      return caf::actor_cast<caf::strong_actor_ptr>(
+        system.spawn<caf::detached>(actor, made));
     return caf::actor_cast<caf::strong_actor_ptr>(system.spawn(actor, made));
   };
 }
 
-child_spec make_child(std::string id, std::string role, std::string plays, starter start) {
+child_spec make_child(std::string id, std::string role, std::string plays,
+                      starter start) {
   child_spec child;
   child.id = std::move(id);
   child.role = std::move(role);
@@ -72,9 +74,10 @@ worker_config make_worker(const tree_parts& parts, const std::string& stage_role
   made.roles = &parts.roles;
   made.make_work = [&streams = parts.streams, work, seed]() -> work_function {
     auto scratch = std::make_shared<work_scratch>(seed);
-    return [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
-      return work(batch, *streams.get(), *scratch, mark);
-    };
+    return
+      [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
+        return work(batch, *streams.get(), *scratch, mark);
+      };
   };
   return made;
 }
@@ -87,8 +90,9 @@ stage_config make_stage(const tree_parts& parts, const std::string& role,
   made.next_role = next;
   made.workers_role = role + "-workers";
   made.limits = {from.queue_batches, from.work_deadline, from.tries_max};
-  made.bound = "pipeline.queue_batches, at least ingest.batches_in_flight + ingest.threads × "
-               "ingest.coalesce_window";
+  made.bound =
+    "pipeline.queue_batches, at least ingest.batches_in_flight + ingest.threads × "
+    "ingest.coalesce_window";
   made.who_blocks = "nobody: admission's credit keeps it below its bound";
   made.acceptable = "yes: clients wait or hear 503 before their body is read";
   made.failure_mode = "over the bound the batch is answered 503; nothing of it is stored";
@@ -103,16 +107,17 @@ child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
                            const std::string& next, batch_work work, uint32_t workers) {
   supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
   for (uint32_t i = 1; i <= workers; ++i) {
-    auto child = make_child(
-      "worker-" + std::to_string(i), "worker", {},
-      start_with(parts.own_threads, worker, make_worker(parts, role, work, parts.seed + i)));
+    auto child = make_child("worker-" + std::to_string(i), "worker", {},
+                            start_with(parts.own_threads, worker,
+                                       make_worker(parts, role, work, parts.seed + i)));
     child.stage = role;
     pool.children.push_back(std::move(child));
   }
-  supervisor_spec both{role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  supervisor_spec both{
+    role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
   both.children.push_back(supervised(std::move(pool), role + "-workers"));
-  both.children.push_back(
-    make_child("stage", "stage", role, start_with(false, stage, make_stage(parts, role, next))));
+  both.children.push_back(make_child(
+    "stage", "stage", role, start_with(false, stage, make_stage(parts, role, next))));
   both.children.back().shutdown = parts.settings.shutdown_deadline;
   return supervised(std::move(both));
 }
@@ -137,7 +142,9 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.readers = {"sink", "dead_letters"};
-  made.recall = [sink = parts.settings.sink, &clock = parts.clock] { return recall(sink, clock); };
+  made.recall = [sink = parts.settings.sink, &clock = parts.clock] {
+    return recall(sink, clock);
+  };
   return made;
 }
 
@@ -148,6 +155,7 @@ tail_config make_tail(const tree_parts& parts) {
     return journal_reader::open(directory, files, from);
   };
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
+  made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
   made.find_end = [directory = parts.settings.journal.directory, &files = parts.files] {
     return journal_end(directory, files);
   };
@@ -182,9 +190,12 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
 /// comes up with it.
 child_spec make_partition(const tree_parts& parts) {
   supervisor_spec partition{
-    "partition-0", rules_of(parts.settings.supervision, restart_strategy::rest_for_one), {}};
-  partition.children.push_back(make_child(
-    "journal", "journal", "journal", start_with(parts.own_threads, journal, make_journal(parts))));
+    "partition-0",
+    rules_of(parts.settings.supervision, restart_strategy::rest_for_one),
+    {}};
+  partition.children.push_back(
+    make_child("journal", "journal", "journal",
+               start_with(parts.own_threads, journal, make_journal(parts))));
   partition.children.push_back(
     make_child("sink", "sink writer", "sink",
                follow_journal(parts, start_with(parts.own_threads, sink_writer,
@@ -208,7 +219,8 @@ child_spec make_gateway(const tree_parts& parts) {
   made.in_flight = parts.in_flight;
   made.health = &parts.health;
   made.roles = &parts.roles;
-  auto child = make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
+  auto child =
+    make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
   child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
   return child;
 }
@@ -222,7 +234,9 @@ child_spec make_registry(const tree_parts& parts) {
 
 child_spec make_dead_letters(const tree_parts& parts) {
   dead_letters_config made;
-  made.open_store = [from = parts.settings.dead_letters] { return dead_letter_store::open(from); };
+  made.open_store = [from = parts.settings.dead_letters] {
+    return dead_letter_store::open(from);
+  };
   made.tail = make_tail(parts);
   made.figures = &parts.figures;
   made.clock = &parts.clock;
@@ -240,8 +254,8 @@ supervisor_spec make_tree(const tree_parts& parts) {
   root.children.push_back(make_registry(parts));
   root.children.push_back(make_persist(parts));
   root.children.push_back(make_dead_letters(parts));
-  root.children.push_back(
-    make_stage_tree(parts, "transform", "journal", transform, pipeline.transform_workers));
+  root.children.push_back(make_stage_tree(parts, "transform", "journal", transform,
+                                          pipeline.transform_workers));
   root.children.push_back(
     make_stage_tree(parts, "validate", "transform", validate, pipeline.validate_workers));
   root.children.push_back(make_gateway(parts));

@@ -9,28 +9,38 @@ namespace weir {
 
 std::string_view to_string(body_format format) noexcept {
   switch (format) {
-  case body_format::json: return "json";
-  case body_format::ndjson: return "ndjson";
-  case body_format::csv: return "csv";
-  case body_format::text: return "text";
+  case body_format::json:
+    return "json";
+  case body_format::ndjson:
+    return "ndjson";
+  case body_format::csv:
+    return "csv";
+  case body_format::text:
+    return "text";
   }
   return "unknown";
 }
 
 std::string_view to_string(priority level) noexcept {
   switch (level) {
-  case priority::low: return "low";
-  case priority::normal: return "normal";
-  case priority::high: return "high";
+  case priority::low:
+    return "low";
+  case priority::normal:
+    return "normal";
+  case priority::high:
+    return "high";
   }
   return "unknown";
 }
 
 std::string_view to_string(ack_level level) noexcept {
   switch (level) {
-  case ack_level::accepted: return "accepted";
-  case ack_level::durable: return "durable";
-  case ack_level::stored: return "stored";
+  case ack_level::accepted:
+    return "accepted";
+  case ack_level::durable:
+    return "durable";
+  case ack_level::stored:
+    return "stored";
   }
   return "unknown";
 }
@@ -64,7 +74,8 @@ void append_sized(std::string& out, std::string_view text) {
 
 batch_key make_batch_key(std::string_view stream, std::string_view tenant,
                          std::string_view idempotency_key, uint32_t chunk) {
-  static_assert(std::endian::native == std::endian::little, "lengths are hashed as they lie");
+  static_assert(std::endian::native == std::endian::little,
+                "lengths are hashed as they lie");
   std::string input;
   append_sized(input, stream);
   append_sized(input, tenant);

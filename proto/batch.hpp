@@ -65,7 +65,8 @@ struct batch_part {
   /// the receipt.
   uint64_t request = 0;
   batch_key key;
-  bool keyed = false;       ///< the client sent an Idempotency-Key: remember it for 24 h or 1 M keys
+  bool keyed =
+    false; ///< the client sent an Idempotency-Key: remember it for 24 h or 1 M keys
   uint64_t fingerprint = 0; ///< of the part's raw bytes; meaningful when keyed
   body_format format = body_format::ndjson;
   ack_level ack = ack_level::durable;
@@ -84,11 +85,13 @@ struct envelope {
   uint64_t id = 0; ///< unique in this process's life
   std::string stream;
   priority level = priority::normal;
-  int64_t received_at_us = 0;                     ///< unix microseconds
-  std::chrono::steady_clock::time_point deadline; ///< past it nobody waits for the receipt
-  std::string bytes;                              ///< the raw records of all parts
+  int64_t received_at_us = 0; ///< unix microseconds
+  std::chrono::steady_clock::time_point
+    deadline;        ///< past it nobody waits for the receipt
+  std::string bytes; ///< the raw records of all parts
   std::vector<batch_part> parts;
-  std::weak_ptr<receipt_port> origin; ///< where the receipt goes; gone when the gateway is
+  std::weak_ptr<receipt_port>
+    origin; ///< where the receipt goes; gone when the gateway is
 };
 
 /// Where one record's text is in the batch's `text`, and which record of which request it is.
@@ -106,8 +109,9 @@ struct rejection {
   uint32_t record = 0;
   uint32_t line = 0;
   reject code = reject::malformed_json;
-  std::string pointer; ///< JSON pointer (RFC 6901) to the offending value, empty for the record
-  std::string detail;  ///< one sentence, at most 256 bytes, valid UTF-8
+  std::string
+    pointer; ///< JSON pointer (RFC 6901) to the offending value, empty for the record
+  std::string detail; ///< one sentence, at most 256 bytes, valid UTF-8
   /// The record as it came to the stage that refused it; kept only for streams that store dead
   /// letters and for quarantined records, else empty.
   std::string body;
@@ -117,10 +121,11 @@ struct rejection {
 /// sent. `text` is envelope->bytes at first (then an aliasing pointer), later a worker's output.
 struct record_batch {
   std::shared_ptr<const envelope> source;
-  std::shared_ptr<const std::string> text; ///< with text_padding of capacity behind its size
-  std::vector<record_ref> records;         ///< those still standing, ordered by (part, record)
-  std::vector<rejection> rejections;       ///< ordered as they were found
-  std::vector<uint32_t> dropped;           ///< per part: records a drop or sample step removed
+  std::shared_ptr<const std::string>
+    text;                            ///< with text_padding of capacity behind its size
+  std::vector<record_ref> records;   ///< those still standing, ordered by (part, record)
+  std::vector<rejection> rejections; ///< ordered as they were found
+  std::vector<uint32_t> dropped;     ///< per part: records a drop or sample step removed
 
   std::string_view text_of(const record_ref& ref) const noexcept {
     return std::string_view{*text}.substr(ref.offset, ref.size);
@@ -135,11 +140,13 @@ using batch_ptr = std::shared_ptr<const record_batch>;
 struct part_receipt {
   uint64_t request = 0;
   uint32_t part = 0;
-  ec outcome = ec::none; ///< none: final as counted below. Else nothing of the part is stored
-  std::string detail;    ///< text of a failed outcome
+  ec outcome =
+    ec::none; ///< none: final as counted below. Else nothing of the part is stored
+  std::string detail; ///< text of a failed outcome
   batch_key key;
-  bool duplicate = false; ///< the key was known: this part was stored by an earlier request
-  uint32_t accepted = 0;  ///< stored records
+  bool duplicate =
+    false; ///< the key was known: this part was stored by an earlier request
+  uint32_t accepted = 0; ///< stored records
   uint32_t rejected = 0;
   uint32_t quarantined = 0;
   uint32_t dropped = 0;

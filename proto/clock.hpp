@@ -8,7 +8,7 @@ namespace weir {
 
 /// Any thread; never throws.
 class clock_source {
-public:
+ public:
   virtual ~clock_source() = default;
   virtual std::chrono::steady_clock::time_point now() const noexcept = 0;
   /// Unix microseconds; may jump when the operator sets the clock.
@@ -16,7 +16,7 @@ public:
 };
 
 class system_clock_source final : public clock_source {
-public:
+ public:
   std::chrono::steady_clock::time_point now() const noexcept override {
     return std::chrono::steady_clock::now();
   }
@@ -29,7 +29,7 @@ public:
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, good enough for jitter and sampling;
 /// never for secrets. One per owner, not shared between threads.
 class random_source {
-public:
+ public:
   explicit random_source(uint64_t seed) noexcept : state_(seed) {}
 
   uint64_t next() noexcept {
@@ -42,7 +42,7 @@ public:
   /// Uniform in [0, 1).
   double fraction() noexcept { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
-private:
+ private:
   uint64_t state_;
 };
 

@@ -23,22 +23,26 @@ enum class condition : uint8_t {
 };
 
 class node_health {
-public:
+ public:
   void set(condition c, bool on) noexcept {
     if (on)
       bits_.fetch_or(bit(c), std::memory_order_acq_rel);
     else
       bits_.fetch_and(~bit(c), std::memory_order_acq_rel);
   }
-  bool is(condition c) const noexcept { return (bits_.load(std::memory_order_acquire) & bit(c)) != 0; }
+  bool is(condition c) const noexcept {
+    return (bits_.load(std::memory_order_acquire) & bit(c)) != 0;
+  }
 
   /// none when work may be admitted, else what to answer. sink_down does not close admission.
   ec closed() const noexcept;
   /// One phrase per condition that is set, in the order above; for /readyz.
   std::vector<std::string> reasons() const;
 
-private:
-  static constexpr uint32_t bit(condition c) noexcept { return 1u << static_cast<uint8_t>(c); }
+ private:
+  static constexpr uint32_t bit(condition c) noexcept {
+    return 1u << static_cast<uint8_t>(c);
+  }
   std::atomic<uint32_t> bits_{bit(condition::starting)};
 };
 

@@ -13,8 +13,9 @@ namespace weir {
 
 /// A place between two frames. Ordered; the default is the beginning of the first segment.
 struct journal_position {
-  uint64_t segment = 0; ///< segment files are numbered from 1; 0 means "from the first there is"
-  uint64_t offset = 0;  ///< bytes from the segment's start
+  uint64_t segment =
+    0; ///< segment files are numbered from 1; 0 means "from the first there is"
+  uint64_t offset = 0; ///< bytes from the segment's start
   auto operator<=>(const journal_position&) const = default;
 };
 

@@ -55,8 +55,9 @@ struct tail_request {
 /// From the journal: everything before `until` is durable.
 struct durable_until {
   journal_position until;
-  uint64_t sequence = 0;     ///< of the last record before `until`
-  bool dead_letters = false; ///< some frame between the request's `after` and here has dead letters
+  uint64_t sequence = 0; ///< of the last record before `until`
+  bool dead_letters =
+    false; ///< some frame between the request's `after` and here has dead letters
 };
 
 /// From a reader to the journal: frames before `position` are not needed by `reader` any more.

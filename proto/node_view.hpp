@@ -12,12 +12,12 @@ namespace weir {
 
 /// One node of the supervision tree, for /actors.
 struct actor_view {
-  std::string id;     ///< path in the tree: root/transform/workers/worker-1
-  std::string parent; ///< path of its supervisor, empty for the root
-  std::string role;   ///< what it does: supervisor, stage, worker, journal, sink, …
-  std::string kind;   ///< supervisor or worker (OTP's words)
-  std::string state;  ///< starting, running, restarting, stopping, stopped, abandoned
-  std::string strategy;           ///< of a supervisor: one_for_one, …
+  std::string id;       ///< path in the tree: root/transform/workers/worker-1
+  std::string parent;   ///< path of its supervisor, empty for the root
+  std::string role;     ///< what it does: supervisor, stage, worker, journal, sink, …
+  std::string kind;     ///< supervisor or worker (OTP's words)
+  std::string state;    ///< starting, running, restarting, stopping, stopped, abandoned
+  std::string strategy; ///< of a supervisor: one_for_one, …
   double uptime_seconds = 0;
   uint32_t restarts_total = 0;
   uint32_t restarts_in_window = 0; ///< of a supervisor's children
@@ -38,7 +38,7 @@ struct readiness {
 };
 
 class node_view {
-public:
+ public:
   virtual ~node_view() = default;
   /// Parents before children, in start order.
   virtual std::vector<actor_view> actors() const = 0;

@@ -11,7 +11,7 @@ namespace weir {
 /// The way back to whoever owns batches: an I/O thread, or a simulated client. All functions may
 /// be called from any thread, never block and never throw.
 class receipt_port {
-public:
+ public:
   virtual ~receipt_port() = default;
 
   /// The batch's fate is final. May come twice for one batch: the second is to be ignored.
@@ -27,7 +27,7 @@ public:
 
 /// The way into the pipeline. Any thread; never blocks; never throws.
 class pipeline_port {
-public:
+ public:
   virtual ~pipeline_port() = default;
 
   /// Hands the batch to the first stage. False when that stage is away: the caller answers 503

@@ -14,7 +14,8 @@ namespace {
 
 template <class T>
 T& find_or_add(std::deque<T>& all, std::string_view name) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const T& x) { return x.name == name; });
+  const auto found =
+    std::find_if(all.begin(), all.end(), [&](const T& x) { return x.name == name; });
   if (found != all.end())
     return *found;
   all.emplace_back().name = name;

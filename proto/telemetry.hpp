@@ -20,22 +20,26 @@ namespace weir {
 using counter = std::atomic<uint64_t>;
 using gauge = std::atomic<int64_t>;
 
-inline void add(counter& c, uint64_t n = 1) noexcept { c.fetch_add(n, std::memory_order_relaxed); }
+inline void add(counter& c, uint64_t n = 1) noexcept {
+  c.fetch_add(n, std::memory_order_relaxed);
+}
 
 /// Latency in seconds, fixed buckets from 100 µs to 10 s. observe() is two relaxed additions.
 class latency_histogram {
-public:
-  static constexpr std::array<double, 16> bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-                                                 0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
-                                                 1.0,    2.5,     5.0,    10.0};
+ public:
+  static constexpr std::array<double, 16> bounds{
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+    0.05,   0.1,     0.25,   0.5,   1.0,    2.5,   5.0,  10.0};
   void observe(double seconds) noexcept;
   /// Observations at or below bounds[i] but above bounds[i-1]; index bounds.size() is the rest.
-  uint64_t bucket(size_t i) const noexcept { return buckets_[i].load(std::memory_order_relaxed); }
+  uint64_t bucket(size_t i) const noexcept {
+    return buckets_[i].load(std::memory_order_relaxed);
+  }
   double sum_seconds() const noexcept {
     return static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) * 1e-9;
   }
 
-private:
+ private:
   std::array<counter, bounds.size() + 1> buckets_{};
   counter sum_ns_{0};
 };
@@ -54,9 +58,9 @@ struct queue_gauge {
 
 /// One stage of the pipeline: gateway, validate, transform, journal, sink, dead_letters.
 struct stage_gauge {
-  std::string name;                ///< label `stage`
+  std::string name; ///< label `stage`
   counter records_processed{0};
-  counter errors{0};               ///< crashes, hangs and I/O failures, not rejected records
+  counter errors{0}; ///< crashes, hangs and I/O failures, not rejected records
   counter restarts{0};
   gauge credit_available{0};
   latency_histogram latency;
@@ -66,11 +70,13 @@ struct telemetry {
   // -- the identity of accounting: received = stored + rejected + quarantined + dropped
   //    + in flight. `received` counts records of admitted requests only.
   counter records_received{0};
-  counter records_accepted{0};     ///< durable in the journal (stored)
-  counter records_duplicate{0};    ///< repeated by an Idempotency-Key: counted received, not accepted
-  counter records_dropped{0};      ///< by a drop or sample step
-  std::array<counter, reject_codes> records_rejected{}; ///< by reject; quarantined included
-  counter records_failed{0};       ///< admitted, then answered 503: nothing of them is stored
+  counter records_accepted{0}; ///< durable in the journal (stored)
+  counter records_duplicate{
+    0}; ///< repeated by an Idempotency-Key: counted received, not accepted
+  counter records_dropped{0}; ///< by a drop or sample step
+  std::array<counter, reject_codes>
+    records_rejected{};      ///< by reject; quarantined included
+  counter records_failed{0}; ///< admitted, then answered 503: nothing of them is stored
   gauge records_in_flight{0};
 
   // -- HTTP
@@ -86,15 +92,15 @@ struct telemetry {
   counter journal_syncs{0};
   counter journal_sync_failures{0};
   counter journal_frames_quarantined{0};
-  gauge journal_bytes{0};          ///< on disk now
+  gauge journal_bytes{0}; ///< on disk now
   gauge journal_bytes_max{0};
-  gauge journal_sequence{0};       ///< last durable record
-  gauge sink_sequence{0};          ///< last record committed in the sink
+  gauge journal_sequence{0}; ///< last durable record
+  gauge sink_sequence{0};    ///< last record committed in the sink
   gauge sink_healthy{1};
   counter sink_rows{0};
   counter dead_letters_stored{0};
   gauge workers_hung{0};
-  gauge config_reload_failed{0};   ///< 1 when the last SIGHUP was refused
+  gauge config_reload_failed{0}; ///< 1 when the last SIGHUP was refused
   counter config_reloads{0};
 
   /// Finds or adds; the reference is good for the process's life. Any thread; takes a lock, so
@@ -104,7 +110,7 @@ struct telemetry {
   std::vector<queue_gauge*> queues();
   std::vector<stage_gauge*> stages();
 
-private:
+ private:
   std::mutex lock_;
   std::deque<queue_gauge> queues_;
   std::deque<stage_gauge> stages_;

@@ -21,7 +21,7 @@ struct stream_spec {
 };
 
 class catalog {
-public:
+ public:
   using stream_map = std::map<std::string, stream_spec, std::less<>>;
 
   /// `retired` streams take no new records; batches of theirs may still be under way.
@@ -40,8 +40,9 @@ public:
   const stream_map& streams() const noexcept { return streams_; }
   const stream_map& retired() const noexcept { return retired_; }
 
-private:
-  static const stream_spec* find_in(const stream_map& map, std::string_view stream) noexcept {
+ private:
+  static const stream_spec* find_in(const stream_map& map,
+                                    std::string_view stream) noexcept {
     const auto found = map.find(stream);
     return found == map.end() ? nullptr : &found->second;
   }
@@ -64,7 +65,7 @@ inline catalog_ptr with_retired(const catalog& next, const catalog& old) {
 
 /// The current catalog. Any thread; readers take it once per batch or request, not per record.
 class catalog_holder {
-public:
+ public:
   explicit catalog_holder(catalog_ptr first) : current_(std::move(first)) {}
 
   catalog_ptr get() const {
@@ -76,7 +77,7 @@ public:
     current_.swap(next);
   }
 
-private:
+ private:
   mutable std::mutex lock_;
   catalog_ptr current_;
 };

@@ -42,13 +42,13 @@ struct plan_options {
 };
 
 class plan {
-public:
+ public:
   /// `steps` is the JSON form of the configuration's list: each entry is an object with one key
   /// that names the step (its value holds the arguments) and optionally `when`. `where` names
   /// the place in the configuration for errors (file: streams.web.transform), which add the
   /// step's index and key. Failure: invalid_config.
-  static result<std::shared_ptr<const plan>> compile(const nlohmann::json& steps,
-                                                     std::string_view where, plan_options options);
+  static result<std::shared_ptr<const plan>>
+  compile(const nlohmann::json& steps, std::string_view where, plan_options options);
   ~plan();
 
   bool empty() const noexcept; ///< no steps: the record goes through unchanged
@@ -63,7 +63,7 @@ public:
 
   struct program;
 
-private:
+ private:
   explicit plan(std::unique_ptr<const program> compiled);
   std::unique_ptr<const program> program_;
 };

@@ -124,7 +124,8 @@ class validator {
       out_(batch, copies_) {
     const size_t depth = spec.settings.json_depth_max;
     if (scratch.parser.max_depth() != depth) {
-      [[maybe_unused]] const auto failed = scratch.parser.allocate(scratch.parser.capacity(), depth);
+      [[maybe_unused]] const auto failed =
+        scratch.parser.allocate(scratch.parser.capacity(), depth);
       // Out of memory: parse() runs into it too, and says so.
     }
   }

@@ -22,11 +22,11 @@ struct work_scratch {
 
 /// Decodes every record to a JSON object and checks it against the stream's schema. Before each
 /// record its index in `batch.records` is stored in `mark`.
-batch_ptr validate(const record_batch& batch, const catalog& streams, work_scratch& scratch,
-                   std::atomic<uint32_t>& mark);
+batch_ptr validate(const record_batch& batch, const catalog& streams,
+                   work_scratch& scratch, std::atomic<uint32_t>& mark);
 
 /// Runs the stream's steps on every record; needs a validated batch.
-batch_ptr transform(const record_batch& batch, const catalog& streams, work_scratch& scratch,
-                    std::atomic<uint32_t>& mark);
+batch_ptr transform(const record_batch& batch, const catalog& streams,
+                    work_scratch& scratch, std::atomic<uint32_t>& mark);
 
 } // namespace weir

@@ -18,7 +18,7 @@ struct dead_letter {
   uint64_t id = 0;
   std::string stream;
   int64_t received_at_us = 0;
-  std::string batch; ///< 32 hex digits
+  std::string batch;   ///< 32 hex digits
   uint32_t record = 0; ///< in its request, from 1
   uint64_t line = 0;   ///< in its request, from 1
   std::string code;
@@ -41,13 +41,16 @@ struct dead_letter_config {
 };
 
 class dead_letter_store {
-public:
+ public:
   virtual ~dead_letter_store() = default;
-  static result<std::unique_ptr<dead_letter_store>> open(const dead_letter_config& config);
-  static result<std::unique_ptr<dead_letter_store>> open_read_only(const dead_letter_config& config);
+  static result<std::unique_ptr<dead_letter_store>>
+  open(const dead_letter_config& config);
+  static result<std::unique_ptr<dead_letter_store>>
+  open_read_only(const dead_letter_config& config);
 
   virtual journal_position cursor() const noexcept = 0;
-  virtual result<void> commit(std::span<const frame_view> frames, journal_position next) = 0;
+  virtual result<void> commit(std::span<const frame_view> frames,
+                              journal_position next) = 0;
   virtual result<std::vector<dead_letter>> list(const dead_letter_query& query) = 0;
   virtual result<std::optional<dead_letter>> get(uint64_t id) = 0;
   virtual result<void> mark_replayed(uint64_t id, int64_t at_us) = 0;

@@ -16,27 +16,31 @@ namespace weir {
 /// An open file. Closed by its destructor. One thread at a time. Errors are io_failed with the
 /// path, the operation and errno's text; ENOSPC and EDQUOT are journal_full.
 class file {
-public:
+ public:
   virtual ~file() = default;
   /// Writes all of `bytes` at `offset` (loops over short writes) or fails.
   virtual result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Reads up to bytes.size(); fewer only at the end of the file.
   virtual result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) = 0;
-  virtual result<void> sync_data() = 0; ///< fdatasync. A failure is final: never reuse the file
+  virtual result<void>
+  sync_data() = 0; ///< fdatasync. A failure is final: never reuse the file
   virtual result<void> allocate(uint64_t bytes) = 0; ///< posix_fallocate from 0
   virtual result<void> truncate(uint64_t bytes) = 0;
   virtual result<uint64_t> size() = 0;
 };
 
 class file_system {
-public:
+ public:
   virtual ~file_system() = default;
-  virtual result<std::unique_ptr<file>> create(const std::string& path) = 0; ///< must not exist
+  virtual result<std::unique_ptr<file>>
+  create(const std::string& path) = 0; ///< must not exist
   virtual result<std::unique_ptr<file>> open(const std::string& path, bool writable) = 0;
   virtual result<void> remove(const std::string& path) = 0;
   virtual result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual result<void> make_directory(const std::string& path) = 0; ///< with parents; exists: fine
-  virtual result<std::vector<std::string>> list(const std::string& path) = 0; ///< names, sorted
+  virtual result<void>
+  make_directory(const std::string& path) = 0; ///< with parents; exists: fine
+  virtual result<std::vector<std::string>>
+  list(const std::string& path) = 0; ///< names, sorted
   virtual result<void> sync_directory(const std::string& path) = 0;
   virtual result<uint64_t> free_bytes(const std::string& path) = 0;
 };

@@ -252,7 +252,8 @@ TEST_F(sink_writer_test, whatever_crashes_everything_is_stored_once) {
         break;
       default:
         sched.advance_time(std::chrono::milliseconds{random.next() % 500});
-        for (auto turns = random.next() % 10; turns > 0 && sched.try_run_once(); --turns) {
+        for (auto turns = random.next() % 10; turns > 0 && sched.try_run_once();
+             --turns) {
         }
       }
     }
