@@ -248,7 +248,8 @@ TEST_F(journal_actor_test, when_it_crashes_its_successor_knows_what_was_stored) 
   self->send(uut, batch);
   sched.run();
   ASSERT_EQ(origin->receipts.size(), 2u);
-  EXPECT_TRUE(last_answer().duplicate);
+  EXPECT_FALSE(last_answer().duplicate); // the same request, not a repeated one
+  EXPECT_EQ(last_answer().accepted, 1u);
   EXPECT_EQ(last_answer().last_sequence, 1u);
   EXPECT_EQ(figures.journal_sequence, 1);
 }

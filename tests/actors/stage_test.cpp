@@ -140,7 +140,7 @@ TEST_F(stage_test,
   EXPECT_EQ(passed_on[0]->records.size(), 499u);
   ASSERT_EQ(passed_on[0]->rejections.size(), 1u);
   EXPECT_EQ(passed_on[0]->rejections[0].record, 123u);
-  EXPECT_EQ(passed_on[0]->rejections[0].detail, "crashed 3 workers: bad?luck");
+  EXPECT_EQ(passed_on[0]->rejections[0].detail, "crashed 3 workers: bad luck");
   EXPECT_EQ(gauge().errors.load(), 3u);
   EXPECT_EQ(gauge().restarts.load(), 3u);
   EXPECT_EQ(gauge().records_processed.load(), 500u);

@@ -306,7 +306,7 @@ TEST_F(supervisor_test, a_child_that_cannot_start_is_tried_again_and_then_given_
   };
   const auto root = start_tree(
     {"root", rules(restart_strategy::one_for_one, 2), {obedient("a"), broken}});
-  EXPECT_EQ(view("root/x").last_crash, "cannot start: the file is?locked");
+  EXPECT_EQ(view("root/x").last_crash, "cannot start: the file is locked");
   pass(100ms);
   pass(200ms);
   EXPECT_EQ(take_events(), (list{"start a", "try", "try", "try", "stop a"}));

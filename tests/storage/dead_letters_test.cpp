@@ -55,8 +55,8 @@ TEST_F(dead_letter_store_test, keeps_every_field_and_bodies_of_any_bytes) {
   EXPECT_EQ(letter->stream, "web");
   EXPECT_EQ(letter->received_at_us, start_us);
   EXPECT_EQ(letter->batch, to_hex(frames.all()[0].key));
-  EXPECT_EQ(letter->record, 4u);
-  EXPECT_EQ(letter->line, 9u);
+  EXPECT_EQ(letter->record, 5u); // told from 1, kept in frames from 0
+  EXPECT_EQ(letter->line, 10u);
   EXPECT_EQ(letter->code, "schema_violation");
   EXPECT_EQ(letter->pointer, "/amount");
   EXPECT_EQ(letter->detail, "is not a number");

@@ -120,7 +120,7 @@ class crash_run {
     if (answer.outcome == ec::none) {
       ASSERT_EQ(answer.accepted, part.records.size());
       if (part.what == owed::presence || part.what == owed::released) {
-        ASSERT_TRUE(answer.duplicate);
+        ASSERT_EQ(answer.duplicate, part.keyed);
         ASSERT_EQ(answer.last_sequence, part.last_sequence);
       } else {
         part.what = owed::presence;
