@@ -28,6 +28,12 @@ struct world {
   journal_position end() const {
     return published == 0 ? journal_position{} : frames.all()[published - 1].next;
   }
+  uint64_t sequence() const {
+    uint64_t last = 0;
+    for (size_t i = 0; i < published; ++i)
+      last = frames.all()[i].first_sequence + frames.all()[i].records.size() - 1;
+    return last;
+  }
   bool letters_behind(journal_position after) const {
     for (size_t i = 0; i < published; ++i)
       if (frames.all()[i].next > after && !frames.all()[i].dead_letters.empty())
@@ -47,7 +53,8 @@ inline void answer(fake_journal_state& state, const world& w) {
   std::erase_if(state.waiting, [&](auto& one) {
     if (w.end() <= one.first.after)
       return false;
-    one.second.deliver(durable_until{w.end(), 0, w.letters_behind(one.first.after)});
+    one.second.deliver(
+      durable_until{w.end(), w.sequence(), w.letters_behind(one.first.after)});
     return true;
   });
 }
@@ -157,6 +164,7 @@ struct tail_fixture : deterministic {
 
   tail_config tailing() {
     tail_config settings;
+    settings.gather_delay = std::chrono::milliseconds{0};
     settings.open_reader =
       [this](journal_position from) -> result<std::unique_ptr<journal_reader>> {
       return std::make_unique<fake_reader>(w, from);
