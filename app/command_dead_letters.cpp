@@ -17,15 +17,16 @@ int failed(std::ostream& err, const fault& why) {
 }
 
 nlohmann::ordered_json to_json(const dead_letter& letter, bool with_body) {
-  nlohmann::ordered_json json{{"id", letter.id},
-                              {"stream", letter.stream},
-                              {"received_at", format_rfc3339_us(letter.received_at_us)},
-                              {"batch", letter.batch},
-                              {"record", letter.record + 1},
-                              {"line", letter.line + 1},
-                              {"code", letter.code},
-                              {"pointer", letter.pointer},
-                              {"detail", letter.detail}};
+  nlohmann::ordered_json json{
+    {"id", letter.id},
+    {"stream", letter.stream},
+    {"received_at", format_rfc3339_us(letter.received_at_us)},
+    {"batch", letter.batch},
+    {"record", letter.record}, // the store counts from 1, as answers do
+    {"line", letter.line},
+    {"code", letter.code},
+    {"pointer", letter.pointer},
+    {"detail", letter.detail}};
   if (letter.replayed_at_us != 0)
     json["replayed_at"] = format_rfc3339_us(letter.replayed_at_us);
   if (with_body)

@@ -46,7 +46,7 @@ void visit_batches(key_visitor& v, ingest_section& c) {
           c.batches_in_flight, {1, 65'536});
   v.bytes({"budget_bytes",
            "Memory for bodies and what is made of them. Derived: what `memory.ceiling` "
-           "leaves, see below.",
+           "leaves.",
            "derived"},
           c.budget_bytes, {1 * mib, 1024 * gib});
 }
