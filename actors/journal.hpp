@@ -1,29 +1,28 @@
 // JOURNAL: appends what has collected in its mailbox, syncs once, answers every part.
 //
 //   Accepts:     batch_ptr       encoded at once; its receipt goes to its origin after
-//   the commit
+//                                the commit
 //                commit_atom     from itself: behind the mail that had come when the
-//                first batch
-//                                of a group did, so all of it shares one sync
-//                tail_request -> durable_until   at once, or when there is something new;
-//                one
-//                                open question a sender, an older one is answered with
-//                                "so far"
+//                                first batch of a group did, so all of it shares one sync
+//                tail_request -> durable_until
+//                                at once, or when there is something new; one open
+//                                question a sender, an older one is answered with "so
+//                                far"
 //                reader_cursor   segments below the slowest reader are deleted, once
-//                every
-//                                expected reader has told where it is
+//                                every expected reader has told where it is
 //                tick_atom       from itself every 100 ms while the disk is full or fails
 //                drain_atom      commits what was collected, then quits
 //   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks in
-//   fdatasync). Queues:      its mailbox: bounded by the byte budget batches are admitted
-//   under.
-//                The group: `commit_bytes_max` and one batch.
+//                fdatasync).
+//   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
+//                group: `commit_bytes_max` and one batch.
 //   On failure:  of the disk: every part of the group is answered storage_failed or
-//   journal_full,
-//                the condition is set in node_health, and it tries again every 100 ms. Of
-//                opening: quits with io_failed, journal_corrupt or invalid_config and the
-//                text. A crash: the group has no receipts; the gateway submits again and
-//                the batch keys make that safe.
+//                journal_full, the condition is set in node_health, and it tries again
+//                every 100 ms.
+//                Of opening: quits with io_failed, journal_corrupt or invalid_config and
+//                the text.
+//                A crash: the group has no receipts; the gateway submits again and the
+//                batch keys make that safe.
 #pragma once
 
 #include "proto/clock.hpp"

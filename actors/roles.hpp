@@ -4,19 +4,16 @@
 // loses a handle, a restart count or a crash reason.
 //
 //   Roles       a supervisor announces a child that `plays` one; whoever needs it
-//   subscribes and
-//               gets a role_change at once and at every change, in the order of the
-//               changes.
+//               subscribes and gets a role_change at once and at every change, in the
+//               order of the changes.
 //   Rank        subscribers of one role are told in order of rank: when a stage is back,
-//   its
-//               workers and the stage before it have the news in their mailboxes before
-//               the gateway does, whose reaction is to send every lost batch through them
-//               again.
+//               its workers and the stage before it have the news in their mailboxes
+//               before the gateway does, whose reaction is to send every lost batch
+//               through them again.
 //   Tree        supervisors keep their nodes up to date here; /actors reads them.
 //   Leftovers   a supervisor that crashed may leave children that are not gone yet. Its
-//   successor
-//               finds them here by their path and ends them first: never two journal
-//               writers.
+//               successor finds them here by their path and ends them first: never two
+//               journal writers.
 //
 // Any thread. Bounded by the number of tree nodes and of live subscribers. clear() at
 // shutdown, as a handle held for longer hangs ~actor_system.

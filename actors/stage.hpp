@@ -3,24 +3,23 @@
 // are two of these.
 //
 //   Accepts:     batch_ptr     from the stage before; answered through its origin only if
-//   it is
-//                              refused (saturated, draining) or given up
+//                              it is refused (saturated, draining) or given up
 //                              (deadline_exceeded)
 //                pull_atom     the sender is a worker with nothing to do
 //                work_result   goes on to the next stage, or waits here while that is
-//                away role_change   of the next stage tick_atom     looks for workers
-//                past their deadline and batches past theirs drain_atom    finishes what
-//                it owns, then quits
+//                              away
+//                role_change   of the next stage
+//                tick_atom     looks for workers past their deadline and batches past
+//                              theirs
+//                drain_atom    finishes what it owns, then quits
 //   Supervised:  one_for_one beside the supervisor of its workers, permanent. The
-//   workers'
-//                supervisor stands left of the stage: the stage drains while they still
-//                work.
+//                workers' supervisor stands left of the stage: the stage drains while
+//                they still work.
 //   Queues:      the table, `capacity` batches in all states; its mailbox, bounded by the
-//   credit
-//                of the gateway (batches) and by the number of workers (all else).
+//                credit of the gateway (batches) and by the number of workers (all else).
 //   On failure:  queue and orders are gone, nothing else: who owns the batches (the
-//   origin) sends
-//                them again once the stage is back; what workers still return is ignored.
+//                origin) sends them again once the stage is back; what workers still
+//                return is ignored.
 #pragma once
 
 #include "actors/roles.hpp"

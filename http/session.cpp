@@ -219,6 +219,8 @@ void session::begin(const request_head& head) {
 void session::tick(time_point at) {
   if (phase_ == phase::body)
     guarded([&] { check_body_rate(at); });
+  if (waits_for_opening_)
+    guarded([&] { look_whether_open(); });
   if (phase_ != phase::closed && at >= deadline_)
     guarded([&] { on_deadline(); });
 }
@@ -233,6 +235,9 @@ void session::on_deadline() {
   case phase::paused:
     if (ticket_ != 0)
       return give_up_waiting();
+    if (std::exchange(waits_for_opening_, false))
+      return fail_body(
+        {ec::journal_full, "the journal had no room for the rest of the body in time"});
     [[fallthrough]];
   case phase::awaiting:
     return answer_failure(

@@ -131,6 +131,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   submission make_submission(body_cut cut);
   void return_surplus(size_t bytes, bool small);
   void claim_next_batch();
+  bool wait_for_opening();
+  void look_whether_open();
   void fail_body(fault why);
   void check_body_rate(time_point at);
   void count_body_bytes(size_t bytes);
@@ -172,6 +174,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
 
   // while it waits for admission
   claim wanted_;
+  bool waits_for_opening_ = false; ///< a streamed body: till the journal has room again
   uint64_t ticket_ = 0;
   std::shared_ptr<session> waiting_self_;
   using work_guard =

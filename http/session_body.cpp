@@ -275,10 +275,36 @@ void session::return_surplus(size_t bytes, bool small) {
   thread_.shared().gate.release(surplus, began_);
 }
 
+/// While a full journal or a stage's restart closes admission, the rest of a streamed body waits
+/// unread instead of failing: its client is slowed down to what the sink can take. True: it waits.
+bool session::wait_for_opening() {
+  auto& shared = thread_.shared();
+  const auto closed = shared.context.health.closed();
+  if (closed != ec::journal_full && closed != ec::stage_away)
+    return false;
+  phase_ = phase::paused;
+  waits_for_opening_ = true;
+  expect_within(shared.config.request_timeout);
+  return true;
+}
+
+/// Once per tick.
+void session::look_whether_open() {
+  if (!waits_for_opening_ || phase_ != phase::paused)
+    return;
+  waits_for_opening_ = false;
+  const auto deadline = deadline_;
+  on_progress();
+  if (waits_for_opening_)
+    deadline_ = deadline;
+}
+
 /// A streamed body waits for its next claim as long as for a receipt: leaving the socket
 /// unread is what slows its client down.
 void session::claim_next_batch() {
   auto& shared = thread_.shared();
+  if (wait_for_opening())
+    return;
   wanted_ = {budget_charge(shared.config, shared.config.batch_bytes), 1};
   const auto [what, ticket] =
     shared.gate.enter(wanted_, work_->terms.level, admission_policy::wait, [this] {
@@ -353,7 +379,7 @@ void session::progressed() {
 void session::on_progress() {
   if (phase_ == phase::awaiting && answer_is_due())
     return answer_request();
-  if (phase_ != phase::paused || ticket_ != 0)
+  if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
     return;
   const auto& request = *work_->request;
   if (request.failure())
