@@ -183,13 +183,14 @@ void collect(journal_self self, const batch_ptr& batch) {
 caf::typed_response_promise<durable_until> answer_tail(journal_self self,
                                                        const tail_request& request) {
   auto& st = self->state;
+  // Before the promise: it takes the sender with it, and all askers would look like one.
+  const auto asker =
+    self->current_sender() ? self->current_sender()->id() : caf::actor_id{0};
   auto promise = self->make_response_promise<durable_until>();
   if (st.has_news_after(request.after)) {
     promise.deliver(st.news_after(request.after));
     return promise;
   }
-  const auto asker =
-    self->current_sender() ? self->current_sender()->id() : caf::actor_id{0};
   if (const auto older = st.waiting.find(asker); older != st.waiting.end())
     older->second.deliver(st.news_after(st.waiting_after.at(asker)));
   st.waiting[asker] = promise;

@@ -4,7 +4,6 @@
 
 namespace weir::schema_detail {
 
-using simdjson::dom::element;
 
 compiler::place::place(compiler& owner, std::string_view token)
   : path_(owner.path_), size_(owner.path_.size()) {
@@ -95,8 +94,8 @@ void compiler::finish(draft& to) {
   store(to.has_text, out_.texts, to.text, to.made.text);
   store(to.has_number, out_.numbers, to.number, to.made.number);
   to.made.first_applicator = static_cast<index>(out_.applicators.size());
-  to.made.applicators =
-    static_cast<uint16_t>(to.applicators.size()); // one a keyword: few
+  // one a keyword: few
+  to.made.applicators = static_cast<uint16_t>(to.applicators.size());
   out_.applicators.insert(out_.applicators.end(), to.applicators.begin(),
                           to.applicators.end());
   out_.nodes[to.id] = to.made;

@@ -3,8 +3,9 @@
 // first error ends it: each step returns false and error_ says why.
 //
 //   schema_compile.cpp           the walk, $ref, boolean schemas, limits
-//   schema_keywords.cpp          the table; keywords about one value: type, bounds, enum,
-//   format schema_keywords_members.cpp  keywords about members, items and other schemas
+//   schema_keywords.cpp          the table; keywords about one value: type, bounds,
+//                                enum, format
+//   schema_keywords_members.cpp  keywords about members, items and other schemas
 //   schema_links.cpp             $ref targets; chains and cycles that consume no input
 //   schema_suggest.cpp           what to write instead of a keyword we do not support
 #pragma once

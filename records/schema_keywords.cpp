@@ -5,7 +5,6 @@
 
 namespace weir::schema_detail {
 
-using simdjson::dom::element;
 
 const compiler::keyword_entry* compiler::find_keyword(std::string_view name) noexcept {
   static constexpr keyword_entry keywords[] = {

@@ -10,7 +10,6 @@
 
 namespace weir::schema_detail {
 
-using simdjson::dom::element;
 
 namespace {
 

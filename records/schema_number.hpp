@@ -14,8 +14,8 @@ namespace weir::schema_detail {
 struct number {
   enum class kind : uint8_t { int64, uint64, real };
 
-  kind what =
-    kind::int64; ///< uint64 only above INT64_MAX, so equal integers have equal kinds
+  /// uint64 only above INT64_MAX, so equal integers have equal kinds
+  kind what = kind::int64;
   union {
     int64_t i = 0;
     uint64_t u;

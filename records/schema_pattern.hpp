@@ -5,10 +5,9 @@
 //   substring   a literal without anchors
 //   words       ^(?:GET|POST)$
 //   runs        ^ then literals and character classes, each with a quantifier, groups
-//   only with
-//               a fixed count, optionally $; and only if being greedy is never wrong:
-//               what may follow a class of variable length can't begin with a member of
-//               it
+//               only with a fixed count, optionally $; and only if being greedy is never
+//               wrong: what may follow a class of variable length can't begin with a
+//               member of it
 #pragma once
 
 #include "proto/result.hpp"

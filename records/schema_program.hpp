@@ -23,8 +23,8 @@ inline constexpr size_t nodes_max = 10'000;
 inline constexpr int schema_depth_max = 64;
 inline constexpr int json_depth_max = 256;   ///< of the schema's own text
 inline constexpr uint32_t regexes_max = 128; ///< that need RE2: 64 MiB of caches at most
-inline constexpr int in_place_max =
-  64; ///< subschemas applied to the same value in a chain
+/// subschemas applied to the same value in a chain
+inline constexpr int in_place_max = 64;
 inline constexpr int record_depth_max = 64;
 inline constexpr uint64_t check_steps_max = uint64_t{1} << 24; ///< about 0.2 s
 
@@ -126,8 +126,8 @@ struct node {
 namespace weir {
 
 struct schema::program {
-  simdjson::dom::parser
-    source; ///< owns the document that enum and const values point into
+  /// owns the document that enum and const values point into
+  simdjson::dom::parser source;
   schema_detail::index root = 0;
   std::vector<schema_detail::node> nodes;
   std::vector<schema_detail::index> branches;

@@ -183,7 +183,7 @@ verdict parse_step::store(step_run& run, const parsed& result) const {
     run.tree.erase(field);
   if (into)
     return run.put(*into, result.made);
-  class field holder;
+  struct field holder;
   holder.held = result.made;
   return merge(run, *run.tree.open(holder));
 }
@@ -202,7 +202,7 @@ verdict parse_step::merge(step_run& run, tree_node& fields) const {
     }
     old->assign(f.held);
     const size_t count = root.size();
-    root.erase_if([&](const class field& g) { return &g < old && g.name == f.name; });
+    root.erase_if([&](const struct field& g) { return &g < old && g.name == f.name; });
     before -= count - root.size();
   }
   return verdict::next;

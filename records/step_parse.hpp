@@ -12,8 +12,8 @@ namespace weir::steps {
 
 enum class text_format : uint8_t { combined_log, common_log, key_value, json, regex };
 
-inline constexpr size_t parsed_fields_max =
-  1024; ///< of one record, and it may have no more
+/// of one record, and it may have no more
+inline constexpr size_t parsed_fields_max = 1024;
 
 struct parse_step {
   struct group {
