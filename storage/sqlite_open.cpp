@@ -75,7 +75,9 @@ result<connection> connection::open(const std::string& path, access mode,
     return opened;
   }
   auto code = try_open(db, path, SQLITE_OPEN_READONLY, busy_timeout);
-  if ((code & 0xff) == SQLITE_CANTOPEN && exists(path) && empty_or_missing(path + "-wal"))
+  const bool refused =
+    (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
+  if (refused && exists(path) && empty_or_missing(path + "-wal"))
     code = try_open(db, immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
                     busy_timeout);
   if (code != SQLITE_OK)
