@@ -204,6 +204,26 @@ TEST_F(stage_test, a_worker_that_hangs_is_replaced_and_its_batch_done_by_another
   EXPECT_EQ(stuck_orders.size(), 1u);
 }
 
+TEST_F(stage_test, workers_killed_by_their_supervisor_condemn_no_record) {
+  start({stuck_worker()});
+  submit(make_batch(1, 1));
+  for (size_t i = 0; i < 4; ++i) {
+    const auto who = caf::actor_cast<caf::strong_actor_ptr>(stuck.back());
+    caf::actor_cast<caf::actor>(playing("validate"))
+      ->enqueue(who, caf::make_message_id(), caf::make_message(pull_atom_v), nullptr);
+    sched.run();
+    ASSERT_EQ(stuck_orders.size(), i + 1);
+    stuck_orders.back().progress->record = 0;
+    release(stuck.back());
+    stuck.pop_back();
+    sched.run();
+    pass(100ms); // its successor starts
+  }
+  EXPECT_EQ(depth(), 1) << "still to be done";
+  EXPECT_TRUE(passed_on.empty());
+  EXPECT_EQ(gauge().errors.load(), 0u);
+}
+
 TEST_F(stage_test, while_the_next_stage_is_away_batches_wait_and_go_on_when_it_is_back) {
   start({worker_child("w1")});
   roles.down("next", next);
