@@ -2,12 +2,12 @@
 // the others, in the dead letter store. Stretches of the journal without any are passed
 // over unread.
 //
-//   Accepts:     as the sink writer: durable_until, role_change, tick_atom, drain_atom,
-//                crash_atom
+//   Accepts:     as the sink writer: durable_until, role_change, tick_atom,
+//                drain_atom, crash_atom
 //   Supervised:  by the root, one_for_one, permanent.
 //   Queues:      its mailbox: one answer of the journal, one message to itself, one tick.
-//   On failure:  of the store: it tries again with backoff; the journal keeps the
-//                letters.
+//   On failure:  of the store: it tries again with backoff; the journal keeps
+//                the letters.
 #pragma once
 
 #include "actors/tail.hpp"

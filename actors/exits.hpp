@@ -23,7 +23,8 @@ void kill(const caf::strong_actor_ptr& actor);
 /// Whether OTP would call the end abnormal: neither normal nor an orderly shutdown.
 bool is_abnormal(const caf::error& reason);
 
-/// One printable line of at most `bytes_max` bytes; what an exception says may be anything.
+/// One printable line of at most `bytes_max` bytes; what an exception says may
+/// be anything.
 std::string reason_text(const caf::actor_system& system, const caf::error& reason,
                         size_t bytes_max = 256);
 

@@ -9,8 +9,8 @@
 //   Supervised:  by the root, one_for_one, permanent; started last, stopped first.
 //   Queues:      its mailbox: one role_change per restart of a stage, one tick.
 //   On failure:  it keeps nothing: its successor reads the roles anew. As it may have
-//                missed a comeback while it was dead, it has everything submitted again
-//                once.
+//                missed a comeback while it was dead, it has everything submitted
+//                again once.
 #pragma once
 
 #include "actors/roles.hpp"

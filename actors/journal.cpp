@@ -35,6 +35,7 @@ result<void> journal_state::open(journal_actor_config with) {
   auto recalled = config.recall ? config.recall() : journal_recall{};
   if (!recalled)
     return tl::unexpected{recalled.error()};
+  config.journal.segment_number_min = recalled->segment;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);
   if (!opened)

@@ -6,14 +6,14 @@
 //                                first batch of a group did, so all of it shares one sync
 //                tail_request -> durable_until
 //                                at once, or when there is something new; one open
-//                                question a sender, an older one is answered with "so
-//                                far"
+//                                question a sender, an older one is answered with
+//                                "so far"
 //                reader_cursor   segments below the slowest reader are deleted, once
 //                                every expected reader has told where it is
 //                tick_atom       from itself every 100 ms while the disk is full or fails
 //                drain_atom      commits what was collected, then quits
-//   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks in
-//                fdatasync).
+//   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks
+//                in fdatasync).
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
 //                group: `commit_bytes_max` and one batch.
 //   On failure:  of the disk: every part of the group is answered storage_failed or
@@ -48,8 +48,9 @@ namespace weir {
 
 /// What the sink remembers from before the journal's first segment.
 struct journal_recall {
-  uint64_t next_sequence_min =
-    0; ///< one more than its last committed record; 0: nothing yet
+  /// one more than its last committed record; 0: nothing yet
+  uint64_t next_sequence_min = 0;
+  uint64_t segment = 0;             ///< the highest any reader's cursor is in
   std::vector<remembered_key> keys; ///< oldest first
 };
 
@@ -63,8 +64,8 @@ struct journal_actor_config {
   size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
   std::chrono::milliseconds retry_after{100};
   std::vector<std::string> readers; ///< names that must report before anything is deleted
-  std::function<result<journal_recall>()>
-    recall; ///< asked at every start; empty: nothing kept
+  /// asked at every start; empty: nothing kept
+  std::function<result<journal_recall>()> recall;
 };
 
 struct journal_state {

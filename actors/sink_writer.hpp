@@ -4,8 +4,8 @@
 //                role_change     the journal came or went
 //                tick_atom       try again after a failure
 //                drain_atom      go on to the journal's end, then quit; a second one,
-//                                which it sends itself after `drain_deadline`, quits at
-//                                once
+//                                which it sends itself after `drain_deadline`, quits
+//                                at once
 //                crash_atom      throws, for tests
 //   Supervised:  in persist, after the journal, rest_for_one, permanent.
 //   Queues:      its mailbox: one answer of the journal, one message to itself, one tick.

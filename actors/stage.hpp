@@ -2,15 +2,15 @@
 // holds the queue and decides; this actor does the sending. `validate` and `transform`
 // are two of these.
 //
-//   Accepts:     batch_ptr     from the stage before; answered through its origin only if
-//                              it is refused (saturated, draining) or given up
-//                              (deadline_exceeded)
+//   Accepts:     batch_ptr     from the stage before; answered through its origin
+//                              only if it is refused (saturated, draining) or given
+//                              up (deadline_exceeded)
 //                pull_atom     the sender is a worker with nothing to do
-//                work_result   goes on to the next stage, or waits here while that is
-//                              away
+//                work_result   goes on to the next stage, or waits here while that
+//                              is away
 //                role_change   of the next stage
-//                tick_atom     looks for workers past their deadline and batches past
-//                              theirs
+//                tick_atom     looks for workers past their deadline and batches
+//                              past theirs
 //                drain_atom    finishes what it owns, then quits
 //   Supervised:  one_for_one beside the supervisor of its workers, permanent. The
 //                workers' supervisor stands left of the stage: the stage drains while
@@ -41,8 +41,8 @@ namespace weir {
 struct stage_config {
   std::string role;      ///< the role it plays and the name of its figures: validate
   std::string next_role; ///< where its batches go: transform
-  std::string
-    workers_role; ///< played by its workers' supervisor, told of workers that hang
+  /// played by its workers' supervisor, told of workers that hang
+  std::string workers_role;
   work_limits limits;
   // The queue's four answers, for /queues; the bound is the formula that gives
   // limits.capacity.

@@ -30,8 +30,7 @@ uint64_t seed_for(uint64_t seed, std::string_view path) noexcept {
 
 void advance(supervisor_ptr self);
 
-// -- what is noted and logged, one function per event
-// ------------------------------------------
+// -- what is noted and logged, one function per event -----------------------------------
 
 void note_started(supervisor_state& st, size_t i) {
   const auto& child = st.spec.children[i];
@@ -91,8 +90,7 @@ void note_limit(supervisor_state& st) {
     st.context->on_fatal(text);
 }
 
-// -- children
-// -----------------------------------------------------------------------------------
+// -- children ---------------------------------------------------------------------------
 
 caf::strong_actor_ptr spawn_child(supervisor_ptr self, const child_spec& child) {
   if (!child.supervises)
@@ -197,8 +195,7 @@ void on_down(supervisor_ptr self, const caf::down_msg& msg) {
   advance(self);
 }
 
-// -- the supervisor itself
-// ----------------------------------------------------------------------
+// -- the supervisor itself --------------------------------------------------------------
 
 void finish(supervisor_ptr self) {
   if (self->state.root)

@@ -3,18 +3,20 @@
 // carries out.
 //
 //   Accepts:     drain_atom             stops the children right to left, each finished
-//   before the
-//                                       next, then quits with user_shutdown
-//                abandon_atom, handle   the child `handle` hangs: forget it, start a
-//                replacement crash_atom             test-only: throws restart_atom,
-//                (deadline_atom, stop)   from itself
+//                                       before the next, then quits with user_shutdown
+//                abandon_atom, handle   the child `handle` hangs: forget it, start
+//                                       a replacement
+//                crash_atom             test-only: throws
+//                restart_atom,
+//                (deadline_atom, stop)  from itself
 //   Supervised:  by the supervisor above it; the root by app/ through
-//   tree_context::on_fatal. Queues:      its mailbox; bounded by children × (down,
-//   restart, deadline) + hung workers. On failure:  its children are killed by
-//   high-priority exits as its state dies, the roles they
-//                play are announced as away, and its successor, started by the supervisor
-//                above, ends what is left of them before it starts fresh ones. No
-//                orphans, no twins.
+//                tree_context::on_fatal.
+//   Queues:      its mailbox; bounded by children × (down, restart, deadline) +
+//                hung workers.
+//   On failure:  its children are killed by high-priority exits as its state dies, the
+//                roles they play are announced as away, and its successor, started by the
+//                supervisor above, ends what is left of them before it starts fresh ones.
+//                No orphans, no twins.
 //
 // A child is asked to stop with drain_atom, which waits behind the mail it already has.
 // When its `shutdown` deadline passes it is killed, which overtakes that mail; when even
@@ -61,8 +63,8 @@ struct supervisor_spec;
 struct child_spec {
   std::string id;   ///< unique among its siblings; the last element of its path
   std::string role; ///< for /actors: stage, worker, journal, …
-  std::string
-    plays; ///< the role it is found by and the name of its figures; may be empty
+  /// the role it is found by and the name of its figures; may be empty
+  std::string plays;
   std::string stage{}; ///< whose `restarts` its restarts count for; empty: none
   restart_type restart = restart_type::permanent;
   std::chrono::milliseconds shutdown{5000}; ///< drain deadline; a supervisor has none
@@ -90,8 +92,8 @@ struct supervisor_state {
 
   struct slot {
     caf::strong_actor_ptr handle;
-    uint64_t stop =
-      0; ///< number of the stop in progress, 0: none; stale deadlines differ
+    /// number of the stop in progress, 0: none; stale deadlines differ
+    uint64_t stop = 0;
     bool killed = false; ///< the drain deadline has passed
   };
 
@@ -107,8 +109,8 @@ struct supervisor_state {
   bool root = false;
   std::optional<restart_policy> policy;
   std::vector<slot> slots; ///< one per spec.children
-  std::map<caf::actor_id, std::string>
-    hung; ///< abandoned children that are not dead, and their paths
+  /// abandoned children that are not dead, and their paths
+  std::map<caf::actor_id, std::string> hung;
   uint64_t stops = 0;
   steady_time armed_until{}; ///< when the pending restart_atom comes; 0: none pending
 

@@ -69,8 +69,8 @@ struct tail_state {
   random_source random{1};
 
   journal_actor journal; ///< empty while it is away
-  uint64_t journal_number =
-    0;                   ///< tells the answers of this journal from those of one before
+  /// tells the answers of this journal from those of one before
+  uint64_t journal_number = 0;
   bool asking = false;   ///< a request to `journal` is under way
   bool working = false;  ///< a message to ourselves is under way: there is more to do
   bool retrying = false; ///< a tick is under way

@@ -33,9 +33,9 @@ namespace weir {
 
 struct work_limits {
   size_t capacity = 64; ///< batches owned at once
-  std::chrono::steady_clock::duration deadline =
-    std::chrono::seconds{5}; ///< of one work order
-  uint32_t tries_max = 3;    ///< workers one record may kill; ≥ 2
+  /// of one work order
+  std::chrono::steady_clock::duration deadline = std::chrono::seconds{5};
+  uint32_t tries_max = 3; ///< workers one record may kill; ≥ 2
 };
 
 /// How a worker left the order it held.
@@ -76,8 +76,9 @@ class work_table {
     uint64_t records = 0; ///< that came in
     time_point since{};   ///< when
   };
-  /// A batch that is done; empty when there is none. It is forgotten with this call. Batches of
-  /// one streamed request come in the order they came in; others do not wait for each other.
+  /// A batch that is done; empty when there is none. It is forgotten with this call.
+  /// Batches of one streamed request come in the order they came in; others do not wait
+  /// for each other.
   std::optional<finished> take_done();
 
   bool has_queued() const noexcept { return queued_ > 0; }

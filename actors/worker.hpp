@@ -1,15 +1,15 @@
 // WORKER: does one batch at a time. What it does is a function from records/work.hpp;
 // where it gets work is the stage that plays `stage_role` now.
 //
-//   Accepts:     work_order    runs the function, answers the stage with work_result and
-//   pulls
+//   Accepts:     work_order    runs the function, answers the stage with work_result
+//                              and pulls
 //                role_change   of its stage: pulls when there is one
 //                drain_atom    quits behind the mail it has
 //   Supervised:  one_for_one among its siblings, permanent.
 //   Queues:      its mailbox: at most one order, as it pulls only when it has none.
-//   On failure:  an exception is a bug in the function: the worker dies of it on purpose,
-//   the
-//                stage still has the batch and, by the progress mark, knows the suspect.
+//   On failure:  an exception is a bug in the function: the worker dies of it on
+//                purpose, the stage still has the batch and, by the progress mark, knows
+//                the suspect.
 //
 // Whether it runs detached or on the scheduler is the spawn options' business, outside.
 #pragma once

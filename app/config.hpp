@@ -70,12 +70,12 @@ struct ingest_section {
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
   uint32_t request_window = 4; ///< batches of one streamed request in flight
-  uint32_t coalesce_window =
-    2; ///< batches in flight per I/O thread before requests gather
+  /// batches in flight per I/O thread before requests gather
+  uint32_t coalesce_window = 2;
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
-  uint64_t budget_bytes =
-    0; ///< bodies and what is made of them; resolved: never 0 after load_config
+  /// bodies and what is made of them; resolved: never 0 after load_config
+  uint64_t budget_bytes = 0;
   double client_records_per_second = 0; ///< per peer address; 0: no limit
   double client_burst_records = 0;
   uint32_t clients_max = 10'000;
@@ -87,8 +87,8 @@ struct ingest_section {
 struct operations_section {
   listen_address listen{"127.0.0.1", 9090};
   std::string token_sha256; ///< 64 lower-case hex digits; empty: no token is asked for
-  bool allow_remote =
-    false; ///< must be said, or a listen address off loopback is refused
+  /// must be said, or a listen address off loopback is refused
+  bool allow_remote = false;
 };
 
 struct pipeline_section {
@@ -125,8 +125,8 @@ struct log_section {
 
 struct stream_config {
   stream_settings settings;
-  std::string
-    schema_file; ///< relative to the configuration file until loaded; empty: none
+  /// relative to the configuration file until loaded; empty: none
+  std::string schema_file;
   std::shared_ptr<const nlohmann::json> steps; ///< a JSON array, never null
 };
 
@@ -134,8 +134,8 @@ struct stream_config {
 using config_places = std::map<std::string, std::string, std::less<>>;
 
 struct config {
-  std::string
-    file; ///< as given; paths inside it are relative to its directory, except data_dir
+  /// as given; paths inside it are relative to its directory, except data_dir
+  std::string file;
   std::string data_dir = "data";
   std::string node_name = "weir";
   uint64_t memory_ceiling = uint64_t{512} << 20;

@@ -1,5 +1,5 @@
-// DATA LOCK: one node per data directory. Held for the process's life; the kernel drops it when
-// the process ends, however it ends.
+// DATA LOCK: one node per data directory. Held for the process's life; the kernel drops
+// it when the process ends, however it ends.
 #pragma once
 
 #include "proto/result.hpp"
@@ -10,8 +10,8 @@ namespace weir {
 
 class data_lock {
  public:
-  /// Creates the directory if needed and locks `<directory>/LOCK`; io_failed when another process
-  /// holds it or the directory can't be written, with the path and what to do.
+  /// Creates the directory if needed and locks `<directory>/LOCK`; io_failed when another
+  /// process holds it or the directory can't be written, with the path and what to do.
   static result<data_lock> acquire(const std::string& directory);
 
   data_lock(data_lock&& other) noexcept : descriptor_(other.descriptor_) {

@@ -84,8 +84,8 @@ void start_logging(const log_section& settings) {
   const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
   json_lines = settings.format == log_format::json
                || (settings.format == log_format::automatic && !on_terminal);
-  own_logger().set_level(
-    spdlog::level::trace); // level_now decides before anything is rendered
+  // level_now decides before anything is rendered
+  own_logger().set_level(spdlog::level::trace);
   const auto others = std::make_shared<spdlog::logger>("", own_logger().sinks().front());
   spdlog::set_default_logger(others);
   set_log_level(settings.level);

@@ -1,9 +1,10 @@
 // LOGGING: one line per event on stderr, for people on a terminal and for machines
 // otherwise.
 //
-//   text   2024-05-17T10:05:03.123456Z info  request_refused stream=web reason="queue
-//   full" json
-//   {"time":"2024-05-17T10:05:03.123456Z","level":"info","event":"request_refused",…}
+//   text
+//     2024-05-17T10:05:03.123456Z info  request_refused stream=web reason="queue full"
+//   json
+//     {"time":"2024-05-17T10:05:03.123456Z","level":"info","event":"request_refused",…}
 //
 // A line is always valid UTF-8 on one line whatever the values hold: control bytes are
 // escaped, broken UTF-8 becomes U+FFFD, and a long value is cut.
@@ -21,8 +22,8 @@
 namespace weir {
 
 inline constexpr size_t log_value_bytes_max = 512; ///< of one value; the rest is cut
-inline constexpr size_t log_line_bytes_max =
-  2048; ///< fields beyond it are left out, and counted
+/// fields beyond it are left out, and counted
+inline constexpr size_t log_line_bytes_max = 2048;
 
 struct log_field {
   std::string_view key; ///< a literal: lower case and `_`

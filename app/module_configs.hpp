@@ -1,4 +1,5 @@
-// What the modules want to know, taken from what the operator said. One function per module.
+// What the modules want to know, taken from what the operator said. One function
+// per module.
 #pragma once
 
 #include "app/config.hpp"

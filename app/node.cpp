@@ -52,8 +52,8 @@ void raise_descriptor_limit() {
   }
 }
 
-/// Batches are large and go from thread to thread: few arenas, and freed blocks go back at once,
-/// or the resident size would be the sum of every thread's worst moment.
+/// Batches are large and go from thread to thread: few arenas, and freed blocks go back
+/// at once, or the resident size would be the sum of every thread's worst moment.
 void tame_allocator() {
   mallopt(M_ARENA_MAX, 2);
   mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -145,7 +145,8 @@ result<void> node::start() {
   streams_.set(*loaded);
   system_.emplace(caf_config_);
   parts_.emplace(parts());
-  // The listeners attach to the pipeline before there is one: they answer 503 until it is up.
+  // The listeners attach to the pipeline before there is one: they answer 503 until it
+  // is up.
   if (auto listening = start_listeners(); !listening)
     return listening;
   root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
@@ -238,7 +239,8 @@ void node::reload() {
   log_event(log_level::info, "reloaded", {{"file", options_.file}});
 }
 
-/// Front to back; a second signal ends at once. False when something is left over at the deadline.
+/// Front to back; a second signal ends at once. False when something is left over at
+/// the deadline.
 bool node::drain() {
   health_.set(condition::draining, true);
   std::atomic<bool> done{false};
@@ -279,7 +281,8 @@ int node::run() {
   root_ = nullptr;
   roles_.clear();
   log_event(log_level::info, "stopped", {{"failed", fatal_.load()}});
-  // A worker that hangs never gives its thread back, and waiting for it would hang the exit.
+  // A worker that hangs never gives its thread back, and waiting for it would hang
+  // the exit.
   if (!clean || fatal_ || figures_.workers_hung.load() > 0)
     std::_Exit(fatal_ ? exit_failed : exit_ok);
   return exit_ok;

@@ -20,8 +20,8 @@ retry_policy::delay(uint32_t attempt, std::string_view retry_after) {
     return milliseconds{
       static_cast<int64_t>(random_.fraction() * static_cast<double>(whole.count()))};
   };
-  if (const auto seconds =
-        parse_count(retry_after)) { // a date or nonsense counts as absent
+  // a date or nonsense counts as absent
+  if (const auto seconds = parse_count(retry_after)) {
     const milliseconds asked = std::chrono::seconds{
       std::min<uint64_t>(*seconds, static_cast<uint64_t>(longest_retry_after.count()))};
     return asked + share(asked / 10 + milliseconds{250});

@@ -3,7 +3,7 @@
 //   ndjson, text   the lines as they are
 //   csv            the header row goes before every request
 //   json           an array's elements are sent as smaller arrays, an object as an array
-//   of one
+//                  of one
 //
 // Where the cuts are depends on the file, the format and the size only, so that sending a
 // file again with the same --key repeats the same requests.

@@ -1,5 +1,6 @@
-// SIGNALS: SIGTERM, SIGINT and SIGHUP are waited for by the main thread, never handled: no code
-// runs in a signal handler. Construct before the first thread is made: threads inherit the mask.
+// SIGNALS: SIGTERM, SIGINT and SIGHUP are waited for by the main thread, never handled:
+// no code runs in a signal handler. Construct before the first thread is made: threads
+// inherit the mask.
 #pragma once
 
 #include <chrono>

@@ -12,6 +12,7 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -53,8 +54,9 @@ restart_rules rules_of(const supervision_section& from, restart_strategy strateg
   return rules;
 }
 
-/// Workers die of records, and the stage quarantines those after a bounded number of deaths; so
-/// their supervisor is patient, or a handful of bad records would take the pipeline down.
+/// Workers die of records, and the stage quarantines those after a bounded number of
+/// deaths; so their supervisor is patient, or a handful of bad records would take the
+/// pipeline down.
 restart_rules worker_rules(const supervision_section& from) {
   auto rules = rules_of(from, restart_strategy::one_for_one);
   rules.restarts_max = from.worker_restarts_max;
@@ -101,8 +103,8 @@ stage_config make_stage(const tree_parts& parts, const std::string& role,
   return made;
 }
 
-/// A stage beside the supervisor of its workers. The stage stops first and drains while they still
-/// work; when it crashes they stay and find its successor by role.
+/// A stage beside the supervisor of its workers. The stage stops first and drains while
+/// they still work; when it crashes they stay and find its successor by role.
 child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
                            const std::string& next, batch_work work, uint32_t workers) {
   supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
@@ -122,15 +124,23 @@ child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
   return supervised(std::move(both));
 }
 
-/// What the sink remembers, for a journal whose first segments are gone.
-result<journal_recall> recall(const sink_config& from, const clock_source& clock) {
+/// What the stores remember, for a journal whose first segments are gone.
+result<journal_recall> recall(const sink_config& from, const dead_letter_config& letters,
+                              const clock_source& clock) {
   auto opened = open_sink(from, clock);
   if (!opened)
     return tl::unexpected(opened.error());
   auto keys = (*opened)->keys();
   if (!keys)
     return tl::unexpected(keys.error());
-  return journal_recall{(*opened)->cursor().last_sequence + 1, std::move(*keys)};
+  const auto cursor = (*opened)->cursor();
+  journal_recall recalled;
+  recalled.next_sequence_min = cursor.last_sequence + 1;
+  recalled.segment = cursor.position.segment;
+  recalled.keys = std::move(*keys);
+  if (const auto store = dead_letter_store::open_read_only(letters); store)
+    recalled.segment = std::max(recalled.segment, (*store)->cursor().segment);
+  return recalled;
 }
 
 journal_actor_config make_journal(const tree_parts& parts) {
@@ -142,8 +152,8 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.readers = {"sink", "dead_letters"};
-  made.recall = [sink = parts.settings.sink, &clock = parts.clock] {
-    return recall(sink, clock);
+  made.recall = [&settings = parts.settings, &clock = parts.clock] {
+    return recall(settings.sink, settings.dead_letters, clock);
   };
   return made;
 }
@@ -186,8 +196,8 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   return made;
 }
 
-/// journal and sink of one partition. The sink reads what the journal writes, so it goes down and
-/// comes up with it.
+/// journal and sink of one partition. The sink reads what the journal writes, so it goes
+/// down and comes up with it.
 child_spec make_partition(const tree_parts& parts) {
   supervisor_spec partition{
     "partition-0",

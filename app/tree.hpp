@@ -1,5 +1,5 @@
-// TREE: the supervision tree of one node, in one place. ARCHITECTURE.md draws it; every child is
-// listed here in the order it starts (and, backwards, stops).
+// TREE: the supervision tree of one node, in one place. ARCHITECTURE.md draws it; every
+// child is listed here in the order it starts (and, backwards, stops).
 #pragma once
 
 #include "actors/pipeline.hpp"

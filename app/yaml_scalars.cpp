@@ -70,8 +70,8 @@ expansion expand_variables(std::string_view text, const variable_lookup& variabl
     }
     const auto found = text.starts_with("${") ? parse_reference(text) : reference{};
     if (found.size == 0) {
-      result.text +=
-        text.substr(0, 1); // a lone dollar; nothing when the text is at its end
+      // a lone dollar; nothing when the text is at its end
+      result.text += text.substr(0, 1);
       text.remove_prefix(std::min<size_t>(1, text.size()));
       continue;
     }

@@ -4,11 +4,10 @@
 //
 //   Bounded:     by bytes_max, batches_max; waiters by waiters_max.
 //   Who blocks:  nobody; a request waits (policy `wait`) with its body unread, for at
-//   most the
-//                stream's admission_wait, which its session watches.
-//   Order:       higher priority first, first come first served within one. A claim that
-//   does
-//                not fit keeps those behind it waiting, so a large one is not starved.
+//                most the stream's admission_wait, which its session watches.
+//   Order:       higher priority first, first come first served within one. A claim
+//                that does not fit keeps those behind it waiting, so a large one is
+//                not starved.
 //   Failure:     refused: 503 with Retry-After = bytes ahead / measured drain rate.
 #pragma once
 
@@ -45,8 +44,8 @@ class drain_rate {
  public:
   using time_point = std::chrono::steady_clock::time_point;
   void add(size_t bytes, time_point now) noexcept;
-  double
-  bytes_per_second(time_point now) const noexcept; ///< negative: nothing was measured yet
+  /// negative: nothing was measured yet
+  double bytes_per_second(time_point now) const noexcept;
 
  private:
   double rate_ = -1;
@@ -106,8 +105,8 @@ class admission {
   size_t waiting_bytes_ = 0;
   size_t waiting_ = 0;
   uint64_t last_ticket_ = 0;
-  std::array<std::map<uint64_t, waiter>, 3>
-    queues_; ///< by priority, then by ticket: arrival
+  /// by priority, then by ticket: arrival
+  std::array<std::map<uint64_t, waiter>, 3> queues_;
   drain_rate drained_;
 };
 

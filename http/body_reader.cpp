@@ -188,8 +188,8 @@ result<void> body_reader::check_sizes() const {
 
 result<body_reader::step> body_reader::next() {
   while (true) {
-    const bool whole =
-      transferred_ && !inflater_; // then the last scan below is the only one
+    // then the last scan below is the only one
+    const bool whole = transferred_ && !inflater_;
     if (cut_ == 0 && !text_is_scanned_ && !whole && sniff_format(false)) {
       if (auto scanned = scan(false); !scanned)
         return tl::unexpected(std::move(scanned.error()));

@@ -3,9 +3,9 @@
 // request is sent at once, so an idle system adds no delay; under load the batch grows
 // with the time a batch takes.
 //
-//   Bounded:   what it holds was admitted: by the byte budget. In flight: `window`
-//   batches. Failure:   the stage is away when a batch's turn comes: its requests get
-//   503.
+//   Bounded:   what it holds was admitted: by the byte budget. In flight:
+//              `window` batches.
+//   Failure:   the stage is away when a batch's turn comes: its requests get 503.
 #pragma once
 
 #include "http/outstanding.hpp"

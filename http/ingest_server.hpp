@@ -3,9 +3,10 @@
 // port; every connection lives on one of them. The only way into the pipeline is its
 // port, and the only way back the receipts: no actor is known here.
 //
-//   Bounded:     connections, bytes of unfinished requests, batches in flight: see
-//   ingest_config. On failure:  an exception ends the connection it came from. A pipeline
-//   that is away: 503.
+//   Bounded:     connections, bytes of unfinished requests, batches in flight:
+//                see ingest_config.
+//   On failure:  an exception ends the connection it came from. A pipeline that is
+//                away: 503.
 #pragma once
 
 #include "http/ingest_settings.hpp"

@@ -52,8 +52,8 @@ struct ingest_config {
 
   // -- admission
   size_t budget_bytes = size_t{256} << 20;
-  double expansion =
-    3; ///< bytes the pipeline holds per byte of body: raw, validated, transformed
+  /// bytes the pipeline holds per byte of body: raw, validated, transformed
+  double expansion = 3;
   uint32_t batches_max = 256; ///< not coalesced, in flight
   size_t waiters_max = 10'000;
 };

@@ -11,8 +11,8 @@ namespace weir {
 namespace {
 
 constexpr size_t key_bytes_max = 128;
-constexpr size_t trace_bytes_max =
-  55; // version, trace id, span id and flags of traceparent
+// version, trace id, span id and flags of traceparent
+constexpr size_t trace_bytes_max = 55;
 
 auto malformed(std::string text) {
   return fail(ec::malformed_request, std::move(text));

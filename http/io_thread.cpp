@@ -133,8 +133,8 @@ void io_thread::turn_away(tcp_socket& socket) {
   r.date = date_;
   r.connection = connection_note::close;
   append_response(out, r);
-  char unread[4096]; // what came is taken off the socket, or closing it would reset the
-                     // answer
+  // what came is taken off the socket, or closing it would reset the answer
+  char unread[4096];
   (void)::recv(socket.native_handle(), unread, sizeof unread, MSG_DONTWAIT);
   (void)::send(socket.native_handle(), out.data(), out.size(),
                MSG_DONTWAIT | MSG_NOSIGNAL);

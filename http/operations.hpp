@@ -3,9 +3,10 @@
 // loopback, and it never touches the flow: everything it shows are atomics and snapshots.
 //
 //   Owner:    the node; started last, stopped first.
-//   Threads:  `threads` workers and one that accepts. No handler throws out of its thread.
-//   Bounds:   request bodies 64 KiB; `threads` requests at once; 64 more connections wait, and
-//             beyond that new ones stay in the kernel's backlog.
+//   Threads:  `threads` workers and one that accepts. No handler throws out of
+//             its thread.
+//   Bounds:   request bodies 64 KiB; `threads` requests at once; 64 more connections
+//             wait, and beyond that new ones stay in the kernel's backlog.
 #pragma once
 
 #include "http/metrics.hpp"

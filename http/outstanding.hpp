@@ -3,10 +3,10 @@
 // + dropped + failed + in flight holds after every call. One per I/O thread, used only
 // there.
 //
-//   Bounded:   by admission: every entry holds a claim (coalesced ones their requests'
-//   bytes). Failure:   a stage that comes back gets every entry again (resubmit). An
-//   entry without a
-//              receipt for `abandon_after` is given up and counted failed.
+//   Bounded:   by admission: every entry holds a claim (coalesced ones their
+//              requests' bytes).
+//   Failure:   a stage that comes back gets every entry again (resubmit). An entry
+//              without a receipt for `abandon_after` is given up and counted failed.
 #pragma once
 
 #include "http/admission.hpp"

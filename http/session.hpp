@@ -163,8 +163,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   bool http_1_0_ = false;
   bool head_only_ = false;
   bool body_unread_ = false;
-  bool expects_ =
-    false; ///< has an Expect field: whether a body comes is the client's choice
+  /// has an Expect field: whether a body comes is the client's choice
+  bool expects_ = false;
   bool linger_ = false;
   std::optional<uint64_t> body_left_; ///< of an unread body; empty: chunked
   uint64_t discard_left_ = 0;
@@ -179,8 +179,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   std::shared_ptr<session> waiting_self_;
   using work_guard =
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
-  std::optional<work_guard>
-    waiting_work_; ///< the thread must not end before the grant came
+  /// the thread must not end before the grant came
+  std::optional<work_guard> waiting_work_;
   using timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock,
                                       boost::asio::wait_traits<std::chrono::steady_clock>,

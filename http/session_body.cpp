@@ -215,8 +215,8 @@ void session::send_cut(body_cut cut, bool last) {
     batch.arrived->parts.front().request = x.request->key().low | 1;
   x.body_done = last;
   if (last) {
-    phase_ =
-      phase::awaiting; // before the batch goes: its refusal may be answered on the way
+    // before the batch goes: its refusal may be answered on the way
+    phase_ = phase::awaiting;
     expect_within(shared.config.request_timeout);
   }
   small ? thread_.coalesce(std::move(batch)) : thread_.submit(std::move(batch));
@@ -275,8 +275,9 @@ void session::return_surplus(size_t bytes, bool small) {
   thread_.shared().gate.release(surplus, began_);
 }
 
-/// While a full journal or a stage's restart closes admission, the rest of a streamed body waits
-/// unread instead of failing: its client is slowed down to what the sink can take. True: it waits.
+/// While a full journal or a stage's restart closes admission, the rest of a streamed
+/// body waits unread instead of failing: its client is slowed down to what the sink can
+/// take. True: it waits.
 bool session::wait_for_opening() {
   auto& shared = thread_.shared();
   const auto closed = shared.context.health.closed();

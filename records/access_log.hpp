@@ -21,8 +21,8 @@ struct access_line {
   std::string_view user;
   instant time;
   std::string_view request;
-  std::string_view
-    method; ///< these three are empty unless the request line has all of them
+  /// these three are empty unless the request line has all of them
+  std::string_view method;
   std::string_view path;
   std::string_view protocol;
   std::string_view status;   ///< 3 digits, or "-"

@@ -1,5 +1,6 @@
-// CATALOG: every configured stream with its compiled schema and steps. Immutable; a reload makes
-// a new one and swaps it in the holder, and batches in hand keep working with either.
+// CATALOG: every configured stream with its compiled schema and steps. Immutable; a
+// reload makes a new one and swaps it in the holder, and batches in hand keep working
+// with either.
 #pragma once
 
 #include "proto/stream_settings.hpp"
@@ -63,7 +64,8 @@ inline catalog_ptr with_retired(const catalog& next, const catalog& old) {
   return std::make_shared<const catalog>(next.streams(), std::move(retired));
 }
 
-/// The current catalog. Any thread; readers take it once per batch or request, not per record.
+/// The current catalog. Any thread; readers take it once per batch or request, not
+/// per record.
 class catalog_holder {
  public:
   explicit catalog_holder(catalog_ptr first) : current_(std::move(first)) {}

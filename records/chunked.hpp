@@ -2,32 +2,29 @@
 // §7.1), decoded piece by piece as it comes off a socket. Pure: no I/O, no allocation
 // beyond `out`.
 //
-//   chunked_decoder chunks;                       // one per request body; one thread
+//   chunked_decoder chunks;              // one per request body; one thread
 //   while (true) {
 //     auto step = chunks.decode(unread, room, body);
 //     if (!step) -> answer step.error() (400) and close: the framing is lost for good
-//     unread.remove_prefix(step->used);           // body grew by at most `room` bytes
-//     if (step->done) break;                      // `unread` is the next, pipelined
-//     request
+//     unread.remove_prefix(step->used);  // body grew by at most `room` bytes
+//     if (step->done) break;             // `unread` is the next, pipelined request
 //     // body full -> make room; unread empty -> read more from the socket
 //   }
 //
-// Strict, because two readers who disagree about where a body ends is how requests are
-// smuggled:
+// Strict, because two readers who disagree about where a body ends is how requests
+// are smuggled:
 //   - a chunk size is 1 to 16 hex digits and nothing else: no sign, no `0x`, no blank
-//   before it;
-//   - every line ends in CR LF, a lone CR or LF is refused, also behind the data of a
-//   chunk;
+//     before it;
+//   - every line ends in CR LF, a lone CR or LF is refused, also behind the data of
+//     a chunk;
 //   - chunk extensions are read over (visible characters, blank, tab, obs-text; at most
 //     `extension_bytes_max` per chunk);
 //   - trailer fields are read over and discarded: each needs a token, a colon and no
-//   folding;
-//     at most `trailer_bytes_max` bytes and `trailer_fields_max` fields;
+//     folding; at most `trailer_bytes_max` bytes and `trailer_fields_max` fields;
 //   - chunk extensions of a whole body may take `extension_bytes_total_max` bytes. The
-//   other
-//     framing bytes need no limit of their own: each chunk carries at least one byte of
-//     data and at most 20 bytes of size line and line end, counted by whoever limits the
-//     body.
+//     other framing bytes need no limit of their own: each chunk carries at least one
+//     byte of data and at most 20 bytes of size line and line end, counted by whoever
+//     limits the body.
 #pragma once
 
 #include "proto/result.hpp"
@@ -48,8 +45,8 @@ class chunked_decoder {
 
   struct progress {
     size_t used = 0; ///< bytes of `in` that belong to this body and were taken; drop them
-    bool done =
-      false; ///< the last chunk and the trailers were read: the body is complete
+    /// the last chunk and the trailers were read: the body is complete
+    bool done = false;
   };
 
   /// Takes body bytes from `in` and appends at most `room` bytes of their data to `out`.

@@ -3,13 +3,12 @@
 // vector.
 //
 //   json    one value: an object is one record, an array's elements are the records (RFC
-//   8259).
-//           Found by nesting and string state; white space between is skipped.
+//           8259). Found by nesting and string state; white space between is skipped.
 //   ndjson  one record a line, LF or CRLF; blank lines are skipped and counted as lines.
-//   csv     RFC 4180 with a header row: a record ends at a line end outside quotes; LF or
-//   CRLF;
-//           the header is not a record. A quote opens a field only at its beginning, so a
-//           stray one spoils its own row and no other. Empty lines are skipped.
+//   csv     RFC 4180 with a header row: a record ends at a line end outside quotes;
+//           LF or CRLF; the header is not a record. A quote opens a field only at its
+//           beginning, so a stray one spoils its own row and no other. Empty lines
+//           are skipped.
 //   text    one record a line, LF or CRLF; empty lines are skipped.
 //
 // A UTF-8 byte order mark before the first record is skipped. Between two records at most
@@ -32,8 +31,8 @@ namespace weir {
 
 struct framing_limits {
   size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
-  uint32_t json_depth_max =
-    64; ///< json: inside one record; the array around is not counted
+  /// json: inside one record; the array around is not counted
+  uint32_t json_depth_max = 64;
   uint32_t csv_columns_max = 1024;
 };
 

@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t step_bytes_max = size_t{64} << 10;
 constexpr uint64_t ratio_checked_from = uint64_t{64} << 10;
-constexpr int zstd_window_log_max =
-  23; // 8 MiB, what RFC 8878 §3.1.1.1.2 asks a decoder to take
+// 8 MiB, what RFC 8878 §3.1.1.1.2 asks a decoder to take
+constexpr int zstd_window_log_max = 23;
 
 // What one call of a library did.
 struct step {

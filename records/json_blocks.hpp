@@ -28,8 +28,8 @@ inline json_block classify(const char* text) noexcept {
   json_block block;
   for (int i = 0; i < 4; ++i) {
     const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * i));
-    const __m128i folded =
-      _mm_or_si128(part, _mm_set1_epi8(0x20)); // [ and { differ in it
+    // [ and { differ in it
+    const __m128i folded = _mm_or_si128(part, _mm_set1_epi8(0x20));
     const auto mask = [i](__m128i bytes, char wanted) noexcept {
       const int bits = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted)));
       return static_cast<uint64_t>(bits) << (16 * i);

@@ -4,8 +4,8 @@ namespace weir {
 
 void json_writer::grow(size_t bytes) {
   const auto written = static_cast<size_t>(at_ - out_.data());
-  out_.resize(written + bytes + bytes / 2
-              + slack); // std::string's own growth is geometric
+  // std::string's own growth is geometric
+  out_.resize(written + bytes + bytes / 2 + slack);
   at_ = out_.data() + written;
 }
 

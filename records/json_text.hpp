@@ -53,8 +53,8 @@ inline size_t copy_plain(const char* in, const char* end, char* out) noexcept {
 /// string is read; the bytes behind what was written are undefined until then.
 class json_writer {
  public:
-  static constexpr size_t slack =
-    32; ///< always writable: one escape and copy_plain's overrun
+  /// always writable: one escape and copy_plain's overrun
+  static constexpr size_t slack = 32;
 
   /// `bytes_expected`: what will be written if nothing needs an escape.
   json_writer(std::string& out, size_t bytes_expected) : out_(out), begin_(out.size()) {

@@ -1,4 +1,5 @@
-// PLAN: a stream's ordered transform steps, compiled once at start from their configuration.
+// PLAN: a stream's ordered transform steps, compiled once at start from
+// their configuration.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -43,10 +44,10 @@ struct plan_options {
 
 class plan {
  public:
-  /// `steps` is the JSON form of the configuration's list: each entry is an object with one key
-  /// that names the step (its value holds the arguments) and optionally `when`. `where` names
-  /// the place in the configuration for errors (file: streams.web.transform), which add the
-  /// step's index and key. Failure: invalid_config.
+  /// `steps` is the JSON form of the configuration's list: each entry is an object with
+  /// one key that names the step (its value holds the arguments) and optionally `when`.
+  /// `where` names the place in the configuration for errors (file:
+  /// streams.web.transform), which add the step's index and key. Failure: invalid_config.
   static result<std::shared_ptr<const plan>>
   compile(const nlohmann::json& steps, std::string_view where, plan_options options);
   ~plan();
@@ -55,9 +56,9 @@ class plan {
   /// One line per compiled step, for `weir check`.
   std::vector<std::string> describe() const;
 
-  /// Runs the steps on `record` (one JSON object with text_padding readable bytes behind it) and
-  /// appends the result to `out` when kept; `out` is as before otherwise. Any thread; the
-  /// scratch is the caller's own.
+  /// Runs the steps on `record` (one JSON object with text_padding readable bytes behind
+  /// it) and appends the result to `out` when kept; `out` is as before otherwise. Any
+  /// thread; the scratch is the caller's own.
   transform_outcome run(std::string_view record, const record_context& context,
                         plan_scratch& scratch, std::string& out) const;
 

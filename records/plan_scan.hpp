@@ -10,8 +10,8 @@
 
 namespace weir::steps {
 
-inline constexpr unsigned depth_max =
-  64; ///< containers inside each other, the record included
+/// containers inside each other, the record included
+inline constexpr unsigned depth_max = 64;
 
 /// Text being read. At least 16 bytes behind `end` are readable (text_padding).
 struct scan_text {

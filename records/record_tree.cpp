@@ -173,8 +173,8 @@ tree_node* record_tree::open(field& f) {
     return nullptr;
   value opened;
   opened.is = value::form::opened;
-  opened.node =
-    parse_container(v.text, depth_max); // was checked when the record was read
+  // was checked when the record was read
+  opened.node = parse_container(v.text, depth_max);
   if (!opened.node)
     return nullptr;
   f.assign(opened);

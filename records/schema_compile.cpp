@@ -4,7 +4,6 @@
 
 namespace weir::schema_detail {
 
-
 compiler::place::place(compiler& owner, std::string_view token)
   : path_(owner.path_), size_(owner.path_.size()) {
   path_ += '/';

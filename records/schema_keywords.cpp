@@ -5,7 +5,6 @@
 
 namespace weir::schema_detail {
 
-
 const compiler::keyword_entry* compiler::find_keyword(std::string_view name) noexcept {
   static constexpr keyword_entry keywords[] = {
     {"$comment", &compiler::note_text},

@@ -10,7 +10,6 @@
 
 namespace weir::schema_detail {
 
-
 namespace {
 
 /// RFC 6901 §6: the fragment is percent-encoded. A malformed escape stays as it is, and

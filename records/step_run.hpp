@@ -21,8 +21,8 @@ struct step_run {
   arena& memory;
   const record_context& context;
   random_source& chance;
-  std::string&
-    buffer; ///< any step's own, between two calls worthless; keeps its capacity
+  /// any step's own, between two calls worthless; keeps its capacity
+  std::string& buffer;
   transform_outcome& outcome;
 
   /// The step cannot be done because of `at`. The plan puts the step's name before `why`.

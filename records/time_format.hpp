@@ -2,10 +2,12 @@
 // no locale, no global state, every part range-checked.
 //
 //   %Y 4 digits   %y 2 digits (69-99: 19xx, else 20xx)   %m %d %e %H %M %S 1 or 2 digits
-//   %j day of the year   %b %B %h month name, short or long   %a %A weekday name (not
-//   compared with the date)   %f 1 to 9 digits of fraction, %3f %6f %9f exactly so many
-//   %s unix seconds %z +hhmm +hh:mm +hh Z   %Z UTC GMT Z   %T %H:%M:%S   %F %Y-%m-%d   %%
-//   a percent sign white space: any amount, also none; everything else stands for itself
+//   %j day of the year   %b %B %h month name, short or long
+//   %a %A weekday name (not compared with the date)
+//   %f 1 to 9 digits of fraction, %3f %6f %9f exactly so many
+//   %s unix seconds   %z +hhmm +hh:mm +hh Z   %Z UTC GMT Z
+//   %T %H:%M:%S   %F %Y-%m-%d   %% a percent sign
+//   white space: any amount, also none; everything else stands for itself
 #pragma once
 
 #include "proto/result.hpp"

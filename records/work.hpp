@@ -1,5 +1,5 @@
-// WORK: what the two kinds of worker do to a batch, as plain functions. The actors around them
-// add only mail, supervision and the mark that says which record is in hand.
+// WORK: what the two kinds of worker do to a batch, as plain functions. The actors around
+// them add only mail, supervision and the mark that says which record is in hand.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -20,8 +20,8 @@ struct work_scratch {
   plan_scratch_ptr transform;
 };
 
-/// Decodes every record to a JSON object and checks it against the stream's schema. Before each
-/// record its index in `batch.records` is stored in `mark`.
+/// Decodes every record to a JSON object and checks it against the stream's schema.
+/// Before each record its index in `batch.records` is stored in `mark`.
 batch_ptr validate(const record_batch& batch, const catalog& streams,
                    work_scratch& scratch, std::atomic<uint32_t>& mark);
 

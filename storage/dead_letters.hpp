@@ -1,5 +1,5 @@
-// DEAD LETTER STORE: rejected and quarantined records with their reasons, in an SQLite file of
-// its own. Fed from the journal, so a dead letter is as durable as a record.
+// DEAD LETTER STORE: rejected and quarantined records with their reasons, in an SQLite
+// file of its own. Fed from the journal, so a dead letter is as durable as a record.
 #pragma once
 
 #include "proto/journal_frame.hpp"

@@ -26,8 +26,8 @@ struct export_options {
   sink_config sink;
   std::string journal_directory;
   std::string stream; ///< empty: all
-  int64_t since_us =
-    std::numeric_limits<int64_t>::min(); ///< received at or after, unix µs
+  /// received at or after, unix µs
+  int64_t since_us = std::numeric_limits<int64_t>::min();
   int64_t until_us = std::numeric_limits<int64_t>::max(); ///< received before
   uint64_t limit = std::numeric_limits<uint64_t>::max();  ///< records to visit
 };

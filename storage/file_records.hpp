@@ -10,8 +10,8 @@
 
 namespace weir {
 
-/// Application id "WeiF", version 1: cursor, batch_keys, and
-/// files(first, length, created_at): first sequence, committed bytes, unix microseconds.
+/// Application id "WeiF", version 1: cursor, batch_keys, and files(first, length,
+/// created_at): first sequence, committed bytes, unix microseconds.
 const sqlite::schema& file_sink_schema();
 
 /// One row of `files`.

@@ -1,5 +1,5 @@
-// FILE SYSTEM: the only way storage/ touches a disk for the journal, so that tests and the
-// simulation can inject EIO, ENOSPC, short writes, slow syncs and power loss.
+// FILE SYSTEM: the only way storage/ touches a disk for the journal, so that tests and
+// the simulation can inject EIO, ENOSPC, short writes, slow syncs and power loss.
 #pragma once
 
 #include "proto/result.hpp"
@@ -13,8 +13,8 @@
 
 namespace weir {
 
-/// An open file. Closed by its destructor. One thread at a time. Errors are io_failed with the
-/// path, the operation and errno's text; ENOSPC and EDQUOT are journal_full.
+/// An open file. Closed by its destructor. One thread at a time. Errors are io_failed
+/// with the path, the operation and errno's text; ENOSPC and EDQUOT are journal_full.
 class file {
  public:
   virtual ~file() = default;
@@ -22,8 +22,8 @@ class file {
   virtual result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
   /// Reads up to bytes.size(); fewer only at the end of the file.
   virtual result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) = 0;
-  virtual result<void>
-  sync_data() = 0; ///< fdatasync. A failure is final: never reuse the file
+  /// fdatasync. A failure is final: never reuse the file
+  virtual result<void> sync_data() = 0;
   virtual result<void> allocate(uint64_t bytes) = 0; ///< posix_fallocate from 0
   virtual result<void> truncate(uint64_t bytes) = 0;
   virtual result<uint64_t> size() = 0;
@@ -32,15 +32,15 @@ class file {
 class file_system {
  public:
   virtual ~file_system() = default;
-  virtual result<std::unique_ptr<file>>
-  create(const std::string& path) = 0; ///< must not exist
+  /// must not exist
+  virtual result<std::unique_ptr<file>> create(const std::string& path) = 0;
   virtual result<std::unique_ptr<file>> open(const std::string& path, bool writable) = 0;
   virtual result<void> remove(const std::string& path) = 0;
   virtual result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual result<void>
-  make_directory(const std::string& path) = 0; ///< with parents; exists: fine
-  virtual result<std::vector<std::string>>
-  list(const std::string& path) = 0; ///< names, sorted
+  /// with parents; exists: fine
+  virtual result<void> make_directory(const std::string& path) = 0;
+  /// names, sorted
+  virtual result<std::vector<std::string>> list(const std::string& path) = 0;
   virtual result<void> sync_directory(const std::string& path) = 0;
   virtual result<uint64_t> free_bytes(const std::string& path) = 0;
 };

@@ -25,7 +25,10 @@ struct journal_config {
   double reopen_fraction = 0.9; ///< full until below bytes_max × this
   size_t keys_max = 1'000'000;  ///< remembered Idempotency-Keys
   std::chrono::hours keys_age_max{
-    24};                            ///< kept at least this long unless keys_max is passed
+    24}; ///< kept at least this long unless keys_max is passed
+  /// New segments are numbered above this: where the readers' cursors are, should the directory
+  /// have been emptied underneath them. A cursor ahead of the journal would never be reached.
+  uint64_t segment_number_min = 0;
   size_t recent_keys_max = 100'000; ///< keys of unkeyed parts, against resubmission
 };
 
@@ -84,8 +87,8 @@ class journal_writer {
   virtual std::vector<std::shared_ptr<const batch_receipt>> commit() = 0;
 
   virtual journal_position durable_end() const noexcept = 0;
-  virtual uint64_t
-  last_sequence() const noexcept = 0; ///< of the last durable record; 0: none yet
+  /// of the last durable record; 0: none yet
+  virtual uint64_t last_sequence() const noexcept = 0;
   virtual uint64_t bytes_on_disk() const noexcept = 0;
   /// No room for another segment. What fits in the rest of the current one still gets in,
   /// then commit() answers journal_full. Cleared with hysteresis by release() or retry().

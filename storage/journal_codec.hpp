@@ -36,8 +36,8 @@ struct frame_head {
   uint32_t rejected = 0;
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
-  uint32_t group_start =
-    0; ///< offset in the segment of the first frame of the same commit
+  /// offset in the segment of the first frame of the same commit
+  uint32_t group_start = 0;
   uint32_t stream_bytes = 0;
   uint32_t mark = 0; ///< the segment's, see segment_header::salt
 

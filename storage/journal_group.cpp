@@ -66,8 +66,8 @@ void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
   if (is_known(answer, part) || is_echo(part, slice.part))
     return;
   if (slice.records == 0 && slice.dead_letters == 0)
-    return; // nothing to store, and nothing to remember: the same body gets the same
-            // answer
+    // nothing to store, and nothing to remember: the same body gets the same answer
+    return;
   const auto length = frame_bytes(slice);
   if (length > frame_room)
     return refuse(answer, ec::body_too_large,

@@ -80,8 +80,8 @@ class commit_group {
   std::vector<group_frame> frames_;
   std::vector<echo> echoes_;
   std::vector<std::shared_ptr<batch_receipt>> receipts_;
-  boost::unordered_flat_map<batch_key, uint32_t, key_hash>
-    keys_here_; ///< → frames_ index
+  /// → frames_ index
+  boost::unordered_flat_map<batch_key, uint32_t, key_hash> keys_here_;
 };
 
 } // namespace weir

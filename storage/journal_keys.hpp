@@ -57,9 +57,9 @@ class key_index {
     const key_index* index;
     const batch_key& key_of(uint32_t number) const noexcept;
     const batch_key& key_of(const batch_key& key) const noexcept { return key; }
+    // keys are SHA-256 or random: mixed enough
     template <class T>
-    size_t
-    operator()(const T& what) const noexcept { // keys are SHA-256 or random: mixed enough
+    size_t operator()(const T& what) const noexcept {
       const auto& key = key_of(what);
       return static_cast<size_t>(key.low ^ (key.high * 0x9e3779b97f4a7c15ULL));
     }

@@ -139,8 +139,8 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   if (!opened)
     return tl::unexpected{opened.error()};
   auto& disk = **opened;
-  if (last) // what a killed process left in the page cache must be durable before it is
-            // relied on
+  // what a killed process left in the page cache must be durable before it is relied on
+  if (last)
     if (auto synced = disk.sync_data(); !synced)
       return synced;
   const scan_visitor visitor{

@@ -98,8 +98,8 @@ result<resync_result> resync(file_window& window, uint64_t salt, uint64_t from) 
     const auto bytes = window.at(offset, sizeof(frame_head));
     if (!bytes)
       return tl::unexpected{bytes.error()};
-    if (bytes->size()
-        < sizeof(frame_head)) { // too short for a frame, but maybe not blank
+    // too short for a frame, but maybe not blank
+    if (bytes->size() < sizeof(frame_head)) {
       for (size_t i = 0; i < bytes->size(); ++i)
         if ((*bytes)[i] != std::byte{0})
           found.nonzero_end = offset + i + 1;

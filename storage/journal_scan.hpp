@@ -51,8 +51,8 @@ result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
 /// What lies behind a place where no frame begins.
 struct resync_result {
   uint64_t frame = 0; ///< offset of the next whole frame; 0: none before the end
-  uint64_t nonzero_end =
-    0; ///< behind the last byte before it that isn't zero; 0: all zero
+  /// behind the last byte before it that isn't zero; 0: all zero
+  uint64_t nonzero_end = 0;
 };
 result<resync_result> resync(file_window& window, uint64_t salt, uint64_t from);
 
@@ -65,8 +65,8 @@ struct scan_visitor {
 
 struct scan_end {
   uint64_t end = 0; ///< behind the last whole frame
-  uint64_t nonzero_end =
-    0; ///< behind the last byte after it that isn't zero; 0: all zero
+  /// behind the last byte after it that isn't zero; 0: all zero
+  uint64_t nonzero_end = 0;
 };
 
 /// Visits everything from frames_begin to `end` in order.

@@ -66,8 +66,8 @@ result<std::vector<uint64_t>> list_segments(const std::string& directory,
   const auto names = files.list(directory);
   if (!names)
     return tl::unexpected{names.error()};
-  std::vector<uint64_t>
-    numbers; // the fixed width makes the order of names that of numbers
+  // the fixed width makes the order of names that of numbers
+  std::vector<uint64_t> numbers;
   for (const auto& name : *names)
     if (const auto number = segment_number(name))
       numbers.push_back(*number);

@@ -28,8 +28,8 @@ struct segment_header {
   uint32_t epoch = 0; ///< of the writer that began it
   uint64_t number = 0;
   uint64_t previous = 0; ///< number of the segment before; 0: this is the first ever
-  uint64_t previous_end =
-    0; ///< what lies behind this offset of it was never acknowledged
+  /// what lies behind this offset of it was never acknowledged
+  uint64_t previous_end = 0;
   uint64_t first_sequence = 0; ///< of the next record when the segment was begun
   uint64_t salt = 0; ///< low half starts each frame's CRC, high half is each frame's mark
   uint32_t reserved = 0;
@@ -37,8 +37,8 @@ struct segment_header {
 };
 static_assert(sizeof(segment_header) == 64);
 
-inline constexpr uint64_t segment_magic =
-  0x314c4e5252494557; ///< "WEIRRNL1" in file order
+/// "WEIRRNL1" in file order
+inline constexpr uint64_t segment_magic = 0x314c4e5252494557;
 inline constexpr uint64_t header_copies[] = {0, 4096};
 inline constexpr uint64_t frames_begin = 8192; ///< offset of the first frame
 

@@ -78,8 +78,8 @@ result<void> segment_store::allocate(bool over_the_limit) {
   const auto number = ++highest_number_;
   auto created = create_blank(number);
   if (!created) {
-    (void)files_.remove(
-      path(number)); // best effort: recovery removes blank files as well
+    // best effort: recovery removes blank files as well
+    (void)files_.remove(path(number));
     if (created.error().code == ec::journal_full)
       full_ = disk_full_ = true;
     return created;
@@ -117,8 +117,8 @@ result<void> segment_store::begin_spare(uint64_t next_sequence) {
   if (!done) {
     failure_ = done.error();
     next.reset();
-    if (files_.remove(
-          path(spare_number_))) // its header, should it come back, says nothing new
+    // its header, should it come back, says nothing new
+    if (files_.remove(path(spare_number_)))
       segments_.erase(spare_number_);
     return done;
   }

@@ -4,10 +4,10 @@
 // Three rules make a crash at any instant harmless (docs/decisions/0002-journal.md walks
 // through them):
 //   1. A segment takes frames only when its directory entry, its blocks and its header
-//   are synced.
+//      are synced.
 //   2. Its header says where the segment before it ends. So once a header may have
-//   reached the
-//      disk, its predecessor takes no more frames, whatever happened to the header.
+//      reached the disk, its predecessor takes no more frames, whatever happened to
+//      the header.
 //   3. After a failed write or sync the segment is never written again.
 #pragma once
 

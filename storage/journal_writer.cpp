@@ -129,6 +129,7 @@ result<void> writer::start(uint64_t next_sequence_min, recovery_report& report) 
   if (!found)
     return tl::unexpected{found.error()};
   next_sequence_ = std::max(found->next_sequence, next_sequence_min);
+  found->highest_number = std::max(found->highest_number, config_.segment_number_min);
   store_.emplace(config_, files_, std::move(*found));
   if (auto begun = retry(); !begun && begun.error().code != ec::journal_full)
     return begun;

@@ -85,8 +85,8 @@ class posix_file final : public file {
   }
 
   result<void> sync_data() override {
-    if (::fdatasync(fd_.get())
-        != 0) // never repeated: a second call may report success falsely
+    // never repeated: a second call may report success falsely
+    if (::fdatasync(fd_.get()) != 0)
       return io_fault(path_, "fdatasync", errno);
     return {};
   }

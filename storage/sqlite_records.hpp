@@ -14,8 +14,8 @@ const sqlite::schema& sqlite_sink_schema();
 /// rows.
 class record_inserter {
  public:
-  static constexpr int rows_per_statement =
-    64; ///< × 4 parameters, far below sqlite's 32,766
+  /// × 4 parameters, far below sqlite's 32,766
+  static constexpr int rows_per_statement = 64;
   static result<record_inserter> open(sqlite::connection& db);
 
   /// Inside the caller's transaction. Binds the frames' own bytes; nothing is copied.
