@@ -209,10 +209,20 @@ void drain(journal_self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
+/// Whoever waits for the start hears of its end, also of one by an exception.
+struct at_end {
+  std::function<void()> call;
+  ~at_end() {
+    if (call)
+      call();
+  }
+};
+
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
                                      journal_actor_config config) {
+  const at_end announce{std::move(config.on_open)};
   if (auto opened = self->state.open(std::move(config)); !opened) {
     const auto& why = opened.error();
     spdlog::error("journal: {}", why.text);

@@ -66,6 +66,8 @@ struct journal_actor_config {
   std::vector<std::string> readers; ///< names that must report before anything is deleted
   /// asked at every start; empty: nothing kept
   std::function<result<journal_recall>()> recall;
+  /// Called once, in the actor, when opening is over: it takes batches, or is about to quit.
+  std::function<void()> on_open;
 };
 
 struct journal_state {

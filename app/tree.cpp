@@ -13,6 +13,8 @@
 #include <caf/actor_system.hpp>
 
 #include <algorithm>
+#include <future>
+#include <memory>
 #include <utility>
 
 namespace weir {
@@ -196,6 +198,23 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   return made;
 }
 
+/// The journal plays its role, and what follows it starts, only once its recovery is over: a node
+/// is not ready before, and nobody else has the stores open while it asks what they remember.
+starter start_journal(const tree_parts& parts) {
+  return [&parts](caf::local_actor& parent) {
+    auto config = make_journal(parts);
+    if (!parts.own_threads)
+      return start_with(false, journal, std::move(config))(parent);
+    auto opened = std::make_shared<std::promise<void>>();
+    const auto over = opened->get_future();
+    config.on_open = [opened] { opened->set_value(); };
+    opened.reset(); // the actor's is the only one: should it die first, the wait ends too
+    auto handle = start_with(true, journal, std::move(config))(parent);
+    over.wait();
+    return handle;
+  };
+}
+
 /// journal and sink of one partition. The sink reads what the journal writes, so it goes
 /// down and comes up with it.
 child_spec make_partition(const tree_parts& parts) {
@@ -204,8 +223,7 @@ child_spec make_partition(const tree_parts& parts) {
     rules_of(parts.settings.supervision, restart_strategy::rest_for_one),
     {}};
   partition.children.push_back(
-    make_child("journal", "journal", "journal",
-               start_with(parts.own_threads, journal, make_journal(parts))));
+    make_child("journal", "journal", "journal", start_journal(parts)));
   partition.children.push_back(
     make_child("sink", "sink writer", "sink",
                follow_journal(parts, start_with(parts.own_threads, sink_writer,
