@@ -120,6 +120,7 @@ struct node {
   index values = none; ///< enum
   index constant = none;
 };
+static_assert(sizeof(node) == 32, "two nodes a cache line");
 
 } // namespace weir::schema_detail
 

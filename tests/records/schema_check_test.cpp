@@ -14,13 +14,14 @@ using schema_test::check;
 using schema_test::verdict;
 using testing::HasSubstr;
 
+// Counted, so that a test can say there were none. A sanitizer has operators of its own.
+#ifndef __SANITIZE_ADDRESS__
 namespace {
 thread_local bool counting = false;
 thread_local size_t allocations = 0;
 } // namespace
 
-// Counted, so that a test can say there were none. The compiler inlines one half of the pair and
-// then misses the other.
+// The compiler inlines one half of the pair and then misses the other.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(size_t size) {
   if (counting)
@@ -35,6 +36,7 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
+#endif
 
 TEST(schema_check, a_violation_has_a_pointer_and_one_sentence) {
   EXPECT_EQ(verdict(R"({"properties":{"a":{"type":"integer"}}})", R"({"a":"x"})"),
@@ -215,6 +217,7 @@ TEST(schema_check, unique_items_finds_an_equal_pair_among_many) {
   }
 }
 
+#ifndef __SANITIZE_ADDRESS__
 TEST(schema_check, a_record_that_matches_costs_no_allocation) {
   const auto rules = schema_test::compiled(
     R"({"type":"object","required":["a","b"],"additionalProperties":false,
@@ -235,10 +238,12 @@ TEST(schema_check, a_record_that_matches_costs_no_allocation) {
   allocations = 0;
   counting = true;
   const bool refused = rules->check(root).has_value();
+  const std::string control(100, 'x');
   counting = false;
   EXPECT_FALSE(refused);
-  EXPECT_EQ(allocations, 0U);
+  EXPECT_EQ(allocations, 1U) << "only the one made to see that counting works";
 }
+#endif
 
 TEST(schema_check, numbers_of_different_kinds_are_ordered_as_in_mathematics) {
   using schema_detail::compare;
