@@ -29,10 +29,11 @@ class schema {
   ~schema();
 
   /// The first violation found, or nothing when the record matches. Any thread: const and
-  /// without shared state.
+  /// without shared state. `record` lies in a document a simdjson parser made; beyond 64
+  /// levels, or too much work for its schema, it does not match.
   std::optional<violation> check(simdjson::dom::element record) const;
 
-  struct program; ///< compiled nodes, in schema.cpp
+  struct program; ///< compiled nodes: records/schema_program.hpp
 
  private:
   explicit schema(std::unique_ptr<const program> compiled);

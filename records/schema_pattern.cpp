@@ -8,6 +8,14 @@ namespace weir::schema_detail {
 
 namespace {
 
+/// Whether the set has all of the next four bytes, without a branch between them.
+bool holds_four(const byte_set& set, const char* at) noexcept {
+  const auto has = [&](size_t i) -> unsigned {
+    return set[static_cast<unsigned char>(at[i])];
+  };
+  return (has(0) & has(1) & has(2) & has(3)) != 0;
+}
+
 bool match_runs(const plain_pattern& plain, std::string_view text) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
@@ -15,6 +23,8 @@ bool match_runs(const plain_pattern& plain, std::string_view text) noexcept {
     const auto room = static_cast<size_t>(end - at);
     const char* const stop = at + std::min<size_t>(room, run.max);
     const char* const begin = at;
+    while (stop - at >= 4 && holds_four(run.set, at))
+      at += 4;
     while (at != stop && run.set[static_cast<unsigned char>(*at)])
       ++at;
     if (static_cast<size_t>(at - begin) < run.min)
