@@ -218,7 +218,7 @@ TEST(plan_property, agrees_with_a_slow_reference_on_random_records_and_plans) {
   SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed()));
   generator g(seed());
   const auto scratch = make_plan_scratch(1);
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 2'000; ++round) {
     auto steps = nlohmann::json::array();
     std::vector<random_step> made;
     for (uint64_t i = g.below(4) + 1; i > 0; --i) {
@@ -255,7 +255,7 @@ TEST(plan_property, whatever_the_bytes_what_is_kept_is_json_in_utf8) {
     {"parse": {"field": "0", "as": "key_value"}, "when": {"matches": {"field": "0", "pattern": "^[^\"]+=[^\"]+$"}}}])-");
   const auto scratch = make_plan_scratch(1);
   int kept = 0;
-  for (int round = 0; round < 30'000; ++round) {
+  for (int round = 0; round < 6'000; ++round) {
     auto text = g.object(3).dump(-1, ' ', g.below(2) == 0);
     for (uint64_t i = g.below(3); i > 0; --i) {
       static constexpr char bytes[] = "\"\\{}[],:u0 \x80\xc3\xff\n";
@@ -272,5 +272,5 @@ TEST(plan_property, whatever_the_bytes_what_is_kept_is_json_in_utf8) {
       ASSERT_TRUE(simdjson::validate_utf8(why.data(), why.size())) << why;
     }
   }
-  EXPECT_GT(kept, 1000);
+  EXPECT_GT(kept, 200);
 }

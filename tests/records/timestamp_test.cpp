@@ -37,7 +37,7 @@ TEST(timestamp, agrees_with_timegm_and_gmtime_at_random_times) {
   random_source random(seed());
   SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed()));
   const auto format = time_format::compile("%a, %d %b %Y %T").value();
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 5'000; ++i) {
     const auto seconds =
       static_cast<time_t>(random.next() % 315'000'000'000ULL) - time_t{62'000'000'000};
     tm parts{};
