@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 using namespace weir;
 using namespace weir::sink_test;
 
@@ -16,7 +18,8 @@ struct fake_journal {
   size_t published = 0;
   uint64_t first_segment = 0; ///< older ones are deleted
   bool holes_are_silent =
-    false; ///< a missing segment is stepped over instead of an error
+    false;                 ///< a missing segment is stepped over instead of an error
+  bool fails_once = false; ///< the next read does
   std::function<void()> before_read = [] {};
 
   journal_position end() const {
@@ -29,6 +32,8 @@ struct fake_journal {
     result<std::vector<frame_view>> read(journal_position until, size_t,
                                          size_t) override {
       from_.before_read();
+      if (std::exchange(from_.fails_once, false))
+        return fail(ec::io_failed, "cannot read");
       for (const auto& frame : from_.frames.all()) {
         if (frame.next <= at_ || frame.next > until)
           continue;
@@ -202,6 +207,20 @@ TEST_P(export_test, when_the_sink_goes_on_meanwhile_nothing_is_lost_or_doubled) 
     };
     EXPECT_EQ(ids(), range(1, 160));
   }
+}
+
+TEST_P(export_test,
+       when_reading_begins_again_before_what_was_visited_nothing_comes_twice) {
+  publish(30, 2);
+  sink_up_to(2);
+  int reads = 0;
+  journal.before_read = [&] {
+    if (++reads == 12) { // 11 frames behind the sink's cursor have been visited
+      sink_up_to(5);
+      journal.fails_once = true;
+    }
+  };
+  EXPECT_EQ(ids(), range(1, 60));
 }
 
 TEST_P(export_test,
