@@ -1,5 +1,5 @@
-// CLI: `weir run|check|send|export|dead-letters|version`. Parses the command line, loads
-// the configuration where a command needs it, and calls the command.
+// CLI: `weir run|check|send|export|dead-letters|certs|version`. Parses the command line,
+// loads the configuration where a command needs it, and calls the command.
 #pragma once
 
 #include "app/config.hpp"

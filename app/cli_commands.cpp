@@ -291,6 +291,7 @@ declare_commands(CLI::App& app, const std::function<int(const run_options&)>& ru
   commands.push_back(declare_dead_letters_list(*letters));
   commands.push_back(declare_dead_letters_show(*letters));
   commands.push_back(declare_dead_letters_replay(*letters));
+  declare_certs(app, commands);
   commands.push_back(declare_version(app));
   return commands;
 }

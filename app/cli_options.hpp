@@ -44,5 +44,7 @@ struct registered_command {
 /// Every command, declared on `app`.
 std::vector<registered_command>
 declare_commands(CLI::App& app, const std::function<int(const run_options&)>& run_node);
+/// `certs init` and `certs issue`.
+void declare_certs(CLI::App& app, std::vector<registered_command>& into);
 
 } // namespace weir
