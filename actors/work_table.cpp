@@ -203,17 +203,20 @@ std::vector<work_table::worker_id> work_table::overdue(time_point now) const {
 }
 
 std::vector<batch_ptr> work_table::expire(time_point now) {
-  std::vector<batch_ptr> expired;
+  std::map<uint64_t, batch_ptr> by_age; // the table's own order says nothing
   for (auto& [id, owner] : entries_) {
     const auto& source = *owner.whole->source;
     if (owner.held == 0 && source.deadline != time_point{} && source.deadline < now
         && !answered_already(source))
-      expired.push_back(owner.whole);
+      by_age.emplace(owner.age, owner.whole);
   }
-  if (expired.empty())
+  std::vector<batch_ptr> expired;
+  if (by_age.empty())
     return expired;
-  for (const auto& batch : expired)
+  for (auto& [age, batch] : by_age) {
     entries_.erase(batch->source->id);
+    expired.push_back(std::move(batch));
+  }
   for (auto& queue : queues_)
     queued_ -=
       std::erase_if(queue, [&](const piece& p) { return !entries_.count(p.envelope); });

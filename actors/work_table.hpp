@@ -68,7 +68,7 @@ class work_table {
 
   /// Removes and returns batches nobody waits for any more: past their envelope's
   /// deadline, not held by a worker, and without a part that was already answered (ack
-  /// accepted).
+  /// accepted). The oldest first.
   std::vector<batch_ptr> expire(time_point now);
 
   struct finished {

@@ -1,5 +1,6 @@
 #include "app/node.hpp"
 
+#include "actors/exits.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
@@ -79,6 +80,7 @@ class node {
   result<void> try_reload();
   bool drain();
   void fatal(const std::string& reason);
+  std::string why_fatal();
 
   const run_options& options_;
   config settings_;
@@ -103,7 +105,8 @@ class node {
 
 tree_parts node::parts() {
   tree_parts made{settings_,           figures_, health_, roles_, streams_, clock_,
-                  posix_file_system(), flow_,    {},      {}};
+                  posix_file_system(), flow_};
+  made.stores = configured_stores(settings_, clock_);
   made.stop_accepting = [this] {
     if (ingest_)
       ingest_->stop_accepting();
@@ -124,14 +127,21 @@ std::shared_ptr<const tree_context> node::context() {
   return made;
 }
 
-/// Any thread: wakes the main thread, which drains and exits non-zero.
+/// Any thread: wakes the main thread, which drains and exits non-zero. The first reason
+/// counts: a second signal would cut the drain short.
 void node::fatal(const std::string& reason) {
   {
     const std::lock_guard guard{fatal_lock_};
+    if (fatal_.exchange(true))
+      return;
     fatal_reason_ = reason;
   }
-  fatal_ = true;
   ::kill(::getpid(), SIGTERM);
+}
+
+std::string node::why_fatal() {
+  const std::lock_guard guard{fatal_lock_};
+  return fatal_reason_;
 }
 
 result<void> node::start() {
@@ -150,6 +160,11 @@ result<void> node::start() {
   if (auto listening = start_listeners(); !listening)
     return listening;
   root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
+  // Nobody supervises the root: without it nothing would come back.
+  root_->attach_functor([this](const caf::error& reason) {
+    if (is_abnormal(reason))
+      fatal("root: " + reason_text(*system_, reason));
+  });
   return {};
 }
 
@@ -274,7 +289,8 @@ int node::run() {
   }
   for (int signal = signals_.wait(); signal == SIGHUP; signal = signals_.wait())
     reload();
-  log_event(log_level::info, "draining", {{"reason", fatal_ ? "a failure" : "a signal"}});
+  log_event(fatal_ ? log_level::error : log_level::info, "draining",
+            {{"reason", fatal_ ? why_fatal() : "a signal"}});
   const bool clean = drain();
   ingest_->stop();
   operations_.reset();

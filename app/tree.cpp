@@ -7,14 +7,11 @@
 #include "actors/sink_writer.hpp"
 #include "actors/stage.hpp"
 #include "actors/worker.hpp"
-#include "records/work.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 
 #include <algorithm>
-#include <future>
-#include <memory>
 #include <utility>
 
 namespace weir {
@@ -67,19 +64,15 @@ restart_rules worker_rules(const supervision_section& from) {
   return rules;
 }
 
-/// What one of the two kinds of worker does with a batch.
-using batch_work = batch_ptr (*)(const record_batch&, const catalog&, work_scratch&,
-                                 std::atomic<uint32_t>&);
-
 worker_config make_worker(const tree_parts& parts, const std::string& stage_role,
-                          batch_work work, uint64_t seed) {
+                          const batch_work& work, uint64_t seed) {
   worker_config made;
   made.stage_role = stage_role;
   made.roles = &parts.roles;
-  made.make_work = [&streams = parts.streams, work, seed]() -> work_function {
+  made.make_work = [&streams = parts.streams, &work, seed]() -> work_function {
     auto scratch = std::make_shared<work_scratch>(seed);
     return
-      [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
+      [&streams, &work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
         return work(batch, *streams.get(), *scratch, mark);
       };
   };
@@ -108,7 +101,8 @@ stage_config make_stage(const tree_parts& parts, const std::string& role,
 /// A stage beside the supervisor of its workers. The stage stops first and drains while
 /// they still work; when it crashes they stay and find its successor by role.
 child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
-                           const std::string& next, batch_work work, uint32_t workers) {
+                           const std::string& next, const batch_work& work,
+                           uint32_t workers) {
   supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
   for (uint32_t i = 1; i <= workers; ++i) {
     auto child = make_child("worker-" + std::to_string(i), "worker", {},
@@ -127,9 +121,8 @@ child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
 }
 
 /// What the stores remember, for a journal whose first segments are gone.
-result<journal_recall> recall(const sink_config& from, const dead_letter_config& letters,
-                              const clock_source& clock) {
-  auto opened = open_sink(from, clock);
+result<journal_recall> recall(const tree_stores& stores) {
+  auto opened = stores.open_sink();
   if (!opened)
     return tl::unexpected(opened.error());
   auto keys = (*opened)->keys();
@@ -140,7 +133,7 @@ result<journal_recall> recall(const sink_config& from, const dead_letter_config&
   recalled.next_sequence_min = cursor.last_sequence + 1;
   recalled.segment = cursor.position.segment;
   recalled.keys = std::move(*keys);
-  if (const auto store = dead_letter_store::open_read_only(letters); store)
+  if (const auto store = stores.read_dead_letters(); store)
     recalled.segment = std::max(recalled.segment, (*store)->cursor().segment);
   return recalled;
 }
@@ -154,9 +147,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.readers = {"sink", "dead_letters"};
-  made.recall = [&settings = parts.settings, &clock = parts.clock] {
-    return recall(settings.sink, settings.dead_letters, clock);
-  };
+  made.recall = [&stores = parts.stores] { return recall(stores); };
   return made;
 }
 
@@ -187,9 +178,7 @@ starter follow_journal(const tree_parts& parts, starter start) {
 
 sink_writer_config make_sink_writer(const tree_parts& parts) {
   sink_writer_config made;
-  made.open_sink = [from = parts.settings.sink, &clock = parts.clock] {
-    return open_sink(from, clock);
-  };
+  made.open_sink = parts.stores.open_sink;
   made.tail = make_tail(parts);
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
   made.clock = &parts.clock;
@@ -203,14 +192,12 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
 starter start_journal(const tree_parts& parts) {
   return [&parts](caf::local_actor& parent) {
     auto config = make_journal(parts);
-    if (!parts.own_threads)
-      return start_with(false, journal, std::move(config))(parent);
     auto opened = std::make_shared<std::promise<void>>();
-    const auto over = opened->get_future();
+    auto over = opened->get_future();
     config.on_open = [opened] { opened->set_value(); };
     opened.reset(); // the actor's is the only one: should it die first, the wait ends too
-    auto handle = start_with(true, journal, std::move(config))(parent);
-    over.wait();
+    auto handle = start_with(parts.own_threads, journal, std::move(config))(parent);
+    parts.await(over);
     return handle;
   };
 }
@@ -262,9 +249,7 @@ child_spec make_registry(const tree_parts& parts) {
 
 child_spec make_dead_letters(const tree_parts& parts) {
   dead_letters_config made;
-  made.open_store = [from = parts.settings.dead_letters] {
-    return dead_letter_store::open(from);
-  };
+  made.open_store = parts.stores.open_dead_letters;
   made.tail = make_tail(parts);
   made.figures = &parts.figures;
   made.clock = &parts.clock;
@@ -275,6 +260,13 @@ child_spec make_dead_letters(const tree_parts& parts) {
 
 } // namespace
 
+tree_stores configured_stores(const config& settings, const clock_source& clock) {
+  return {
+    [from = settings.sink, &clock] { return open_sink(from, clock); },
+    [from = settings.dead_letters] { return dead_letter_store::open(from); },
+    [from = settings.dead_letters] { return dead_letter_store::open_read_only(from); }};
+}
+
 supervisor_spec make_tree(const tree_parts& parts) {
   const auto& pipeline = parts.settings.pipeline;
   supervisor_spec root{
@@ -282,10 +274,10 @@ supervisor_spec make_tree(const tree_parts& parts) {
   root.children.push_back(make_registry(parts));
   root.children.push_back(make_persist(parts));
   root.children.push_back(make_dead_letters(parts));
-  root.children.push_back(make_stage_tree(parts, "transform", "journal", transform,
+  root.children.push_back(make_stage_tree(parts, "transform", "journal", parts.transform,
                                           pipeline.transform_workers));
-  root.children.push_back(
-    make_stage_tree(parts, "validate", "transform", validate, pipeline.validate_workers));
+  root.children.push_back(make_stage_tree(parts, "validate", "transform", parts.validate,
+                                          pipeline.validate_workers));
   root.children.push_back(make_gateway(parts));
   return root;
 }

@@ -7,13 +7,34 @@
 #include "actors/supervisor.hpp"
 #include "app/config.hpp"
 #include "proto/clock.hpp"
-#include "records/catalog.hpp"
+#include "records/work.hpp"
+#include "storage/dead_letters.hpp"
 #include "storage/file_system.hpp"
+#include "storage/sink.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <future>
+#include <memory>
 
 namespace weir {
+
+/// What a stage's workers do with a batch; see records/work.hpp.
+using batch_work = std::function<batch_ptr(const record_batch&, const catalog&,
+                                           work_scratch&, std::atomic<uint32_t>& mark)>;
+
+/// How the stores behind the journal are opened. Called on the threads of those who use
+/// them, and again after each of their crashes.
+struct tree_stores {
+  std::function<result<std::unique_ptr<sink>>()> open_sink;
+  std::function<result<std::unique_ptr<dead_letter_store>>()> open_dead_letters;
+  /// beside whoever has it open for writing
+  std::function<result<std::unique_ptr<dead_letter_store>>()> read_dead_letters;
+};
+
+/// Those that the configuration names.
+tree_stores configured_stores(const config& settings, const clock_source& clock);
 
 /// What the actors work with. Everything outlives the actor system.
 struct tree_parts {
@@ -25,11 +46,16 @@ struct tree_parts {
   const clock_source& clock;
   file_system& files;
   pipeline& flow;
-  std::function<void()> stop_accepting;
-  std::function<uint64_t()> in_flight; ///< requests without an answer
-  uint64_t seed = 1;                   ///< of every jitter and sample in the tree
-  /// Blocking actors get a thread of their own; a simulation puts them on its scheduler.
+  tree_stores stores{};
+  std::function<void()> stop_accepting{};
+  std::function<uint64_t()> in_flight{}; ///< requests without an answer
+  uint64_t seed = 1;                     ///< of every jitter and sample in the tree
+  batch_work validate = weir::validate;
+  batch_work transform = weir::transform;
+  /// Blocking actors get a thread of their own; a simulation puts them on its scheduler
+  /// and does their waiting.
   bool own_threads = true;
+  std::function<void(std::future<void>&)> await = [](auto& over) { over.wait(); };
 };
 
 /// `parts` must live as long as the tree.

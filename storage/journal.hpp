@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct journal_config {
   /// have been emptied underneath them. A cursor ahead of the journal would never be reached.
   uint64_t segment_number_min = 0;
   size_t recent_keys_max = 100'000; ///< keys of unkeyed parts, against resubmission
+  /// Draws each segment's salt; empty: from std::random_device, as those who send records
+  /// must not be able to guess it.
+  std::function<uint64_t()> draw_salt;
 };
 
 /// What open() found, for the log and the metrics.

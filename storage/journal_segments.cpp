@@ -103,7 +103,8 @@ result<void> segment_store::begin(uint64_t next_sequence) {
 result<void> segment_store::begin_spare(uint64_t next_sequence) {
   current_.reset(); // rule 2: from here on the header may be on disk
   auto next = std::move(spare_);
-  const uint64_t salt = uint64_t{random_()} << 32 | random_();
+  const uint64_t salt =
+    config_.draw_salt ? config_.draw_salt() : uint64_t{random_()} << 32 | random_();
   segment_header header;
   header.epoch = epoch_;
   header.number = spare_number_;
