@@ -1,0 +1,3 @@
+module weir/bench/pipeline
+
+go 1.19
