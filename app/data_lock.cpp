@@ -1,21 +1,19 @@
 #include "app/data_lock.hpp"
 
+#include "storage/file_system.hpp"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 namespace weir {
 
 result<data_lock> data_lock::acquire(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error)
-    return fail(ec::io_failed,
-                "data_dir: cannot make " + directory + ": " + error.message());
+  if (auto made = posix_file_system().make_directory(directory); !made)
+    return fail(ec::io_failed, "data_dir: " + made.error().text);
   const auto path = directory + "/LOCK";
   const int descriptor = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0640);
   if (descriptor < 0)

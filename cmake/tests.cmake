@@ -29,3 +29,22 @@ foreach(suite IN LISTS suites)
   set_tests_properties(server.${name} PROPERTIES LABELS server TIMEOUT 300
     ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+
+# The failure suite: the same binary under kill -9, broken disks, overload and rude clients.
+add_library(weir_fault_shim SHARED
+  tests/failure/shim/fault_shim.cpp tests/failure/shim/disk_trace.cpp)
+target_compile_features(weir_fault_shim PRIVATE cxx_std_20)
+target_compile_options(weir_fault_shim PRIVATE -Wall -Wextra -Wpedantic -Wshadow -O2)
+target_include_directories(weir_fault_shim PRIVATE "${CMAKE_SOURCE_DIR}")
+target_link_libraries(weir_fault_shim PRIVATE ${CMAKE_DL_LIBS})
+add_executable(weir_load tests/failure/load/main.cpp tests/failure/load/load_client.cpp)
+target_link_libraries(weir_load PRIVATE weir_flags)
+
+file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/failure/*_test.py")
+foreach(suite IN LISTS suites)
+  get_filename_component(name "${suite}" NAME_WE)
+  add_test(NAME failure.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
+    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/failure")
+  set_tests_properties(failure.${name} PROPERTIES LABELS failure TIMEOUT 3600 RUN_SERIAL ON
+    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endforeach()

@@ -1,5 +1,7 @@
 #include "storage/database_sink.hpp"
 
+#include "storage/file_system.hpp"
+
 #include <filesystem>
 
 namespace weir {
@@ -13,10 +15,10 @@ namespace {
 result<sqlite::connection> open_database_file(const std::string& path,
                                               const sqlite::schema& schema,
                                               std::chrono::milliseconds busy_timeout) {
-  std::error_code ignored; // opening the file tells what is wrong, with the path
+  // A failure here is told by opening the file, with the path.
   const auto folder = std::filesystem::path{path}.parent_path();
   if (!folder.empty())
-    std::filesystem::create_directories(folder, ignored);
+    (void)posix_file_system().make_directory(folder.string());
   auto db = sqlite::connection::open(path, sqlite::access::read_write, busy_timeout);
   if (db)
     if (auto ours = adopt(*db, schema); !ours)

@@ -1,5 +1,6 @@
 #include "storage/dead_letters.hpp"
 
+#include "storage/file_system.hpp"
 #include "storage/sink_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/sqlite_schema.hpp"
@@ -78,10 +79,10 @@ class sqlite_dead_letters final : public dead_letter_store {
 
 result<void> sqlite_dead_letters::connect() {
   if (mode_ == sqlite::access::read_write) {
-    std::error_code ignored; // opening the file tells what is wrong
+    // A failure here is told by opening the file, with the path.
     const auto folder = std::filesystem::path{config_.path}.parent_path();
     if (!folder.empty())
-      std::filesystem::create_directories(folder, ignored);
+      (void)posix_file_system().make_directory(folder.string());
   }
   auto db = sqlite::connection::open(config_.path, mode_, busy_timeout);
   if (!db)

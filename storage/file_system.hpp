@@ -37,7 +37,8 @@ class file_system {
   virtual result<std::unique_ptr<file>> open(const std::string& path, bool writable) = 0;
   virtual result<void> remove(const std::string& path) = 0;
   virtual result<void> rename(const std::string& from, const std::string& to) = 0;
-  /// with parents; exists: fine
+  /// With parents; exists: fine. Its name, and that of every parent made here, is on the disk
+  /// when this returns.
   virtual result<void> make_directory(const std::string& path) = 0;
   /// names, sorted
   virtual result<std::vector<std::string>> list(const std::string& path) = 0;

@@ -119,6 +119,12 @@ class posix_file final : public file {
   std::string path_;
 };
 
+/// A process that died right after it made a directory here has left it without a sync. Where
+/// we may not write, no such process can have been.
+bool can_lose(const std::filesystem::path& parent) noexcept {
+  return ::access(parent.c_str(), W_OK) == 0;
+}
+
 class posix_files final : public file_system {
  public:
   result<std::unique_ptr<file>> create(const std::string& path) override {
@@ -142,10 +148,24 @@ class posix_files final : public file_system {
   }
 
   result<void> make_directory(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error)
-      return io_fault(path, "make directory", error.value());
+    auto whole = std::filesystem::path{path}.lexically_normal();
+    if (!whole.has_filename()) // a slash at the end
+      whole = whole.parent_path();
+    std::filesystem::path made;
+    for (const auto& part : whole) {
+      const auto parent = made.empty() ? std::filesystem::path{"."} : made;
+      made /= part;
+      if (part == "/" || part == "." || part == ".." || part.empty())
+        continue;
+      const bool is_new = ::mkdir(made.c_str(), 0777) == 0;
+      const int error = is_new ? 0 : errno;
+      std::error_code unknown;
+      if (!is_new && !std::filesystem::is_directory(made, unknown))
+        return io_fault(path, "make directory", error);
+      if (is_new || made == whole)
+        if (auto synced = sync_directory(parent); !synced && (is_new || can_lose(parent)))
+          return synced;
+    }
     return {};
   }
 

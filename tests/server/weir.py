@@ -71,6 +71,7 @@ class Node:
             else:
                 self.config[key] = value
         self.settings = settings or []
+        self.environment = {}  # more of it for every start
         self.process = None
         self.log = open(self.directory / "log", "wb")
 
@@ -89,7 +90,7 @@ class Node:
         self.write_config()
         self.process = subprocess.Popen(
             self.command("run"), stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment})
+            env={**os.environ, **self.environment, **environment})
         if wait:
             wait_until(self.ready, 20, "the node is ready; log: " + self.log_text()[-2000:])
         return self

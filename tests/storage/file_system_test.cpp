@@ -47,6 +47,16 @@ TEST_F(posix_disk, reads_what_was_written_and_fewer_bytes_only_at_the_end) {
   EXPECT_EQ(read(**made, 8, 1), "");
 }
 
+TEST_F(posix_disk, makes_a_directory_with_its_parents_once_or_says_what_is_in_the_way) {
+  EXPECT_TRUE(files.make_directory(root + "/a/b")); // exists: fine
+  EXPECT_TRUE(files.make_directory(root + "/c/./d/../e/"));
+  EXPECT_TRUE(std::filesystem::is_directory(root + "/c/e"));
+  ASSERT_TRUE(files.create(root + "/f"));
+  const auto refused = files.make_directory(root + "/f/g");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("/f/g: make directory"), std::string::npos);
+}
+
 TEST_F(posix_disk, allocates_zeros_and_truncates) {
   auto made = files.create(root + "/f");
   ASSERT_TRUE(made);
