@@ -7,13 +7,15 @@ namespace {
 class letter_store final : public tail_store {
  public:
   explicit letter_store(dead_letters_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage("dead_letters")) {}
+    : config_(std::move(config)), stage_(config_.figures->stage("dead_letters")),
+      queue_(config_.figures->queue("dead_letters")) {}
 
   result<void> open() override {
     auto opened = config_.open_store();
     if (!opened)
       return tl::unexpected(opened.error());
     store_ = std::move(*opened);
+    report();
     return {};
   }
 
@@ -33,6 +35,7 @@ class letter_store final : public tail_store {
     stage_.latency.observe(took.count());
     add(stage_.records_processed, letters);
     add(config_.figures->dead_letters_stored, letters);
+    report();
     return {};
   }
 
@@ -44,8 +47,14 @@ class letter_store final : public tail_store {
   }
 
  private:
+  void report() {
+    if (const auto kept = store_->count(); kept)
+      queue_.depth.store(static_cast<int64_t>(*kept), std::memory_order_relaxed);
+  }
+
   dead_letters_config config_;
   stage_gauge& stage_;
+  queue_gauge& queue_;
   std::unique_ptr<dead_letter_store> store_;
 };
 

@@ -1,10 +1,10 @@
 #include "actors/gateway.hpp"
 
 #include "actors/exits.hpp"
+#include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -38,7 +38,8 @@ using gateway_ptr = gateway_actor::stateful_pointer<gateway_state>;
 void on_role(gateway_ptr self, const role_change& change) {
   auto& st = self->state;
   const auto what = st.on_change(change);
-  spdlog::info("stage_{} role={}", change.handle ? "up" : "away", change.role);
+  log_event(log_level::info, change.handle ? "stage_up" : "stage_away",
+            {{"role", change.role}});
   if (what == gateway_state::reaction::resubmit && st.config.resubmit)
     st.config.resubmit();
 }
@@ -49,7 +50,7 @@ void look_whether_done(gateway_ptr self) {
   if (left > 0 && self->clock().now() < st.drain_until)
     return self->delayed_send(self, st.config.drain_poll, tick_atom_v);
   if (left > 0)
-    spdlog::warn("drain_deadline_passed in_flight={}", left);
+    log_event(log_level::warning, "drain_deadline_passed", {{"in_flight", left}});
   self->quit(caf::exit_reason::user_shutdown);
 }
 

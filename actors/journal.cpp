@@ -1,8 +1,7 @@
 #include "actors/journal.hpp"
 
+#include "proto/log.hpp"
 #include "proto/ports.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -20,11 +19,12 @@ bool has_dead_letters(const record_batch& batch) noexcept {
 
 void log_recovery(const recovery_report& report) {
   for (const auto& alarm : report.alarms)
-    spdlog::error("journal: {}", alarm);
-  spdlog::info(
-    "journal: recovered {} records in {} frames of {} segments, {} bytes of an "
-    "unfinished commit dropped",
-    report.records, report.frames, report.segments, report.bytes_truncated);
+    log_event(log_level::error, "journal_damaged", {{"reason", alarm}});
+  log_event(log_level::info, "journal_recovered",
+            {{"records", report.records},
+             {"frames", report.frames},
+             {"segments", report.segments},
+             {"unfinished_bytes_dropped", report.bytes_truncated}});
 }
 
 } // namespace
@@ -32,6 +32,8 @@ void log_recovery(const recovery_report& report) {
 result<void> journal_state::open(journal_actor_config with) {
   config = std::move(with);
   stage = &config.figures->stage("journal");
+  group_queue = &config.figures->queue("journal_group");
+  disk_queue = &config.figures->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
   if (!recalled)
     return tl::unexpected{recalled.error()};
@@ -54,6 +56,8 @@ void journal_state::add(const batch_ptr& batch) {
   arrived.push_back(config.clock->now());
   group_has_dead_letters = group_has_dead_letters || has_dead_letters(*batch);
   writer->add(batch);
+  group_queue->depth.store(static_cast<int64_t>(arrived.size()),
+                           std::memory_order_relaxed);
 }
 
 bool journal_state::group_is_large() const noexcept {
@@ -76,6 +80,7 @@ void journal_state::commit() {
       origin->deliver(receipts[i]);
   }
   arrived.clear();
+  group_queue->depth.store(0, std::memory_order_relaxed);
   group_has_dead_letters = false;
 }
 
@@ -84,7 +89,8 @@ void journal_state::prepare() {
     return; // the tick tries again; not every commit
   if (auto prepared = writer->prepare(); !prepared) {
     spare_refused = true;
-    spdlog::warn("journal: no next segment: {}", prepared.error().text);
+    log_event(log_level::warning, "journal_no_next_segment",
+              {{"reason", prepared.error().text}});
   }
   publish();
 }
@@ -94,7 +100,7 @@ void journal_state::retry() {
   const auto done = writer->retry();
   spare_refused = !done;
   if (was_failed && !writer->failed())
-    spdlog::info("journal: the disk takes writes again");
+    log_event(log_level::info, "journal_writable_again");
   publish();
 }
 
@@ -108,8 +114,8 @@ void journal_state::release(const reader_cursor& cursor) {
   for (const auto& [reader, position] : cursors)
     slowest = std::min(slowest, position);
   if (auto released = writer->release(slowest); !released)
-    spdlog::warn("journal: a segment that is not needed any more stays: {}",
-                 released.error().text);
+    log_event(log_level::warning, "journal_segment_stays",
+              {{"reason", released.error().text}});
   publish();
 }
 
@@ -144,7 +150,9 @@ void journal_state::publish() {
   weir::add(figures.journal_sync_failures, failures);
   weir::add(stage->errors, failures);
   counted = now;
-  figures.journal_bytes = static_cast<int64_t>(writer->bytes_on_disk());
+  const auto on_disk = static_cast<int64_t>(writer->bytes_on_disk());
+  figures.journal_bytes = on_disk;
+  disk_queue->depth = on_disk;
   figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
   config.health->set(condition::journal_full, writer->full());
   config.health->set(condition::storage_failed, writer->failed());
@@ -225,7 +233,8 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
   const at_end announce{std::move(config.on_open)};
   if (auto opened = self->state.open(std::move(config)); !opened) {
     const auto& why = opened.error();
-    spdlog::error("journal: {}", why.text);
+    log_event(log_level::error, "journal_failed",
+              {{"code", to_string(why.code)}, {"reason", why.text}});
     if (why.code == ec::io_failed || why.code == ec::journal_full)
       self->state.config.health->set(condition::storage_failed,
                                      true); // until a start succeeds

@@ -77,6 +77,8 @@ struct journal_state {
   journal_actor_config config;
   std::unique_ptr<journal_writer> writer;
   stage_gauge* stage = nullptr;
+  queue_gauge* group_queue = nullptr;
+  queue_gauge* disk_queue = nullptr;
   recovery_report recovered;
 
   bool commit_scheduled = false;

@@ -7,7 +7,8 @@ namespace {
 class sink_store final : public tail_store {
  public:
   explicit sink_store(sink_writer_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage("sink")) {}
+    : config_(std::move(config)), stage_(config_.figures->stage("sink")),
+      queue_(config_.figures->queue("sink")) {}
 
   result<void> open() override {
     auto opened = config_.open_sink();
@@ -24,7 +25,9 @@ class sink_store final : public tail_store {
                       journal_position next) override {
     const auto began = config_.clock->now();
     const auto rows = count_new(frames);
+    queue_.depth.store(static_cast<int64_t>(rows), std::memory_order_relaxed);
     auto stored = sink_->commit(frames, next);
+    queue_.depth.store(0, std::memory_order_relaxed);
     if (!stored)
       return stored;
     const std::chrono::duration<double> took = config_.clock->now() - began;
@@ -65,6 +68,7 @@ class sink_store final : public tail_store {
 
   sink_writer_config config_;
   stage_gauge& stage_;
+  queue_gauge& queue_;
   std::unique_ptr<sink> sink_;
 };
 

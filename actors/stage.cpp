@@ -2,12 +2,12 @@
 
 #include "actors/exits.hpp"
 #include "actors/receipts.hpp"
+#include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 #include <caf/system_messages.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -62,8 +62,8 @@ void on_batch(stage_ptr self, const batch_ptr& batch) {
   if (st.draining)
     return answer_failed(batch, ec::draining, st.config.role + " is draining");
   if (st.table->submit(batch, self->clock().now()) == work_table::admission::saturated) {
-    spdlog::warn("stage_saturated stage={} capacity={}", st.config.role,
-                 st.config.limits.capacity);
+    log_event(log_level::warning, "stage_saturated",
+              {{"stage", st.config.role}, {"capacity", st.config.limits.capacity}});
     return answer_failed(batch, ec::saturated,
                          "the queue of " + st.config.role + " is full");
   }
@@ -98,8 +98,8 @@ void on_down(stage_ptr self, const caf::down_msg& msg) {
   const auto reason = reason_text(self->system(), msg.reason, reason_bytes_max);
   if (st.table->lost(worker, crashed ? loss::crashed : loss::left, reason) && crashed) {
     add(st.figures->errors);
-    spdlog::warn("worker_crashed stage={} actor={} reason=\"{}\"", st.config.role, worker,
-                 reason);
+    log_event(log_level::warning, "worker_crashed",
+              {{"stage", st.config.role}, {"actor", worker}, {"reason", reason}});
   }
   pump(self);
 }
@@ -112,7 +112,8 @@ void give_up(stage_ptr self, caf::actor_id worker) {
   st.abandoned.insert(worker);
   st.table->lost(worker, loss::hung, {});
   add(st.figures->errors);
-  spdlog::error("worker_hung stage={} actor={}", st.config.role, worker);
+  log_event(log_level::error, "worker_hung",
+            {{"stage", st.config.role}, {"actor", worker}});
   if (const auto supervisor = st.config.roles->find(st.config.workers_role))
     caf::anon_send(caf::actor_cast<caf::actor>(supervisor), abandon_atom_v, handle);
 }

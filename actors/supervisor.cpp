@@ -1,6 +1,7 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/exits.hpp"
+#include "proto/log.hpp"
 #include "records/decode.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -8,7 +9,6 @@
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 #include <caf/system_messages.hpp>
-#include <spdlog/spdlog.h>
 
 #include <stdexcept>
 #include <utility>
@@ -38,7 +38,8 @@ void note_started(supervisor_state& st, size_t i) {
   if (st.context->roles->started(st.path_of(i), handle)) {
     if (!child.stage.empty())
       add(st.context->figures->stage(child.stage).restarts);
-    spdlog::info("actor_restarted path={} actor={}", st.path_of(i), handle->id());
+    log_event(log_level::info, "actor_restarted",
+              {{"path", st.path_of(i)}, {"actor", handle->id()}});
   }
   if (!child.plays.empty())
     st.context->roles->up(child.plays, handle);
@@ -53,8 +54,9 @@ void note_gone(supervisor_state& st, size_t i, verdict what, const std::string& 
   if (again)
     st.context->roles->noted_restart(st.path);
   if (!crash.empty())
-    spdlog::warn("actor_ended path={} reason=\"{}\" then={}", st.path_of(i), crash,
-                 again ? "restart" : "stop");
+    log_event(
+      log_level::warning, "actor_ended",
+      {{"path", st.path_of(i)}, {"reason", crash}, {"then", again ? "restart" : "stop"}});
 }
 
 void note_hung(supervisor_state& st, size_t i) {
@@ -62,8 +64,8 @@ void note_hung(supervisor_state& st, size_t i) {
   st.hung.emplace(handle->id(), st.path_of(i));
   st.context->roles->abandoned(st.path_of(i), handle->id());
   const auto now_hung = st.context->figures->workers_hung.fetch_add(1) + 1;
-  spdlog::error("actor_abandoned path={} actor={} hung_now={}", st.path_of(i),
-                handle->id(), now_hung);
+  log_event(log_level::error, "actor_abandoned",
+            {{"path", st.path_of(i)}, {"actor", handle->id()}, {"hung_now", now_hung}});
   if (now_hung < st.context->hung_workers_max || st.policy->draining()
       || st.context->health->is(condition::workers_hung))
     return;
@@ -77,15 +79,18 @@ void note_recovered(supervisor_state& st, caf::actor_id actor) {
   auto found = st.hung.extract(actor);
   st.context->figures->workers_hung.fetch_sub(1);
   st.context->roles->released(found.mapped(), actor);
-  spdlog::warn("hung_actor_ended path={} actor={}", found.mapped(), actor);
+  log_event(log_level::warning, "hung_actor_ended",
+            {{"path", found.mapped()}, {"actor", actor}});
 }
 
 void note_limit(supervisor_state& st) {
   const auto text = st.path + ": more than " + std::to_string(st.spec.rules.restarts_max)
                     + " restarts within " + std::to_string(st.spec.rules.window.count())
                     + " ms";
-  spdlog::error("restart_limit_reached path={} restarts_max={} window_ms={}", st.path,
-                st.spec.rules.restarts_max, st.spec.rules.window.count());
+  log_event(log_level::error, "restart_limit_reached",
+            {{"path", st.path},
+             {"restarts_max", st.spec.rules.restarts_max},
+             {"window_ms", st.spec.rules.window.count()}});
   if (st.root && st.context->on_fatal)
     st.context->on_fatal(text);
 }
@@ -166,8 +171,9 @@ void on_deadline(supervisor_ptr self, uint64_t stop) {
       abandon_child(self, i, "did not stop");
     } else {
       slot.killed = true;
-      spdlog::warn("actor_killed path={} deadline_ms={}", st.path_of(i),
-                   st.spec.children[i].shutdown.count());
+      log_event(
+        log_level::warning, "actor_killed",
+        {{"path", st.path_of(i)}, {"deadline_ms", st.spec.children[i].shutdown.count()}});
       kill(slot.handle);
       arm_deadline(self, i, kill_grace);
     }

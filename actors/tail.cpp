@@ -1,7 +1,8 @@
 #include "actors/tail.hpp"
 
+#include "proto/log.hpp"
+
 #include <caf/actor_cast.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -142,8 +143,11 @@ void back_off(self_pointer self, tail_state& state, const fault& why) {
   ++state.failures;
   const auto delay = state.retry_delay();
   if (why.text != state.last_failure)
-    spdlog::warn("{}: {}: {}; trying again in {} ms", state.config.reader,
-                 to_string(why.code), why.text, delay.count());
+    log_event(log_level::warning, "reader_failed",
+              {{"reader", state.config.reader},
+               {"code", to_string(why.code)},
+               {"reason", why.text},
+               {"retry_ms", delay.count()}});
   state.last_failure = why.text;
   state.retrying = true;
   self->delayed_send(self, delay, tick_atom_v);
@@ -151,8 +155,8 @@ void back_off(self_pointer self, tail_state& state, const fault& why) {
 
 void recover(tail_state& state) {
   if (state.failures > 0)
-    spdlog::info("{}: works again after {} failures", state.config.reader,
-                 state.failures);
+    log_event(log_level::info, "reader_recovered",
+              {{"reader", state.config.reader}, {"failures", state.failures}});
   state.failures = 0;
   state.last_failure.clear();
 }
@@ -185,7 +189,8 @@ void drain(self_pointer self, tail_state& state) {
     if (const auto end = state.config.find_end(); end)
       state.note({*end, 0, true});
     else
-      spdlog::warn("{}: {}", state.config.reader, end.error().text);
+      log_event(log_level::warning, "journal_end_unknown",
+                {{"reader", state.config.reader}, {"reason", end.error().text}});
   }
   self->delayed_send(self, state.config.drain_deadline, drain_atom_v);
   proceed(self, state);

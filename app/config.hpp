@@ -4,6 +4,7 @@
 // docs/config.md is their table.
 #pragma once
 
+#include "proto/log.hpp"
 #include "proto/result.hpp"
 #include "proto/stream_settings.hpp"
 #include "storage/dead_letters.hpp"
@@ -112,7 +113,6 @@ struct supervision_section {
   std::chrono::milliseconds worker_backoff_max{100};
 };
 
-enum class log_level : uint8_t { debug, info, warning, error };
 enum class log_format : uint8_t { automatic, text, json };
 
 std::string_view to_string(log_level level) noexcept;

@@ -78,6 +78,14 @@ spdlog::logger& own_logger() {
   return *logger;
 }
 
+void write_event(log_level level, std::string_view event,
+                 std::initializer_list<log_field> fields) {
+  if (level < level_now.load(std::memory_order_relaxed))
+    return;
+  const auto line = render(system_clock_source{}.unix_us(), level, event, fields);
+  own_logger().log(to_spdlog(level), spdlog::string_view_t{line.data(), line.size()});
+}
+
 } // namespace
 
 void start_logging(const log_section& settings) {
@@ -89,19 +97,12 @@ void start_logging(const log_section& settings) {
   const auto others = std::make_shared<spdlog::logger>("", own_logger().sinks().front());
   spdlog::set_default_logger(others);
   set_log_level(settings.level);
+  set_log_writer(write_event);
 }
 
 void set_log_level(log_level level) noexcept {
   level_now = level;
   spdlog::default_logger_raw()->set_level(to_spdlog(level));
-}
-
-void log_event(log_level level, std::string_view event,
-               std::initializer_list<log_field> fields) {
-  if (level < level_now.load(std::memory_order_relaxed))
-    return;
-  const auto line = render(system_clock_source{}.unix_us(), level, event, fields);
-  own_logger().log(to_spdlog(level), spdlog::string_view_t{line.data(), line.size()});
 }
 
 } // namespace weir

@@ -11,40 +11,18 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "proto/log.hpp"
 
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
 
 namespace weir {
 
 inline constexpr size_t log_value_bytes_max = 512; ///< of one value; the rest is cut
 /// fields beyond it are left out, and counted
 inline constexpr size_t log_line_bytes_max = 2048;
-
-struct log_field {
-  std::string_view key; ///< a literal: lower case and `_`
-  std::variant<std::string_view, int64_t, uint64_t, double, bool> value;
-
-  log_field(std::string_view k, std::string_view v) : key(k), value(v) {}
-  log_field(std::string_view k, const char* v) : key(k), value(std::string_view{v}) {}
-  log_field(std::string_view k, const std::string& v)
-    : key(k), value(std::string_view{v}) {}
-  log_field(std::string_view k, bool v) : key(k), value(v) {}
-  log_field(std::string_view k, double v) : key(k), value(v) {}
-  template <class T>
-  requires(std::is_integral_v<T> && !std::is_same_v<T, bool>)
-    log_field(std::string_view k, T v)
-    : key(k) {
-    if constexpr (std::is_signed_v<T>)
-      value = static_cast<int64_t>(v);
-    else
-      value = static_cast<uint64_t>(v);
-  }
-};
 
 /// The line without its end, as either format renders it. `unix_us` is the time of the
 /// event.
@@ -53,14 +31,10 @@ std::string render_text(int64_t unix_us, log_level level, std::string_view event
 std::string render_json(int64_t unix_us, log_level level, std::string_view event,
                         std::initializer_list<log_field> fields);
 
-/// Sets level and format for the process; lines go to stderr. Also takes what libraries
-/// log through spdlog's default logger, as the event `message`. Once, before there are
-/// threads; the level alone may be set again at any time.
+/// Takes the process's events: sets level and format; lines go to stderr. Also takes what
+/// libraries log through spdlog's default logger, as the event `message`. Once, before there
+/// are threads; the level alone may be set again at any time.
 void start_logging(const log_section& settings);
 void set_log_level(log_level level) noexcept;
-
-/// Writes one line, or nothing below the level. Any thread.
-void log_event(log_level level, std::string_view event,
-               std::initializer_list<log_field> fields = {});
 
 } // namespace weir

@@ -7,6 +7,7 @@
 #include "actors/sink_writer.hpp"
 #include "actors/stage.hpp"
 #include "actors/worker.hpp"
+#include "app/tree_queues.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -87,9 +88,8 @@ stage_config make_stage(const tree_parts& parts, const std::string& role,
   made.next_role = next;
   made.workers_role = role + "-workers";
   made.limits = {from.queue_batches, from.work_deadline, from.tries_max};
-  made.bound =
-    "pipeline.queue_batches, at least ingest.batches_in_flight + ingest.threads × "
-    "ingest.coalesce_window";
+  made.bound = "pipeline.queue, at least ingest.batches_in_flight + ingest.threads × "
+               "ingest.coalesce_window";
   made.who_blocks = "nobody: admission's credit keeps it below its bound";
   made.acceptable = "yes: clients wait or hear 503 before their body is read";
   made.failure_mode = "over the bound the batch is answered 503; nothing of it is stored";
@@ -268,6 +268,7 @@ tree_stores configured_stores(const config& settings, const clock_source& clock)
 }
 
 supervisor_spec make_tree(const tree_parts& parts) {
+  describe_storage_queues(parts);
   const auto& pipeline = parts.settings.pipeline;
   supervisor_spec root{
     "root", rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};

@@ -18,16 +18,16 @@ if(NOT WEIR_FUZZ)
   target_compile_definitions(weir_messages PUBLIC CAF_ENABLE_TYPE_ID_CHECKS)
   target_link_libraries(weir_messages PUBLIC weir_proto CAF::core)
 
-  weir_module(actors weir_messages weir_records weir_storage spdlog::spdlog)
+  weir_module(actors weir_messages weir_records weir_storage)
   target_precompile_headers(weir_actors PRIVATE
     <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/stateful_actor.hpp>
     <caf/typed_event_based_actor.hpp> <caf/typed_actor.hpp>)
 
-  weir_module(http weir_proto weir_records weir_storage OpenSSL::SSL prometheus-cpp::core ${HTTPLIB_LIBRARY} spdlog::spdlog)
+  weir_module(http weir_proto weir_records weir_storage OpenSSL::SSL prometheus-cpp::core ${HTTPLIB_LIBRARY})
   target_compile_definitions(weir_http PUBLIC BOOST_ASIO_NO_DEPRECATED CPPHTTPLIB_OPENSSL_SUPPORT)
   target_precompile_headers(weir_http PRIVATE <boost/asio.hpp> <boost/beast/http.hpp> <boost/beast/core.hpp>)
 
-  weir_module(app weir_http weir_actors yaml-cpp)
+  weir_module(app weir_http weir_actors yaml-cpp spdlog::spdlog)
   add_executable(weir app/main.cpp)
   target_link_libraries(weir PRIVATE weir_app)
   set_target_properties(weir PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")

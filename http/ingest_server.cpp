@@ -63,7 +63,7 @@ void describe_queues(ingest_state& state) {
            "yes: a client tries again or elsewhere", "503 and close", "connections",
            c.connections_max);
   describe(state.outstanding_queue,
-           "ingest.batches_max + ingest.io_threads * ingest.coalesce_window",
+           "ingest.batches_in_flight + ingest.threads × ingest.coalesce_window",
            "small requests gather in larger batches; streamed bodies stay unread",
            "yes: all of it is charged to the budget", "admission refuses: 503", "batches",
            c.batches_max + size_t{c.io_threads} * c.coalesce_window);

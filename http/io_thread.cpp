@@ -2,10 +2,10 @@
 
 #include "http/receipt_mailbox.hpp"
 #include "proto/clock.hpp"
+#include "proto/log.hpp"
 #include "proto/ports.hpp"
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include <pthread.h>
 #include <sys/random.h>
@@ -71,7 +71,7 @@ void io_thread::run() {
       context_.run();
       return;
     } catch (const std::exception& e) {
-      spdlog::error("ingest: an I/O handler failed: {}", e.what());
+      log_event(log_level::error, "io_handler_failed", {{"reason", e.what()}});
     }
   }
 }

@@ -1,7 +1,8 @@
 #include "http/listener.hpp"
 
+#include "proto/log.hpp"
+
 #include <boost/asio/ip/address.hpp>
-#include <spdlog/spdlog.h>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -107,8 +108,7 @@ void listener::handle(error_code failure, tcp_socket socket) {
   if (failure == asio::error::operation_aborted || !acceptor_.is_open())
     return;
   if (out_of_resources(failure)) {
-    spdlog::warn("ingest: no descriptors left for a new connection: {}",
-                 failure.message());
+    log_event(log_level::warning, "connection_refused", {{"reason", failure.message()}});
     shed_one();
     return pause();
   }

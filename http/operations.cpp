@@ -5,7 +5,6 @@
 #include <httplib.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <spdlog/spdlog.h>
 
 #include <charconv>
 #include <optional>
@@ -89,9 +88,15 @@ class server final : public operations_server {
       problem(answer, 500, "internal_error", "the page could not be made; see the log");
     });
     http_.set_error_handler([](const httplib::Request&, httplib::Response& answer) {
-      if (answer.body.empty())
-        problem(answer, answer.status, "not_found",
+      if (!answer.body.empty())
+        return;
+      if (answer.status == 404)
+        problem(answer, 404, "not_found",
                 "pages: /metrics /livez /readyz /actors /queues /dead-letters");
+      else
+        problem(
+          answer, answer.status, "malformed_request",
+          "the request is not valid HTTP, too large, or a POST without Content-Length");
     });
     routes();
     if (!bind())

@@ -1,10 +1,9 @@
 #include "http/outstanding.hpp"
 
 #include "proto/clock.hpp"
+#include "proto/log.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"
-
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -96,8 +95,8 @@ void outstanding::settle_part(const entry& e, size_t index,
   missing.detail = "the pipeline's receipt has no word of this request";
   const auto* given = receipt_of(receipt, static_cast<uint32_t>(index));
   if (!given) {
-    spdlog::error("ingest: receipt of batch {} lacks part {}", e.batch->source->id,
-                  index);
+    log_event(log_level::error, "receipt_lacks_part",
+              {{"batch", e.batch->source->id}, {"part", index}});
     given = &missing;
   }
   account(part, *given, receipt.batch->rejections);
@@ -124,8 +123,8 @@ void outstanding::account(const batch_part& part, const part_receipt& receipt,
       if (r.part == receipt.part)
         move(figures.records_rejected[static_cast<size_t>(r.code)], 1);
     if (left > 0)
-      spdlog::error("ingest: a receipt leaves {} of {} records without a verdict", left,
-                    part.records);
+      log_event(log_level::error, "receipt_lacks_verdicts",
+                {{"missing", left}, {"records", part.records}});
   }
   move(figures.records_failed, left);
   figures.records_in_flight.fetch_sub(part.records, std::memory_order_relaxed);
@@ -172,8 +171,9 @@ size_t outstanding::expire(time_point now) {
          && now - entries_.begin()->second.sent >= opts_.abandon_after) {
     const auto lost = std::move(entries_.begin()->second);
     entries_.erase(entries_.begin());
-    spdlog::error("ingest: batch {} had no receipt for {} s and is given up",
-                  lost.batch->source->id, opts_.abandon_after.count() / 1000);
+    log_event(
+      log_level::error, "batch_abandoned",
+      {{"batch", lost.batch->source->id}, {"after_ms", opts_.abandon_after.count()}});
     const auto& parts = lost.batch->source->parts;
     for (size_t i = 0; i < lost.owners.size(); ++i) {
       part_receipt unknown;

@@ -3,8 +3,7 @@
 #include "http/io_thread.hpp"
 #include "proto/clock.hpp"
 #include "proto/health.hpp"
-
-#include <spdlog/spdlog.h>
+#include "proto/log.hpp"
 
 #include <algorithm>
 
@@ -34,7 +33,7 @@ session::~session() {
 }
 
 void session::failed(const std::exception& why) noexcept {
-  spdlog::error("ingest: a connection failed and is closed: {}", why.what());
+  log_event(log_level::error, "connection_failed", {{"reason", why.what()}});
   close();
 }
 

@@ -120,7 +120,6 @@ struct survival : ::testing::Test {
   std::shared_ptr<tree_context> context = std::make_shared<tree_context>();
 
   survival() {
-    spdlog::set_level(spdlog::level::off);
     context->roles = &roles;
     context->figures = &figures;
     context->health = &health;

@@ -14,7 +14,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -99,7 +98,6 @@ struct tree_fixture : deterministic {
   std::shared_ptr<tree_context> context = std::make_shared<tree_context>();
 
   tree_fixture() {
-    spdlog::set_level(spdlog::level::off);
     context->roles = &roles;
     context->figures = &figures;
     context->health = &health;

@@ -1,8 +1,11 @@
 """What the node shows of itself, and what it takes over without a restart."""
 
+import gzip
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -36,11 +39,29 @@ class Operations(ServerTest):
             self.assertEqual(actors[i]["state"], "running", i)
             self.assertGreaterEqual(actors[i]["uptime_seconds"], 0)
         queues = node.operations("GET", "/queues").json["queues"]
-        self.assertGreaterEqual(len(queues), 4)
+        self.assertEqual({q["queue"] for q in queues}, {
+            "connections", "admission", "outstanding", "validate", "transform", "journal_group", "journal_disk", "sink",
+            "dead_letters"})
+        keys = subprocess.run([BINARY, "check", "--keys"], capture_output=True, text=True, check=True).stdout
         for q in queues:
             self.assertGreater(q["capacity"], 0, q)
             for answer in ("bounded_by", "who_blocks", "acceptable", "failure_mode"):
                 self.assertTrue(q[answer], q)
+            for key in re.findall(r"[a-z]+\.[a-z_]+", q["bounded_by"]):
+                self.assertIn(f"| `{key}` |", keys, q)
+
+    def test_a_log_line_is_one_event_with_fields(self):
+        node = self.node(top={"fault_injection": True})
+        node.operations("POST", "/faults/crash?actor=root/validate/stage")
+        wait_until(lambda: "actor_restarted" in node.log_text(), 10, "the restart is logged")
+        self.assertEqual(node.stop(), 0)
+        events = [json.loads(line) for line in node.log_text().splitlines()]
+        names = {e["event"] for e in events}
+        self.assertLessEqual({"starting", "listening", "journal_recovered", "stage_up", "stage_away", "actor_ended",
+                              "actor_restarted", "draining", "stopped"}, names)
+        self.assertNotIn("message", names)
+        ended = next(e for e in events if e["event"] == "actor_ended")
+        self.assertEqual((ended["path"], ended["then"], ended["level"]), ("root/validate/stage", "restart", "warning"))
 
     def test_liveness_and_readiness_on_both_listeners(self):
         node = self.node()
@@ -49,6 +70,11 @@ class Operations(ServerTest):
                 self.assertEqual(node.request("GET", path, port=port).status, 200)
         self.assertEqual(node.operations("GET", "/nothing").status, 404)
         self.assertEqual(node.operations("POST", "/faults/crash?actor=root").status, 404)
+        with socket.create_connection(("127.0.0.1", node.operations_port), timeout=10) as s:
+            s.sendall(b"POST /actors HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = b"".join(iter(lambda: s.recv(65536), b""))
+        self.assertRegex(answer.split(b"\r\n")[0], rb"HTTP/1.1 400 ")
+        self.assertIn(b"malformed_request", answer)
 
     def test_dead_letters_are_listed_shown_and_replayed(self):
         node = self.node(streams={"default": {"schema": "s.json", "dead_letters": "store"}},
@@ -83,6 +109,16 @@ class Operations(ServerTest):
         self.assertEqual(node.post("default", {"n": 11}).status, 200)
         self.assertEqual(node.post("second", {"n": 99}).status, 200)
 
+    def test_sighup_names_the_keys_that_need_a_restart(self):
+        node = self.node()
+        node.config["shutdown"] = {"deadline": "3s"}
+        node.config["ingest"]["client_rate"] = 1000000
+        node.write_config()
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: node.metrics()["weir_config_reloads_total"] == 1, 10, "the new configuration")
+        warning = [e for e in map(json.loads, node.log_text().splitlines()) if e["event"] == "reload_needs_restart"]
+        self.assertEqual([e["keys"] for e in warning], ["shutdown.deadline"])
+
     def test_two_nodes_cannot_share_a_data_directory_or_a_port(self):
         node = self.node()
         second = subprocess.run(node.command("run"), capture_output=True, text=True, timeout=20)
@@ -112,6 +148,21 @@ class Operations(ServerTest):
         done = subprocess.run(node.command("send", str(path), "--batch-bytes", "20KiB"), capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(b["n"] for b in node.bodies()), list(range(6000)))
+
+    def test_send_decodes_compressed_files_and_tells_one_that_was_cut_off(self):
+        node = self.node()
+        plain = "".join(json.dumps({"n": n}) + "\n" for n in range(5000)).encode()
+        (node.directory / "a.gz").write_bytes(gzip.compress(plain[:30000]) + gzip.compress(plain[30000:]))
+        (node.directory / "a.zst").write_bytes(subprocess.run(["zstd", "-c"], input=plain, capture_output=True, check=True).stdout)
+        for name in ("a.gz", "a.zst"):
+            done = subprocess.run(node.command("send", str(node.directory / name)), capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("5000 accepted", done.stdout)
+        self.assertEqual(sorted(b["n"] for b in node.bodies()), sorted(list(range(5000)) * 2))
+        (node.directory / "cut.gz").write_bytes(gzip.compress(plain)[:-20])
+        done = subprocess.run(node.command("send", str(node.directory / "cut.gz")), capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cut.gz: the compressed file ends in the middle", done.stdout)
 
 
 if __name__ == "__main__":
