@@ -6,7 +6,7 @@ RUN apt-get update \
  && sed -n 's/^build: //p' packages.txt | xargs apt-get install -y --no-install-recommends \
  && rm -rf /var/lib/apt/lists/*
 COPY . .
-RUN cmake --preset release -DBUILD_TESTING=OFF && cmake --build --preset release --target weir \
+RUN cmake --preset release && cmake --build --preset release --target weir \
  && strip build/release/weir
 
 FROM debian:bookworm-slim

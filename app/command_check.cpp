@@ -30,8 +30,8 @@ void print_stream(const config& settings, const std::string& name,
   const auto lines = spec.steps->describe();
   if (lines.empty())
     out << "  steps none: records are stored as they come\n";
-  for (size_t i = 0; i < lines.size(); ++i)
-    out << fmt::format("  step {} {}\n", i + 1, lines[i]);
+  for (const auto& line : lines)
+    out << "  step " << line << '\n';
 }
 
 void print_memory(const config& settings, std::ostream& out) {

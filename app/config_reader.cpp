@@ -49,6 +49,16 @@ const yaml_node* config_reader::take_scalar(std::string_view name) {
   return nullptr;
 }
 
+/// As take_scalar(), and `null` without quotes where that is one of the words to choose from.
+const yaml_node* config_reader::take_choice(std::string_view name,
+                                            const std::vector<std::string_view>& values) {
+  const auto* found = take(name);
+  if (found && found->what == yaml_node::kind::null
+      && std::find(values.begin(), values.end(), found->text) != values.end())
+    return found;
+  return take_scalar(name);
+}
+
 void config_reader::descend(const yaml_node& node, const std::string& prefix,
                             const std::function<void()>& body) {
   levels_.push_back({&node, prefix, {}});
@@ -199,7 +209,7 @@ void config_reader::time(key_name key, std::chrono::milliseconds& value,
 
 void config_reader::pick(key_name key, size_t& index,
                          const std::vector<std::string_view>& values) {
-  const auto* found = take_scalar(key.name);
+  const auto* found = take_choice(key.name, values);
   if (!found)
     return;
   const auto at = std::find(values.begin(), values.end(), found->text);

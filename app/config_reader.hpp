@@ -52,6 +52,8 @@ class config_reader final : public key_visitor {
 
   const yaml_node* take(std::string_view name);
   const yaml_node* take_scalar(std::string_view name);
+  const yaml_node* take_choice(std::string_view name,
+                               const std::vector<std::string_view>& values);
   void descend(const yaml_node& node, const std::string& prefix,
                const std::function<void()>& body);
   void report_unknown(const level& at);

@@ -17,9 +17,10 @@ constexpr std::string_view core_tag = "tag:yaml.org,2002:";
 /// used.
 class tree_builder {
  public:
-  tree_builder(const std::string& file, bool numbered, const variable_lookup& variables,
-               std::vector<std::string>& errors)
-    : file_(file), numbered_(numbered), variables_(variables), errors_(errors) {}
+  tree_builder(std::string_view source, const std::string& file, bool numbered,
+               const variable_lookup& variables, std::vector<std::string>& errors)
+    : source_(source), file_(file), numbered_(numbered), variables_(variables),
+      errors_(errors) {}
 
   yaml_node build(const YAML::Node& from, const std::string& place, size_t depth) {
     yaml_node node;
@@ -28,7 +29,9 @@ class tree_builder {
       return node;
     switch (from.Type()) {
     case YAML::NodeType::Undefined:
+      break;
     case YAML::NodeType::Null:
+      node.text = written_null(from.Mark());
       break;
     case YAML::NodeType::Scalar:
       build_scalar(from, node);
@@ -49,6 +52,17 @@ class tree_builder {
   }
 
  private:
+  /// yaml-cpp forgets how a null was written, and `kind: null` is not `kind:`.
+  std::string written_null(const YAML::Mark& mark) const {
+    if (mark.is_null() || static_cast<size_t>(mark.pos) >= source_.size())
+      return {};
+    const auto rest = source_.substr(static_cast<size_t>(mark.pos));
+    for (const std::string_view word : {"null", "Null", "NULL", "~"})
+      if (rest.starts_with(word))
+        return std::string{word};
+    return {};
+  }
+
   void error(const std::string& place, std::string_view text) {
     errors_.push_back(fmt::format("{}: {}", place, text));
   }
@@ -105,6 +119,7 @@ class tree_builder {
     }
   }
 
+  const std::string_view source_;
   const std::string& file_;
   const bool numbered_;
   const variable_lookup& variables_;
@@ -124,7 +139,7 @@ std::string unreadable(std::string_view text) {
 yaml_node parse_document(std::string_view text, const std::string& file, bool numbered,
                          const variable_lookup& variables,
                          std::vector<std::string>& errors) {
-  tree_builder builder{file, numbered, variables, errors};
+  tree_builder builder{text, file, numbered, variables, errors};
   yaml_node nothing;
   nothing.place = file;
   if (const auto why = unreadable(text); !why.empty()) {

@@ -24,7 +24,7 @@ struct yaml_node {
   enum class kind : uint8_t { null, scalar, list, map };
   kind what = kind::null;
   bool plain = true; ///< a scalar without quotes: `12` is a number, `"12"` is not
-  std::string text;  ///< of a scalar
+  std::string text;  ///< of a scalar; of null as it was written: `null`, `~` or nothing
   std::string place; ///< `file:12`, or `--set`
   std::vector<yaml_node> items;                           ///< of a list
   std::vector<std::pair<std::string, yaml_node>> members; ///< of a map, keys unique

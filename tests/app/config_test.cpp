@@ -83,6 +83,15 @@ streams:
   EXPECT_EQ(web.steps->dump(), R"([{"set":{"field":"a","value":"12"}}])");
 }
 
+TEST(config, the_sink_null_may_be_written_without_quotes_and_nothing_is_not_null) {
+  EXPECT_EQ(good("sink:\n  kind: null\n").sink.kind, "null");
+  EXPECT_EQ(good("sink: {kind: 'null'}").sink.kind, "null");
+  EXPECT_EQ(good("", {"sink.kind=null"}).sink.kind, "null");
+  EXPECT_THAT(bad("sink:\n  kind:\n"), HasSubstr("sink.kind: has no value"));
+  EXPECT_THAT(bad("sink:\n  kind: ~\n"), HasSubstr("sink.kind: has no value"));
+  EXPECT_THAT(bad("log: {level: null}"), HasSubstr("log.level: has no value"));
+}
+
 TEST(config, the_budget_for_bodies_is_what_the_ceiling_leaves) {
   const auto c = good("memory: {ceiling: 1GiB}");
   uint64_t sum = 0;
