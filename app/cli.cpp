@@ -1,6 +1,7 @@
 #include "app/cli.hpp"
 
 #include "app/cli_options.hpp"
+#include "app/units.hpp"
 #include "app/version.hpp"
 
 #include <csignal>
@@ -27,13 +28,24 @@ constexpr const char* footer =
   "  weir send access.log --stream web\n"
   "  weir export --config configs/single-node.yaml --stream web | head";
 
+/// CLI11 complains of what is missing before it says what it did not understand; the second is
+/// what the user wants to know.
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+  const auto unknown = app.remaining(true);
+  if (error.get_name() != "RequiredError" || unknown.empty())
+    return app.exit(error) == 0 ? exit_ok : exit_usage;
+  std::cerr << "unknown: " << in_quotes(unknown.front())
+            << "\nRun with --help for more information.\n";
+  return exit_usage;
+}
+
 /// Parses and runs; CLI11 prints help and its own errors.
 int parse_and_run(CLI::App& app, int argc, char** argv,
                   const std::vector<registered_command>& commands) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_ok : exit_usage;
+    return refuse(app, error);
   }
   for (const auto& command : commands)
     if (command.app->parsed())

@@ -133,13 +133,14 @@ registered_command declare_send(CLI::App& app) {
                  "Rejected records to print")
     ->capture_default_str()
     ->type_name("N");
-  command->footer(
-    "The file is cut at record boundaries into requests; each is repeated until it is\n"
-    "answered, as the node's Retry-After says. An API key comes from WEIR_API_KEY.\n"
-    "Ends with 1 when any record was not stored.\n\n"
-    "Examples:\n"
-    "  weir send access.log --stream web\n"
-    "  zcat events.ndjson.gz | weir send - --stream events --format ndjson --key may-17");
+  command->footer("The file, which may be gzip or zstd, is cut at record boundaries into "
+                  "requests; each\n"
+                  "is repeated until it is answered, as the node's Retry-After says. An "
+                  "API key comes from WEIR_API_KEY.\n"
+                  "Ends with 1 when any record was not stored.\n\n"
+                  "Examples:\n"
+                  "  weir send access.log --stream web\n"
+                  "  weir send events.ndjson.gz --stream events --key may-17");
   return {command, [options, arguments] {
             const auto send = [&] {
               return command_send(*options, std::cout, std::cerr);

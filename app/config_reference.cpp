@@ -129,6 +129,28 @@ std::vector<key_description> config_reference() {
   return std::move(describer.rows);
 }
 
+std::vector<std::string> keys_that_need_a_restart(const config& from, const config& to) {
+  const auto describe = [](config settings) { // a copy: the describer adds a stream `*`
+    key_describer describer;
+    visit_config(describer, settings);
+    return std::move(describer.rows);
+  };
+  const auto taken_over = [](std::string_view path) {
+    for (const std::string_view known :
+         {"streams.", "ingest.api_keys.", "ingest.client_", "ingest.clients_max",
+          "ingest.shed.", "log.level"})
+      if (path.starts_with(known))
+        return true;
+    return false;
+  };
+  const auto before = describe(from), after = describe(to);
+  std::vector<std::string> found;
+  for (size_t i = 0; i < before.size(); ++i)
+    if (before[i].default_text != after[i].default_text && !taken_over(before[i].path))
+      found.push_back(before[i].path);
+  return found;
+}
+
 std::string config_reference_markdown() {
   std::string out = "| key | type | default | range | meaning |\n|---|---|---|---|---|\n";
   for (const auto& row : config_reference())

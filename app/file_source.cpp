@@ -1,6 +1,11 @@
 #include "app/file_source.hpp"
 
+#include "records/inflate.hpp"
+
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <system_error>
 
@@ -29,7 +34,101 @@ fault io_fault(const std::string& path, const char* operation) {
                                      std::generic_category().message(errno))};
 }
 
+constexpr size_t piece_bytes = size_t{64} << 10;
+
+/// The content coding whose magic number `head` begins with, or empty.
+std::string_view coding_of(std::string_view head) noexcept {
+  if (head.starts_with("\x1f\x8b"))
+    return "gzip";
+  return head.starts_with("\x28\xb5\x2f\xfd") ? "zstd" : "";
+}
+
+/// Reads compressed bytes piece by piece and gives what they decode to. What was sniffed comes
+/// first.
+class decoding_source {
+ public:
+  decoding_source(byte_source from, std::string head, std::string path,
+                  std::unique_ptr<inflater> decoder)
+    : from_(std::move(from)), input_(std::move(head)), path_(std::move(path)),
+      decoder_(std::move(decoder)) {}
+
+  result<size_t> read(char* to, size_t size) {
+    std::string out;
+    while (out.empty()) {
+      if (input_.empty() && !at_end_)
+        if (auto more = fill(); !more)
+          return tl::unexpected(more.error());
+      const auto used = decoder_->decode(input_, std::min(size, piece_bytes), out);
+      if (!used)
+        return tl::unexpected(fault{used.error().code, path_ + ": " + used.error().text});
+      input_.erase(0, *used);
+      if (out.empty() && input_.empty() && at_end_)
+        break;
+    }
+    if (out.empty() && !decoder_->complete())
+      return fail(ec::malformed_body, path_ + ": the compressed file ends in the middle");
+    std::memcpy(to, out.data(), out.size());
+    return out.size();
+  }
+
+ private:
+  result<void> fill() {
+    input_.resize(piece_bytes);
+    const auto got = from_(input_.data(), input_.size());
+    input_.resize(got ? *got : 0);
+    if (!got)
+      return tl::unexpected(got.error());
+    at_end_ = *got == 0;
+    return {};
+  }
+
+  byte_source from_;
+  std::string input_;
+  std::string path_;
+  std::unique_ptr<inflater> decoder_;
+  bool at_end_ = false;
+};
+
+/// Gives `head`, then what `from` has.
+byte_source with_head(std::string head, byte_source from) {
+  return [head = std::move(head),
+          from = std::move(from)](char* to, size_t size) mutable -> result<size_t> {
+    if (head.empty())
+      return from(to, size);
+    const auto given = std::min(size, head.size());
+    std::memcpy(to, head.data(), given);
+    head.erase(0, given);
+    return given;
+  };
+}
+
 } // namespace
+
+result<opened_source> decoded(opened_source source, const std::string& path) {
+  std::string head;
+  while (head.size() < 4) { // a pipe may give less at a time
+    char piece[4];
+    const auto got = source.read(piece, sizeof piece - head.size());
+    if (!got)
+      return tl::unexpected(got.error());
+    if (*got == 0)
+      break;
+    head.append(piece, *got);
+  }
+  const auto coding = coding_of(head);
+  if (coding.empty())
+    return opened_source{with_head(std::move(head), std::move(source.read)),
+                         source.bytes_total};
+  inflate_limits limits; // one's own file: it may be as dense as it likes
+  limits.ratio_max = std::numeric_limits<double>::max();
+  auto decoder = make_inflater(coding, limits);
+  if (!decoder)
+    return tl::unexpected(decoder.error());
+  auto decoding = std::make_shared<decoding_source>(
+    std::move(source.read), std::move(head), path, std::move(*decoder));
+  return opened_source{
+    [decoding](char* to, size_t size) { return decoding->read(to, size); }, std::nullopt};
+}
 
 result<opened_source> open_source(const std::string& path) {
   const bool standard = path == "-";
@@ -54,7 +153,7 @@ result<opened_source> open_source(const std::string& path) {
         return tl::unexpected(io_fault(path, "read"));
     }
   };
-  return source;
+  return decoded(std::move(source), path);
 }
 
 } // namespace weir

@@ -5,6 +5,7 @@
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
 #include "app/catalog_loader.hpp"
+#include "app/config_reference.hpp"
 #include "app/data_lock.hpp"
 #include "app/logging.hpp"
 #include "app/module_configs.hpp"
@@ -21,6 +22,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -239,6 +241,10 @@ result<void> node::try_reload() {
   streams_.set(with_retired(**loaded, *streams_.get()));
   ingest_->swap_limits(std::make_shared<const ingest_limits>(std::move(*limits)));
   set_log_level(next->log.level);
+  if (const auto left = keys_that_need_a_restart(settings_, *next); !left.empty())
+    log_event(log_level::warning, "reload_needs_restart",
+              {{"keys", fmt::format("{}", fmt::join(left, ", "))},
+               {"now", "their old values stay until the node is started again"}});
   return {};
 }
 

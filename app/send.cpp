@@ -156,8 +156,9 @@ void sender::show(std::string_view note, bool at_once) {
 }
 
 std::string summary(const send_totals& t) {
-  auto text = fmt::format("sent {} records in {} requests: {} accepted, {} rejected",
-                          t.records, t.requests, t.accepted, t.rejected);
+  auto text = fmt::format("sent {} record{} in {} request{}: {} accepted, {} rejected",
+                          t.records, t.records == 1 ? "" : "s", t.requests,
+                          t.requests == 1 ? "" : "s", t.accepted, t.rejected);
   const auto append = [&](uint64_t count, std::string_view what) {
     if (count > 0)
       text += fmt::format(", {} {}", count, what);

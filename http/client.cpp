@@ -42,6 +42,29 @@ fault no_answer(const http_url& server, std::string_view reason) {
           server.host + ':' + std::to_string(server.port) + ": " + std::string{reason}};
 }
 
+/// httplib's own texts are one word each.
+std::string_view reason_of(httplib::Error error) {
+  switch (error) {
+  case httplib::Error::Connection:
+    return "cannot connect: is the node running, and is this its ingest listener?";
+  case httplib::Error::ConnectionTimeout:
+    return "no connection in time";
+  case httplib::Error::Read:
+    return "the connection ended before the answer, or the answer did not come in time";
+  case httplib::Error::Write:
+    return "the connection ended while the request was sent";
+  case httplib::Error::SSLConnection:
+    return "no TLS connection: does the listener speak TLS?";
+  case httplib::Error::SSLLoadingCerts:
+    return "cannot read the certificates of --ca-file";
+  case httplib::Error::SSLServerVerification:
+    return "the certificate is not trusted: name its authority with --ca-file";
+  default:
+    break;
+  }
+  return {};
+}
+
 } // namespace
 
 result<http_url> parse_url(std::string_view text) {
@@ -122,8 +145,11 @@ result<http_answer> http_client::post(std::string_view path,
   };
   httplib::Response response;
   auto error = httplib::Error::Success;
-  if (!c.client.send(request, response, error))
-    return tl::unexpected(no_answer(c.server, httplib::to_string(error)));
+  if (!c.client.send(request, response, error)) {
+    const auto reason = reason_of(error);
+    return tl::unexpected(no_answer(c.server, reason.empty() ? httplib::to_string(error)
+                                                             : std::string{reason}));
+  }
   answer.status = response.status;
   answer.retry_after = response.get_header_value("Retry-After");
   return answer;

@@ -127,6 +127,18 @@ TEST_F(cli, every_command_has_help_with_an_example) {
   }
 }
 
+TEST_F(cli, what_is_not_understood_is_named_before_what_is_missing) {
+  auto r = run({"frobnicate"});
+  EXPECT_EQ(r.code, exit_usage);
+  EXPECT_THAT(r.err, HasSubstr("unknown: \"frobnicate\""));
+  r = run({"run", "--confg", "x.yaml"});
+  EXPECT_EQ(r.code, exit_usage);
+  EXPECT_THAT(r.err, HasSubstr("unknown: \"--confg\""));
+  r = run({"run"});
+  EXPECT_EQ(r.code, exit_usage);
+  EXPECT_THAT(r.err, HasSubstr("--config is required"));
+}
+
 TEST_F(cli, version_names_what_the_binary_is_made_of) {
   const auto r = run({"version"});
   EXPECT_EQ(r.code, exit_ok);
