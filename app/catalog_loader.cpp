@@ -33,8 +33,12 @@ result<std::shared_ptr<const schema>> load_schema(const config& settings,
 result<std::shared_ptr<const plan>> load_plan(const config& settings,
                                               const stream_config& stream) {
   const auto key = fmt::format("streams.{}.transform", stream.settings.name);
-  return plan::compile(*stream.steps, key_place(settings, key),
-                       {settings.fault_injection});
+  plan_options options;
+  options.fault_injection = settings.fault_injection;
+  for (size_t i = 0; i < stream.steps->size(); ++i)
+    options.step_places.push_back(
+      fmt::format("{}: {}", settings.where(fmt::format("{}.{}", key, i)), key));
+  return plan::compile(*stream.steps, key_place(settings, key), options);
 }
 
 } // namespace

@@ -271,10 +271,12 @@ void config_reader::steps(key_name key, std::shared_ptr<const nlohmann::json>& v
   const auto* found = take(key.name);
   if (!found || found->what == yaml_node::kind::null)
     return;
-  if (found->what == yaml_node::kind::list)
-    value = std::make_shared<const nlohmann::json>(to_json(*found, errors_));
-  else
-    error(*found, key.name, "expected a list of steps: lines that begin with `- `");
+  if (found->what != yaml_node::kind::list)
+    return error(*found, key.name,
+                 "expected a list of steps: lines that begin with `- `");
+  for (size_t i = 0; i < found->items.size(); ++i)
+    places_[fmt::format("{}.{}", path(key.name), i)] = found->items[i].place;
+  value = std::make_shared<const nlohmann::json>(to_json(*found, errors_));
 }
 
 std::string config_reader::broken_rule(std::string& value, text_rule rule) const {

@@ -67,7 +67,9 @@ plan::compile(const nlohmann::json& steps, std::string_view where, plan_options 
   if (!is_valid_text(steps))
     return fail(ec::invalid_config, std::string(where) + ": is not valid UTF-8");
   for (size_t i = 0; i < steps.size(); ++i) {
-    const auto place = std::string(where) + ", step " + std::to_string(i + 1);
+    const auto& place_of = options.step_places;
+    const auto place = (i < place_of.size() ? place_of[i] : std::string(where))
+                       + ", step " + std::to_string(i + 1);
     auto step = steps::compile_step(steps[i], place, options);
     if (!step)
       return tl::unexpected<fault>(std::move(step.error()));

@@ -40,6 +40,8 @@ plan_scratch_ptr make_plan_scratch(uint64_t seed);
 
 struct plan_options {
   bool fault_injection = false; ///< without it the step `fault` is an error
+  /// In place of `where`, for the errors of each step; may have fewer.
+  std::vector<std::string> step_places = {};
 };
 
 class plan {

@@ -64,12 +64,13 @@ TEST_F(catalog_files, every_stream_that_does_not_compile_is_reported_with_its_li
                                             "    schema: bad.json\n"
                                             "  b:\n"
                                             "    transform:\n"
+                                            "      - remove: [x]\n"
                                             "      - no_such_step: {}\n"));
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code, ec::invalid_config);
   EXPECT_THAT(loaded.error().text,
               AllOf(HasSubstr("c.yaml:3: streams.a.schema: "), HasSubstr("bad.json"),
-                    HasSubstr("c.yaml:5: streams.b.transform"),
+                    HasSubstr("c.yaml:7: streams.b.transform, step 2"),
                     HasSubstr("no_such_step")));
 }
 
