@@ -25,6 +25,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -45,6 +46,13 @@ struct system_config : caf::actor_system_config {
     set("logger.verbosity", caf::atom("quiet"));
   }
 };
+
+/// What is written may hold anybody's data: others than owner and group have no business there,
+/// in the sink's and SQLite's files neither.
+void close_files_to_others() {
+  const auto inherited = ::umask(0);
+  ::umask(inherited | 0027);
+}
 
 /// As many descriptors as the hard limit gives: a connection is one.
 void raise_descriptor_limit() {
@@ -283,6 +291,7 @@ bool node::drain() {
 }
 
 int node::run() {
+  close_files_to_others();
   raise_descriptor_limit();
   tame_allocator();
   log_event(log_level::info, "starting",

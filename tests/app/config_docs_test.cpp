@@ -2,6 +2,7 @@
 #include "app/config.hpp"
 #include "app/config_reference.hpp"
 #include "app/config_text.hpp"
+#include "tests/app/repository.hpp"
 
 #include <cstdlib>
 #include <filesystem>
@@ -15,16 +16,6 @@
 using namespace weir;
 
 namespace {
-
-/// Found above the test program: the compiler may have been given relative paths.
-std::filesystem::path repository() {
-  for (auto start :
-       {std::filesystem::read_symlink("/proc/self/exe"), std::filesystem::current_path()})
-    for (; start != start.root_path(); start = start.parent_path())
-      if (std::filesystem::exists(start / "configs/single-node.yaml"))
-        return start;
-  throw std::runtime_error("run this test below the repository");
-}
 
 std::set<std::string> table_rows(const std::string& text) {
   std::set<std::string> rows;

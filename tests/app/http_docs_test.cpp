@@ -4,6 +4,7 @@
 #include "app/config_text.hpp"
 #include "proto/codes.hpp"
 #include "records/framer.hpp"
+#include "tests/app/repository.hpp"
 
 #include <filesystem>
 #include <map>
@@ -17,15 +18,6 @@
 using namespace weir;
 
 namespace {
-
-std::filesystem::path repository() {
-  for (auto start :
-       {std::filesystem::read_symlink("/proc/self/exe"), std::filesystem::current_path()})
-    for (; start != start.root_path(); start = start.parent_path())
-      if (std::filesystem::exists(start / "docs/http.md"))
-        return start;
-  throw std::runtime_error("run this test below the repository");
-}
 
 using table_row = std::vector<std::string>;
 

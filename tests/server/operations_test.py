@@ -119,6 +119,15 @@ class Operations(ServerTest):
         warning = [e for e in map(json.loads, node.log_text().splitlines()) if e["event"] == "reload_needs_restart"]
         self.assertEqual([e["keys"] for e in warning], ["shutdown.deadline"])
 
+    def test_what_it_writes_is_closed_to_other_users(self):
+        node = self.node(streams={"default": {"dead_letters": "store"}})
+        node.post("default", '{"n":1}\nbad\n', "application/x-ndjson")
+        wait_until(lambda: node.operations("GET", "/dead-letters").json["dead_letters"], 10, "a dead letter")
+        node.rows()
+        written = [p for p in node.data.rglob("*")]
+        self.assertGreater(len(written), 4)
+        self.assertEqual([(p.name, oct(p.stat().st_mode)) for p in written if p.stat().st_mode & 0o027], [])
+
     def test_two_nodes_cannot_share_a_data_directory_or_a_port(self):
         node = self.node()
         second = subprocess.run(node.command("run"), capture_output=True, text=True, timeout=20)
