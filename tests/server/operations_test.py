@@ -47,7 +47,7 @@ class Operations(ServerTest):
             self.assertGreater(q["capacity"], 0, q)
             for answer in ("bounded_by", "who_blocks", "acceptable", "failure_mode"):
                 self.assertTrue(q[answer], q)
-            for key in re.findall(r"[a-z]+\.[a-z_]+", q["bounded_by"]):
+            for key in re.findall(r"[a-z_]+\.[a-z_]+", q["bounded_by"]):
                 self.assertIn(f"| `{key}` |", keys, q)
 
     def test_a_log_line_is_one_event_with_fields(self):
