@@ -118,13 +118,21 @@ void ingest_server::swap_limits(std::shared_ptr<const ingest_limits> limits) {
 }
 
 void ingest_server::stop_accepting() {
+  if (!impl_->state.draining)
+    impl_->state.draining_since = impl_->state.context.clock.now();
   impl_->state.draining.store(true);
   for (auto& thread : impl_->threads)
     thread->stop_accepting();
 }
 
 size_t ingest_server::in_flight() const noexcept {
-  return impl_->state.requests.load() + impl_->state.outstanding.load();
+  const auto& state = impl_->state;
+  // Who had its last answer before the drain began may be sending the next request: it
+  // hears 503, not a closed connection.
+  const bool some_may_send =
+    state.draining && state.connections.load() > 0
+    && state.context.clock.now() - state.draining_since.load() < state.config.drain_grace;
+  return state.requests.load() + state.outstanding.load() + (some_may_send ? 1 : 0);
 }
 
 void ingest_server::stop() {

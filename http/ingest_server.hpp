@@ -34,11 +34,11 @@ class ingest_server {
 
   /// For new requests; those begun keep what they began with.
   void swap_limits(std::shared_ptr<const ingest_limits> limits);
-  /// No new connection; idle ones are closed; a new request on an open one gets 503; the
+  /// No new connection, except those that wait to be accepted; a new request gets 503; the
   /// answer of one under way says Connection: close.
   void stop_accepting();
-  /// Requests without an answer and batches without a receipt. 0 after stop_accepting():
-  /// drained.
+  /// Requests without an answer and batches without a receipt, and one more during
+  /// ingest_config::drain_grace while a connection is open. 0 after stop_accepting(): drained.
   size_t in_flight() const noexcept;
   /// Closes what is open and joins the threads. What the pipeline has is finished there.
   void stop();

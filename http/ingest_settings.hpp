@@ -38,6 +38,8 @@ struct ingest_config {
   size_t body_rate_min = 1024;                          ///< bytes a second over a window
   std::chrono::milliseconds request_timeout{30'000}; ///< from submission to the receipt
   std::chrono::milliseconds write_timeout{30'000};   ///< for the client to take an answer
+  /// Between the start of a drain and its end: connections that are idle stay open
+  std::chrono::milliseconds drain_grace{250};
 
   // -- bodies
   uint64_t body_bytes_max = uint64_t{64} << 30; ///< as sent, and after inflating

@@ -9,6 +9,7 @@
 #include "proto/telemetry.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 
@@ -41,6 +42,8 @@ struct ingest_state {
   rate_limiter rates;
   std::shared_ptr<tls_context> tls; ///< null: plain; set before the threads start
   std::atomic<bool> draining{false};
+  /// When it began, by the steady clock; set before `draining`.
+  std::atomic<std::chrono::steady_clock::time_point> draining_since{};
   std::atomic<size_t> connections{0};
   std::atomic<size_t> requests{0};    ///< begun and not yet answered
   std::atomic<size_t> outstanding{0}; ///< batches without a receipt

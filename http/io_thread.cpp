@@ -78,8 +78,8 @@ void io_thread::run() {
 
 void io_thread::stop_accepting() {
   asio::post(context_, [this] {
+    listener_.take_waiting();
     listener_.close();
-    for_each_session([](session& s) { s.drain(); });
   });
 }
 
@@ -106,6 +106,8 @@ batch_key io_thread::next_key() noexcept {
 }
 
 void io_thread::accepted(tcp_socket socket, std::string peer) {
+  if (stopping_)
+    return;
   if (shared_.connections.load(std::memory_order_relaxed)
       >= shared_.config.connections_max)
     return turn_away(socket);

@@ -105,22 +105,37 @@ void listener::accept_next() {
 }
 
 void listener::handle(error_code failure, tcp_socket socket) {
-  if (failure == asio::error::operation_aborted || !acceptor_.is_open())
+  if (failure == asio::error::operation_aborted)
     return;
-  if (out_of_resources(failure)) {
+  if (out_of_resources(failure) && acceptor_.is_open()) {
     log_event(log_level::warning, "connection_refused", {{"reason", failure.message()}});
     shed_one();
     return pause();
   }
-  if (!failure) {
-    error_code gone;
-    const auto peer = socket.remote_endpoint(gone);
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    if (!gone)
-      on_accept_(std::move(socket), peer.address().to_string());
+  if (!failure) // it may have been accepted just before the listener was closed
+    hand_over(std::move(socket));
+  if (acceptor_.is_open())
+    accept_next();
+}
+
+void listener::hand_over(tcp_socket socket) {
+  error_code gone;
+  const auto peer = socket.remote_endpoint(gone);
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  if (!gone)
+    on_accept_(std::move(socket), peer.address().to_string());
+}
+
+void listener::take_waiting() {
+  error_code failure;
+  acceptor_.non_blocking(true, failure);
+  for (int i = 0; i < backlog && !failure; ++i) {
+    tcp_socket socket{acceptor_.get_executor()};
+    acceptor_.accept(socket, failure);
+    if (!failure)
+      hand_over(std::move(socket));
   }
-  accept_next();
 }
 
 /// The client sees a closed connection rather than silence.

@@ -25,6 +25,9 @@ class listener {
   result<void> open(const std::string& host, uint16_t port);
   uint16_t port() const noexcept { return port_; }
   void start();
+  /// Takes what has connected already, so that closing does not reset it. Only by the I/O
+  /// thread.
+  void take_waiting();
   void close() noexcept;
 
  private:
@@ -32,6 +35,7 @@ class listener {
     boost::asio::basic_socket_acceptor<boost::asio::ip::tcp,
                                        boost::asio::io_context::executor_type>;
   void accept_next();
+  void hand_over(tcp_socket socket);
   void handle(boost::system::error_code failure, tcp_socket socket);
   void shed_one() noexcept;
   void pause();

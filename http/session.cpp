@@ -125,11 +125,6 @@ void session::close() noexcept {
   thread_.strike(place_);
 }
 
-void session::drain() {
-  if (phase_ == phase::head && !head_begun_)
-    close();
-}
-
 void session::next_request() {
   phase_ = phase::head;
   scanner_.reset();
@@ -142,8 +137,8 @@ void session::next_request() {
     expect_within(thread_.shared().config.head_timeout);
     return parse_input();
   }
-  if (thread_.shared().draining.load(std::memory_order_relaxed))
-    return close();
+  // While draining as well: a client that has not heard of it yet may be sending, and is
+  // answered.
   expect_within(thread_.shared().config.idle_timeout);
   read_more(head_scanner::bytes_max);
 }
@@ -253,7 +248,7 @@ void session::on_deadline() {
 void session::after_answer() {
   if (std::exchange(open_request_, false))
     thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
-  if (linger_ || (!keep_alive_ && !in_.empty())) {
+  if (linger_ || (!keep_alive_ && (!in_.empty() || discard_left_ > 0))) {
     phase_ = phase::lingering;
     expect_within(linger_time);
     link_->shut_sending();

@@ -46,8 +46,6 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void start(session_list::iterator place);
   /// Looks at the deadlines.
   void tick(time_point now);
-  /// The node shuts down: closes if idle, else after the answer under way.
-  void drain();
   void close() noexcept;
 
   // -- by the transport

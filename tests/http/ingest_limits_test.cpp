@@ -306,14 +306,32 @@ TEST_F(ingest_test, while_draining_what_is_under_way_is_answered_and_the_rest_re
   busy.send(post("/ingest/web", "x") + post("/ingest/web", "y"));
   pipeline.wait_for(1);
   server->stop_accepting();
-  EXPECT_TRUE(idle.is_closed());
-  EXPECT_EQ(server->in_flight(), 2u);
+  const auto late = idle.ask(post("/ingest/web", "z"));
+  EXPECT_EQ(late.status, 503);
+  EXPECT_TRUE(late.has("Connection: close"));
+  EXPECT_GE(server->in_flight(), 2u);
   pipeline.hold(false);
   const auto answer = busy.read();
   EXPECT_EQ(answer.status, 200);
   EXPECT_TRUE(answer.has("Connection: close"));
   EXPECT_TRUE(comes_to_rest());
   EXPECT_EQ(pipeline.submitted(), 1u);
+}
+
+TEST_F(ingest_test,
+       who_connected_before_the_drain_is_answered_though_nobody_had_accepted) {
+  config.io_threads = 1;
+  start();
+  raw_client first{server->port()};
+  ASSERT_EQ(first.ask("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+  std::deque<raw_client> clients;
+  for (int i = 0; i < 200; ++i)
+    clients.emplace_back(server->port()).send(post("/ingest/web", "x"));
+  server->stop_accepting();
+  for (auto& client : clients) {
+    const auto status = client.read().status;
+    EXPECT_TRUE(status == 200 || status == 503) << status;
+  }
 }
 
 TEST_F(ingest_test, stopping_with_requests_under_way_neither_hangs_nor_crashes) {
