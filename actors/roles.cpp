@@ -234,7 +234,7 @@ readiness role_table::ready() const {
   if (health_.is(condition::draining) || health_.is(condition::workers_hung))
     now.state = node_state::draining;
   else if (!health_.is(condition::starting))
-    now.state = node_state::ready;
+    now.state = health_.closed() == ec::none ? node_state::ready : node_state::refusing;
   // A sink that is down is a reason only beside one that closes admission.
   if (health_.closed() != ec::none)
     now.reasons = health_.reasons();

@@ -82,7 +82,8 @@ std::string queues_page(const std::vector<queue_gauge*>& queues) {
 }
 
 std::string ready_page(const readiness& state) {
-  static constexpr const char* names[] = {"starting", "ready", "draining", "stopped"};
+  static constexpr const char* names[] = {"starting", "ready", "refusing", "draining",
+                                          "stopped"};
   return dump({{"ready", state.state == node_state::ready},
                {"state", names[static_cast<size_t>(state.state)]},
                {"reasons", state.reasons}});

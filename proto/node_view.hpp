@@ -29,7 +29,13 @@ struct actor_view {
   int64_t credit = -1;      ///< -1: it holds none
 };
 
-enum class node_state : uint8_t { starting, ready, draining, stopped };
+enum class node_state : uint8_t {
+  starting,
+  ready,
+  refusing, ///< up, but something closes admission for now
+  draining,
+  stopped,
+};
 
 /// Why a node is not ready; empty when it is.
 struct readiness {

@@ -120,6 +120,7 @@ TEST_F(roles_test, readiness_follows_the_conditions_that_close_admission) {
   EXPECT_TRUE(roles.ready().reasons.empty())
     << "a sink that is down does not close admission";
   health.set(condition::stage_away, true);
+  EXPECT_EQ(roles.ready().state, node_state::refusing);
   EXPECT_EQ(roles.ready().reasons.size(), 2u);
   health.set(condition::draining, true);
   EXPECT_EQ(roles.ready().state, node_state::draining);
