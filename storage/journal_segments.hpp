@@ -36,7 +36,10 @@ class segment_store {
   uint32_t epoch() const noexcept { return epoch_; }
   journal_position end() const noexcept { return end_; } ///< of what is durable
   uint64_t bytes_on_disk() const noexcept;
-  bool full() const noexcept { return full_; }
+  /// Also when an append found the disk full, though a preallocated segment should have room.
+  bool full() const noexcept {
+    return full_ || (failure_ && failure_->code == ec::journal_full);
+  }
   /// Why there is no current segment; nothing while there is one.
   const std::optional<fault>& failure() const noexcept { return failure_; }
 

@@ -220,6 +220,18 @@ TEST_F(journal_test, is_full_on_a_full_disk_and_reopens_when_there_is_space) {
   EXPECT_EQ(store_one(std::string(15'000, 'x')).outcome, ec::none);
 }
 
+TEST_F(journal_test, is_full_when_a_write_finds_no_space_and_goes_on_after_a_retry) {
+  open();
+  ASSERT_EQ(store_one("before").outcome, ec::none);
+  disk.faults.writes_find_no_space = true;
+  EXPECT_EQ(store_one("refused").outcome, ec::journal_full);
+  EXPECT_TRUE(writer->full()) << "else nobody would try again";
+  disk.faults.writes_find_no_space = false;
+  EXPECT_TRUE(writer->retry());
+  EXPECT_FALSE(writer->full());
+  EXPECT_EQ(store_one("after").outcome, ec::none);
+}
+
 TEST_F(journal_test, deletes_only_whole_segments_before_the_slowest_reader) {
   open();
   for (int i = 0; i < 12; ++i)

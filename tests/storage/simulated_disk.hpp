@@ -34,6 +34,7 @@ class simulated_disk final : public file_system {
     int operations_until_dead = -1; ///< the power is about to go: then all fails
     bool dead = false; ///< every create, allocate, truncate, write and sync fails
     uint64_t quota_bytes = UINT64_MAX;
+    bool writes_find_no_space = false; ///< as on a full file system that copies on write
     bool forget_directory_syncs = false; ///< lie: say yes and do nothing
   };
   fault_plan faults;
@@ -208,6 +209,8 @@ class simulated_disk final : public file_system {
     result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
       if (!writable_ || disk_.gone())
         return refuse("write");
+      if (disk_.faults.writes_find_no_space)
+        return fail(ec::journal_full, path_ + ": write: no space");
       ++disk_.writes;
       const bool broken = due(disk_.faults.writes_until_error);
       if (broken)
