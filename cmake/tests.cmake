@@ -46,5 +46,5 @@ foreach(suite IN LISTS suites)
   add_test(NAME failure.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
     WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/failure")
   set_tests_properties(failure.${name} PROPERTIES LABELS failure TIMEOUT 3600 RUN_SERIAL ON
-    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};WEIR_SANITIZE=${WEIR_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
 endforeach()

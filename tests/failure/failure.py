@@ -1,6 +1,7 @@
 """What the failure tests share: a node under the fault shim, load that is always ended, and the comparison of the
 ledger with the store. Each file here is one invariant of docs/reliability.md."""
 
+import os
 import pathlib
 import random
 import sys
@@ -9,8 +10,12 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "server"))
 from faults import Faults  # noqa: E402
-from load import Ledger, Load, long_or, stored_by  # noqa: E402, F401
+from load import LONG, Ledger, Load, long_or, stored_by  # noqa: E402, F401
 from weir import Node, ServerTest, wait_until  # noqa: E402, F401
+
+
+# A sanitizer's shadow is no memory of the node, and what it frees it keeps for a while.
+not_under_a_sanitizer = unittest.skipIf(os.environ.get("WEIR_SANITIZE"), "memory cannot be measured under a sanitizer")
 
 
 class FailureTest(ServerTest):

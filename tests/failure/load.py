@@ -28,6 +28,7 @@ class Load:
             line += [option] if value is True else [option, str(value)]
         self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         self.summary, self.tries = None, None
+        self.process.stdout.readline()  # from here on it can be told to stop
 
     def stop(self):
         """Lets what is under way be answered."""

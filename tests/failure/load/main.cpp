@@ -4,7 +4,7 @@
 //   client first count status sent_us done_us honest code
 //
 // Status 0: the connection ended without an answer; -1: no answer in time; -2: not sent whole.
-// Times are CLOCK_MONOTONIC microseconds. A summary goes to stdout as JSON.
+// Times are CLOCK_MONOTONIC microseconds. On stdout it says `started`, and at its end a summary as JSON.
 #include "tests/failure/load/load_client.hpp"
 
 #include <CLI/CLI.hpp>
@@ -83,6 +83,8 @@ int run(const load_options& options) {
   for (int i = 0; i < options.connections; ++i)
     clients.push_back(std::make_unique<load_client>(options, i, epoll, log));
   const auto start = monotonic_us();
+  std::puts("started");
+  std::fflush(stdout);
   bool finishing = false;
   const auto is_done = [](const auto& client) { return client->is_done(); };
   while (!std::all_of(clients.begin(), clients.end(), is_done)) {
@@ -113,6 +115,8 @@ int run(const load_options& options) {
 
 int main(int argc, char** argv) {
   using namespace weir::load;
+  std::signal(SIGTERM, [](int) { stopped = true; });
+  std::signal(SIGINT, [](int) { stopped = true; });
   load_options options;
   CLI::App app{"Posts records to a weir node and says what became of every request."};
   app.add_option("--port", options.port)->required();
@@ -132,8 +136,6 @@ int main(int argc, char** argv) {
   app.add_option("--header", options.header);
   app.add_option("--log", options.log);
   CLI11_PARSE(app, argc, argv);
-  std::signal(SIGTERM, [](int) { stopped = true; });
-  std::signal(SIGINT, [](int) { stopped = true; });
   try {
     return run(options);
   } catch (const std::exception& e) {

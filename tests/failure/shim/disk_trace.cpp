@@ -47,7 +47,7 @@ struct trace_file {
     prefix = below;
     fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path,
                                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    add({trace_kind::start, {}});
+    add({trace_kind::start, {}, 0, 0, 0, {}});
   }
 
   void add(const trace_entry& entry) noexcept;

@@ -1,0 +1,57 @@
+"""I11: records that crash or hang a worker are quarantined after at most three tries; everything else goes through, and no
+supervisor gives up."""
+
+import json
+import unittest
+
+from failure import FailureTest, long_or
+from weir import wait_until
+
+CRASHES, HANGS = 20, 5
+POISON = [{"fault": {"field": "kind", "crash": "crash", "hang": "hang"}}]
+
+
+class PoisonIsQuarantined(FailureTest):
+    def test_20_crashing_and_5_hanging_records_among_good_traffic(self):
+        node = self.node(streams={"default": {"transform": POISON}},
+                         top={"fault_injection": True, "pipeline": {"work_deadline": "500ms", "hung_workers_max": 100}})
+        before = node.actors()
+        load = self.load(node, connections=16, records=10, rate=800)
+        crashes = long_or(10, 1) * CRASHES
+        kinds = ["crash"] * crashes + ["hang"] * HANGS
+        self.chance.shuffle(kinds)
+        for number, kind in enumerate(kinds):
+            # Each poison has neighbours before and behind it in its own request.
+            body = "".join(json.dumps({"c": f"p{number}", "n": n, **({"kind": kind} if n == 3 else {})}) + "\n"
+                           for n in range(7))
+            answer = node.post("default", body, "application/x-ndjson")
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual((answer.json["accepted"], answer.json["quarantined"]), (6, 1), answer)
+            self.assertEqual([(e["record"], e["code"]) for e in answer.json["errors"]], [(4, "quarantined")])
+        load.stop()
+        self.assert_only(load, 200)
+        stored = node.bodies()
+        self.assert_ledger(node, load, stored=[(b["c"], b["n"]) for b in stored if b["c"][0] != "p"])
+        self.assertEqual(sum(b["c"][0] == "p" for b in stored), 6 * len(kinds))
+        self.assertFalse([b for b in stored if "kind" in b])
+        wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == len(kinds), 10, "dead letters")
+        after, metrics = node.actors(), node.metrics()
+        restarts = metrics['weir_worker_restarts_total{stage="transform"}']
+        self.assertLessEqual(restarts, 3 * len(kinds), "a record had more than three tries")
+        restarted = {i for i, a in after.items() if i not in before or a["restarts_total"] > before[i]["restarts_total"]}
+        self.assertTrue(all(i.startswith("root/transform/workers/worker-") for i in restarted), restarted)
+        self.assert_accounts(node)
+        self.assertEqual(node.stop(15), 0)
+
+    def test_a_whole_request_of_poison_is_refused_and_the_node_goes_on(self):
+        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True})
+        answer = node.post("default", '{"kind":"crash"}\n' * 20, "application/x-ndjson")
+        self.assertEqual((answer.status, answer.json["code"]), (422, "all_records_rejected"), answer)
+        self.assertEqual(answer.json["quarantined"], 20)
+        self.assertEqual(node.post("default", {"kind": "fine"}).status, 200)
+        self.assertEqual(node.bodies(), [{"kind": "fine"}])
+        self.assert_accounts(node)
+
+
+if __name__ == "__main__":
+    unittest.main()
