@@ -12,6 +12,7 @@ endfunction()
 weir_module(proto OpenSSL::Crypto Threads::Threads)
 weir_module(records weir_proto simdjson::simdjson PkgConfig::RE2 OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD)
 weir_module(storage weir_proto SQLite::SQLite3 PkgConfig::ISAL)
+target_link_libraries(weir_storage PRIVATE PkgConfig::PQ)
 
 if(NOT WEIR_FUZZ)
   add_library(weir_messages STATIC proto/messages.cpp)

@@ -48,3 +48,10 @@ foreach(suite IN LISTS suites)
   set_tests_properties(failure.${name} PROPERTIES LABELS failure TIMEOUT 3600 RUN_SERIAL ON
     ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};WEIR_SANITIZE=${WEIR_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
 endforeach()
+
+# One ctest entry: all of it shares one PostgreSQL server, which takes seconds to make.
+file(GLOB postgres_tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/postgres/*_test.cpp")
+add_executable(weir_postgres_tests ${postgres_tests})
+target_link_libraries(weir_postgres_tests PRIVATE weir_storage PkgConfig::PQ GTest::gtest GTest::gtest_main GTest::gmock)
+add_test(NAME postgres COMMAND weir_postgres_tests)
+set_tests_properties(postgres PROPERTIES TIMEOUT 240)

@@ -26,6 +26,8 @@ class exporter {
   result<journal_part> visit_journal();
   result<journal_part> visit_journal_from(journal_reader& reader);
   bool visit_frame(const frame_view& frame);
+  bool is_own(uint64_t id) const noexcept;
+  uint64_t id_base() const noexcept { return sink_ ? sink_->id_base() : 0; }
   bool visit_one(const exported& record);
 
   const export_options& options_;
@@ -40,8 +42,14 @@ class exporter {
   bool stopped_ = false;
 };
 
+/// Ids of other journals' records, in a sink they share, say nothing about this one's.
+bool exporter::is_own(uint64_t id) const noexcept {
+  return id >> id_base_shift == id_base() >> id_base_shift;
+}
+
 bool exporter::visit_one(const exported& record) {
-  last_id_ = record.id;
+  if (is_own(record.id))
+    last_id_ = std::max(last_id_, record.id);
   if ((!options_.stream.empty() && record.stream != options_.stream)
       || record.received_at_us < options_.since_us
       || record.received_at_us >= options_.until_us)
@@ -79,7 +87,7 @@ result<void> exporter::visit_sink() {
 
 bool exporter::visit_frame(const frame_view& frame) {
   const auto batch = to_hex(frame.key);
-  auto id = frame.first_sequence;
+  auto id = id_base() + frame.first_sequence;
   for (const auto body : frame.records) {
     const exported record{id++, frame.stream, frame.received_at_us, batch, body};
     if (record.id > last_id_ && !visit_one(record))
@@ -95,11 +103,19 @@ result<exporter::journal_part> exporter::visit_journal_from(journal_reader& read
       return tl::unexpected(frames.error());
     if (frames->empty())
       break;
-    for (const auto& frame : *frames) {
-      const auto known = std::max(last_id_, cursor_.last_sequence);
-      if (!gaps_are_real_ && !frame.records.empty() && frame.first_sequence > known + 1)
+    const auto elsewhere =
+      sink_ ? sink_->stored_already(*frames) : result<std::vector<bool>>{frames->size()};
+    if (!elsewhere)
+      return tl::unexpected(elsewhere.error());
+    for (size_t i = 0; i < frames->size(); ++i) {
+      const auto& frame = (*frames)[i];
+      const auto first = id_base() + frame.first_sequence;
+      const auto known = std::max(last_id_, id_base() + cursor_.last_sequence);
+      if (!gaps_are_real_ && !frame.records.empty() && first > known + 1)
         return journal_part::gap;
-      if (!visit_frame(frame))
+      if ((*elsewhere)[i])
+        last_id_ = std::max(last_id_, first + frame.records.size() - 1);
+      else if (!visit_frame(frame))
         return journal_part::done;
     }
   }

@@ -2,6 +2,7 @@
 
 #include "storage/file_sink.hpp"
 #include "storage/null_sink.hpp"
+#include "storage/postgres_sink.hpp"
 #include "storage/sqlite_sink.hpp"
 
 #include <filesystem>
@@ -12,12 +13,15 @@ namespace {
 
 tl::unexpected<fault> unknown(const sink_config& config) {
   return fail(ec::invalid_config,
-              "sink kind \"" + config.kind + "\" is unknown: use sqlite, file or null");
+              "sink kind \"" + config.kind
+                + "\" is unknown: use sqlite, file, postgres or null");
 }
 
 } // namespace
 
 bool sink_exists(const sink_config& config) {
+  if (config.kind == "postgres")
+    return true; // or opening it tells
   const std::filesystem::path path{config.path};
   std::error_code ignored;
   return std::filesystem::exists(config.kind == "sqlite" ? path : path / "state.db",
@@ -30,6 +34,8 @@ result<std::unique_ptr<sink>> open_sink(const sink_config& config,
     return open_sqlite_sink(config, clock);
   if (config.kind == "file")
     return open_file_sink(config, clock, posix_file_system());
+  if (config.kind == "postgres")
+    return open_postgres_sink(config, clock);
   if (config.kind == "null")
     return open_null_sink(config, clock);
   return unknown(config);
@@ -40,6 +46,8 @@ result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config) {
     return open_sqlite_sink_read_only(config);
   if (config.kind == "file")
     return open_file_sink_read_only(config, posix_file_system());
+  if (config.kind == "postgres")
+    return open_postgres_sink_read_only(config);
   if (config.kind == "null")
     return open_null_sink_read_only(config);
   return unknown(config);

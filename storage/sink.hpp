@@ -18,6 +18,8 @@
 
 namespace weir {
 
+inline constexpr int id_base_shift = 46;
+
 /// How far a sink has come.
 struct sink_cursor {
   journal_position position;  ///< frames before it are committed
@@ -30,7 +32,8 @@ struct stored_record {
   std::string_view stream;
   int64_t received_at_us = 0;
   std::string_view body;
-  std::optional<batch_key> batch; ///< while the sink remembers the key of a keyed request
+  /// While the sink remembers the key of a keyed request; PostgreSQL has all.
+  std::optional<batch_key> batch;
 };
 
 class sink {
@@ -56,16 +59,39 @@ class sink {
   result<void> each(const std::function<bool(const stored_record&)>& visit) {
     return each_after(0, visit);
   }
+  /// Added to a sequence of the journal to make an id: other than 0 where journals share
+  /// a sink; a multiple of 2^id_base_shift, which no sequence reaches. each_after() then visits the records of others too, once, and of the journal's
+  /// own those above `after`.
+  virtual uint64_t id_base() const noexcept { return 0; }
+  /// Which of `frames`, behind cursor(), are stored all the same: by another journal.
+  virtual result<std::vector<bool>> stored_already(std::span<const frame_view> frames) {
+    return std::vector<bool>(frames.size());
+  }
+};
+
+struct postgres_settings {
+  std::string url;                ///< may have a password in it: never shown
+  std::string node = "weir";      ///< with the journal's identity, whose cursor
+  std::string journal_directory;  ///< where that identity is
+  uint32_t connections = 1;       ///< 1 … 16, that write at the same time
+  std::chrono::days retention{0}; ///< days dropped after this; 0: none is
+  bool migrate = true;            ///< an empty database gets its tables
+  /// Batches without an Idempotency-Key are also recognised when another journal has stored
+  /// them. Needed where a batch can be in two journals.
+  bool claim_all = true;
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{30'000}; ///< of one statement
 };
 
 struct sink_config {
-  std::string kind = "sqlite";                 ///< sqlite, file, null
+  std::string kind = "sqlite";                 ///< sqlite, file, postgres, null
   std::string path;                            ///< sqlite: database file; file: directory
   uint64_t rotate_bytes = uint64_t{256} << 20; ///< file: a new file above this
   uint64_t rotate_seconds = 3600;              ///< file: and after this
   size_t keys_max = 1'000'000;
   std::chrono::hours keys_age_max{24};
   std::chrono::milliseconds busy_timeout{1000}; ///< sqlite: how long a lock is waited for
+  postgres_settings postgres;
 };
 
 /// True when there is something to open: a sink that never ran has no files yet.
