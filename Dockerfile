@@ -13,7 +13,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       libcaf-core0.17 libcpp-httplib0.11 libprometheus-cpp-core1.0 libsimdjson14 libsqlite3-0 \
-      libyaml-cpp0.7 libspdlog1.10 libre2-9 zlib1g libzstd1 libisal2 libssl3 curl \
+      libyaml-cpp0.7 libspdlog1.10 libre2-9 zlib1g libzstd1 libisal2 libssl3 libpq5 curl \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 10001 -g 10001 /data
 COPY --from=build /src/build/release/weir /usr/local/bin/weir

@@ -1,4 +1,5 @@
-// CLI: `weir run|check|send|export|dead-letters|certs|version`. Parses the command line,
+// CLI: `weir run|check|send|export|dead-letters|migrate|certs|
+// version`. Parses the command line,
 // loads the configuration where a command needs it, and calls the command.
 #pragma once
 

@@ -3,6 +3,7 @@
 #include "app/command_check.hpp"
 #include "app/command_dead_letters.hpp"
 #include "app/command_export.hpp"
+#include "app/command_migrate.hpp"
 #include "app/command_send.hpp"
 #include "app/config_reference.hpp"
 #include "app/config_text.hpp"
@@ -69,6 +70,8 @@ registered_command declare_check(CLI::App& app) {
   command->get_option("--config")->required(false);
   command->add_flag("--keys", s->keys,
                     "Print the table of all configuration keys and end");
+  command->add_flag("--connect", s->options.connect,
+                    "Connect to the sink's server too, and look at its tables");
   command
     ->add_option(
       "--dry-run", s->options.dry_run,
@@ -269,6 +272,22 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
           }};
 }
 
+registered_command declare_migrate(CLI::App& app) {
+  auto* command =
+    app.add_subcommand("migrate", "Bring the tables of a PostgreSQL sink up to date");
+  auto arguments = std::make_shared<config_arguments>();
+  add_config_arguments(*command, *arguments);
+  command->footer(
+    "Makes or upgrades weir's tables and the partitions of the next days. Repeating it\n"
+    "changes nothing. Nodes refuse tables that are older or newer than they know.\n\n"
+    "Example:\n  weir migrate --config weir.yaml");
+  return {command, [arguments] {
+            return with_config(*arguments, [](const config& settings) {
+              return command_migrate(settings, std::cout, std::cerr);
+            });
+          }};
+}
+
 registered_command declare_version(CLI::App& app) {
   auto* command =
     app.add_subcommand("version", "Print the version, compiler and libraries");
@@ -292,6 +311,7 @@ declare_commands(CLI::App& app, const std::function<int(const run_options&)>& ru
   commands.push_back(declare_dead_letters_list(*letters));
   commands.push_back(declare_dead_letters_show(*letters));
   commands.push_back(declare_dead_letters_replay(*letters));
+  commands.push_back(declare_migrate(app));
   declare_certs(app, commands);
   commands.push_back(declare_version(app));
   return commands;

@@ -2,6 +2,7 @@
 
 #include "app/catalog_loader.hpp"
 #include "app/units.hpp"
+#include "storage/postgres_sink.hpp"
 
 #include <ostream>
 
@@ -46,6 +47,35 @@ std::string guarded(const tls_files& tls, size_t keys) {
                      keys == 0 ? "no API keys" : fmt::format("{} API keys", keys));
 }
 
+std::string describe_sink(const sink_config& sink) {
+  if (sink.kind == "null")
+    return "sink null\n";
+  if (sink.kind != "postgres")
+    return fmt::format("sink {} {}\n", sink.kind, sink.path);
+  const auto& settings = sink.postgres;
+  return fmt::format(
+    "sink postgres {}, {} connection{}, {}\n",
+    postgres::shown(settings.url).value_or("?"), settings.connections,
+    settings.connections == 1 ? "" : "s",
+    settings.retention.count() == 0
+      ? "nothing is dropped"
+      : fmt::format("days before {} d are dropped", settings.retention.count()));
+}
+
+/// True when there is nothing to connect to, or it answered as it should.
+bool sink_answers(const config& settings, std::ostream& out, std::ostream& err) {
+  if (settings.sink.kind != "postgres") {
+    out << "--connect: the sink is local\n";
+    return true;
+  }
+  const auto found = probe_postgres(settings.sink, false);
+  if (found)
+    out << *found << '\n';
+  else
+    err << found.error().text << '\n';
+  return found.has_value();
+}
+
 } // namespace
 
 void print_config(const config& settings, const catalog& streams, std::ostream& out) {
@@ -62,8 +92,7 @@ void print_config(const config& settings, const catalog& streams, std::ostream& 
   out << fmt::format("journal {}, {} in segments of {}\n", c.journal.directory,
                      format_bytes(c.journal.bytes_max),
                      format_bytes(c.journal.segment_bytes));
-  out << fmt::format("sink {} {}\n", c.sink.kind,
-                     c.sink.kind == "null" ? "" : c.sink.path);
+  out << describe_sink(c.sink);
   out << fmt::format("dead letters {}\n", c.dead_letters.path);
   print_memory(c, out);
   for (const auto& [name, spec] : streams.streams())
@@ -79,6 +108,8 @@ int command_check(const config& settings, const check_options& options, std::ost
   }
   if (options.dry_run.empty()) {
     print_config(settings, **streams, out);
+    if (options.connect && !sink_answers(settings, out, err))
+      return exit_failed;
     out << fmt::format("{}: all good\n", settings.file);
     return exit_ok;
   }

@@ -1,6 +1,7 @@
 #include "app/config_check.hpp"
 
 #include "app/units.hpp"
+#include "storage/postgres.hpp"
 
 #include <set>
 
@@ -100,12 +101,25 @@ class checker {
              "{} is above a quarter of journal.segment_bytes, {}: a batch must fit in "
              "one segment",
              format_bytes(c_.ingest.batch_bytes), format_bytes(j.segment_bytes)));
+    if (c_.sink.kind == "postgres")
+      postgres();
     std::set<std::string_view> paths;
     demand(paths.insert(j.directory).second, "journal.directory", "is used twice");
     demand(paths.insert(c_.sink.path).second, "sink.path",
            "is also the journal's directory");
     demand(paths.insert(c_.dead_letters.path).second, "dead_letters.path",
            "is also the path of the sink or the journal");
+  }
+
+  void postgres() {
+    const auto& url = c_.sink.postgres.url;
+    demand(!url.empty(), "sink.url",
+           "is required for sink.kind: postgres, as postgresql://USER@HOST/DATABASE");
+    if (url.empty())
+      return;
+    const auto shown = postgres::shown(url); // its text never has the URL in it
+    demand(shown.has_value(), "sink.url",
+           "expected postgresql://USER@HOST/DATABASE or host=… dbname=…");
   }
 
   void memory() {

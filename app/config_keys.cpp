@@ -1,5 +1,7 @@
 #include "app/config_keys.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace weir {
@@ -77,6 +79,29 @@ void visit_supervision(key_visitor& v, supervision_section& c) {
     });
 }
 
+void visit_postgres(key_visitor& v, postgres_settings& c) {
+  v.text(
+    {"url",
+     "`postgres`: where it is, as `postgresql://USER@HOST/DATABASE` or `host=… "
+     "dbname=…`. Keep a password out of it: `PGPASSFILE`, `passfile=…`, or `${VAR}`.",
+     "none"},
+    c.url, text_rule::any);
+  v.count({"connections", "`postgres`: parts of a transaction that are written at the "
+                          "same time."},
+          c.connections, {1, 16});
+  v.duration({"retention", "`postgres`: days before this are dropped; `0d` keeps all."},
+             c.retention, {0ms, 24h * 36'500});
+  v.flag({"migrate", "`postgres`: an empty database gets weir's tables at start; `false` "
+                     "leaves that to `weir migrate`."},
+         c.migrate);
+  v.duration({"connect_timeout", "`postgres`: how long connecting may take."},
+             c.connect_timeout, {1s, 1min});
+  v.duration({"timeout",
+              "`postgres`: how long a statement may take before the connection "
+              "is given up and made anew."},
+             c.timeout, {100ms, 10min});
+}
+
 } // namespace
 
 void visit_node(key_visitor& v, config& c) {
@@ -114,11 +139,15 @@ void visit_storage(key_visitor& v, config& c) {
   });
   std::chrono::seconds rotate_after{c.sink.rotate_seconds};
   v.section({"sink", "Where records end up."}, [&] {
-    size_t kind = c.sink.kind == "file" ? 1 : c.sink.kind == "null" ? 2 : 0;
+    static const std::vector<std::string_view> kinds{"sqlite", "file", "postgres",
+                                                     "null"};
+    auto kind = static_cast<size_t>(std::find(kinds.begin(), kinds.end(), c.sink.kind)
+                                    - kinds.begin());
     v.choice({"kind",
-              "An SQLite database, rotated NDJSON files, or nowhere (for measurements)."},
-             kind, {"sqlite", "file", "null"});
-    c.sink.kind = kind == 1 ? "file" : kind == 2 ? "null" : "sqlite";
+              "An SQLite database, rotated NDJSON files, a PostgreSQL database, or "
+              "nowhere (for measurements)."},
+             kind, kinds);
+    c.sink.kind = kinds[kind];
     v.text({"path", "The database file, or the directory of the files.",
             "<data_dir>/weir.db or <data_dir>/records"},
            c.sink.path, text_rule::data_path);
@@ -132,6 +161,7 @@ void visit_storage(key_visitor& v, config& c) {
             c.sink_bytes_per_transaction, {64 * kib, 1 * gib});
     v.duration({"busy_timeout", "`sqlite`: how long a lock is waited for."},
                c.sink.busy_timeout, {0ms, 1min});
+    visit_postgres(v, c.sink.postgres);
   });
   c.sink.rotate_seconds = static_cast<uint64_t>(rotate_after.count());
   v.section({"dead_letters", "The store of rejected and quarantined records."}, [&] {

@@ -17,6 +17,8 @@ constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
 constexpr uint64_t tls_bytes = 40 * 1024;       ///< OpenSSL's state of one connection
 
 std::vector<memory_share> set_aside(const config& c) {
+  // PostgreSQL's has its rows once more as COPY sends them, and some of that once more.
+  const bool copies = c.sink.kind == "postgres";
   const uint64_t per_connection =
     c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
   return {
@@ -28,8 +30,9 @@ std::vector<memory_share> set_aside(const config& c) {
      (c.journal.keys_max + c.journal.recent_keys_max) * remembered_key_bytes},
     {"clients", "ingest.clients_max × 256B", c.ingest.clients_max * client_bytes},
     {"journal group", "journal.group_bytes × 2", c.journal_group_bytes * 2},
-    {"sink transaction", "sink.bytes_per_transaction × 2",
-     c.sink_bytes_per_transaction * 2},
+    {"sink transaction",
+     copies ? "sink.bytes_per_transaction × 4" : "sink.bytes_per_transaction × 2",
+     c.sink_bytes_per_transaction * (copies ? 4 : 2)},
   };
 }
 
@@ -67,6 +70,8 @@ void resolve_config(config& c) {
     c.sink.path = below(c.data_dir, c.sink.kind == "file" ? "records" : "weir.db");
   if (c.dead_letters.path.empty())
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
+  c.sink.postgres.node = c.node_name;
+  c.sink.postgres.journal_directory = c.journal.directory;
   c.sink.keys_max = c.journal.keys_max;
   c.sink.keys_age_max = c.journal.keys_age_max;
   if (c.ingest.budget_bytes == 0)

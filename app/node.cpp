@@ -15,6 +15,7 @@
 #include "http/ingest_server.hpp"
 #include "http/operations.hpp"
 #include "proto/messages.hpp"
+#include "storage/postgres_sink.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -81,6 +82,7 @@ class node {
 
  private:
   result<void> start();
+  result<void> look_at_sink();
   result<void> start_listeners();
   tree_parts parts();
   std::shared_ptr<const tree_context> context();
@@ -163,6 +165,8 @@ result<void> node::start() {
   if (!loaded)
     return tl::unexpected(loaded.error());
   streams_.set(*loaded);
+  if (auto known = look_at_sink(); !known)
+    return known;
   system_.emplace(caf_config_);
   parts_.emplace(parts());
   // The listeners attach to the pipeline before there is one: they answer 503 until it
@@ -175,6 +179,22 @@ result<void> node::start() {
     if (is_abnormal(reason))
       fatal("root: " + reason_text(*system_, reason));
   });
+  return {};
+}
+
+/// A server that is away is waited for; one whose tables are not ours is not.
+result<void> node::look_at_sink() {
+  if (settings_.sink.kind != "postgres")
+    return {};
+  const auto found = probe_postgres(settings_.sink, true);
+  if (found) {
+    log_event(log_level::info, "sink_found", {{"sink", *found}});
+    return {};
+  }
+  if (found.error().code != ec::sink_unavailable)
+    return tl::unexpected(found.error());
+  log_event(log_level::warning, "sink_away",
+            {{"reason", found.error().text}, {"now", "the journal keeps what comes"}});
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "actors/stage.hpp"
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
+#include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -121,11 +122,18 @@ child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
 }
 
 /// What the stores remember, for a journal whose first segments are gone.
-result<journal_recall> recall(const tree_stores& stores) {
+result<journal_recall> recall(const tree_stores& stores, bool shared_sink) {
   auto opened = stores.open_sink();
-  if (!opened)
-    return tl::unexpected(opened.error());
-  auto keys = (*opened)->keys();
+  auto keys = opened
+                ? (*opened)->keys()
+                : result<std::vector<remembered_key>>{tl::unexpected(opened.error())};
+  // A server may be away for long, and is not needed to be durable: its cursor belongs to
+  // this journal alone, and a request repeated from before the journal is recognised when it
+  // comes to be stored.
+  if (!keys && shared_sink && keys.error().code == ec::sink_unavailable) {
+    log_event(log_level::warning, "sink_not_recalled", {{"reason", keys.error().text}});
+    return journal_recall{};
+  }
   if (!keys)
     return tl::unexpected(keys.error());
   const auto cursor = (*opened)->cursor();
@@ -147,7 +155,10 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.readers = {"sink", "dead_letters"};
-  made.recall = [&stores = parts.stores] { return recall(stores); };
+  const bool shared_sink = parts.settings.sink.kind == "postgres";
+  made.recall = [&stores = parts.stores, shared_sink] {
+    return recall(stores, shared_sink);
+  };
   return made;
 }
 
