@@ -11,7 +11,7 @@ bool pipeline::submit(batch_ptr batch) noexcept {
   const auto first = roles_.find(first_role_);
   if (!first)
     return false;
-  caf::anon_send(caf::actor_cast<stage_actor>(first), std::move(batch));
+  caf::anon_send(caf::actor_cast<caf::actor>(first), std::move(batch));
   return true;
 }
 

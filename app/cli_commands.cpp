@@ -1,6 +1,7 @@
 // The subcommands: their options, their help and what they call.
 #include "app/cli_options.hpp"
 #include "app/command_check.hpp"
+#include "app/command_cluster.hpp"
 #include "app/command_dead_letters.hpp"
 #include "app/command_export.hpp"
 #include "app/command_migrate.hpp"
@@ -288,6 +289,40 @@ registered_command declare_migrate(CLI::App& app) {
           }};
 }
 
+registered_command declare_cluster_status(CLI::App& parent) {
+  struct state {
+    config_arguments arguments;
+    std::string url;
+    bool json = false;
+  };
+  auto* command =
+    parent.add_subcommand("status", "Members, links and what is in flight on them");
+  auto s = std::make_shared<state>();
+  add_config_arguments(*command, s->arguments, false);
+  command
+    ->add_option("--url", s->url,
+                 "The operations listener of a node (default: the configuration's, or "
+                 "else http://127.0.0.1:9090)")
+    ->type_name("URL");
+  command->add_flag("--json", s->json, "The page as the node sent it");
+  command->footer("Any node of the cluster may be asked; it shows its own links.\n\n"
+                  "Examples:\n"
+                  "  weir cluster status --url http://127.0.0.1:9090\n"
+                  "  weir cluster status -c configs/cluster/worker.yaml");
+  return {command, [s] {
+            const auto show = [&](const std::string& url) {
+              return command_cluster_status(url, s->json, std::cout, std::cerr);
+            };
+            if (!s->url.empty())
+              return show(s->url);
+            if (s->arguments.file.empty())
+              return show("http://127.0.0.1:9090");
+            return with_config(s->arguments, [&](const config& settings) {
+              return show(operations_url(settings));
+            });
+          }};
+}
+
 registered_command declare_version(CLI::App& app) {
   auto* command =
     app.add_subcommand("version", "Print the version, compiler and libraries");
@@ -313,6 +348,10 @@ declare_commands(CLI::App& app, const std::function<int(const run_options&)>& ru
   commands.push_back(declare_dead_letters_replay(*letters));
   commands.push_back(declare_migrate(app));
   declare_certs(app, commands);
+  auto* cluster = app.add_subcommand("cluster", "Look at a cluster through one node");
+  cluster->require_subcommand(1);
+  cluster->footer("Example:\n  weir cluster status --url http://127.0.0.1:9090");
+  commands.push_back(declare_cluster_status(*cluster));
   commands.push_back(declare_version(app));
   return commands;
 }

@@ -5,6 +5,7 @@
 #include "app/config_text.hpp"
 #include "app/yaml_tree.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -60,6 +61,16 @@ stream_config default_stream(std::string name) {
   stream.settings.name = std::move(name);
   stream.steps = no_steps;
   return stream;
+}
+
+bool cluster_section::plays(std::string_view role) const noexcept {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+node_roles config::roles() const noexcept {
+  if (!cluster.enabled())
+    return {true, true, true};
+  return {cluster.plays("gateway"), cluster.plays("worker"), cluster.plays("persister")};
 }
 
 std::string config::where(std::string_view path) const {

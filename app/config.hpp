@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proto/log.hpp"
+#include "proto/node_card.hpp"
 #include "proto/result.hpp"
 #include "proto/stream_settings.hpp"
 #include "storage/dead_letters.hpp"
@@ -113,6 +114,25 @@ struct supervision_section {
   std::chrono::milliseconds worker_backoff_max{100};
 };
 
+/// Absent: the node stands alone and opens no cluster port.
+struct cluster_section {
+  std::vector<std::string> roles; ///< gateway, worker, persister; empty: no cluster
+  listen_address listen{"127.0.0.1", 7400};
+  std::string advertise;          ///< host:port others reach it at; empty: `listen`
+  std::vector<std::string> seeds; ///< host:port
+  std::string ca;                 ///< PEM; empty: plain, loopback only
+  std::string certificate;
+  std::string key;
+  std::chrono::milliseconds heartbeat{200};
+  std::chrono::milliseconds silence{1'000};
+  uint32_t window_batches = 32;
+  uint64_t window_bytes = uint64_t{4} << 20;
+  uint32_t peers_max = 16;
+
+  bool enabled() const noexcept { return !roles.empty(); }
+  bool plays(std::string_view role) const noexcept;
+};
+
 enum class log_format : uint8_t { automatic, text, json };
 
 std::string_view to_string(log_level level) noexcept;
@@ -142,6 +162,7 @@ struct config {
   ingest_section ingest;
   operations_section operations;
   pipeline_section pipeline;
+  cluster_section cluster;
   supervision_section supervision;
   journal_config journal;
   uint64_t journal_group_bytes = uint64_t{8}
@@ -156,6 +177,9 @@ struct config {
   bool fault_injection = false;
   std::map<std::string, stream_config, std::less<>> streams;
   config_places places;
+
+  /// What this node does: all of it unless it is one of a cluster.
+  node_roles roles() const noexcept;
 
   /// The place that set `path` or the nearest key above it; the file when nothing did.
   std::string where(std::string_view path) const;

@@ -14,6 +14,18 @@ namespace {
 /// group.
 constexpr uint64_t body_copies = 4;
 
+/// `gateway-1:7400`, `[::1]:7400`.
+bool is_host_port(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == text.npos || colon == 0 || text.size() > 280)
+    return false;
+  const auto port = text.substr(colon + 1);
+  return !port.empty() && port.size() <= 5
+         && port.find_first_not_of("0123456789") == port.npos
+         && std::stoul(std::string{port}) - 1 < 65'535
+         && text.find_first_of(" /") == text.npos;
+}
+
 /// Collects contradictions; each names the key to change first.
 class checker {
  public:
@@ -145,6 +157,45 @@ class checker {
                   format_bytes(aside)));
   }
 
+  void cluster() {
+    const auto& c = c_.cluster;
+    if (!c.enabled()) {
+      for (const auto* key : {"cluster.listen", "cluster.seeds", "cluster.advertise"})
+        demand(!c_.places.contains(key), key, "has no effect without cluster.roles");
+      return;
+    }
+    for (const auto& role : c.roles)
+      demand(role == "gateway" || role == "worker" || role == "persister",
+             "cluster.roles",
+             fmt::format("{} is no role: expected gateway, worker or persister",
+                         in_quotes(role)));
+    const bool tls = !c.ca.empty() || !c.certificate.empty() || !c.key.empty();
+    demand(!tls || (!c.ca.empty() && !c.certificate.empty() && !c.key.empty()),
+           "cluster.tls", "needs all of ca, certificate and key");
+    demand(
+      tls || c.listen.loopback(), "cluster.listen",
+      fmt::format("{} is not loopback: cluster.tls is required (weir certs init, weir "
+                  "certs issue {})",
+                  to_string(c.listen), c_.node_name));
+    const bool any_address = c.listen.host == "0.0.0.0" || c.listen.host == "::";
+    demand(!any_address || !c.advertise.empty(), "cluster.advertise",
+           fmt::format("is required when cluster.listen is {}: others need an address to "
+                       "reach this node at",
+                       to_string(c.listen)));
+    demand(c.advertise.empty() || is_host_port(c.advertise), "cluster.advertise",
+           fmt::format("{}: expected host:port", in_quotes(c.advertise)));
+    for (const auto& seed : c.seeds)
+      demand(is_host_port(seed), "cluster.seeds",
+             fmt::format("{}: expected host:port", in_quotes(seed)));
+    demand(c.silence >= 3 * c.heartbeat, "cluster.silence",
+           "is below three times cluster.heartbeat: one late heartbeat would count as a "
+           "death");
+    demand(c.window_bytes >= 4 * c_.ingest.batch_bytes, "cluster.window.bytes",
+           fmt::format("{} is below four times ingest.batch_bytes, {}",
+                       format_bytes(c.window_bytes),
+                       format_bytes(c_.ingest.batch_bytes)));
+  }
+
   void streams() {
     for (const auto& [name, stream] : c_.streams) {
       const auto& s = stream.settings;
@@ -190,6 +241,7 @@ void check_config(const config& settings, std::vector<std::string>& errors) {
   check.batches();
   check.journal();
   check.memory();
+  check.cluster();
   check.streams();
 }
 

@@ -177,6 +177,7 @@ void visit_config(key_visitor& v, config& c) {
   visit_ingest(v, c.ingest);
   visit_operations(v, c.operations);
   visit_pipeline(v, c.pipeline);
+  visit_cluster(v, c.cluster);
   visit_supervision(v, c.supervision);
   visit_storage(v, c);
   v.section({"shutdown", "What SIGTERM does."}, [&] {

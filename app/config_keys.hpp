@@ -102,6 +102,7 @@ void visit_config(key_visitor& visitor, config& settings);
 // Its parts, one per file.
 void visit_ingest(key_visitor& visitor, ingest_section& ingest);
 void visit_node(key_visitor& visitor, config& settings);
+void visit_cluster(key_visitor& visitor, cluster_section& cluster);
 void visit_storage(key_visitor& visitor, config& settings);
 void visit_streams(key_visitor& visitor, config& settings);
 

@@ -21,7 +21,7 @@ std::vector<memory_share> set_aside(const config& c) {
   const bool copies = c.sink.kind == "postgres";
   const uint64_t per_connection =
     c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
-  return {
+  std::vector<memory_share> shares{
     {"process", "48MiB", process_bytes},
     {"connections",
      "ingest.connections_max × (ingest.head_bytes_max + 8KiB, with TLS + 40KiB)",
@@ -34,6 +34,10 @@ std::vector<memory_share> set_aside(const config& c) {
      copies ? "sink.bytes_per_transaction × 4" : "sink.bytes_per_transaction × 2",
      c.sink_bytes_per_transaction * (copies ? 4 : 2)},
   };
+  if (c.cluster.enabled())
+    shares.push_back({"links", "cluster.peers_max × cluster.window.bytes × 2",
+                      c.cluster.peers_max * c.cluster.window_bytes * 2});
+  return shares;
 }
 
 uint64_t derived_budget(const config& c) {
@@ -49,6 +53,23 @@ uint32_t cores() {
 
 std::string below(const std::string& directory, const char* name) {
   return (std::filesystem::path{directory} / name).lexically_normal().string();
+}
+
+/// One entry may be several, separated by commas: a list out of one environment variable.
+std::vector<std::string> split_at_commas(const std::vector<std::string>& entries) {
+  std::vector<std::string> all;
+  for (const auto& entry : entries)
+    for (size_t at = 0; at <= entry.size();) {
+      const auto comma = std::min(entry.find(',', at), entry.size());
+      const auto first = entry.find_first_not_of(' ', at);
+      auto last = comma;
+      while (last > at && entry[last - 1] == ' ')
+        --last;
+      if (first < last)
+        all.push_back(entry.substr(first, last - first));
+      at = comma + 1;
+    }
+  return all;
 }
 
 } // namespace
@@ -72,6 +93,11 @@ void resolve_config(config& c) {
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
   c.sink.postgres.node = c.node_name;
   c.sink.postgres.journal_directory = c.journal.directory;
+  c.cluster.seeds = split_at_commas(c.cluster.seeds);
+  if (c.cluster.enabled())
+    for (auto& [name, stream] : c.streams)
+      if (!c.places.contains("streams." + name + ".ack"))
+        stream.settings.ack = ack_level::stored; // the loss of any node loses nothing
   c.sink.keys_max = c.journal.keys_max;
   c.sink.keys_age_max = c.journal.keys_age_max;
   if (c.ingest.budget_bytes == 0)

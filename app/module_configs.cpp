@@ -46,6 +46,20 @@ result<ingest_limits> make_ingest_limits(const config& settings) {
   return to;
 }
 
+tunnel_config make_tunnel_config(const config& settings) {
+  const auto& from = settings.cluster;
+  tunnel_config to;
+  to.host = from.listen.host == "localhost" ? "127.0.0.1" : from.listen.host;
+  to.port = from.listen.port;
+  to.seeds = from.seeds;
+  to.self.name = settings.node_name;
+  to.self.roles = settings.roles();
+  to.self.address = from.advertise;
+  to.identity = {from.ca, from.certificate, from.key};
+  to.peers_max = from.peers_max;
+  return to;
+}
+
 operations_config make_operations_config(const config& settings) {
   operations_config to;
   to.host = settings.operations.listen.host;

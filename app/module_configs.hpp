@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "cluster/tunnel.hpp"
 #include "http/ingest_settings.hpp"
 #include "http/operations.hpp"
 #include "proto/result.hpp"
@@ -13,6 +14,8 @@ namespace weir {
 ingest_config make_ingest_config(const config& settings);
 /// The part a reload may change; invalid_config for a malformed key digest.
 result<ingest_limits> make_ingest_limits(const config& settings);
+/// Without the instance and the time of its start.
+tunnel_config make_tunnel_config(const config& settings);
 operations_config make_operations_config(const config& settings);
 
 } // namespace weir

@@ -1,6 +1,8 @@
 #include "app/node.hpp"
 
+#include "actors/basp_network.hpp"
 #include "actors/exits.hpp"
+#include "actors/links.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
@@ -21,6 +23,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 
 #include <fmt/format.h>
@@ -38,8 +41,10 @@ namespace weir {
 namespace {
 
 struct system_config : caf::actor_system_config {
-  system_config() {
+  explicit system_config(bool with_network) {
     register_protocol(*this);
+    if (with_network)
+      load<caf::io::middleman>();
     // `sharing` costs nothing when idle and hands over in 13 µs; `stealing` polls.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{2}); // stages and supervisors: microseconds each
@@ -76,15 +81,20 @@ class node {
  public:
   explicit node(const run_options& options)
     : options_(options), settings_(options.settings), roles_(clock_, health_),
-      flow_(roles_, "validate"), streams_(nullptr) {}
+      flow_(roles_, settings_.cluster.enabled() ? "to_worker" : "validate"),
+      streams_(nullptr), board_(settings_.node_name),
+      link_events_(make_link_events(roles_)), caf_config_(settings_.cluster.enabled()) {}
 
   int run();
 
  private:
   result<void> start();
   result<void> look_at_sink();
+  result<void> start_network();
+  result<void> start_ingest();
   result<void> start_listeners();
   tree_parts parts();
+  uint64_t in_flight();
   std::shared_ptr<const tree_context> context();
   operations_context operations_view();
   result<void> crash(std::string_view id);
@@ -104,9 +114,13 @@ class node {
   pipeline flow_;
   catalog_holder streams_;
   std::optional<data_lock> lock_;
+  cluster_board board_;
+  std::unique_ptr<network_events> link_events_;
   system_config caf_config_;
+  std::optional<cluster_parts> cluster_;
   std::optional<tree_parts> parts_;
   std::optional<caf::actor_system> system_;
+  std::unique_ptr<basp_network> network_;
   caf::actor root_;
   std::unique_ptr<ingest_server> ingest_;
   std::unique_ptr<operations_server> operations_;
@@ -123,9 +137,19 @@ tree_parts node::parts() {
     if (ingest_)
       ingest_->stop_accepting();
   };
-  made.in_flight = [this] { return ingest_ ? ingest_->in_flight() : 0; };
+  made.in_flight = [this] { return in_flight(); };
+  made.cluster = cluster_ ? &*cluster_ : nullptr;
   made.seed = std::random_device{}();
   return made;
+}
+
+/// What a drain waits for: requests without an answer, batches of peers without a receipt,
+/// and that every peer knows.
+uint64_t node::in_flight() {
+  uint64_t count = ingest_ ? ingest_->in_flight() : 0;
+  if (cluster_)
+    count += board_.held + (board_.drain_announced ? 0 : 1);
+  return count;
 }
 
 std::shared_ptr<const tree_context> node::context() {
@@ -168,6 +192,9 @@ result<void> node::start() {
   if (auto known = look_at_sink(); !known)
     return known;
   system_.emplace(caf_config_);
+  if (settings_.cluster.enabled())
+    if (auto linked = start_network(); !linked)
+      return linked;
   parts_.emplace(parts());
   // The listeners attach to the pipeline before there is one: they answer 503 until it
   // is up.
@@ -198,7 +225,27 @@ result<void> node::look_at_sink() {
   return {};
 }
 
-result<void> node::start_listeners() {
+result<void> node::start_network() {
+  auto config = make_tunnel_config(settings_);
+  config.self.instance =
+    (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+  config.self.started_at_us = clock_.unix_us();
+  auto network = basp_network::start(*system_, std::move(config), *link_events_);
+  if (!network)
+    return tl::unexpected(network.error());
+  network_ = std::move(*network);
+  const auto& self = network_->self();
+  cluster_.emplace(cluster_parts{*network_, board_, make_link_origin(roles_), self});
+  flow_.attach(cluster_->origin);
+  log_event(log_level::info, "cluster_listening",
+            {{"node", self.name},
+             {"roles", to_string(self.roles)},
+             {"address", self.address},
+             {"tls", !settings_.cluster.ca.empty()}});
+  return {};
+}
+
+result<void> node::start_ingest() {
   auto limits = make_ingest_limits(settings_);
   if (!limits)
     return tl::unexpected(limits.error());
@@ -209,17 +256,25 @@ result<void> node::start_listeners() {
   if (!ingest)
     return tl::unexpected(ingest.error());
   ingest_ = std::move(*ingest);
+  return {};
+}
+
+result<void> node::start_listeners() {
+  if (settings_.roles().gateway)
+    if (auto ingest = start_ingest(); !ingest)
+      return ingest;
   auto operations =
     operations_server::start(make_operations_config(settings_), operations_view());
   if (!operations)
     return tl::unexpected(operations.error());
   operations_ = std::move(*operations);
-  log_event(
-    log_level::info, "listening",
-    {{"ingest", settings_.ingest.listen.host + ":" + std::to_string(ingest_->port())},
-     {"operations",
-      settings_.operations.listen.host + ":" + std::to_string(operations_->port())},
-     {"data_dir", settings_.data_dir}});
+  log_event(log_level::info, "listening",
+            {{"ingest", ingest_ ? settings_.ingest.listen.host + ":"
+                                    + std::to_string(ingest_->port())
+                                : std::string{"none"}},
+             {"operations", settings_.operations.listen.host + ":"
+                              + std::to_string(operations_->port())},
+             {"data_dir", settings_.data_dir}});
   return {};
 }
 
@@ -242,6 +297,7 @@ operations_context node::operations_view() {
       return tl::unexpected(store.error());
     return (*store)->get(id);
   };
+  view.cluster = cluster_ ? &board_ : nullptr;
   if (settings_.fault_injection)
     view.crash_actor = [this](std::string_view id) { return crash(id); };
   return view;
@@ -267,7 +323,8 @@ result<void> node::try_reload() {
   if (!loaded)
     return tl::unexpected(loaded.error());
   streams_.set(with_retired(**loaded, *streams_.get()));
-  ingest_->swap_limits(std::make_shared<const ingest_limits>(std::move(*limits)));
+  if (ingest_)
+    ingest_->swap_limits(std::make_shared<const ingest_limits>(std::move(*limits)));
   set_log_level(next->log.level);
   if (const auto left = keys_that_need_a_restart(settings_, *next); !left.empty())
     log_event(log_level::warning, "reload_needs_restart",
@@ -327,8 +384,10 @@ int node::run() {
   log_event(fatal_ ? log_level::error : log_level::info, "draining",
             {{"reason", fatal_ ? why_fatal() : "a signal"}});
   const bool clean = drain();
-  ingest_->stop();
+  if (ingest_)
+    ingest_->stop();
   operations_.reset();
+  network_.reset();
   root_ = nullptr;
   roles_.clear();
   log_event(log_level::info, "stopped", {{"failed", fatal_.load()}});

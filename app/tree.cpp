@@ -1,8 +1,10 @@
 #include "app/tree.hpp"
 
 #include "actors/dead_letters.hpp"
+#include "actors/dispatch.hpp"
 #include "actors/gateway.hpp"
 #include "actors/journal.hpp"
+#include "actors/links.hpp"
 #include "actors/registry.hpp"
 #include "actors/sink_writer.hpp"
 #include "actors/stage.hpp"
@@ -237,8 +239,24 @@ child_spec make_persist(const tree_parts& parts) {
   return supervised(std::move(persist));
 }
 
+/// The stages of this node that must be there before anything is taken in.
+std::vector<std::string> watched_stages(const tree_parts& parts) {
+  const auto roles = parts.settings.roles();
+  std::vector<std::string> stages;
+  if (roles.gateway && parts.cluster)
+    stages.emplace_back("to_worker");
+  if (roles.worker)
+    stages.insert(stages.end(), {"validate", "transform"});
+  if (roles.worker && parts.cluster)
+    stages.emplace_back("to_persister");
+  if (roles.persister)
+    stages.emplace_back("journal");
+  return stages;
+}
+
 child_spec make_gateway(const tree_parts& parts) {
   gateway_config made;
+  made.stages = watched_stages(parts);
   made.drain_deadline = parts.settings.shutdown_deadline;
   made.resubmit = [&flow = parts.flow] { flow.resubmit(); };
   made.stop_accepting = parts.stop_accepting;
@@ -249,6 +267,81 @@ child_spec make_gateway(const tree_parts& parts) {
     make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
   child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
   return child;
+}
+
+/// Before the workers (`work`) or the persisters (`persist`).
+child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
+  const auto& settings = parts.settings;
+  const bool work = flow == link_flow::work;
+  dispatch_config made;
+  made.role = work ? "to_worker" : "to_persister";
+  made.flow = flow;
+  made.rules.policy = work ? dispatch_policy::most_credit : dispatch_policy::rendezvous;
+  made.rules.own_name = settings.node_name;
+  made.rules.own_batches_max = 2 * settings.pipeline.validate_workers;
+  if (work && settings.roles().worker) {
+    made.own_role = "validate";
+    made.own_has_queue = true;
+  }
+  if (!work && settings.roles().persister)
+    made.own_role = "journal";
+  made.own_closed_by =
+    work ? std::vector{condition::no_persister}
+         : std::vector{condition::journal_full, condition::storage_failed};
+  made.unavailable = work ? condition::no_worker : condition::no_persister;
+  made.bound = work ? "ingest.batches_in_flight"
+                    : "ingest.batches_in_flight + cluster.window.batches × "
+                      "cluster.peers_max";
+  made.capacity =
+    settings.ingest.batches_in_flight
+    + (work ? 0 : size_t{settings.cluster.window_batches} * settings.cluster.peers_max);
+  made.roles = &parts.roles;
+  made.figures = &parts.figures;
+  made.health = &parts.health;
+  made.board = &parts.cluster->board;
+  made.network = &parts.cluster->network;
+  auto child = make_child(work ? "to-worker" : "to-persister", "dispatch", made.role,
+                          start_with(false, dispatch, made));
+  child.shutdown = settings.shutdown_deadline;
+  return child;
+}
+
+child_spec make_links(const tree_parts& parts) {
+  const auto& settings = parts.settings;
+  const auto roles = settings.roles();
+  links_config made;
+  made.self = parts.cluster->self;
+  made.flows[0] = {roles.worker ? "validate" : "", roles.gateway ? "to_worker" : ""};
+  made.flows[1] = {roles.persister ? "journal" : "", roles.worker ? "to_persister" : ""};
+  made.heartbeat = settings.cluster.heartbeat;
+  made.silence = settings.cluster.silence;
+  made.window = {settings.cluster.window_batches, settings.cluster.window_bytes};
+  made.peers_max = settings.cluster.peers_max;
+  made.knows_stream = [&streams = parts.streams](std::string_view name) {
+    return streams.get()->find_any(name) != nullptr;
+  };
+  made.origin = parts.cluster->origin;
+  made.roles = &parts.roles;
+  made.figures = &parts.figures;
+  made.health = &parts.health;
+  made.board = &parts.cluster->board;
+  made.network = &parts.cluster->network;
+  auto child = make_child("links", "links", "links", start_with(false, links, made));
+  child.shutdown = settings.shutdown_deadline;
+  return child;
+}
+
+/// What one of them knows of the way is worth nothing without the others.
+child_spec make_cluster(const tree_parts& parts) {
+  const auto roles = parts.settings.roles();
+  supervisor_spec cluster{
+    "cluster", rules_of(parts.settings.supervision, restart_strategy::one_for_all), {}};
+  cluster.children.push_back(make_links(parts));
+  if (roles.worker)
+    cluster.children.push_back(make_dispatch(parts, link_flow::persist));
+  if (roles.gateway)
+    cluster.children.push_back(make_dispatch(parts, link_flow::work));
+  return supervised(std::move(cluster));
 }
 
 child_spec make_registry(const tree_parts& parts) {
@@ -279,17 +372,26 @@ tree_stores configured_stores(const config& settings, const clock_source& clock)
 }
 
 supervisor_spec make_tree(const tree_parts& parts) {
-  describe_storage_queues(parts);
+  if (parts.settings.roles().persister)
+    describe_storage_queues(parts);
   const auto& pipeline = parts.settings.pipeline;
+  const auto roles = parts.settings.roles();
   supervisor_spec root{
     "root", rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
   root.children.push_back(make_registry(parts));
-  root.children.push_back(make_persist(parts));
-  root.children.push_back(make_dead_letters(parts));
-  root.children.push_back(make_stage_tree(parts, "transform", "journal", parts.transform,
-                                          pipeline.transform_workers));
-  root.children.push_back(make_stage_tree(parts, "validate", "transform", parts.validate,
-                                          pipeline.validate_workers));
+  if (roles.persister) {
+    root.children.push_back(make_persist(parts));
+    root.children.push_back(make_dead_letters(parts));
+  }
+  if (parts.cluster)
+    root.children.push_back(make_cluster(parts));
+  if (roles.worker) {
+    const auto next = parts.cluster ? "to_persister" : "journal";
+    root.children.push_back(make_stage_tree(parts, "transform", next, parts.transform,
+                                            pipeline.transform_workers));
+    root.children.push_back(make_stage_tree(parts, "validate", "transform",
+                                            parts.validate, pipeline.validate_workers));
+  }
   root.children.push_back(make_gateway(parts));
   return root;
 }

@@ -6,6 +6,8 @@
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
 #include "app/config.hpp"
+#include "cluster/board.hpp"
+#include "cluster/network.hpp"
 #include "proto/clock.hpp"
 #include "records/work.hpp"
 #include "storage/dead_letters.hpp"
@@ -36,6 +38,14 @@ struct tree_stores {
 /// Those that the configuration names.
 tree_stores configured_stores(const config& settings, const clock_source& clock);
 
+/// What the actors of a node in a cluster work with besides.
+struct cluster_parts {
+  network_port& network;
+  cluster_board& board;
+  std::shared_ptr<receipt_port> origin; ///< of batches that come over links
+  node_card self;
+};
+
 /// What the actors work with. Everything outlives the actor system.
 struct tree_parts {
   const config& settings;
@@ -56,6 +66,7 @@ struct tree_parts {
   /// and does their waiting.
   bool own_threads = true;
   std::function<void(std::future<void>&)> await = [](auto& over) { over.wait(); };
+  const cluster_parts* cluster = nullptr; ///< null: the node stands alone
 };
 
 /// `parts` must live as long as the tree.

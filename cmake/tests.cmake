@@ -15,6 +15,7 @@ weir_tests(proto weir_proto)
 find_library(CSV_LIBRARY csv REQUIRED) # libcsv: the oracle of the csv tests
 weir_tests(records weir_records ${CSV_LIBRARY})
 weir_tests(storage weir_storage)
+weir_tests(cluster weir_cluster)
 weir_tests(actors weir_actors)
 weir_tests(http weir_http)
 weir_tests(app weir_app)
@@ -27,6 +28,16 @@ foreach(suite IN LISTS suites)
   add_test(NAME server.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
     WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/server")
   set_tests_properties(server.${name} PROPERTIES LABELS server TIMEOUT 300
+    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
+endforeach()
+
+# Clusters of several nodes on loopback.
+file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cluster/*_test.py")
+foreach(suite IN LISTS suites)
+  get_filename_component(name "${suite}" NAME_WE)
+  add_test(NAME cluster.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
+    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/cluster")
+  set_tests_properties(cluster.${name} PROPERTIES LABELS cluster TIMEOUT 900 RUN_SERIAL ON
     ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
 endforeach()
 

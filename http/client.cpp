@@ -90,6 +90,8 @@ result<http_url> parse_url(std::string_view text) {
 }
 
 struct http_client::connection {
+  result<http_answer> send(httplib::Request& request);
+
   http_url server;
   client_options options;
   httplib::Client client;
@@ -118,17 +120,34 @@ http_client::http_client(const http_url& server, const client_options& options)
 
 http_client::~http_client() = default;
 
+result<http_answer> http_client::connection::send(httplib::Request& request) {
+  if (!client.is_valid())
+    return tl::unexpected(
+      no_answer(server, "cannot be used: check the URL and --ca-file"));
+  http_answer answer;
+  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+    answer.body.append(data, size);
+    return answer.body.size() <= options.answer_bytes_max;
+  };
+  httplib::Response response;
+  auto error = httplib::Error::Success;
+  if (!client.send(request, response, error)) {
+    const auto reason = reason_of(error);
+    return tl::unexpected(no_answer(server, reason.empty() ? httplib::to_string(error)
+                                                           : std::string{reason}));
+  }
+  answer.status = response.status;
+  answer.retry_after = response.get_header_value("Retry-After");
+  return answer;
+}
+
 result<http_answer> http_client::post(std::string_view path,
                                       std::string_view content_type,
                                       const header_fields& fields,
                                       std::string_view body) {
-  auto& c = *connection_;
-  if (!c.client.is_valid())
-    return tl::unexpected(
-      no_answer(c.server, "cannot be used: check the URL and --ca-file"));
   httplib::Request request;
   request.method = "POST";
-  request.path = c.server.path + std::string{path};
+  request.path = connection_->server.path + std::string{path};
   request.body = body;
   if (!content_type.empty())
     request.set_header("Content-Type", std::string{content_type});
@@ -138,21 +157,14 @@ result<http_answer> http_client::post(std::string_view path,
                   name + ": has bytes that no header field may have");
     request.set_header(name, value);
   }
-  http_answer answer;
-  request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
-    answer.body.append(data, size);
-    return answer.body.size() <= c.options.answer_bytes_max;
-  };
-  httplib::Response response;
-  auto error = httplib::Error::Success;
-  if (!c.client.send(request, response, error)) {
-    const auto reason = reason_of(error);
-    return tl::unexpected(no_answer(c.server, reason.empty() ? httplib::to_string(error)
-                                                             : std::string{reason}));
-  }
-  answer.status = response.status;
-  answer.retry_after = response.get_header_value("Retry-After");
-  return answer;
+  return connection_->send(request);
+}
+
+result<http_answer> http_client::get(std::string_view path) {
+  httplib::Request request;
+  request.method = "GET";
+  request.path = connection_->server.path + std::string{path};
+  return connection_->send(request);
 }
 
 } // namespace weir

@@ -1,4 +1,4 @@
-// CLIENT: posts bodies to a weir, for the commands. A thin wrapper over cpp-httplib,
+// CLIENT: posts bodies to a weir and reads its pages, for the commands. A thin wrapper over cpp-httplib,
 // which no other file of the commands includes.
 #pragma once
 
@@ -51,6 +51,8 @@ class http_client {
   /// reason; malformed_request for a field with control bytes.
   result<http_answer> post(std::string_view path, std::string_view content_type,
                            const header_fields& fields, std::string_view body);
+  /// Failures as post().
+  result<http_answer> get(std::string_view path);
 
  private:
   struct connection;

@@ -2,6 +2,7 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -181,9 +182,74 @@ void collect_node(collection& out, const telemetry& t, const build_info& build) 
   out.sample(1, {{"version", build.version}, {"compiler", build.compiler}});
 }
 
+/// One sample for each peer.
+template <class Value>
+void link_family(collection& out, const cluster_snapshot& cluster, const char* name,
+                 const char* help, MetricType type, Value value) {
+  out.family(name, help, type);
+  for (const auto& link : cluster.links)
+    out.sample(static_cast<double>(value(link)), {{"peer", link.peer}});
+}
+
+/// One sample for each peer, flow and direction.
+template <class Value>
+void flow_family(collection& out, const cluster_snapshot& cluster, const char* name,
+                 const char* help, Value value) {
+  out.family(name, help, MetricType::Gauge);
+  for (const auto& link : cluster.links)
+    for (const auto flow : {link_flow::work, link_flow::persist}) {
+      const auto index = static_cast<size_t>(flow);
+      const auto add = [&](const char* direction, const flow_view& view) {
+        out.sample(static_cast<double>(value(view)),
+                   {{"peer", link.peer},
+                    {"flow", std::string{to_string(flow)}},
+                    {"direction", direction}});
+      };
+      add("sent", link.out[index]);
+      add("received", link.in[index]);
+    }
+}
+
+void collect_links(collection& out, const cluster_snapshot& c) {
+  const auto gauge_type = MetricType::Gauge;
+  const auto total = MetricType::Counter;
+  out.family("weir_cluster_members", "Nodes this one knows, by state.", gauge_type);
+  for (const char* state : {"self", "up", "draining", "down"})
+    out.sample(static_cast<double>(std::count_if(
+                 c.members.begin(), c.members.end(),
+                 [&](const auto& member) { return member.state == state; })),
+               {{"state", state}});
+  link_family(out, c, "weir_link_up", "1 while there is a link to the peer.", gauge_type,
+              [](const auto& link) { return link.up ? 1 : 0; });
+  link_family(out, c, "weir_link_round_trip_seconds", "Of the last heartbeat.",
+              gauge_type, [](const auto& link) { return link.round_trip_seconds; });
+  link_family(out, c, "weir_link_batches_sent_total", "Batches sent to the peer.", total,
+              [](const auto& link) { return link.batches_sent; });
+  link_family(out, c, "weir_link_batches_received_total", "Batches the peer sent.", total,
+              [](const auto& link) { return link.batches_received; });
+  link_family(out, c, "weir_link_bytes_sent_total", "Of batches and receipts.", total,
+              [](const auto& link) { return link.bytes_sent; });
+  link_family(out, c, "weir_link_bytes_received_total", "Of batches and receipts.", total,
+              [](const auto& link) { return link.bytes_received; });
+  link_family(out, c, "weir_link_resends_total",
+              "Batches taken back from the peer and sent to another.", total,
+              [](const auto& link) { return link.resends; });
+  link_family(out, c, "weir_link_losses_total", "Times a link to the peer went down.",
+              total, [](const auto& link) { return link.losses; });
+  flow_family(out, c, "weir_link_batches_in_flight", "Batches without a receipt.",
+              [](const auto& view) { return view.used.batches; });
+  flow_family(out, c, "weir_link_bytes_in_flight", "Bytes of batches without a receipt.",
+              [](const auto& view) { return view.used.bytes; });
+  flow_family(out, c, "weir_link_window_batches", "What may be in flight.",
+              [](const auto& view) { return view.window.batches; });
+  flow_family(out, c, "weir_link_window_bytes", "What may be in flight.",
+              [](const auto& view) { return view.window.bytes; });
+}
+
 } // namespace
 
-std::vector<MetricFamily> collect_metrics(telemetry& figures, const build_info& build) {
+std::vector<MetricFamily> collect_metrics(telemetry& figures, const build_info& build,
+                                          const cluster_view* cluster) {
   collection out;
   collect_records(out, figures);
   collect_stages(out, figures);
@@ -191,11 +257,14 @@ std::vector<MetricFamily> collect_metrics(telemetry& figures, const build_info& 
   collect_http(out, figures);
   collect_storage(out, figures);
   collect_node(out, figures, build);
+  if (cluster)
+    collect_links(out, cluster->snapshot());
   return out.take();
 }
 
-std::string render_metrics(telemetry& figures, const build_info& build) {
-  return prometheus::TextSerializer{}.Serialize(collect_metrics(figures, build));
+std::string render_metrics(telemetry& figures, const build_info& build,
+                           const cluster_view* cluster) {
+  return prometheus::TextSerializer{}.Serialize(collect_metrics(figures, build, cluster));
 }
 
 } // namespace weir

@@ -92,7 +92,8 @@ class server final : public operations_server {
         return;
       if (answer.status == 404)
         problem(answer, 404, "not_found",
-                "pages: /metrics /livez /readyz /actors /queues /dead-letters");
+                "pages: /metrics /livez /readyz /actors /queues /cluster "
+                "/dead-letters");
       else
         problem(
           answer, answer.status, "malformed_request",
@@ -151,8 +152,9 @@ class server final : public operations_server {
 
   void routes() {
     http_.Get("/metrics", [this](const request&, response& answer) {
-      answer.set_content(render_metrics(context_.figures, context_.build),
-                         "text/plain; version=0.0.4; charset=utf-8");
+      answer.set_content(
+        render_metrics(context_.figures, context_.build, context_.cluster),
+        "text/plain; version=0.0.4; charset=utf-8");
     });
     http_.Get("/livez",
               [](const request&, response& answer) { json(answer, R"({"live":true})"); });
@@ -163,6 +165,10 @@ class server final : public operations_server {
     http_.Get("/queues", [this](const request&, response& answer) {
       json(answer, queues_page(context_.figures.queues()));
     });
+    if (context_.cluster)
+      http_.Get("/cluster", [this](const request&, response& answer) {
+        json(answer, cluster_page(context_.cluster->snapshot()));
+      });
     http_.Get("/dead-letters", [this](const request& asked, response& answer) {
       if (allowed(asked, answer))
         list_dead_letters(asked, answer);

@@ -1,5 +1,5 @@
 // OPERATIONS LISTENER: what an operator and Prometheus read: /metrics, /livez, /readyz,
-// /actors, /queues, /dead-letters. cpp-httplib with a few threads of its own; meant for
+// /actors, /queues, /cluster, /dead-letters. cpp-httplib with a few threads of its own; meant for
 // loopback, and it never touches the flow: everything it shows are atomics and snapshots.
 //
 //   Owner:    the node; started last, stopped first.
@@ -10,6 +10,7 @@
 #pragma once
 
 #include "http/metrics.hpp"
+#include "proto/cluster_view.hpp"
 #include "proto/health.hpp"
 #include "proto/node_view.hpp"
 #include "proto/result.hpp"
@@ -44,6 +45,7 @@ struct operations_context {
   /// Fault injection only: makes the actor with this id throw. Empty: POST /faults/crash
   /// is 404.
   std::function<result<void>(std::string_view id)> crash_actor;
+  const cluster_view* cluster = nullptr; ///< null: /cluster is 404
 };
 
 class operations_server {

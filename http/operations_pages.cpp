@@ -41,6 +41,46 @@ json actor_entry(const actor_view& a) {
   return entry;
 }
 
+json member_entry(const member_view& m) {
+  auto roles = json::array();
+  if (m.card.roles.gateway)
+    roles.push_back("gateway");
+  if (m.card.roles.worker)
+    roles.push_back("worker");
+  if (m.card.roles.persister)
+    roles.push_back("persister");
+  return {{"node", m.card.name},
+          {"state", m.state},
+          {"roles", std::move(roles)},
+          {"address", m.card.address},
+          {"started_at", m.card.started_at_us}};
+}
+
+json flow_entry(const flow_view& flow) {
+  return {{"batches", flow.used.batches},
+          {"batches_max", flow.window.batches},
+          {"bytes", flow.used.bytes},
+          {"bytes_max", flow.window.bytes}};
+}
+
+json link_entry(const link_view& link) {
+  json entry{{"peer", link.peer},
+             {"up", link.up},
+             {"round_trip_ms", rounded(link.round_trip_seconds * 1e3)}};
+  for (const auto flow : {link_flow::work, link_flow::persist}) {
+    const auto index = static_cast<size_t>(flow);
+    entry[std::string{to_string(flow)}] = {{"sent", flow_entry(link.out[index])},
+                                           {"received", flow_entry(link.in[index])}};
+  }
+  entry["batches_sent_total"] = link.batches_sent;
+  entry["batches_received_total"] = link.batches_received;
+  entry["bytes_sent_total"] = link.bytes_sent;
+  entry["bytes_received_total"] = link.bytes_received;
+  entry["resends_total"] = link.resends;
+  entry["losses_total"] = link.losses;
+  return entry;
+}
+
 json letter_entry(const dead_letter& letter, bool body) {
   json entry{{"id", letter.id},
              {"stream", letter.stream},
@@ -65,6 +105,18 @@ std::string actors_page(const std::vector<actor_view>& actors) {
   for (const auto& a : actors)
     list.push_back(actor_entry(a));
   return dump({{"actors", std::move(list)}});
+}
+
+std::string cluster_page(const cluster_snapshot& cluster) {
+  auto members = json::array();
+  for (const auto& member : cluster.members)
+    members.push_back(member_entry(member));
+  auto links = json::array();
+  for (const auto& link : cluster.links)
+    links.push_back(link_entry(link));
+  return dump({{"node", cluster.node},
+               {"members", std::move(members)},
+               {"links", std::move(links)}});
 }
 
 std::string queues_page(const std::vector<queue_gauge*>& queues) {

@@ -1,6 +1,7 @@
 // The JSON bodies of the operations listener. Pure; cold path.
 #pragma once
 
+#include "proto/cluster_view.hpp"
 #include "proto/node_view.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/dead_letters.hpp"
@@ -13,6 +14,7 @@ namespace weir {
 
 std::string actors_page(const std::vector<actor_view>& actors);
 std::string queues_page(const std::vector<queue_gauge*>& queues);
+std::string cluster_page(const cluster_snapshot& cluster);
 std::string ready_page(const readiness& state);
 /// Without `bodies` a letter's body is left out.
 std::string dead_letters_page(const std::vector<dead_letter>& letters, bool bodies);

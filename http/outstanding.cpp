@@ -11,10 +11,6 @@ namespace weir {
 
 namespace {
 
-/// Unique in the process's life, also over a restart of the gateway: a late receipt for a
-/// batch of the one before must not meet a new batch.
-std::atomic<uint64_t> last_batch_id{0};
-
 const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noexcept {
   if (part < receipt.parts.size() && receipt.parts[part].part == part)
     return &receipt.parts[part];
@@ -28,7 +24,8 @@ const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noex
 bool outstanding::submit(submission s) {
   const auto now = context_.clock.now();
   auto& arrived = *s.arrived;
-  arrived.id = last_batch_id.fetch_add(1, std::memory_order_relaxed) + 1;
+  // Also over a restart of the gateway a late receipt for an old batch meets no new one.
+  arrived.id = next_envelope_id();
   arrived.received_at_us = context_.clock.unix_us();
   arrived.deadline = now + opts_.request_timeout;
   arrived.origin = opts_.origin;

@@ -2,6 +2,7 @@
 
 #include <openssl/sha.h>
 
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -90,6 +91,11 @@ uint64_t body_fingerprint(std::string_view body) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest);
   return big_endian(digest);
+}
+
+uint64_t next_envelope_id() noexcept {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 size_t record_batch::footprint() const noexcept {

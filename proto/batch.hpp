@@ -94,6 +94,9 @@ struct envelope {
     origin; ///< where the receipt goes; gone when the gateway is
 };
 
+/// A name for an envelope that no other of this process's life has. Any thread.
+uint64_t next_envelope_id() noexcept;
+
 /// Where one record's text is in the batch's `text`, and which record of which request it is.
 struct record_ref {
   uint32_t offset = 0;

@@ -11,6 +11,8 @@ ec node_health::closed() const noexcept {
     return ec::storage_failed;
   if (is(condition::journal_full))
     return ec::journal_full;
+  if (is(condition::no_worker))
+    return ec::stage_away;
   return ec::none;
 }
 
@@ -23,6 +25,8 @@ std::vector<std::string> node_health::reasons() const {
     {condition::storage_failed, "the journal's disk refuses writes"},
     {condition::workers_hung, "too many workers hang: the node exits to be restarted"},
     {condition::sink_down, "the sink refuses commits"},
+    {condition::no_worker, "no worker of the cluster can take work"},
+    {condition::no_persister, "no persister of the cluster can take work"},
   };
   std::vector<std::string> list;
   for (const auto& [what, phrase] : phrases)

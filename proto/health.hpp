@@ -20,6 +20,8 @@ enum class condition : uint8_t {
   storage_failed, ///< the journal's disk refuses writes
   workers_hung,   ///< hung_workers_max was reached: the node drains and exits
   sink_down,      ///< the sink refuses commits; work goes on into the journal
+  no_worker,      ///< a gateway: no node that validates and transforms can be reached
+  no_persister,   ///< a worker: no node with a journal can be reached
 };
 
 class node_health {
@@ -34,7 +36,8 @@ class node_health {
     return (bits_.load(std::memory_order_acquire) & bit(c)) != 0;
   }
 
-  /// none when work may be admitted, else what to answer. sink_down does not close admission.
+  /// none when work may be admitted, else what to answer. sink_down does not
+  /// close admission, nor does no_persister: another worker may reach one.
   ec closed() const noexcept;
   /// One phrase per condition that is set, in the order above; for /readyz.
   std::vector<std::string> reasons() const;

@@ -1,16 +1,18 @@
 // Every message that crosses an actor boundary, its type id, and who may be sent what. Batches
-// travel by shared_ptr inside one node; what leaves a node is encoded by hand, so none of these
-// is serialized by CAF.
+// travel by shared_ptr inside one node; what leaves a node is encoded by hand (cluster/) and
+// travels in the one message that CAF serializes, link_frame.
 #pragma once
 
 #include "proto/batch.hpp"
 #include "proto/errors.hpp"
 #include "proto/journal_frame.hpp"
+#include "proto/link.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/atom.hpp>
+#include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
@@ -66,6 +68,59 @@ struct reader_cursor {
   journal_position position;
 };
 
+/// From one node to another: a frame of cluster/link_frame.hpp. Also from the network to the
+/// node's links.
+struct link_frame {
+  link_id link = 0;
+  std::string bytes;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_frame& x) {
+  return f(caf::meta::type_name("weir::link_frame"), x.link, x.bytes);
+}
+
+/// The first message over a link, from the side that dialed: where to send frames to.
+struct link_open {
+  link_id link = 0;
+  caf::actor door;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, link_open& x) {
+  return f(caf::meta::type_name("weir::link_open"), x.link, x.door);
+}
+
+/// From the network to the links, and from them to the dispatchers it concerns.
+struct link_opened {
+  link_id link = 0;
+  node_card peer;
+};
+struct link_closed {
+  link_id link = 0;
+  std::string reason;
+};
+
+/// From the links to a dispatcher: what a peer has granted.
+struct link_granted {
+  link_id link = 0;
+  link_window window;
+};
+
+/// From the links to a dispatcher: the receipt, encoded, for the batch it sent as `number`.
+struct link_receipt {
+  link_id link = 0;
+  uint64_t number = 0;
+  std::string bytes;
+};
+
+using receipt_ptr = std::shared_ptr<const batch_receipt>;
+
+/// To the links: every record up to `sequence` is in this node's sink.
+struct stored_until {
+  uint64_t sequence = 0;
+};
+
 } // namespace weir
 
 CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
@@ -78,6 +133,15 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(weir, (weir::durable_until))
   CAF_ADD_TYPE_ID(weir, (weir::reader_cursor))
 
+  CAF_ADD_TYPE_ID(weir, (weir::link_frame))
+  CAF_ADD_TYPE_ID(weir, (weir::link_open))
+  CAF_ADD_TYPE_ID(weir, (weir::link_opened))
+  CAF_ADD_TYPE_ID(weir, (weir::link_closed))
+  CAF_ADD_TYPE_ID(weir, (weir::link_granted))
+  CAF_ADD_TYPE_ID(weir, (weir::link_receipt))
+  CAF_ADD_TYPE_ID(weir, (weir::receipt_ptr))
+  CAF_ADD_TYPE_ID(weir, (weir::stored_until))
+
   // An atom holds at most 10 characters in CAF 0.17.
   CAF_ADD_ATOM(weir, weir, pull_atom, "pull")
   CAF_ADD_ATOM(weir, weir, tick_atom, "tick")
@@ -87,6 +151,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
   CAF_ADD_ATOM(weir, weir, abandon_atom, "abandon")
   CAF_ADD_ATOM(weir, weir, crash_atom, "crash")
   CAF_ADD_ATOM(weir, weir, deadline_atom, "deadline")
+  CAF_ADD_ATOM(weir, weir, resubmit_atom, "resubmit")
 
 CAF_END_TYPE_ID_BLOCK(weir)
 
@@ -97,6 +162,12 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::role_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::tail_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::durable_until)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::reader_cursor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_opened)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_granted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_receipt)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::receipt_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::stored_until)
 
 namespace weir {
 
@@ -176,6 +247,52 @@ using registry_actor = caf::typed_actor<
   // Test-only: throw.
   caf::reacts_to<crash_atom>,
   // Quit after the mail before this.
+  caf::reacts_to<drain_atom>>;
+
+/// LINKS: what this node has with its peers: who they are, what came from them and has no
+/// receipt yet, whether they are still there.
+using links_actor = caf::typed_actor<
+  // A peer has been let in.
+  caf::reacts_to<link_opened>,
+  // It is gone.
+  caf::reacts_to<link_closed>,
+  // It says something.
+  caf::reacts_to<link_frame>,
+  // The fate of a batch that a peer sent.
+  caf::reacts_to<receipt_ptr>,
+  // The sink has committed: receipts that waited for it may go.
+  caf::reacts_to<stored_until>,
+  // A stage of this node was away and is back: it gets what has no receipt again.
+  caf::reacts_to<resubmit_atom>,
+  // A dispatcher or a stage of this node came or went.
+  caf::reacts_to<role_change>,
+  // Send heartbeats, look for silent links.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Quit once no peer's batch is left here.
+  caf::reacts_to<drain_atom>>;
+
+/// DISPATCH: sends each batch to a node that can take it, this one included, and again to
+/// another when that node is gone.
+using dispatch_actor = caf::typed_actor<
+  // A batch to send on.
+  caf::reacts_to<batch_ptr>,
+  // A peer with the role that batches go to.
+  caf::reacts_to<link_opened>,
+  // It is gone: what it had goes to another.
+  caf::reacts_to<link_closed>,
+  // How much it takes now.
+  caf::reacts_to<link_granted>,
+  // The fate of a batch it had.
+  caf::reacts_to<link_receipt>,
+  // This node's own stage came or went.
+  caf::reacts_to<role_change>,
+  // Give up batches nobody waits for any more.
+  caf::reacts_to<tick_atom>,
+  // Test-only: throw.
+  caf::reacts_to<crash_atom>,
+  // Quit once every batch has its receipt.
   caf::reacts_to<drain_atom>>;
 
 // A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom, crash_atom

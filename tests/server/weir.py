@@ -53,6 +53,8 @@ class Answer:
 class Node:
     """One `weir run`. `streams` is YAML-able (JSON is YAML); `settings` are --set overrides."""
 
+    host = "127.0.0.1"
+
     def __init__(self, streams=None, settings=None, files=None, top=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-"))
         self.data = self.directory / "data"
@@ -61,8 +63,8 @@ class Node:
             (self.directory / name).write_text(content)
         self.config = {
             "data_dir": str(self.data),
-            "ingest": {"listen": f"127.0.0.1:{self.port}"},
-            "operations": {"listen": f"127.0.0.1:{self.operations_port}"},
+            "ingest": {"listen": f"{self.host}:{self.port}"},
+            "operations": {"listen": f"{self.host}:{self.operations_port}"},
             "streams": streams if streams is not None else {"default": {}},
         }
         for key, value in (top or {}).items():
@@ -136,10 +138,10 @@ class Node:
     # -- HTTP
 
     def connection(self, timeout=30):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, port=None):
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
+        connection = http.client.HTTPConnection(self.host, port or self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -163,7 +165,7 @@ class Node:
 
     def raw(self, data, timeout=10):
         """Sends bytes, closes our half if told nothing more, and reads to the end or time-out."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as s:
+        with socket.create_connection((self.host, self.port), timeout=timeout) as s:
             with contextlib.suppress(ConnectionError):
                 s.sendall(data)
             received = b""

@@ -1,0 +1,237 @@
+#include "actors/dispatch.hpp"
+
+#include "actors/exits.hpp"
+#include "actors/receipts.hpp"
+#include "cluster/batch_codec.hpp"
+#include "cluster/link_frame.hpp"
+#include "cluster/rendezvous.hpp"
+#include "proto/log.hpp"
+#include "proto/ports.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using dispatch_ptr = dispatch_actor::stateful_pointer<dispatch_state>;
+
+void show_peer(const dispatch_state& st, link_id link) {
+  const auto figures = st.table->figures(link);
+  st.config.board->update(st.peers.at(link), [&](link_view& view) {
+    auto& out = view.out[static_cast<size_t>(st.config.flow)];
+    out.window = figures ? figures->window : link_window{};
+    out.used = figures ? figures->used : link_window{};
+  });
+}
+
+void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
+  auto& st = self->state;
+  const auto whole = encode_batch(*sent.batch, self->clock().now());
+  for (auto& frame : cut_in_pieces(piece_of::batch, st.config.flow, sent.number, whole))
+    st.config.network->send(sent.to, std::move(frame));
+  const auto& peer = st.peers.at(sent.to);
+  log_event(log_level::debug, "batch_sent",
+            {{"batch", to_hex(placement_key(*sent.batch))},
+             {"flow", to_string(st.config.flow)},
+             {"to", peer},
+             {"bytes", whole.size()}});
+  st.config.board->update(peer, [&](link_view& view) {
+    ++view.batches_sent;
+    view.bytes_sent += whole.size();
+  });
+  show_peer(st, sent.to);
+}
+
+/// After every change: whatever can go, goes.
+void pump(dispatch_ptr self) {
+  auto& st = self->state;
+  st.table->set_own(st.own_ready());
+  while (auto next = st.table->next(st.own_depth())) {
+    if (next->to == dispatch_table::own_node)
+      caf::anon_send(caf::actor_cast<caf::actor>(st.own), std::move(next->batch));
+    else
+      send_to_peer(self, *next);
+  }
+  st.show();
+  if (st.draining && st.table->empty())
+    self->quit(caf::exit_reason::user_shutdown);
+}
+
+void on_batch(dispatch_ptr self, const batch_ptr& batch) {
+  if (!batch || !batch->source)
+    return; // nobody to answer
+  self->state.table->submit(batch);
+  pump(self);
+}
+
+void on_opened(dispatch_ptr self, const link_opened& link) {
+  auto& st = self->state;
+  st.peers[link.link] = link.peer.name;
+  st.table->link_up(link.link, link.peer.name);
+  pump(self);
+}
+
+void on_closed(dispatch_ptr self, const link_closed& link) {
+  auto& st = self->state;
+  const auto peer = st.peers.find(link.link);
+  if (peer == st.peers.end())
+    return;
+  const auto back = st.table->link_down(link.link);
+  st.config.board->update(peer->second, [&](link_view& view) {
+    view.out[static_cast<size_t>(st.config.flow)] = {};
+    view.resends += back;
+  });
+  if (back > 0)
+    log_event(
+      log_level::warning, "batches_taken_back",
+      {{"flow", to_string(st.config.flow)}, {"from", peer->second}, {"batches", back}});
+  st.peers.erase(peer);
+  pump(self);
+}
+
+/// Nothing of the batch is stored there, and not for a reason that lies in the batch.
+bool refused(const arrived_receipt& receipt) {
+  const auto passing = [](const part_receipt& part) {
+    switch (part.outcome) {
+    case ec::saturated:
+    case ec::draining:
+    case ec::stage_away:
+    case ec::journal_full:
+    case ec::storage_failed:
+      return true;
+    default:
+      return false;
+    }
+  };
+  return !receipt.parts.empty()
+         && std::all_of(receipt.parts.begin(), receipt.parts.end(), passing);
+}
+
+/// The receipt as if it had come from this node: with the batch as its owner knows it.
+void deliver(const batch_ptr& batch, arrived_receipt came) {
+  const auto origin = batch->source->origin.lock();
+  if (!origin)
+    return;
+  auto settled = std::make_shared<record_batch>(*batch);
+  settled->rejections = std::move(came.rejections);
+  auto receipt = std::make_shared<batch_receipt>();
+  receipt->batch = std::move(settled);
+  receipt->parts = std::move(came.parts);
+  origin->deliver(std::move(receipt));
+}
+
+void on_receipt(dispatch_ptr self, const link_receipt& came) {
+  auto& st = self->state;
+  auto batch = st.table->settle(came.link, came.number);
+  if (!batch)
+    return; // late: it has gone to another node
+  const auto peer = st.peers.at(came.link);
+  auto receipt = decode_receipt(came.bytes);
+  if (!receipt) {
+    // Also a gap in its window would follow: better to begin anew with this peer.
+    st.table->take_back(std::move(batch));
+    st.config.network->close(came.link, receipt.error().text);
+  } else if (refused(*receipt)) {
+    log_event(log_level::debug, "batch_refused",
+              {{"batch", to_hex(placement_key(*batch))},
+               {"flow", to_string(st.config.flow)},
+               {"by", peer},
+               {"reason", to_string(receipt->parts.front().outcome)}});
+    st.table->refused(came.link);
+    st.table->take_back(std::move(batch));
+    st.config.board->update(peer, [](link_view& view) { ++view.resends; });
+  } else {
+    deliver(batch, std::move(*receipt));
+  }
+  show_peer(st, came.link);
+  pump(self);
+}
+
+void on_tick(dispatch_ptr self) {
+  auto& st = self->state;
+  for (const auto& batch : st.table->expire(self->clock().now()))
+    answer_failed(batch, ec::deadline_exceeded,
+                  "no node of the cluster could take it in time");
+  self->delayed_send(self, st.config.tick, tick_atom_v);
+  pump(self);
+}
+
+} // namespace
+
+void dispatch_state::open(dispatch_config with) {
+  config = std::move(with);
+  table.emplace(config.rules);
+  if (config.own_has_queue)
+    own_queue = &config.figures->queue(config.own_role);
+  queue = &config.figures->queue(config.role);
+  queue->bound = config.bound;
+  queue->who_blocks = "whoever sends batches: their credit is not given back";
+  queue->acceptable = "yes: clients wait or hear 503 before their body is read";
+  queue->failure_mode = "a batch that no node takes before its deadline is answered 503";
+  queue->unit = "batches";
+  queue->capacity = static_cast<int64_t>(config.capacity);
+  show();
+}
+
+bool dispatch_state::own_ready() const noexcept {
+  return own
+         && std::none_of(config.own_closed_by.begin(), config.own_closed_by.end(),
+                         [&](condition c) { return config.health->is(c); });
+}
+
+size_t dispatch_state::own_depth() const noexcept {
+  return own_queue ? static_cast<size_t>(std::max<int64_t>(0, own_queue->depth.load()))
+                   : 0;
+}
+
+void dispatch_state::show() const {
+  queue->depth.store(static_cast<int64_t>(table->waiting() + table->outstanding()),
+                     std::memory_order_relaxed);
+  config.health->set(config.unavailable, !table->available());
+}
+
+dispatch_actor::behavior_type
+dispatch(dispatch_actor::stateful_pointer<dispatch_state> self, dispatch_config config) {
+  auto& st = self->state;
+  st.open(std::move(config));
+  self->set_exception_handler(
+    [](std::exception_ptr& thrown) { return crashed_by(thrown); });
+  if (!st.config.own_role.empty())
+    st.config.roles->subscribe(st.config.own_role, role_rank::stage,
+                               caf::actor_cast<caf::strong_actor_ptr>(self));
+  self->delayed_send(self, st.config.tick, tick_atom_v);
+  return {
+    [self](const batch_ptr& batch) { on_batch(self, batch); },
+    [self](const link_opened& link) { on_opened(self, link); },
+    [self](const link_closed& link) { on_closed(self, link); },
+    [self](const link_granted& grant) {
+      auto& state = self->state;
+      if (!state.peers.contains(grant.link))
+        return;
+      state.table->granted(grant.link, grant.window);
+      show_peer(state, grant.link);
+      pump(self);
+    },
+    [self](const link_receipt& receipt) { on_receipt(self, receipt); },
+    [self](role_change& change) {
+      if (change.role == self->state.config.own_role)
+        self->state.own = std::move(change.handle);
+      pump(self);
+    },
+    [self](tick_atom) { on_tick(self); },
+    [](crash_atom) { throw std::runtime_error("crash requested"); },
+    [self](drain_atom) {
+      self->state.draining = true;
+      pump(self);
+    },
+  };
+}
+
+} // namespace weir

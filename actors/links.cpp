@@ -1,0 +1,499 @@
+#include "actors/links.hpp"
+
+#include "actors/exits.hpp"
+#include "actors/receipts.hpp"
+#include "cluster/batch_codec.hpp"
+#include "cluster/link_frame.hpp"
+#include "cluster/rendezvous.hpp"
+#include "proto/log.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+using links_ptr = links_actor::stateful_pointer<links_state>;
+using std::chrono::duration_cast;
+using std::chrono::nanoseconds;
+
+constexpr uint32_t members_every_ticks = 5;
+constexpr std::array<link_flow, link_flows> all_flows{link_flow::work,
+                                                      link_flow::persist};
+
+size_t index(link_flow flow) noexcept {
+  return static_cast<size_t>(flow);
+}
+
+int64_t stamp(links_state::time_point at) noexcept {
+  return duration_cast<nanoseconds>(at.time_since_epoch()).count();
+}
+
+bool takes_part(const node_card& card, link_flow flow) noexcept {
+  return flow == link_flow::work ? card.roles.worker : card.roles.persister;
+}
+
+bool may_send(const node_card& card, link_flow flow) noexcept {
+  return flow == link_flow::work ? card.roles.gateway : card.roles.worker;
+}
+
+/// To the dispatcher of a flow, when there is one.
+template <class Message>
+void tell_dispatcher(const links_state& st, link_flow flow, Message message) {
+  if (const auto to = st.local_actor(st.config.flows[index(flow)].dispatcher))
+    caf::anon_send(caf::actor_cast<caf::actor>(to), std::move(message));
+}
+
+void send(links_state& st, link_id to, const link_frame_content& content) {
+  st.config.network->send(to, encode_frame(content));
+}
+
+void show_held(const links_state& st, const links_state::peer_link& peer) {
+  st.config.board->update(peer.card.name, [&](link_view& view) {
+    for (size_t i = 0; i < link_flows; ++i)
+      view.in[i] = {peer.granted[i], peer.held[i]};
+  });
+}
+
+void send_windows(links_state& st, link_id link, links_state::peer_link& peer) {
+  for (const auto flow : all_flows) {
+    if (st.config.flows[index(flow)].stage.empty() || !may_send(peer.card, flow))
+      continue;
+    peer.granted[index(flow)] = st.window_for(flow);
+    send(st, link, window_frame{flow, peer.granted[index(flow)]});
+  }
+}
+
+void send_heartbeat(links_ptr self, link_id link, links_state::peer_link& peer) {
+  const auto now = self->clock().now();
+  heartbeat_frame beat;
+  beat.sent_at_ns = stamp(now);
+  if (peer.peer_sent_at_ns != 0)
+    beat.echo_ns = peer.peer_sent_at_ns + (now - peer.peer_sent_came).count();
+  beat.draining = self->state.known->self().draining;
+  send(self->state, link, beat);
+}
+
+void introduce(const links_state& st, link_id link, const links_state::peer_link& peer) {
+  for (const auto flow : all_flows)
+    if (takes_part(peer.card, flow)) {
+      tell_dispatcher(st, flow, link_opened{link, peer.card});
+      tell_dispatcher(st, flow, link_granted{link, peer.grants_us[index(flow)]});
+    }
+}
+
+void on_opened(links_ptr self, const link_opened& opened) {
+  auto& st = self->state;
+  const auto now = self->clock().now();
+  const auto added = st.peers.try_emplace(opened.link, opened.peer,
+                                          2 * st.config.window.bytes + frame_bytes_max);
+  auto& peer = added.first->second;
+  peer.heard = now;
+  if (st.known->linked(opened.peer, now))
+    log_event(log_level::info, "member_replaced", {{"node", opened.peer.name}});
+  log_event(log_level::info, "link_up",
+            {{"peer", opened.peer.name}, {"roles", to_string(opened.peer.roles)}});
+  st.config.board->update(opened.peer.name, [](link_view& view) { view.up = true; });
+  introduce(st, opened.link, peer);
+  send_heartbeat(self, opened.link, peer);
+  send_windows(st, opened.link, peer);
+  send(st, opened.link, members_frame{st.known->cards()});
+  st.config.board->set_members(st.known->view());
+}
+
+/// Their sender sends them again; what the stages still make of them is of no use here.
+void forget_held(links_state& st, link_id link) {
+  std::erase_if(st.held, [&](const auto& entry) { return entry.second.link == link; });
+  std::erase_if(st.awaiting_sink, [&](const auto& entry) {
+    return !st.held.contains(entry.second->batch->source->id);
+  });
+}
+
+void quit_when_done(links_ptr self) {
+  self->state.show();
+  if (self->state.draining && self->state.held.empty())
+    self->quit(caf::exit_reason::user_shutdown);
+}
+
+void on_closed(links_ptr self, const link_closed& closed) {
+  auto& st = self->state;
+  const auto found = st.peers.find(closed.link);
+  if (found == st.peers.end())
+    return;
+  const auto card = found->second.card;
+  st.peers.erase(found);
+  forget_held(st, closed.link);
+  st.known->unlinked(card.name, card.instance, self->clock().now());
+  log_event(log_level::warning, "link_down",
+            {{"peer", card.name}, {"reason", closed.reason}});
+  st.config.board->update(card.name, [](link_view& view) {
+    view.up = false;
+    view.in = {};
+    view.round_trip_seconds = 0;
+    ++view.losses;
+  });
+  for (const auto flow : all_flows)
+    if (takes_part(card, flow))
+      tell_dispatcher(st, flow, closed);
+  st.config.board->set_members(st.known->view());
+  quit_when_done(self);
+}
+
+// -- what a peer says
+
+void on_heartbeat(links_ptr self, links_state::peer_link& peer,
+                  const heartbeat_frame& beat) {
+  auto& st = self->state;
+  const auto now = self->clock().now();
+  peer.peer_sent_at_ns = beat.sent_at_ns;
+  peer.peer_sent_came = now;
+  if (beat.draining != peer.card.draining) {
+    peer.card.draining = beat.draining;
+    st.known->draining(peer.card.name, beat.draining);
+    log_event(log_level::info, "member_draining",
+              {{"node", peer.card.name}, {"draining", beat.draining}});
+    st.config.board->set_members(st.known->view());
+  }
+  if (beat.echo_ns != 0)
+    st.config.board->update(peer.card.name, [&](link_view& view) {
+      view.round_trip_seconds =
+        std::max(0.0, static_cast<double>(stamp(now) - beat.echo_ns) * 1e-9);
+    });
+}
+
+void on_window(links_state& st, link_id link, links_state::peer_link& peer,
+               const window_frame& frame) {
+  peer.grants_us[index(frame.flow)] = frame.window;
+  tell_dispatcher(st, frame.flow, link_granted{link, frame.window});
+}
+
+/// Everything of the batch is refused: the answer goes the way of any receipt.
+void refuse(const batch_ptr& batch, ec why, const std::string& text) {
+  answer_failed(batch, why, text);
+}
+
+void hand_in(links_state& st, const links_state::held_batch& one) {
+  const auto& role = st.config.flows[index(one.flow)].stage;
+  if (const auto to = st.local_actor(role))
+    return caf::anon_send(caf::actor_cast<caf::actor>(to), one.batch);
+  refuse(one.batch, ec::stage_away, role + " is being restarted");
+}
+
+void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
+              const piece_frame& piece, const std::string& whole) {
+  auto& st = self->state;
+  auto& held = peer.held[index(piece.flow)];
+  if (st.config.flows[index(piece.flow)].stage.empty()
+      || held.batches >= 2 * st.config.window.batches)
+    return st.config.network->close(link, "a peer sends more than it was granted");
+  auto came = decode_batch(whole, self->clock().now());
+  if (!came)
+    return st.config.network->close(link, came.error().text);
+  came->source->id = next_envelope_id();
+  came->source->origin = st.config.origin;
+  const auto& one = st.held[came->source->id] = {link, piece.flow, piece.number,
+                                                 whole.size(), std::move(came->batch)};
+  held.batches += 1;
+  held.bytes += whole.size();
+  log_event(log_level::debug, "batch_received",
+            {{"batch", to_hex(placement_key(*one.batch))},
+             {"flow", to_string(piece.flow)},
+             {"from", peer.card.name},
+             {"bytes", whole.size()}});
+  st.config.board->update(peer.card.name, [&](link_view& view) {
+    ++view.batches_received;
+    view.bytes_received += whole.size();
+  });
+  show_held(st, peer);
+  st.show();
+  if (piece.flow == link_flow::work && !st.config.knows_stream(one.batch->source->stream))
+    return refuse(one.batch, ec::unknown_stream,
+                  "the stream " + one.batch->source->stream + " is not configured on "
+                    + st.config.self.name);
+  hand_in(st, one);
+}
+
+void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
+              const piece_frame& piece) {
+  auto& st = self->state;
+  auto whole = peer.pieces.add(piece);
+  if (!whole)
+    return st.config.network->close(link, whole.error().text);
+  if (!*whole)
+    return;
+  if (piece.what == piece_of::batch)
+    return on_batch(self, link, peer, piece, **whole);
+  st.config.board->update(
+    peer.card.name, [&](link_view& view) { view.bytes_received += (*whole)->size(); });
+  tell_dispatcher(st, piece.flow, link_receipt{link, piece.number, std::move(**whole)});
+}
+
+void on_frame(links_ptr self, const link_frame& came) {
+  auto& st = self->state;
+  const auto found = st.peers.find(came.link);
+  if (found == st.peers.end())
+    return; // of a link that is down
+  auto& peer = found->second;
+  peer.heard = self->clock().now();
+  const auto frame = decode_frame(came.bytes);
+  if (!frame)
+    return st.config.network->close(came.link, frame.error().text);
+  if (const auto* beat = std::get_if<heartbeat_frame>(&*frame))
+    on_heartbeat(self, peer, *beat);
+  else if (const auto* window = std::get_if<window_frame>(&*frame))
+    on_window(st, came.link, peer, *window);
+  else if (const auto* cards = std::get_if<members_frame>(&*frame))
+    st.config.network->learn(st.known->heard(cards->cards, peer.heard));
+  else if (const auto* piece = std::get_if<piece_frame>(&*frame))
+    on_piece(self, came.link, peer, *piece);
+}
+
+// -- receipts of peers' batches
+
+/// The last record of it that somebody wants to hear of only when it is in the sink.
+uint64_t sequence_to_await(const batch_receipt& receipt) {
+  uint64_t last = 0;
+  for (const auto& part : receipt.parts)
+    if (part.part < receipt.batch->source->parts.size()
+        && receipt.batch->source->parts[part.part].ack == ack_level::stored)
+      last = std::max(last, part.last_sequence);
+  return last;
+}
+
+void send_receipt(links_state& st, const batch_receipt& receipt) {
+  const auto found = st.held.find(receipt.batch->source->id);
+  if (found == st.held.end())
+    return; // answered before, or its link is down
+  const auto one = std::move(found->second);
+  st.held.erase(found);
+  const auto whole = encode_receipt(receipt);
+  for (auto& frame : cut_in_pieces(piece_of::receipt, one.flow, one.number, whole))
+    st.config.network->send(one.link, std::move(frame));
+  auto& peer = st.peers.at(one.link);
+  auto& held = peer.held[index(one.flow)];
+  held.batches -= 1;
+  held.bytes -= one.bytes;
+  log_event(log_level::debug, "receipt_sent",
+            {{"batch", to_hex(placement_key(*one.batch))},
+             {"flow", to_string(one.flow)},
+             {"to", peer.card.name}});
+  st.config.board->update(peer.card.name,
+                          [&](link_view& view) { view.bytes_sent += whole.size(); });
+  show_held(st, peer);
+}
+
+void on_receipt(links_ptr self, const receipt_ptr& receipt) {
+  auto& st = self->state;
+  if (!receipt || !receipt->batch || !receipt->batch->source
+      || !st.held.contains(receipt->batch->source->id))
+    return;
+  if (const auto last = sequence_to_await(*receipt); last > st.stored)
+    st.awaiting_sink.emplace(last, receipt);
+  else
+    send_receipt(st, *receipt);
+  quit_when_done(self);
+}
+
+void on_stored(links_ptr self, const stored_until& until) {
+  auto& st = self->state;
+  st.stored = std::max(st.stored, until.sequence);
+  while (!st.awaiting_sink.empty() && st.awaiting_sink.begin()->first <= st.stored) {
+    const auto receipt = st.awaiting_sink.begin()->second;
+    st.awaiting_sink.erase(st.awaiting_sink.begin());
+    send_receipt(st, *receipt);
+  }
+  quit_when_done(self);
+}
+
+/// Those with a receipt that waits for the sink are through the stages already.
+void on_resubmit(links_state& st) {
+  std::map<uint64_t, bool> through;
+  for (const auto& [sequence, receipt] : st.awaiting_sink)
+    through[receipt->batch->source->id] = true;
+  std::vector<links_state::held_batch> again;
+  for (const auto& [id, one] : st.held)
+    if (!through.contains(id))
+      again.push_back(one);
+  for (const auto& one : again)
+    hand_in(st, one);
+}
+
+// -- this node
+
+void on_role(links_state& st, role_change& change) {
+  st.local[change.role] = std::move(change.handle);
+  for (const auto flow : all_flows) {
+    const auto& roles = st.config.flows[index(flow)];
+    if (change.role == roles.dispatcher && st.local[change.role])
+      for (const auto& [link, peer] : st.peers)
+        introduce(st, link, peer);
+    if (change.role == roles.stage)
+      for (auto& [link, peer] : st.peers)
+        send_windows(st, link, peer);
+  }
+}
+
+/// This process itself may have been stopped: then it is no peer's silence that was long.
+bool was_asleep(links_state& st, links_state::time_point now) {
+  const bool late = st.last_tick != links_state::time_point{}
+                    && now - st.last_tick > st.config.silence / 2;
+  st.last_tick = now;
+  return late;
+}
+
+void close_silent(links_state& st, links_state::time_point now) {
+  const bool asleep = was_asleep(st, now);
+  for (auto& [link, peer] : st.peers) {
+    if (asleep)
+      peer.heard = now;
+    if (now - peer.heard >= st.config.silence)
+      st.config.network->close(
+        link, "silent for " + std::to_string(st.config.silence.count()) + " ms");
+  }
+}
+
+void on_tick(links_ptr self) {
+  auto& st = self->state;
+  const auto now = self->clock().now();
+  const bool announced = st.known->self().draining;
+  st.known->set_draining(st.config.health->is(condition::draining));
+  close_silent(st, now);
+  for (auto& [link, peer] : st.peers) {
+    send_heartbeat(self, link, peer);
+    send_windows(st, link, peer);
+    if (st.ticks % members_every_ticks == 0)
+      send(st, link, members_frame{st.known->cards()});
+    show_held(st, peer);
+  }
+  ++st.ticks;
+  st.known->forget_old(now);
+  st.config.board->set_members(st.known->view());
+  // One heartbeat after the news: what was on its way here has come.
+  st.config.board->drain_announced = announced && st.known->self().draining;
+  st.show();
+  self->delayed_send(self, st.config.heartbeat, tick_atom_v);
+}
+
+class link_origin final : public receipt_port {
+ public:
+  explicit link_origin(const role_table& roles) : roles_(roles) {}
+  void deliver(receipt_ptr receipt) noexcept override { tell(std::move(receipt)); }
+  void stored(uint64_t sequence) noexcept override { tell(stored_until{sequence}); }
+  void resubmit() noexcept override { tell(resubmit_atom_v); }
+
+ private:
+  template <class Message>
+  void tell(Message message) noexcept {
+    if (const auto links = roles_.find("links"))
+      caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
+  }
+  const role_table& roles_;
+};
+
+class link_events final : public network_events {
+ public:
+  explicit link_events(const role_table& roles) : roles_(roles) {}
+  void link_up(link_id link, const node_card& peer) noexcept override {
+    tell(link_opened{link, peer});
+  }
+  void link_down(link_id link, const std::string& reason) noexcept override {
+    tell(link_closed{link, reason});
+  }
+  void received(link_id link, std::string frame) noexcept override {
+    tell(link_frame{link, std::move(frame)});
+  }
+
+ private:
+  template <class Message>
+  void tell(Message message) noexcept {
+    if (const auto links = roles_.find("links"))
+      caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
+  }
+  const role_table& roles_;
+};
+
+} // namespace
+
+void links_state::open(links_config with, time_point) {
+  config = std::move(with);
+  known.emplace(config.self, config.forget_after);
+  queue = &config.figures->queue("links");
+  queue->bound = "cluster.window.batches × cluster.peers_max";
+  queue->who_blocks = "the peer: it keeps its batches until there is room in its window";
+  queue->acceptable =
+    "yes: it has other nodes to send to, and its clients wait or hear 503";
+  queue->failure_mode = "a peer that sends beyond its window has its link closed";
+  queue->unit = "batches";
+  queue->capacity = int64_t{config.window.batches} * config.peers_max;
+  config.board->set_members(known->view());
+  show();
+}
+
+link_window links_state::window_for(link_flow flow) const {
+  const auto& health = *config.health;
+  for (const auto c : {condition::starting, condition::draining, condition::stage_away,
+                       condition::workers_hung})
+    if (health.is(c))
+      return {};
+  const bool closed = flow == link_flow::work ? health.is(condition::no_persister)
+                                              : health.is(condition::journal_full)
+                                                  || health.is(condition::storage_failed);
+  return closed || !local_actor(config.flows[index(flow)].stage) ? link_window{}
+                                                                 : config.window;
+}
+
+caf::strong_actor_ptr links_state::local_actor(const std::string& role) const {
+  const auto found = local.find(role);
+  return role.empty() || found == local.end() ? nullptr : found->second;
+}
+
+void links_state::show() const {
+  queue->depth.store(static_cast<int64_t>(held.size()), std::memory_order_relaxed);
+  config.board->held = held.size();
+}
+
+links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self,
+                                 links_config config) {
+  auto& st = self->state;
+  st.open(std::move(config), self->clock().now());
+  self->set_exception_handler(
+    [](std::exception_ptr& thrown) { return crashed_by(thrown); });
+  st.config.network->reset();
+  const auto me = caf::actor_cast<caf::strong_actor_ptr>(self);
+  for (const auto& flow : st.config.flows)
+    for (const auto* role : {&flow.stage, &flow.dispatcher})
+      if (!role->empty())
+        st.config.roles->subscribe(*role, role_rank::stage, me);
+  self->delayed_send(self, st.config.heartbeat, tick_atom_v);
+  return {
+    [self](const link_opened& opened) { on_opened(self, opened); },
+    [self](const link_closed& closed) { on_closed(self, closed); },
+    [self](const link_frame& frame) { on_frame(self, frame); },
+    [self](const receipt_ptr& receipt) { on_receipt(self, receipt); },
+    [self](const stored_until& until) { on_stored(self, until); },
+    [self](resubmit_atom) { on_resubmit(self->state); },
+    [self](role_change& change) { on_role(self->state, change); },
+    [self](tick_atom) { on_tick(self); },
+    [](crash_atom) { throw std::runtime_error("crash requested"); },
+    [self](drain_atom) {
+      self->state.draining = true;
+      quit_when_done(self);
+    },
+  };
+}
+
+std::shared_ptr<receipt_port> make_link_origin(const role_table& roles) {
+  return std::make_shared<link_origin>(roles);
+}
+
+std::unique_ptr<network_events> make_link_events(const role_table& roles) {
+  return std::make_unique<link_events>(roles);
+}
+
+} // namespace weir

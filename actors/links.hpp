@@ -1,0 +1,126 @@
+// LINKS: what this node has with its peers. It knows who they are and whether they are
+// still there, grants them windows, takes their batches into this node's stages and sends
+// the receipts back. What this node itself sends is the dispatchers' business: they hear
+// from here of links, windows and receipts.
+//
+//   Accepts:     link_opened,
+//                link_closed,
+//                link_frame      from the network
+//                receipt_ptr     of a batch that came over a link; for `ack: stored` it waits
+//                                here until the sink has committed the batch
+//                stored_until    from the sink
+//                resubmit_atom   a stage of this node is back: it gets what has no receipt
+//                role_change     of the dispatchers and of the stages that take peers' work
+//                tick_atom       from itself every heartbeat: heartbeats, windows, silence
+//                drain_atom      quits once no peer's batch is left here
+//   Supervised:  one_for_all with the dispatchers, permanent.
+//   Queues:      batches held for peers: `window` for each; unfinished pieces: twice its
+//                bytes for each link. A peer that sends more has its link closed. Its
+//                mailbox: what the windows allow, and heartbeats.
+//   On failure:  it closes all links as it starts, so that peers send again what was here;
+//                what the stages still make of it finds no one waiting.
+#pragma once
+
+#include "actors/roles.hpp"
+#include "cluster/assembler.hpp"
+#include "cluster/board.hpp"
+#include "cluster/members.hpp"
+#include "cluster/network.hpp"
+#include "proto/health.hpp"
+#include "proto/messages.hpp"
+#include "proto/ports.hpp"
+#include "proto/telemetry.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+/// Where batches of one flow enter this node, and who sends this node's own.
+struct flow_roles {
+  std::string stage;      ///< validate, journal; empty: this node takes none
+  std::string dispatcher; ///< to_worker, to_persister; empty: this node sends none
+};
+
+/// Pointers outlive the actor system.
+struct links_config {
+  node_card self;
+  std::array<flow_roles, link_flows> flows;
+  std::chrono::milliseconds heartbeat{200};
+  std::chrono::milliseconds silence{1000}; ///< without a word for this long: down
+  std::chrono::milliseconds forget_after{600'000};
+  link_window window{32, 8 << 20}; ///< granted to each peer and flow
+  uint32_t peers_max = 16;
+  /// Whether this node's catalog has a stream; asked for batches that are not validated.
+  std::function<bool(std::string_view)> knows_stream;
+  std::shared_ptr<receipt_port> origin; ///< of peers' batches: sends receipts here
+  role_table* roles = nullptr;
+  telemetry* figures = nullptr;
+  node_health* health = nullptr;
+  cluster_board* board = nullptr;
+  network_port* network = nullptr;
+};
+
+struct links_state {
+  static inline const char* name = "links";
+  using time_point = std::chrono::steady_clock::time_point;
+
+  struct peer_link {
+    explicit peer_link(node_card who, size_t piece_bytes_held_max)
+      : card(std::move(who)), pieces(piece_bytes_held_max) {}
+    node_card card;
+    assembler pieces;
+    time_point heard{};          ///< when it last said anything
+    int64_t peer_sent_at_ns = 0; ///< its last heartbeat's stamp, on its clock
+    time_point peer_sent_came{}; ///< when that came, on ours
+    std::array<link_window, link_flows> granted;   ///< by us
+    std::array<link_window, link_flows> held;      ///< what we hold of its batches
+    std::array<link_window, link_flows> grants_us; ///< by it
+  };
+  /// A peer's batch in this node's stages.
+  struct held_batch {
+    link_id link = 0;
+    link_flow flow = link_flow::work;
+    uint64_t number = 0;
+    size_t bytes = 0;
+    batch_ptr batch;
+  };
+
+  links_config config;
+  std::optional<members> known;
+  std::map<link_id, peer_link> peers;
+  std::map<uint64_t, held_batch> held;                ///< by envelope
+  std::multimap<uint64_t, receipt_ptr> awaiting_sink; ///< by last sequence
+  uint64_t stored = 0;
+  std::map<std::string, caf::strong_actor_ptr> local; ///< by role, null: away
+  queue_gauge* queue = nullptr;
+  time_point last_tick{};
+  uint32_t ticks = 0;
+  bool draining = false;
+
+  void open(links_config with, time_point now);
+  /// What a peer may send in this flow now: nothing while this node can't take it.
+  link_window window_for(link_flow flow) const;
+  caf::strong_actor_ptr local_actor(const std::string& role) const;
+  void show() const;
+};
+
+links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self,
+                                 links_config config);
+
+/// The origin of batches that came over a link: passes on to whoever plays `links`.
+/// `roles` outlives it.
+std::shared_ptr<receipt_port> make_link_origin(const role_table& roles);
+/// The same for what the network says.
+std::unique_ptr<network_events> make_link_events(const role_table& roles);
+
+} // namespace weir

@@ -1,0 +1,271 @@
+#include "cluster/batch_codec.hpp"
+
+#include "cluster/bytes.hpp"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace weir {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using time_point = std::chrono::steady_clock::time_point;
+
+constexpr uint8_t codec_version = 1;
+constexpr size_t name_bytes_max = 256;
+constexpr size_t small_text_bytes_max = 4096; ///< pointers, details, traces
+constexpr size_t text_bytes_max = size_t{256} << 20;
+constexpr uint32_t items_max = uint32_t{1} << 24;
+constexpr int64_t time_left_ms_max = 3'600'000;
+
+// The least each item takes, so that a count can't promise more than the bytes behind it.
+constexpr size_t part_bytes_min = 8 + 16 + 1 + 8 + 1 + 1 + 8 + 8 + 4 + 1 + 4 + 4;
+constexpr size_t rejection_bytes_min = 4 + 4 + 4 + 1 + 4 + 4 + 4;
+constexpr size_t part_receipt_bytes_min = 8 + 4 + 1 + 4 + 16 + 1 + 4 * 4;
+
+static_assert(std::is_trivially_copyable_v<record_ref> && sizeof(record_ref) == 20,
+              "record references are copied as they lie");
+
+bool is_raw(const record_batch& batch) noexcept {
+  return batch.text.get() == &batch.source->bytes;
+}
+
+void write_key(byte_writer& to, const batch_key& key) {
+  to.number(key.high);
+  to.number(key.low);
+}
+
+batch_key read_key(byte_reader& from) {
+  batch_key key;
+  key.high = from.number<uint64_t>();
+  key.low = from.number<uint64_t>();
+  return key;
+}
+
+void write_part(byte_writer& to, const batch_part& part, bool raw) {
+  to.number(part.request);
+  write_key(to, part.key);
+  to.flag(part.keyed);
+  to.number(part.fingerprint);
+  to.number(part.format);
+  to.number(part.ack);
+  to.number(part.record_base);
+  to.number(part.line_base);
+  to.number(part.records);
+  const bool header = raw && part.header;
+  to.flag(header);
+  if (header) {
+    to.number(static_cast<uint32_t>(part.header->size()));
+    for (const auto& field : *part.header)
+      to.text(field);
+  }
+  to.text(part.client);
+  to.text(part.trace);
+}
+
+batch_part read_part(byte_reader& from) {
+  batch_part part;
+  part.request = from.number<uint64_t>();
+  part.key = read_key(from);
+  part.keyed = from.flag();
+  part.fingerprint = from.number<uint64_t>();
+  part.format = from.code<body_format>(4);
+  part.ack = from.code<ack_level>(3);
+  part.record_base = from.number<uint64_t>();
+  part.line_base = from.number<uint64_t>();
+  part.records = from.number<uint32_t>();
+  if (from.flag()) {
+    csv_header header(from.count(items_max, 4));
+    for (auto& field : header)
+      field = from.text(text_bytes_max);
+    part.header = std::make_shared<const csv_header>(std::move(header));
+  }
+  part.client = from.text(small_text_bytes_max);
+  part.trace = from.text(small_text_bytes_max);
+  return part;
+}
+
+void write_rejections(byte_writer& to, const std::vector<rejection>& all, bool bodies) {
+  to.number(static_cast<uint32_t>(all.size()));
+  for (const auto& r : all) {
+    to.number(r.part);
+    to.number(r.record);
+    to.number(r.line);
+    to.number(r.code);
+    to.text(r.pointer);
+    to.text(r.detail);
+    to.text(bodies ? std::string_view{r.body} : std::string_view{});
+  }
+}
+
+std::vector<rejection> read_rejections(byte_reader& from, size_t parts) {
+  std::vector<rejection> all(from.count(items_max, rejection_bytes_min));
+  for (auto& r : all) {
+    r.part = from.number<uint32_t>();
+    r.record = from.number<uint32_t>();
+    r.line = from.number<uint32_t>();
+    r.code = from.code<reject>(reject_codes);
+    r.pointer = from.text(text_bytes_max);
+    r.detail = from.text(small_text_bytes_max);
+    r.body = from.text(text_bytes_max);
+    if (r.part >= parts || static_cast<uint8_t>(r.code) == 0)
+      from.spoil();
+  }
+  return all;
+}
+
+void check_records(byte_reader& from, const record_batch& batch, size_t parts) {
+  const size_t size = batch.text->size();
+  const bool inside =
+    std::all_of(batch.records.begin(), batch.records.end(), [&](const record_ref& ref) {
+      return ref.part < parts && ref.offset <= size && ref.size <= size - ref.offset;
+    });
+  if (!inside)
+    from.spoil();
+}
+
+/// The text, in the envelope when it is what arrived there, else beside it; with the padding
+/// that simdjson reads into.
+void read_text(byte_reader& from, bool raw, arrived_batch& to) {
+  const auto text = from.text(text_bytes_max);
+  auto beside = raw ? nullptr : std::make_shared<std::string>();
+  auto& bytes = raw ? to.source->bytes : *beside;
+  bytes.reserve(text.size() + text_padding);
+  bytes = text;
+  to.batch->text = raw ? std::shared_ptr<const std::string>(to.source, &to.source->bytes)
+                       : std::shared_ptr<const std::string>(std::move(beside));
+}
+
+tl::unexpected<fault> damaged(const char* what) {
+  return fail(ec::malformed_request,
+              std::string{"a peer sent a "} + what + " that can't be read");
+}
+
+} // namespace
+
+size_t encoded_batch_bytes(const record_batch& batch) noexcept {
+  const bool raw = is_raw(batch);
+  size_t bytes = 64 + batch.source->stream.size() + batch.text->size()
+                 + batch.records.size() * sizeof(record_ref) + batch.dropped.size() * 4;
+  for (const auto& part : batch.source->parts) {
+    bytes += part_bytes_min + 4 + part.client.size() + part.trace.size();
+    if (raw && part.header)
+      for (const auto& field : *part.header)
+        bytes += 4 + field.size();
+  }
+  for (const auto& r : batch.rejections)
+    bytes += rejection_bytes_min + r.pointer.size() + r.detail.size() + r.body.size();
+  return bytes;
+}
+
+std::string encode_batch(const record_batch& batch, time_point now) {
+  const auto& source = *batch.source;
+  const bool raw = is_raw(batch);
+  std::string bytes;
+  bytes.reserve(encoded_batch_bytes(batch));
+  byte_writer to{bytes};
+  to.number(codec_version);
+  to.text(source.stream);
+  to.number(source.level);
+  to.number(source.received_at_us);
+  const auto left = duration_cast<milliseconds>(source.deadline - now).count();
+  to.number(std::clamp<int64_t>(left, 0, time_left_ms_max));
+  to.number(static_cast<uint32_t>(source.parts.size()));
+  for (const auto& part : source.parts)
+    write_part(to, part, raw);
+  to.flag(raw);
+  to.text(*batch.text);
+  to.number(static_cast<uint32_t>(batch.records.size()));
+  to.raw(batch.records.data(), batch.records.size() * sizeof(record_ref));
+  write_rejections(to, batch.rejections, true);
+  for (size_t i = 0; i < source.parts.size(); ++i)
+    to.number(i < batch.dropped.size() ? batch.dropped[i] : uint32_t{0});
+  return bytes;
+}
+
+result<arrived_batch> decode_batch(std::string_view bytes, time_point now) {
+  byte_reader from{bytes};
+  if (from.number<uint8_t>() != codec_version)
+    return damaged("batch of another version");
+  arrived_batch to{std::make_shared<envelope>(), std::make_shared<record_batch>()};
+  auto& source = *to.source;
+  source.stream = from.text(name_bytes_max);
+  source.level = from.code<priority>(3);
+  source.received_at_us = from.number<int64_t>();
+  const auto left = from.number<int64_t>();
+  if (left < 0 || left > time_left_ms_max)
+    from.spoil();
+  source.deadline = now + milliseconds{from.good() ? left : 0};
+  const auto parts = from.count(items_max, part_bytes_min);
+  source.parts.reserve(parts);
+  for (uint32_t i = 0; i < parts && from.good(); ++i)
+    source.parts.push_back(read_part(from));
+  const bool raw = from.flag();
+  if (!from.good())
+    return damaged("batch");
+  read_text(from, raw, to);
+  to.batch->source = to.source;
+  to.batch->records.resize(from.count(items_max, sizeof(record_ref)));
+  from.raw(to.batch->records.data(), to.batch->records.size() * sizeof(record_ref));
+  if (from.good())
+    check_records(from, *to.batch, parts);
+  to.batch->rejections = read_rejections(from, parts);
+  to.batch->dropped.resize(parts);
+  for (auto& dropped : to.batch->dropped)
+    dropped = from.number<uint32_t>();
+  if (!from.complete() || parts == 0)
+    return damaged("batch");
+  return to;
+}
+
+std::string encode_receipt(const batch_receipt& receipt) {
+  std::string bytes;
+  byte_writer to{bytes};
+  to.number(codec_version);
+  to.number(static_cast<uint32_t>(receipt.parts.size()));
+  for (const auto& part : receipt.parts) {
+    to.number(part.request);
+    to.number(part.part);
+    to.number(part.outcome);
+    to.text(std::string_view{part.detail}.substr(0, small_text_bytes_max));
+    write_key(to, part.key);
+    to.flag(part.duplicate);
+    to.number(part.accepted);
+    to.number(part.rejected);
+    to.number(part.quarantined);
+    to.number(part.dropped);
+  }
+  static const std::vector<rejection> none;
+  write_rejections(to, receipt.batch ? receipt.batch->rejections : none, false);
+  return bytes;
+}
+
+result<arrived_receipt> decode_receipt(std::string_view bytes) {
+  byte_reader from{bytes};
+  if (from.number<uint8_t>() != codec_version)
+    return damaged("receipt of another version");
+  arrived_receipt to;
+  to.parts.resize(from.count(items_max, part_receipt_bytes_min));
+  for (auto& part : to.parts) {
+    part.request = from.number<uint64_t>();
+    part.part = from.number<uint32_t>();
+    part.outcome = static_cast<ec>(from.number<uint8_t>());
+    part.detail = from.text(small_text_bytes_max);
+    part.key = read_key(from);
+    part.duplicate = from.flag();
+    part.accepted = from.number<uint32_t>();
+    part.rejected = from.number<uint32_t>();
+    part.quarantined = from.number<uint32_t>();
+    part.dropped = from.number<uint32_t>();
+    if (part.part >= to.parts.size() || to_string(part.outcome) == "unknown_code")
+      from.spoil();
+  }
+  to.rejections = read_rejections(from, to.parts.size());
+  if (!from.complete())
+    return damaged("receipt");
+  return to;
+}
+
+} // namespace weir

@@ -1,0 +1,50 @@
+// BATCH CODEC: a batch and its receipt as bytes, as they cross a link. A batch goes as far
+// as its work has come: the text as it is now and where each record lies in it; what the
+// receiving side does not need (the raw bytes behind a transformed text) stays at home.
+//
+//   batch    u8 version | stream | level | received_at_us | time left, ms | parts
+//            | flags | text | record refs, as they lie | rejections | dropped per part
+//   receipt  u8 version | parts | rejections, without their records
+//
+// Pure. Whatever the bytes are, decoding allocates at most a small multiple of their number
+// and either gives a batch that is consistent in itself (every reference inside the text,
+// every index inside the parts) or a fault.
+#pragma once
+
+#include "proto/batch.hpp"
+#include "proto/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir {
+
+/// How many bytes encode_batch() will make, to charge a window before encoding.
+size_t encoded_batch_bytes(const record_batch& batch) noexcept;
+
+std::string encode_batch(const record_batch& batch,
+                         std::chrono::steady_clock::time_point now);
+
+/// A batch that has just arrived. The envelope is new, so the caller may still set its id
+/// and its origin; the batch refers to it.
+struct arrived_batch {
+  std::shared_ptr<envelope> source;
+  std::shared_ptr<record_batch> batch;
+};
+result<arrived_batch> decode_batch(std::string_view bytes,
+                                   std::chrono::steady_clock::time_point now);
+
+/// last_sequence is not sent: sequence numbers mean something only where they were given.
+std::string encode_receipt(const batch_receipt& receipt);
+
+struct arrived_receipt {
+  std::vector<part_receipt> parts;
+  std::vector<rejection> rejections;
+};
+result<arrived_receipt> decode_receipt(std::string_view bytes);
+
+} // namespace weir

@@ -1,0 +1,41 @@
+// BOARD: the cluster's figures, written by its actors and read by /cluster and /metrics. A
+// plain object behind one lock that outlives every actor, so that no restart loses a count.
+//
+//   Bounded:  by the peers there have been, as names come from certificates of the own CA;
+//             beyond members_max the peers without a link are dropped.
+#pragma once
+
+#include "proto/cluster_view.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class cluster_board final : public cluster_view {
+ public:
+  explicit cluster_board(std::string node) : node_(std::move(node)) {}
+
+  /// Batches of peers that have no receipt yet, for those who wait until there are none.
+  std::atomic<uint64_t> held{0};
+  /// Every peer has been told that this node drains.
+  std::atomic<bool> drain_announced{false};
+
+  /// `change` runs under the lock: short.
+  void update(const std::string& peer, const std::function<void(link_view&)>& change);
+  void set_members(std::vector<member_view> members);
+
+  cluster_snapshot snapshot() const override;
+
+ private:
+  const std::string node_;
+  mutable std::mutex lock_;
+  std::vector<member_view> members_;
+  std::map<std::string, link_view> links_;
+};
+
+} // namespace weir

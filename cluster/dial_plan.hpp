@@ -1,0 +1,69 @@
+// DIAL PLAN: which addresses to dial now. Names are resolved elsewhere; this remembers what
+// came of them, who was found at each address, and when to try again. Pure.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class dial_plan {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  static constexpr size_t names_max = 1024;
+  static constexpr size_t endpoints_per_name_max = 64;
+
+  /// A seed is kept for ever, a learned name until nothing has answered for a while.
+  void add_seed(const std::string& name) { names_[name].seed = true; }
+  void learn(const std::string& name, time_point now);
+
+  /// Names that want to be resolved (again); each counts as under way until resolved().
+  std::vector<std::string> to_resolve(time_point now);
+  /// An empty list: the name could not be resolved.
+  void resolved(const std::string& name, std::vector<std::string> endpoints,
+                time_point now);
+
+  /// Endpoints to dial; each counts as being dialed until one of the two below.
+  /// `linked(peer)`: a link to that node is up.
+  template <class Linked>
+  std::vector<std::string> to_dial(time_point now, Linked&& linked) {
+    std::vector<std::string> due;
+    for (auto& [endpoint, at] : targets_) {
+      if (at.dialing || at.next > now || (!at.peer.empty() && linked(at.peer)))
+        continue;
+      at.dialing = true;
+      due.push_back(endpoint);
+    }
+    return due;
+  }
+  /// The node `peer` is there, whether it was linked or not.
+  void found(const std::string& endpoint, const std::string& peer, time_point now);
+  void found_self(const std::string& endpoint, time_point now);
+  void failed(const std::string& endpoint, time_point now);
+
+ private:
+  struct name_entry {
+    bool seed = false;
+    bool resolving = false;
+    time_point next{};
+    time_point answered{}; ///< when it was learned, resolved or somebody was there
+    std::vector<std::string> endpoints;
+  };
+  struct target {
+    bool dialing = false;
+    time_point next{};
+    std::chrono::milliseconds pause{0};
+    std::string peer; ///< who was there last
+  };
+  target* find(const std::string& endpoint);
+  void drop_unnamed();
+
+  std::map<std::string, name_entry> names_;
+  std::map<std::string, target> targets_; ///< by endpoint
+};
+
+} // namespace weir

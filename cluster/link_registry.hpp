@@ -1,0 +1,51 @@
+// LINK REGISTRY: which link leads to which node, and who is let in. At most one link for a
+// pair of nodes: when both dial each other at once, the one that the lesser name dialed
+// stays. Pure.
+#pragma once
+
+#include "proto/link.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace weir {
+
+class link_registry {
+ public:
+  link_registry(node_card self, size_t peers_max)
+    : self_(std::move(self)), peers_max_(peers_max) {}
+
+  /// What to say to a node that would be our peer. `certified`: the name in its
+  /// certificate; empty on a plain link.
+  struct verdict {
+    bool accepted = false;
+    std::string reason;
+    std::optional<link_id> close; ///< an older instance's link that has to go
+  };
+  verdict judge(const node_card& peer, const std::string& certified) const;
+
+  /// Both sides agree. The link that must be closed now: none, an older one, or `link`
+  /// itself when another has won.
+  std::optional<link_id> enter(const node_card& peer, link_id link, bool dialed_by_us);
+  void leave(link_id link);
+
+  bool linked(const std::string& name) const { return links_.contains(name); }
+  bool is_self(const node_card& peer) const noexcept {
+    return peer.instance == self_.instance;
+  }
+  const node_card& self() const noexcept { return self_; }
+
+ private:
+  struct entry {
+    link_id link = 0;
+    node_card card;
+    bool dialed_by_us = false;
+  };
+
+  const node_card self_;
+  const size_t peers_max_;
+  std::map<std::string, entry> links_; ///< by the peer's name
+};
+
+} // namespace weir

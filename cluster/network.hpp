@@ -1,0 +1,43 @@
+// NETWORK: what the cluster's actors see of it. `network_port` is a node's way to its peers,
+// `network_events` is how it hears of them. Production puts CAF's network layer inside a TLS
+// tunnel behind both (cluster_network.hpp), a simulation its own.
+//
+// A link is one connection between two nodes with an identity of its own. While it is up,
+// frames come whole and at most once, and those of one sender normally in order (nothing
+// relies on the order). When it goes down some may be lost; a later connection is another link.
+#pragma once
+
+#include "proto/link.hpp"
+
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// Any thread; never blocks; never throws.
+class network_port {
+ public:
+  virtual ~network_port() = default;
+
+  /// Dropped when the link is down. The caller bounds what is on the way (link windows).
+  virtual void send(link_id to, std::string frame) noexcept = 0;
+  /// Ends a link; link_down follows on both sides.
+  virtual void close(link_id link, std::string reason) noexcept = 0;
+  /// Ends all links: this node's actors have lost what they knew of them.
+  virtual void reset() noexcept = 0;
+  /// Addresses (host:port) of nodes that others know; dialed when no link leads there.
+  virtual void learn(std::vector<std::string> addresses) noexcept = 0;
+};
+
+/// By the network, from its own threads.
+class network_events {
+ public:
+  virtual ~network_events() = default;
+  /// The peer has been let in: its certificate, protocol version and name are right. It is
+  /// the only link to that node.
+  virtual void link_up(link_id link, const node_card& peer) noexcept = 0;
+  virtual void link_down(link_id link, const std::string& reason) noexcept = 0;
+  virtual void received(link_id link, std::string frame) noexcept = 0;
+};
+
+} // namespace weir

@@ -1,0 +1,38 @@
+// RENDEZVOUS: which of several nodes a key belongs to (highest random weight, Thaler and
+// Ravishankar 1996). Every node that knows the same names gives the same answer, and when
+// one of them goes only its keys move.
+#pragma once
+
+#include "proto/batch.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir {
+
+/// How much `key` is drawn to the node called `name`; it belongs to the highest.
+inline uint64_t rendezvous_weight(std::string_view name, const batch_key& key) noexcept {
+  uint64_t mixed = 0xcbf29ce484222325ULL; // FNV-1a over the name
+  for (const char c : name)
+    mixed = (mixed ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  for (const uint64_t word :
+       {key.high, key.low}) { // SplitMix64's finalizer over each word
+    mixed ^= word;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebULL;
+    mixed ^= mixed >> 31;
+  }
+  return mixed;
+}
+
+/// The key a batch is placed by: its first with an Idempotency-Key, so that a repeated
+/// request meets the journal that knows it; else its first.
+inline const batch_key& placement_key(const record_batch& batch) noexcept {
+  const auto& parts = batch.source->parts;
+  for (const auto& part : parts)
+    if (part.keyed)
+      return part.key;
+  return parts.front().key;
+}
+
+} // namespace weir

@@ -1,0 +1,35 @@
+// LINKS: the words for what two nodes of a cluster have between them.
+#pragma once
+
+#include "proto/node_card.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace weir {
+
+/// Names a link between two nodes; random, chosen by the side that dialed.
+using link_id = uint64_t;
+
+/// Both ends of a link must speak the same. Raise it with every change of a frame's bytes.
+inline constexpr uint16_t protocol_version = 1;
+
+/// Which leg of a batch's way: its receipt comes back on the same.
+enum class link_flow : uint8_t {
+  work,    ///< from a gateway to a worker
+  persist, ///< from a worker to a persister
+};
+inline constexpr size_t link_flows = 2;
+
+std::string_view to_string(link_flow flow) noexcept;
+
+/// The bound of what may be outstanding; 0 batches: do not send, I can't take work.
+struct link_window {
+  uint32_t batches = 0;
+  uint64_t bytes = 0;
+  bool open() const noexcept { return batches > 0; }
+  bool operator==(const link_window&) const = default;
+};
+
+} // namespace weir

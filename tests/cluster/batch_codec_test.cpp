@@ -1,0 +1,162 @@
+#include "cluster/batch_codec.hpp"
+
+#include "tests/cluster/batches.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+const test_clock::time_point now{1000s};
+
+uint64_t property_seed() {
+  const char* given = std::getenv("WEIR_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : 20240517;
+}
+
+void expect_same(const record_batch& sent, const record_batch& came) {
+  const auto& a = *sent.source;
+  const auto& b = *came.source;
+  EXPECT_EQ(a.stream, b.stream);
+  EXPECT_EQ(a.level, b.level);
+  EXPECT_EQ(a.received_at_us, b.received_at_us);
+  EXPECT_EQ(a.deadline, b.deadline);
+  EXPECT_EQ(*sent.text, *came.text);
+  EXPECT_GE(came.text->capacity(), came.text->size() + text_padding);
+  const bool raw = sent.text.get() == &a.bytes;
+  EXPECT_EQ(raw, came.text.get() == &b.bytes);
+  ASSERT_EQ(a.parts.size(), b.parts.size());
+  for (size_t i = 0; i < a.parts.size(); ++i) {
+    const auto& x = a.parts[i];
+    const auto& y = b.parts[i];
+    EXPECT_EQ(x.request, y.request);
+    EXPECT_EQ(x.key, y.key);
+    EXPECT_EQ(x.keyed, y.keyed);
+    EXPECT_EQ(x.fingerprint, y.fingerprint);
+    EXPECT_EQ(x.format, y.format);
+    EXPECT_EQ(x.ack, y.ack);
+    EXPECT_EQ(x.record_base, y.record_base);
+    EXPECT_EQ(x.line_base, y.line_base);
+    EXPECT_EQ(x.records, y.records);
+    EXPECT_EQ(x.client, y.client);
+    EXPECT_EQ(x.trace, y.trace);
+    EXPECT_EQ(raw && x.header, y.header != nullptr) << "only the raw rows need it";
+    if (y.header) {
+      EXPECT_EQ(*x.header, *y.header);
+    }
+  }
+  ASSERT_EQ(sent.records.size(), came.records.size());
+  for (size_t i = 0; i < sent.records.size(); ++i) {
+    EXPECT_EQ(sent.text_of(sent.records[i]), came.text_of(came.records[i]));
+    EXPECT_EQ(sent.records[i].part, came.records[i].part);
+    EXPECT_EQ(sent.records[i].record, came.records[i].record);
+    EXPECT_EQ(sent.records[i].line, came.records[i].line);
+  }
+  ASSERT_EQ(sent.rejections.size(), came.rejections.size());
+  for (size_t i = 0; i < sent.rejections.size(); ++i) {
+    EXPECT_EQ(sent.rejections[i].code, came.rejections[i].code);
+    EXPECT_EQ(sent.rejections[i].pointer, came.rejections[i].pointer);
+    EXPECT_EQ(sent.rejections[i].body, came.rejections[i].body);
+  }
+  EXPECT_EQ(sent.dropped, came.dropped);
+}
+
+} // namespace
+
+TEST(batch_codec_test, any_batch_arrives_as_it_was_sent) {
+  const auto seed = property_seed();
+  random_source random{seed};
+  for (int i = 0; i < 500; ++i) {
+    SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed) + " round " + std::to_string(i));
+    const auto sent = make_random_batch(random, now);
+    const auto bytes = encode_batch(*sent, now);
+    EXPECT_LE(bytes.size(), encoded_batch_bytes(*sent) + 64);
+    const auto came = decode_batch(bytes, now);
+    ASSERT_TRUE(came) << came.error().text;
+    expect_same(*sent, *came->batch);
+  }
+}
+
+TEST(batch_codec_test, what_is_left_of_the_deadline_counts_not_the_senders_clock) {
+  const auto sent = make_test_batch(1, 3, now);
+  const auto there = test_clock::time_point{77s};
+  const auto came = decode_batch(encode_batch(*sent, now + 10s), there);
+  ASSERT_TRUE(came);
+  EXPECT_EQ(came->source->deadline, there + 20s);
+  const auto late = decode_batch(encode_batch(*sent, now + 100s), there);
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->source->deadline, there);
+}
+
+TEST(batch_codec_test, a_cut_batch_is_refused_wherever_it_is_cut) {
+  random_source random{1};
+  const auto bytes = encode_batch(*make_random_batch(random, now), now);
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_batch(std::string_view{bytes}.substr(0, size), now)) << size;
+  EXPECT_FALSE(decode_batch(bytes + "x", now));
+}
+
+TEST(batch_codec_test, a_damaged_batch_is_refused_or_consistent_in_itself) {
+  const auto seed = property_seed();
+  random_source random{seed};
+  for (int i = 0; i < 3000; ++i) {
+    SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed) + " round " + std::to_string(i));
+    auto bytes = encode_batch(*make_random_batch(random, now), now);
+    for (int flips = 0; flips < 3; ++flips)
+      bytes[random.next() % bytes.size()] = static_cast<char>(random.next());
+    const auto came = decode_batch(bytes, now);
+    if (!came)
+      continue;
+    const auto& batch = *came->batch;
+    for (const auto& ref : batch.records) {
+      ASSERT_LE(size_t{ref.offset} + ref.size, batch.text->size());
+      ASSERT_LT(ref.part, batch.source->parts.size());
+    }
+    for (const auto& r : batch.rejections)
+      ASSERT_LT(r.part, batch.source->parts.size());
+    ASSERT_EQ(batch.dropped.size(), batch.source->parts.size());
+  }
+}
+
+TEST(batch_codec_test, a_count_that_promises_more_than_follows_allocates_nothing) {
+  auto bytes = encode_batch(*make_test_batch(1, 0), now);
+  // the number of records is the four bytes before rejections (4) and dropped (4)
+  for (size_t i = bytes.size() - 12; i < bytes.size() - 8; ++i)
+    bytes[i] = '\xff';
+  EXPECT_FALSE(decode_batch(bytes, now));
+}
+
+TEST(batch_codec_test, a_receipt_arrives_without_sequence_numbers_and_bodies) {
+  auto batch = make_test_batch(7);
+  batch->rejections.push_back(
+    {0, 2, 2, reject::schema_violation, "/a", "is no number", "the record"});
+  batch_receipt sent{batch, {}};
+  part_receipt part;
+  part.key = batch->source->parts[0].key;
+  part.accepted = 2;
+  part.rejected = 1;
+  part.last_sequence = 4711;
+  sent.parts.push_back(part);
+  const auto came = decode_receipt(encode_receipt(sent));
+  ASSERT_TRUE(came) << came.error().text;
+  ASSERT_EQ(came->parts.size(), 1u);
+  EXPECT_EQ(came->parts[0].accepted, 2u);
+  EXPECT_EQ(came->parts[0].key, part.key);
+  EXPECT_EQ(came->parts[0].last_sequence, 0u);
+  ASSERT_EQ(came->rejections.size(), 1u);
+  EXPECT_EQ(came->rejections[0].detail, "is no number");
+  EXPECT_EQ(came->rejections[0].body, "");
+}
+
+TEST(batch_codec_test, a_receipt_for_a_part_that_is_not_there_is_refused) {
+  batch_receipt sent{make_test_batch(7), {part_receipt{}}};
+  sent.parts[0].part = 1;
+  EXPECT_FALSE(decode_receipt(encode_receipt(sent)));
+  sent.parts[0].part = 0;
+  sent.parts[0].outcome = static_cast<ec>(200);
+  EXPECT_FALSE(decode_receipt(encode_receipt(sent)));
+}

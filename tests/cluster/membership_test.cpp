@@ -1,0 +1,186 @@
+#include "cluster/dial_plan.hpp"
+#include "cluster/link_registry.hpp"
+#include "cluster/members.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace weir;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::chrono::steady_clock::time_point start{1000s};
+
+node_card card(const std::string& name, uint64_t instance, int64_t started = 1) {
+  return {name, instance, started, {true, true, true}, name + ":7400", false};
+}
+
+std::string state_of(const members& known, const std::string& name) {
+  for (const auto& member : known.view())
+    if (member.card.name == name)
+      return member.state;
+  return "unknown";
+}
+
+} // namespace
+
+TEST(members_test, a_node_heard_of_is_dialed_once_and_listed_until_it_is_forgotten) {
+  members known{card("a", 1), 10s};
+  EXPECT_EQ(known.heard({card("a", 1), card("b", 2)}, start),
+            std::vector<std::string>{"b:7400"});
+  EXPECT_TRUE(known.heard({card("b", 2)}, start).empty());
+  EXPECT_EQ(state_of(known, "b"), "down");
+  known.linked(card("b", 2), start);
+  EXPECT_EQ(state_of(known, "b"), "up");
+  known.draining("b", true);
+  EXPECT_EQ(state_of(known, "b"), "draining");
+  known.unlinked("b", 2, start + 1s);
+  EXPECT_EQ(state_of(known, "b"), "down");
+  known.forget_old(start + 10s);
+  EXPECT_EQ(state_of(known, "b"), "down");
+  known.forget_old(start + 11s);
+  EXPECT_EQ(state_of(known, "b"), "unknown");
+}
+
+TEST(members_test, a_restarted_node_replaces_what_it_was_before) {
+  members known{card("a", 1), 10s};
+  EXPECT_FALSE(known.linked(card("b", 2), start));
+  EXPECT_TRUE(known.linked(card("b", 3), start));
+  known.unlinked("b", 2, start); // the old one's end comes late
+  EXPECT_EQ(state_of(known, "b"), "up");
+}
+
+TEST(members_test, an_older_word_about_a_node_does_not_replace_a_newer) {
+  members known{card("a", 1), 10s};
+  known.heard({card("b", 3, 300)}, start);
+  auto moved = card("b", 2, 200);
+  moved.address = "elsewhere:1";
+  EXPECT_TRUE(known.heard({moved}, start).empty());
+  moved.started_at_us = 400;
+  EXPECT_EQ(known.heard({moved}, start), std::vector<std::string>{"elsewhere:1"});
+}
+
+TEST(link_registry_test, a_peer_is_let_in_once) {
+  link_registry links{card("a", 1), 16};
+  EXPECT_TRUE(links.judge(card("b", 2), "b").accepted);
+  EXPECT_FALSE(links.enter(card("b", 2), 10, true));
+  const auto again = links.judge(card("b", 2), "b");
+  EXPECT_FALSE(again.accepted);
+  EXPECT_FALSE(again.close);
+  links.leave(10);
+  EXPECT_TRUE(links.judge(card("b", 2), "b").accepted);
+}
+
+TEST(link_registry_test, a_certificate_for_another_name_is_refused) {
+  link_registry links{card("a", 1), 16};
+  const auto verdict = links.judge(card("b", 2), "c");
+  EXPECT_FALSE(verdict.accepted);
+  EXPECT_EQ(verdict.reason, "the certificate is for c, not for b");
+}
+
+TEST(link_registry_test, the_node_itself_and_its_namesake_are_refused) {
+  link_registry links{card("a", 1), 16};
+  EXPECT_FALSE(links.judge(card("a", 1), "a").accepted);
+  EXPECT_NE(links.judge(card("a", 2), "a").reason.find("two nodes are called a"),
+            std::string::npos);
+}
+
+TEST(link_registry_test, of_two_links_dialed_at_once_both_sides_keep_the_same) {
+  for (const bool mine_first : {true, false}) {
+    link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
+    // link 10 was dialed by a, link 20 by b; each side may see them in either order.
+    std::optional<link_id> closed_by_a, closed_by_b;
+    if (mine_first) {
+      EXPECT_FALSE(a.enter(card("b", 2), 10, true));
+      EXPECT_FALSE(b.enter(card("a", 1), 20, true));
+      closed_by_a = a.enter(card("b", 2), 20, false);
+      closed_by_b = b.enter(card("a", 1), 10, false);
+    } else {
+      EXPECT_FALSE(a.enter(card("b", 2), 20, false));
+      EXPECT_FALSE(b.enter(card("a", 1), 10, false));
+      closed_by_a = a.enter(card("b", 2), 10, true);
+      closed_by_b = b.enter(card("a", 1), 20, true);
+    }
+    EXPECT_EQ(closed_by_a, 20u);
+    EXPECT_EQ(closed_by_b, 20u);
+  }
+}
+
+TEST(link_registry_test,
+     a_restarted_node_has_its_old_link_closed_and_an_older_is_refused) {
+  link_registry links{card("a", 1), 16};
+  links.enter(card("b", 2, 200), 10, true);
+  const auto newer = links.judge(card("b", 3, 300), "b");
+  EXPECT_FALSE(newer.accepted) << "it dials again once the old link is gone";
+  EXPECT_EQ(newer.close, 10u);
+  const auto older = links.judge(card("b", 4, 100), "b");
+  EXPECT_FALSE(older.accepted);
+  EXPECT_FALSE(older.close);
+}
+
+TEST(link_registry_test, more_peers_than_allowed_are_refused) {
+  link_registry links{card("a", 1), 1};
+  links.enter(card("b", 2), 10, true);
+  EXPECT_NE(links.judge(card("c", 3), "c").reason.find("cluster.peers_max"),
+            std::string::npos);
+}
+
+TEST(dial_plan_test, every_address_behind_a_name_is_dialed_until_somebody_is_linked) {
+  dial_plan plan;
+  plan.add_seed("workers:7400");
+  EXPECT_EQ(plan.to_resolve(start), std::vector<std::string>{"workers:7400"});
+  EXPECT_TRUE(plan.to_resolve(start).empty()) << "it is being resolved";
+  plan.resolved("workers:7400", {"10.0.0.1:7400", "10.0.0.2:7400"}, start);
+  const auto nobody = [](const std::string&) { return false; };
+  EXPECT_EQ(plan.to_dial(start, nobody).size(), 2u);
+  EXPECT_TRUE(plan.to_dial(start, nobody).empty()) << "they are being dialed";
+  plan.found("10.0.0.1:7400", "worker-1", start);
+  plan.failed("10.0.0.2:7400", start);
+  EXPECT_EQ(plan.to_dial(start + 2s, [](const auto& peer) { return peer == "worker-1"; }),
+            std::vector<std::string>{"10.0.0.2:7400"});
+}
+
+TEST(dial_plan_test, a_name_is_resolved_again_and_what_it_no_longer_means_is_dropped) {
+  dial_plan plan;
+  plan.add_seed("workers:7400");
+  plan.to_resolve(start);
+  plan.resolved("workers:7400", {"10.0.0.1:7400"}, start);
+  EXPECT_EQ(plan.to_resolve(start + 2s).size(), 1u);
+  plan.resolved("workers:7400", {"10.0.0.9:7400"}, start + 2s);
+  EXPECT_EQ(plan.to_dial(start + 2s, [](const auto&) { return false; }),
+            std::vector<std::string>{"10.0.0.9:7400"});
+}
+
+TEST(dial_plan_test, a_name_that_can_not_be_resolved_for_now_keeps_its_addresses) {
+  dial_plan plan;
+  plan.add_seed("workers:7400");
+  plan.to_resolve(start);
+  plan.resolved("workers:7400", {"10.0.0.1:7400"}, start);
+  plan.to_resolve(start + 2s);
+  plan.resolved("workers:7400", {}, start + 2s);
+  EXPECT_EQ(plan.to_dial(start + 2s, [](const auto&) { return false; }).size(), 1u);
+}
+
+TEST(dial_plan_test, an_address_that_fails_is_tried_again_within_a_second) {
+  dial_plan plan;
+  plan.add_seed("w:1");
+  plan.to_resolve(start);
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  auto now = start;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(plan.to_dial(now, [](const auto&) { return false; }).size(), 1u) << i;
+    plan.failed("10.0.0.1:1", now);
+    EXPECT_TRUE(plan.to_dial(now, [](const auto&) { return false; }).empty());
+    now += 1s;
+  }
+}
+
+TEST(dial_plan_test, learned_names_are_forgotten_when_nobody_answers_and_bounded) {
+  dial_plan plan;
+  for (size_t i = 0; i < 2 * dial_plan::names_max; ++i)
+    plan.learn("n" + std::to_string(i) + ":1", start);
+  EXPECT_EQ(plan.to_resolve(start).size(), dial_plan::names_max);
+  for (size_t i = 0; i < dial_plan::names_max; ++i)
+    plan.resolved("n" + std::to_string(i) + ":1", {}, start);
+  EXPECT_TRUE(plan.to_resolve(start + 11min).empty());
+}
