@@ -93,6 +93,8 @@ void resolve_config(config& c) {
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
   c.sink.postgres.node = c.node_name;
   c.sink.postgres.journal_directory = c.journal.directory;
+  // Only between nodes a batch is sent again elsewhere.
+  c.sink.postgres.claim_all = c.cluster.enabled();
   c.cluster.seeds = split_at_commas(c.cluster.seeds);
   if (c.cluster.enabled())
     for (auto& [name, stream] : c.streams)

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # A cluster on this machine: 2 gateways, 2 workers, 2 persisters as processes, with certificates of a
-# CA of its own, from the files in configs/cluster. `./dev cluster up|down|status` calls it.
+# CA of its own and a PostgreSQL that they share, from the files in configs/cluster.
+# `./dev cluster up|down|status` calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 state=${WEIR_CLUSTER_DIR:-build/cluster}
 weir=${WEIR_BINARY:-build/release/weir}
 nodes="gateway-1 gateway-2 worker-1 worker-2 persister-1 persister-2"
+
+# Where a user that is not root can get at it, one for each checkout. WEIR_POSTGRES: another server.
+database=/var/tmp/weir-postgres-$(id -u)-$(printf %s "$PWD" | cksum | cut -d' ' -f1)
+export WEIR_POSTGRES=${WEIR_POSTGRES:-$(deploy/local_postgres.sh url "$database")}
 
 die() { printf 'cluster: %s\n' "$*" >&2; exit 1; }
 number() { local i=0 n; for n in $nodes; do [ "$n" = "$1" ] && break; i=$((i + 1)); done; printf '%s' "$i"; }
@@ -42,6 +47,8 @@ ready() { curl -fsS -o /dev/null "http://127.0.0.1:$(operations_port "$1")/ready
 up() {
   [ -x "$weir" ] || die "$weir is missing: ./dev build"
   certificates
+  [ "$WEIR_POSTGRES" != "$(deploy/local_postgres.sh url "$database")" ] ||
+    deploy/local_postgres.sh up "$database" >/dev/null
   local node i
   for node in $nodes; do start "$node"; done
   for node in $nodes; do
@@ -58,6 +65,7 @@ up() {
 send to      http://127.0.0.1:$(ingest_port gateway-1) or http://127.0.0.1:$(ingest_port gateway-2)
 operations   http://127.0.0.1:$(operations_port gateway-1) … $(operations_port persister-2)
 logs, data   $state/NODE/
+records      psql -d '$WEIR_POSTGRES' -c 'select * from records limit 5'
 TEXT
 }
 
@@ -71,6 +79,7 @@ down() {
     alive "$node" && kill -KILL "$(cat "$state/$node/pid")"
     rm -f "$state/$node/pid"
   done
+  deploy/local_postgres.sh down "$database"
 }
 
 status() {
@@ -86,6 +95,6 @@ case "${1:-}" in
 up | down) "$1" ;;
 status) status ;;
 start) start "${2:?a node}" ;;
-clean) down && rm -rf "$state" ;;
+clean) down && rm -rf "$state" "$database" ;;
 *) die "usage: ./dev cluster up|down|status|start NODE|clean" ;;
 esac
