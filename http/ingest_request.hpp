@@ -7,6 +7,7 @@
 #include "proto/batch.hpp"
 #include "proto/result.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -39,7 +40,10 @@ class ingest_request {
   /// The chunk is not stored, or nobody knows. `was_sent`: it had been handed to the
   /// pipeline.
   void fail_chunk(uint32_t chunk, fault why, bool was_sent);
-  void reached_sink() noexcept { in_sink_ = true; }
+  /// The sink has every record up to `sequence`.
+  void reached_sink(uint64_t sequence) noexcept {
+    sink_sequence_ = std::max(sink_sequence_, sequence);
+  }
   void notify() {
     if (owner_)
       owner_->progressed();
@@ -50,7 +54,8 @@ class ingest_request {
   uint32_t in_flight() const noexcept { return in_flight_; }
   bool all_sent() const noexcept { return unsent_ == 0; }
   bool all_settled() const noexcept { return unsent_ == 0 && in_flight_ == 0; }
-  bool in_sink() const noexcept { return in_sink_ || last_sequence_ == 0; }
+  /// What was settled so far; a later chunk may take it back.
+  bool in_sink() const noexcept { return last_sequence_ <= sink_sequence_; }
   uint64_t last_sequence() const noexcept { return last_sequence_; }
   const std::optional<fault>& failure() const noexcept { return failure_; }
   const verdicts& result_so_far() const noexcept { return verdicts_; }
@@ -71,7 +76,7 @@ class ingest_request {
   uint32_t unsent_ = 0;
   uint32_t in_flight_ = 0;
   uint64_t last_sequence_ = 0;
-  bool in_sink_ = false;
+  uint64_t sink_sequence_ = 0;
   batch_key key_; ///< of chunk 0: names the request in its answer
   verdicts verdicts_;
   std::optional<fault> failure_; ///< the first

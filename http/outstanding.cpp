@@ -19,6 +19,13 @@ const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noex
   return found == receipt.parts.end() ? nullptr : &*found;
 }
 
+/// Whether another copy of the batch may fare better. When the node drains there will be
+/// no other; who waited too long is told that the outcome is not known as it is.
+bool may_pass(ec refusal) noexcept {
+  return refusal == ec::saturated || refusal == ec::journal_full
+         || refusal == ec::storage_failed || refusal == ec::stage_away;
+}
+
 } // namespace
 
 bool outstanding::submit(submission s) {
@@ -49,7 +56,11 @@ bool outstanding::submit(submission s) {
   if (opts_.total)
     opts_.total->fetch_add(1, std::memory_order_relaxed);
   auto& kept = entries_[arrived.id];
-  kept = {std::move(batch), std::move(s.owners), s.charged, now, s.coalesced};
+  kept.batch = std::move(batch);
+  kept.owners = std::move(s.owners);
+  kept.charged = s.charged;
+  kept.sent = now;
+  kept.coalesced = s.coalesced;
   for (const auto& owner : kept.owners) {
     owner.request->sent();
     if (owner.request->ack() == ack_level::accepted)
@@ -74,12 +85,21 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
                        : entries_.end();
   if (found == entries_.end())
     return fate::unknown; // the second receipt of a batch that was submitted twice
+  if (undecided(found->second, receipt))
+    return fate::unknown;
   const auto done = std::move(found->second);
   entries_.erase(found);
   for (size_t i = 0; i < done.owners.size(); ++i)
     settle_part(done, i, receipt);
   close(done);
   return done.coalesced ? fate::settled_coalesced : fate::settled;
+}
+
+bool outstanding::undecided(entry& e, const batch_receipt& receipt) {
+  e.undecided = e.copied
+                && std::any_of(receipt.parts.begin(), receipt.parts.end(),
+                               [](const auto& part) { return may_pass(part.outcome); });
+  return e.undecided;
 }
 
 void outstanding::settle_part(const entry& e, size_t index,
@@ -91,6 +111,13 @@ void outstanding::settle_part(const entry& e, size_t index,
   missing.outcome = ec::crashed;
   missing.detail = "the pipeline's receipt has no word of this request";
   const auto* given = receipt_of(receipt, static_cast<uint32_t>(index));
+  part_receipt unknown;
+  if (given && e.copied && given->outcome == ec::draining) {
+    unknown = *given;
+    unknown.outcome = ec::deadline_exceeded;
+    unknown.detail = "the node shuts down and the outcome is not known";
+    given = &unknown;
+  }
   if (!given) {
     log_event(log_level::error, "receipt_lacks_part",
               {{"batch", e.batch->source->id}, {"part", index}});
@@ -129,7 +156,7 @@ void outstanding::account(const batch_part& part, const part_receipt& receipt,
 
 void outstanding::await_sink(const std::shared_ptr<ingest_request>& request) {
   if (request->last_sequence() <= stored_)
-    request->reached_sink();
+    request->reached_sink(stored_);
   else
     awaiting_sink_.emplace(request->last_sequence(), request);
 }
@@ -151,18 +178,24 @@ void outstanding::stored(uint64_t sequence) {
     awaiting_sink_.erase(awaiting_sink_.begin());
     if (!request)
       continue;
-    request->reached_sink();
+    request->reached_sink(stored_);
     request->notify();
   }
 }
 
 void outstanding::resubmit() {
-  for (const auto& [id, e] : entries_)
+  for (auto& [id, e] : entries_) {
+    e.copied = true;
+    e.undecided = false;
     if (!context_.pipeline.submit(e.batch))
       return; // away again: another resubmit() will come
+  }
 }
 
 size_t outstanding::expire(time_point now) {
+  for (auto& [id, e] : entries_)
+    if (e.undecided && context_.pipeline.submit(e.batch))
+      e.undecided = false;
   size_t coalesced = 0;
   while (!entries_.empty()
          && now - entries_.begin()->second.sent >= opts_.abandon_after) {

@@ -5,7 +5,10 @@
 //
 //   Bounded:   by admission: every entry holds a claim (coalesced ones their
 //              requests' bytes).
-//   Failure:   a stage that comes back gets every entry again (resubmit). An entry
+//   Failure:   a stage that comes back gets every entry again (resubmit). From then on
+//              there may be two copies of it under way, so a refusal of one is not the
+//              batch's fate: the other may be stored. It is submitted once more at the
+//              next tick, until a copy gets through to the journal's keys. An entry
 //              without a receipt for `abandon_after` is given up and counted failed.
 #pragma once
 
@@ -60,7 +63,8 @@ class outstanding {
   fate receive(const batch_receipt& receipt);
   void stored(uint64_t sequence);
   void resubmit();
-  /// The number of coalesced batches that were given up.
+  /// At every tick: submits again what was refused undecided, and gives up what is too
+  /// old. The number of coalesced batches that were given up.
   size_t expire(time_point now);
 
   size_t size() const noexcept { return entries_.size(); }
@@ -72,8 +76,12 @@ class outstanding {
     claim charged;
     time_point sent;
     bool coalesced = false;
+    bool copied = false;    ///< submitted more than once
+    bool undecided = false; ///< a copy was refused
   };
 
+  /// Nothing can be concluded from it.
+  static bool undecided(entry& e, const batch_receipt& receipt);
   void refuse(submission& s);
   void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
   void account(const batch_part& part, const part_receipt& receipt,

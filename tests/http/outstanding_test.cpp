@@ -50,18 +50,22 @@ struct outstanding_test : ::testing::Test {
   std::shared_ptr<ingest_request> send(uint32_t records,
                                        ack_level ack = ack_level::durable) {
     auto request = std::make_shared<ingest_request>(&owner, ack);
+    send_chunk(request, 0, records);
+    return request;
+  }
+  void send_chunk(const std::shared_ptr<ingest_request>& request, uint32_t chunk,
+                  uint32_t records) {
     submission s;
     s.arrived = std::make_shared<envelope>();
     s.arrived->parts.emplace_back().records = records;
     s.records.resize(records);
-    s.owners.push_back({request, 0});
+    s.owners.push_back({request, chunk});
     s.charged = {100, 1};
     EXPECT_EQ(
       gate.enter(s.charged, priority::normal, admission_policy::reject, [] {}).what,
       admission::verdict::granted);
     request->add_chunk(records, {});
     sent.submit(std::move(s));
-    return request;
   }
   batch_receipt receipt(size_t index, part_receipt part) {
     batch_receipt r;
@@ -165,6 +169,38 @@ TEST_F(outstanding_test,
   EXPECT_EQ(figures.records_received, 2u);
 }
 
+TEST_F(outstanding_test, when_one_of_two_copies_is_refused_the_other_may_be_stored) {
+  const auto request = send(2);
+  sent.resubmit();
+  for (const auto code : {ec::saturated, ec::storage_failed, ec::journal_full}) {
+    part_receipt refused;
+    refused.outcome = code;
+    EXPECT_EQ(sent.receive(receipt(0, refused)), outstanding::fate::unknown);
+    EXPECT_FALSE(request->failure());
+    const auto copies = pipeline.batches.size();
+    sent.expire(clock.now());
+    sent.expire(clock.now());
+    EXPECT_EQ(pipeline.batches.size(), copies + 1) << "once a refusal";
+  }
+  part_receipt stored;
+  stored.accepted = 2;
+  EXPECT_EQ(sent.receive(receipt(1, stored)), outstanding::fate::settled);
+  EXPECT_FALSE(request->failure());
+  EXPECT_EQ(figures.records_received, sum());
+}
+
+TEST_F(outstanding_test, when_the_node_drains_the_fate_of_a_copied_batch_is_not_known) {
+  part_receipt draining;
+  draining.outcome = ec::draining;
+  const auto once = send(1);
+  sent.receive(receipt(0, draining));
+  EXPECT_EQ(once->failure()->code, ec::draining);
+  const auto twice = send(1);
+  sent.resubmit();
+  sent.receive(receipt(1, draining));
+  EXPECT_EQ(twice->failure()->code, ec::deadline_exceeded);
+}
+
 TEST_F(outstanding_test,
        a_batch_that_is_never_answered_is_given_up_and_its_claim_comes_back) {
   const auto request = send(3);
@@ -177,6 +213,22 @@ TEST_F(outstanding_test,
   EXPECT_EQ(request->failure()->code, ec::deadline_exceeded);
   EXPECT_EQ(gate.used().bytes, 0u);
   EXPECT_EQ(figures.records_received, sum());
+}
+
+TEST_F(outstanding_test, what_the_sink_has_of_a_streamed_body_says_nothing_of_its_rest) {
+  const auto request = send(1, ack_level::stored);
+  part_receipt stored;
+  stored.accepted = 1;
+  stored.last_sequence = 7;
+  sent.receive(receipt(0, stored));
+  sent.stored(7);
+  EXPECT_TRUE(request->in_sink());
+  send_chunk(request, 1, 1);
+  stored.last_sequence = 8;
+  sent.receive(receipt(1, stored));
+  EXPECT_FALSE(request->in_sink());
+  sent.stored(8);
+  EXPECT_TRUE(request->in_sink());
 }
 
 TEST_F(outstanding_test,
