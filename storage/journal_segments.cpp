@@ -52,6 +52,7 @@ result<void> segment_store::create_blank(uint64_t number) {
   auto created = files_.create(path(number));
   if (!created)
     return tl::unexpected{created.error()};
+  segments_[number] = config_.segment_bytes;
   if (auto allocated = (*created)->allocate(config_.segment_bytes); !allocated)
     return allocated;
   if (auto synced = (*created)->sync_data(); !synced)
@@ -60,13 +61,27 @@ result<void> segment_store::create_blank(uint64_t number) {
     return synced;
   spare_ = std::move(*created);
   spare_number_ = number;
-  segments_[number] = config_.segment_bytes;
   return {};
+}
+
+/// A file that will never be used. Recovery removes it too, should it stay or come back.
+void segment_store::discard(uint64_t number) {
+  if (segments_.contains(number) && !files_.remove(path(number)))
+    debris_.insert(number);
+  else
+    segments_.erase(number);
+}
+
+/// What a failing disk did not let go must not count against the limit for good.
+void segment_store::clear_debris() {
+  for (const auto number : std::exchange(debris_, {}))
+    discard(number);
 }
 
 result<void> segment_store::allocate(bool over_the_limit) {
   if (spare_)
     return {};
+  clear_debris();
   if (!over_the_limit && !has_room()) {
     full_ = true;
     return fail(ec::journal_full, config_.directory + ": "
@@ -78,8 +93,7 @@ result<void> segment_store::allocate(bool over_the_limit) {
   const auto number = ++highest_number_;
   auto created = create_blank(number);
   if (!created) {
-    // best effort: recovery removes blank files as well
-    (void)files_.remove(path(number));
+    discard(number);
     if (created.error().code == ec::journal_full)
       full_ = disk_full_ = true;
     return created;
@@ -118,9 +132,7 @@ result<void> segment_store::begin_spare(uint64_t next_sequence) {
   if (!done) {
     failure_ = done.error();
     next.reset();
-    // its header, should it come back, says nothing new
-    if (files_.remove(path(spare_number_)))
-      segments_.erase(spare_number_);
+    discard(spare_number_); // its header, should it come back, says nothing new
     return done;
   }
   current_ = std::move(next);

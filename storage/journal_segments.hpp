@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 
 namespace weir {
@@ -61,6 +62,8 @@ class segment_store {
   result<void> allocate(bool over_the_limit);
   result<void> begin_spare(uint64_t next_sequence);
   result<void> create_blank(uint64_t number);
+  void discard(uint64_t number);
+  void clear_debris();
   bool has_room();
   bool cut(file& segment);
   std::string path(uint64_t number) const;
@@ -69,6 +72,7 @@ class segment_store {
   file_system& files_;
   uint32_t epoch_;
   std::map<uint64_t, uint64_t> segments_; ///< number → bytes, blank ones included
+  std::set<uint64_t> debris_;             ///< of segments_: to be removed
   uint64_t highest_number_;
   journal_position end_;
   std::unique_ptr<file> current_;

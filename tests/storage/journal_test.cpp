@@ -232,6 +232,23 @@ TEST_F(journal_test, is_full_when_a_write_finds_no_space_and_goes_on_after_a_ret
   EXPECT_EQ(store_one("after").outcome, ec::none);
 }
 
+TEST_F(journal_test, what_a_dead_disk_did_not_let_go_does_not_fill_it_for_good) {
+  config.bytes_max = 2 * config.segment_bytes;
+  open();
+  ASSERT_TRUE(writer->prepare());
+  EXPECT_EQ(store_one("a").outcome, ec::none);
+  for (int times = 0; times < 3; ++times) {
+    disk.faults.dead = true;
+    EXPECT_NE(store_one("lost").outcome, ec::none);
+    EXPECT_FALSE(writer->retry());
+    disk.faults.dead = false;
+    (void)writer->retry(); // a segment again, though there is no room for one ahead of it
+    EXPECT_TRUE(writer->release(writer->durable_end()));
+    EXPECT_EQ(store_one("b").outcome, ec::none);
+    EXPECT_LE(disk.used_bytes(), config.bytes_max + config.segment_bytes);
+  }
+}
+
 TEST_F(journal_test, deletes_only_whole_segments_before_the_slowest_reader) {
   open();
   for (int i = 0; i < 12; ++i)
