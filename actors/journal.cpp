@@ -1,5 +1,6 @@
 #include "actors/journal.hpp"
 
+#include "actors/exits.hpp"
 #include "proto/log.hpp"
 #include "proto/ports.hpp"
 
@@ -101,22 +102,31 @@ void journal_state::retry() {
   spare_refused = !done;
   if (was_failed && !writer->failed())
     log_event(log_level::info, "journal_writable_again");
+  delete_passed(); // it may have failed, and readers at the end have no news to tell
   publish();
 }
 
 void journal_state::release(const reader_cursor& cursor) {
   auto& known = cursors[cursor.reader];
   known = std::max(known, cursor.position);
+  delete_passed();
+  publish();
+}
+
+void journal_state::delete_passed() {
   for (const auto& reader : config.readers)
     if (!cursors.contains(reader))
       return;
-  auto slowest = known;
+  if (cursors.empty())
+    return;
+  auto slowest = cursors.begin()->second;
   for (const auto& [reader, position] : cursors)
     slowest = std::min(slowest, position);
-  if (auto released = writer->release(slowest); !released)
-    log_event(log_level::warning, "journal_segment_stays",
-              {{"reason", released.error().text}});
-  publish();
+  const auto released = writer->release(slowest);
+  const auto why = released ? std::string{} : released.error().text;
+  if (!why.empty() && why != last_release_failure)
+    log_event(log_level::warning, "journal_segment_stays", {{"reason", why}});
+  last_release_failure = why;
 }
 
 bool journal_state::has_news_after(journal_position after) const noexcept {
@@ -217,20 +227,13 @@ void drain(journal_self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
-/// Whoever waits for the start hears of its end, also of one by an exception.
-struct at_end {
-  std::function<void()> call;
-  ~at_end() {
-    if (call)
-      call();
-  }
-};
-
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
                                      journal_actor_config config) {
-  const at_end announce{std::move(config.on_open)};
+  const auto announce = std::exchange(config.on_open, {});
+  self->set_exception_handler(
+    [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   if (auto opened = self->state.open(std::move(config)); !opened) {
     const auto& why = opened.error();
     log_event(log_level::error, "journal_failed",
@@ -242,6 +245,8 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
     return journal_actor::behavior_type::make_empty_behavior();
   }
   watch_trouble(self);
+  if (announce)
+    announce(self->id());
   return {
     [self](const batch_ptr& batch) { collect(self, batch); },
     [self](commit_atom) {

@@ -66,8 +66,8 @@ struct journal_actor_config {
   std::vector<std::string> readers; ///< names that must report before anything is deleted
   /// asked at every start; empty: nothing kept
   std::function<result<journal_recall>()> recall;
-  /// Called once, in the actor, when opening is over: it takes batches, or is about to quit.
-  std::function<void()> on_open;
+  /// Called once, in the actor, when it is open and takes batches.
+  std::function<void(caf::actor_id journal)> on_open;
 };
 
 struct journal_state {
@@ -90,6 +90,7 @@ struct journal_state {
   journal_position dead_letters_end; ///< behind the last commit with dead letters
   journal_figures counted;           ///< what the telemetry knows already
   std::map<std::string, journal_position> cursors;
+  std::string last_release_failure;
   std::map<caf::actor_id, caf::typed_response_promise<durable_until>> waiting;
   std::map<caf::actor_id, journal_position> waiting_after;
 
@@ -103,6 +104,8 @@ struct journal_state {
   void prepare();
   void retry();
   void release(const reader_cursor& cursor);
+  /// Deletes the segments that every reader has passed.
+  void delete_passed();
   bool in_trouble() const noexcept {
     return writer->full() || writer->failed() || spare_refused;
   }

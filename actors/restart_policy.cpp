@@ -1,6 +1,7 @@
 #include "actors/restart_policy.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -113,6 +114,9 @@ restart_policy::decision restart_policy::start_leftmost(steady_time now) const {
   decision later;
   for (size_t i = 0; i < children_.size(); ++i) {
     const auto& c = children_[i];
+    if (c.now == phase::running && c.opening
+        && rules_.strategy != restart_strategy::one_for_one)
+      return later; // those to its right need it
     if (!c.wanted || c.now != phase::absent)
       continue;
     if (c.due <= now)
@@ -125,11 +129,17 @@ restart_policy::decision restart_policy::start_leftmost(steady_time now) const {
   return later;
 }
 
-void restart_policy::started(size_t index, steady_time now) {
+void restart_policy::started(size_t index, steady_time now, bool opening) {
   auto& c = children_[index];
   c.now = phase::running;
+  c.opening = opening;
   c.wanted = false;
   c.wait.started(now);
+}
+
+bool restart_policy::opened(size_t index) {
+  auto& c = children_[index];
+  return c.now == phase::running && std::exchange(c.opening, false);
 }
 
 void restart_policy::blocked(size_t index) {

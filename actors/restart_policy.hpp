@@ -118,7 +118,10 @@ class restart_policy {
                  uint64_t seed);
 
   decision next(steady_time now);
-  void started(size_t child, steady_time now);
+  /// `opening`: it runs, but those that start after it must wait for opened().
+  void started(size_t child, steady_time now, bool opening = false);
+  /// False when it is not opening (any more).
+  bool opened(size_t child);
   /// An earlier incarnation of `child` is still alive: down() is reported once it is
   /// gone.
   void blocked(size_t child);
@@ -139,6 +142,7 @@ class restart_policy {
     phase now = phase::absent;
     bool wanted = true;     ///< to be started as soon as `due`
     bool condemned = false; ///< runs, but is to be stopped for a sibling's restart
+    bool opening = false;   ///< runs, but nobody may rely on it yet
     steady_time due{};
   };
 

@@ -28,8 +28,10 @@ class sink_store final : public tail_store {
     queue_.depth.store(static_cast<int64_t>(rows), std::memory_order_relaxed);
     auto stored = sink_->commit(frames, next);
     queue_.depth.store(0, std::memory_order_relaxed);
-    if (!stored)
+    if (!stored) {
+      report(); // it may be there all the same, and the cursor tells
       return stored;
+    }
     const std::chrono::duration<double> took = config_.clock->now() - began;
     stage_.latency.observe(took.count());
     add(stage_.records_processed, rows);

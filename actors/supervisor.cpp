@@ -32,6 +32,12 @@ void advance(supervisor_ptr self);
 
 // -- what is noted and logged, one function per event -----------------------------------
 
+void note_up(supervisor_state& st, size_t i) {
+  const auto& child = st.spec.children[i];
+  if (!child.plays.empty())
+    st.context->roles->up(child.plays, st.slots[i].handle);
+}
+
 void note_started(supervisor_state& st, size_t i) {
   const auto& child = st.spec.children[i];
   const auto& handle = st.slots[i].handle;
@@ -41,8 +47,8 @@ void note_started(supervisor_state& st, size_t i) {
     log_event(log_level::info, "actor_restarted",
               {{"path", st.path_of(i)}, {"actor", handle->id()}});
   }
-  if (!child.plays.empty())
-    st.context->roles->up(child.plays, handle);
+  if (!child.opens)
+    note_up(st, i);
 }
 
 void note_gone(supervisor_state& st, size_t i, verdict what, const std::string& crash) {
@@ -81,6 +87,14 @@ void note_recovered(supervisor_state& st, caf::actor_id actor) {
   st.context->roles->released(found.mapped(), actor);
   log_event(log_level::warning, "hung_actor_ended",
             {{"path", found.mapped()}, {"actor", actor}});
+}
+
+void note_overdue(supervisor_state& st, size_t i) {
+  const auto text = st.path_of(i) + " does not end, and has no successor while it lives";
+  log_event(log_level::error, "actor_overdue",
+            {{"path", st.path_of(i)}, {"actor", st.slots[i].handle->id()}});
+  if (std::exchange(st.slots[i].overdue, true) && st.context->on_fatal)
+    st.context->on_fatal(text);
 }
 
 void note_limit(supervisor_state& st) {
@@ -136,7 +150,7 @@ void start_child(supervisor_ptr self, size_t i) {
     arm_deadline(self, i, kill_grace);
     return;
   }
-  st.policy->started(i, self->clock().now());
+  st.policy->started(i, self->clock().now(), st.spec.children[i].opens);
   try {
     slot.handle = spawn_child(self, st.spec.children[i]);
   } catch (const std::exception& e) {
@@ -167,7 +181,10 @@ void on_deadline(supervisor_ptr self, uint64_t stop) {
     auto& slot = st.slots[i];
     if (slot.stop != stop || !slot.handle)
       continue;
-    if (slot.killed) {
+    if (slot.killed && st.spec.children[i].sole_owner && !st.policy->draining()) {
+      note_overdue(st, i);
+      arm_deadline(self, i, st.spec.children[i].shutdown);
+    } else if (slot.killed) {
       abandon_child(self, i, "did not stop");
     } else {
       slot.killed = true;
@@ -186,6 +203,14 @@ void on_abandon(supervisor_ptr self, const caf::strong_actor_ptr& who) {
   if (!child)
     return; // already replaced, or not ours
   abandon_child(self, *child, "hung: it missed its work deadline");
+  advance(self);
+}
+
+void on_opened(supervisor_ptr self, caf::actor_id who) {
+  auto& st = self->state;
+  for (size_t i = 0; i < st.slots.size(); ++i)
+    if (st.slots[i].handle && st.slots[i].handle->id() == who && st.policy->opened(i))
+      note_up(st, i);
   advance(self);
 }
 
@@ -330,6 +355,7 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
       advance(self);
     },
     [self](abandon_atom, const caf::strong_actor_ptr& who) { on_abandon(self, who); },
+    [self](opened_atom, uint64_t who) { on_opened(self, who); },
     [self](restart_atom) {
       self->state.armed_until = {};
       advance(self);

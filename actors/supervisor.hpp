@@ -6,6 +6,7 @@
 //                                       before the next, then quits with user_shutdown
 //                abandon_atom, handle   the child `handle` hangs: forget it, start
 //                                       a replacement
+//                opened_atom, id        the child that `opens` is up
 //                crash_atom             test-only: throws
 //                restart_atom,
 //                (deadline_atom, stop)  from itself
@@ -21,7 +22,9 @@
 // A child is asked to stop with drain_atom, which waits behind the mail it already has.
 // When its `shutdown` deadline passes it is killed, which overtakes that mail; when even
 // that does not end it within a short grace it hangs inside a handler: it is abandoned
-// and not waited for.
+// and not waited for. But a child that is the `sole_owner` of something (the journal of
+// its directory) has no successor while it lives, whatever that takes; when it takes
+// longer than its `shutdown`, the node can't go on.
 #pragma once
 
 #include "actors/restart_policy.hpp"
@@ -68,6 +71,10 @@ struct child_spec {
   std::string stage{}; ///< whose `restarts` its restarts count for; empty: none
   restart_type restart = restart_type::permanent;
   std::chrono::milliseconds shutdown{5000}; ///< drain deadline; a supervisor has none
+  /// It takes its time, and is up, for siblings and by role, when it says opened_atom to
+  /// its supervisor; unless the strategy is one_for_one, later siblings start then.
+  bool opens = false;
+  bool sole_owner = false; ///< never two at once: it is not abandoned
   /// Starts the child; an exception counts as a crash of it. Unused when it is a
   /// supervisor.
   std::function<caf::strong_actor_ptr(caf::local_actor& parent)> start{};
@@ -94,7 +101,8 @@ struct supervisor_state {
     caf::strong_actor_ptr handle;
     /// number of the stop in progress, 0: none; stale deadlines differ
     uint64_t stop = 0;
-    bool killed = false; ///< the drain deadline has passed
+    bool killed = false;  ///< the drain deadline has passed
+    bool overdue = false; ///< so has the grace
   };
 
   supervisor_state() = default;

@@ -1,5 +1,6 @@
 #include "actors/tail.hpp"
 
+#include "actors/exits.hpp"
 #include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -200,6 +201,8 @@ void drain(self_pointer self, tail_state& state) {
 
 tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
                                tail_config config, std::unique_ptr<tail_store> store) {
+  self->set_exception_handler(
+    [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   state.random = random_source{config.seed};
   state.config = std::move(config);
   state.store = std::move(store);

@@ -14,6 +14,7 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/send.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -200,18 +201,16 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   return made;
 }
 
-/// The journal plays its role, and what follows it starts, only once its recovery is over: a node
-/// is not ready before, and nobody else has the stores open while it asks what they remember.
+/// The journal plays its role, and what follows it starts, only once its recovery is over: a
+/// node is not ready before, and nobody else has the stores open while it asks what they
+/// remember.
 starter start_journal(const tree_parts& parts) {
   return [&parts](caf::local_actor& parent) {
     auto config = make_journal(parts);
-    auto opened = std::make_shared<std::promise<void>>();
-    auto over = opened->get_future();
-    config.on_open = [opened] { opened->set_value(); };
-    opened.reset(); // the actor's is the only one: should it die first, the wait ends too
-    auto handle = start_with(parts.own_threads, journal, std::move(config))(parent);
-    parts.await(over);
-    return handle;
+    config.on_open =
+      [supervisor = caf::actor_cast<caf::actor>(caf::strong_actor_ptr{parent.ctrl()})](
+        caf::actor_id journal) { caf::anon_send(supervisor, opened_atom_v, journal); };
+    return start_with(parts.own_threads, journal, std::move(config))(parent);
   };
 }
 
@@ -224,10 +223,13 @@ child_spec make_partition(const tree_parts& parts) {
     {}};
   partition.children.push_back(
     make_child("journal", "journal", "journal", start_journal(parts)));
+  partition.children.back().opens = true;
+  partition.children.back().sole_owner = true;
   partition.children.push_back(
     make_child("sink", "sink writer", "sink",
                follow_journal(parts, start_with(parts.own_threads, sink_writer,
                                                 make_sink_writer(parts)))));
+  partition.children.back().sole_owner = true;
   partition.children.back().shutdown = parts.settings.shutdown_deadline;
   return supervised(std::move(partition));
 }
@@ -357,9 +359,11 @@ child_spec make_dead_letters(const tree_parts& parts) {
   made.tail = make_tail(parts);
   made.figures = &parts.figures;
   made.clock = &parts.clock;
-  return make_child(
+  auto child = make_child(
     "dead-letters", "dead letters", "dead_letters",
     follow_journal(parts, start_with(parts.own_threads, dead_letters, std::move(made))));
+  child.sole_owner = true;
+  return child;
 }
 
 } // namespace

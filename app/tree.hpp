@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <future>
 #include <memory>
 
 namespace weir {
@@ -62,10 +61,8 @@ struct tree_parts {
   uint64_t seed = 1;                     ///< of every jitter and sample in the tree
   batch_work validate = weir::validate;
   batch_work transform = weir::transform;
-  /// Blocking actors get a thread of their own; a simulation puts them on its scheduler
-  /// and does their waiting.
+  /// Blocking actors get a thread of their own; a simulation puts them on its scheduler.
   bool own_threads = true;
-  std::function<void(std::future<void>&)> await = [](auto& over) { over.wait(); };
   const cluster_parts* cluster = nullptr; ///< null: the node stands alone
 };
 

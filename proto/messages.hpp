@@ -152,6 +152,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
   CAF_ADD_ATOM(weir, weir, crash_atom, "crash")
   CAF_ADD_ATOM(weir, weir, deadline_atom, "deadline")
   CAF_ADD_ATOM(weir, weir, resubmit_atom, "resubmit")
+  CAF_ADD_ATOM(weir, weir, opened_atom, "opened")
 
 CAF_END_TYPE_ID_BLOCK(weir)
 
@@ -295,8 +296,9 @@ using dispatch_actor = caf::typed_actor<
   // Quit once every batch has its receipt.
   caf::reacts_to<drain_atom>>;
 
-// A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom, crash_atom
-// and (abandon_atom, caf::strong_actor_ptr worker): this worker hangs, replace it without waiting.
+// A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom, crash_atom,
+// (abandon_atom, caf::strong_actor_ptr worker): this worker hangs, replace it without waiting; and
+// (opened_atom, uint64_t actor_id): this child of yours, which takes its time to open, is up.
 // To itself it sends restart_atom (a backoff is over) and (deadline_atom, uint64_t stop).
 
 /// Teaches a config our message types and the text of our error codes. Every process and every

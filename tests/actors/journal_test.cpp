@@ -173,6 +173,27 @@ TEST_F(journal_actor_test,
   EXPECT_EQ(last_answer().outcome, ec::none);
 }
 
+TEST_F(journal_actor_test, when_a_full_journal_can_not_delete_a_segment_it_tries_again) {
+  settings.readers = {"sink"};
+  settings.journal.bytes_max = 2 * settings.journal.segment_bytes;
+  start();
+  const std::vector<std::string> records(10, std::string(1500, 'x'));
+  while (!is_full()) {
+    self->send(uut, make_batch(records));
+    sched.run();
+  }
+  const auto news = ask<durable_until>(uut, tail_request{});
+  ASSERT_TRUE(news);
+  disk.faults.dead = true;
+  self->send(uut, reader_cursor{"sink", news->until});
+  sched.run();
+  disk.faults.dead = false;
+  EXPECT_TRUE(is_full());
+  sched.advance_time(settings.retry_after); // the sink has no news to tell
+  sched.run();
+  EXPECT_FALSE(is_full());
+}
+
 TEST_F(journal_actor_test, when_nothing_is_new_a_reader_is_answered_at_the_next_commit) {
   start();
   const auto now = ask<durable_until>(uut, tail_request{});

@@ -130,6 +130,18 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(figures.sink_healthy, 1);
 }
 
+TEST_F(sink_writer_test,
+       when_a_commit_is_there_but_its_answer_is_lost_those_who_wait_hear_of_it) {
+  start_all();
+  disk.doubtful = true;
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+  ASSERT_FALSE(stored.empty());
+  EXPECT_EQ(stored.back(), 20u);
+  EXPECT_EQ(figures.sink_sequence, 20);
+}
+
 TEST_F(sink_writer_test, when_the_sink_cannot_be_opened_it_reports_it_and_tries_again) {
   disk.cannot_open = true;
   publish(2, 10);

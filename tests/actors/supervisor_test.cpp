@@ -242,6 +242,61 @@ TEST_F(supervisor_test, a_child_that_ignores_its_drain_is_killed_at_its_deadline
   EXPECT_EQ(figures.workers_hung.load(), 0);
 }
 
+TEST_F(supervisor_test, a_sole_owner_that_hangs_has_no_successor_while_it_lives) {
+  auto owner = hanging("x");
+  owner.sole_owner = true;
+  start_tree(
+    {"root",
+     rules(restart_strategy::one_for_one),
+     {supervised({"inner", rules(restart_strategy::one_for_one), {owner}}, "inner")}});
+  take_events();
+  tell("inner", crash_atom_v);
+  pass(100ms);
+  pass(kill_grace);
+  EXPECT_TRUE(fatal.empty()) << "it may only be slow";
+  pass(1000ms);
+  ASSERT_EQ(fatal.size(), 1u);
+  EXPECT_NE(fatal[0].find("root/inner/x does not end"), std::string::npos) << fatal[0];
+  EXPECT_EQ(take_events(), list{});
+  release_stuck();
+  pass(100ms);
+  EXPECT_EQ(take_events(), (list{"start x"}));
+}
+
+TEST_F(supervisor_test, what_follows_a_child_that_opens_waits_until_it_is_up) {
+  auto slow = obedient("a");
+  slow.opens = true;
+  const auto root =
+    start_tree({"root", rules(restart_strategy::rest_for_one), {slow, obedient("b")}});
+  EXPECT_EQ(take_events(), (list{"start a"}));
+  EXPECT_EQ(playing("a"), nullptr);
+  const auto first = roles.leftover("root/a");
+  caf::anon_send(caf::actor_cast<caf::actor>(first), crash_atom_v); // while it opens
+  sched.run();
+  pass(100ms);
+  EXPECT_EQ(take_events(), (list{"start a"}));
+  caf::anon_send(root, opened_atom_v, first->id()); // the first one's late word
+  sched.run();
+  EXPECT_EQ(take_events(), list{});
+  const auto second = roles.leftover("root/a");
+  caf::anon_send(root, opened_atom_v, second->id());
+  sched.run();
+  EXPECT_EQ(take_events(), (list{"start b"}));
+  EXPECT_EQ(playing("a"), second);
+}
+
+TEST_F(supervisor_test, a_child_that_still_opens_is_stopped_like_any_other) {
+  auto slow = obedient("a");
+  slow.opens = true;
+  const auto root =
+    start_tree({"root", rules(restart_strategy::rest_for_one), {slow, obedient("b")}});
+  take_events();
+  caf::anon_send(root, drain_atom_v);
+  sched.run();
+  EXPECT_EQ(take_events(), (list{"stop a"}));
+  EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
+}
+
 TEST_F(supervisor_test, a_child_that_hangs_does_not_block_the_shutdown) {
   const auto root = start_tree({"root",
                                 rules(restart_strategy::one_for_one),

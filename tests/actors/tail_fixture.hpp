@@ -116,6 +116,7 @@ struct sink_disk {
   uint64_t transactions = 0;
   uint64_t attempts = 0;
   bool locked = false;
+  bool doubtful = false; ///< commits, and says that it failed
   bool cannot_open = false;
 };
 
@@ -134,6 +135,8 @@ class fake_sink final : public sink {
       disk_.rows.push_back(std::move(row));
     disk_.cursor = cursor_behind(frames, next, disk_.cursor);
     ++disk_.transactions;
+    if (disk_.doubtful)
+      return fail(ec::sink_unavailable, "the connection is lost");
     return {};
   }
   result<void> refresh() override { return {}; }

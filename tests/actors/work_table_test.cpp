@@ -267,6 +267,22 @@ TEST(work_table, serves_high_priority_first_and_starves_nobody) {
                                           16, 2}));
 }
 
+TEST(work_table, batches_that_expire_together_are_answered_oldest_first) {
+  mill m;
+  const std::vector<uint64_t> arrivals{9, 300, 2, 77, 5, 41, 8};
+  for (const auto id : arrivals) {
+    auto batch = std::make_shared<record_batch>(*make_batch(id, 1));
+    auto source = std::make_shared<envelope>(*batch->source);
+    source->deadline = t0 + 1s;
+    batch->source = source;
+    m.table.submit(batch, t0);
+  }
+  std::vector<uint64_t> expired;
+  for (const auto& batch : m.table.expire(t0 + 2s))
+    expired.push_back(batch->source->id);
+  EXPECT_EQ(expired, arrivals);
+}
+
 TEST(work_table, drops_what_nobody_waits_for_unless_it_is_held_or_answered) {
   mill m;
   const auto with_deadline = [](uint64_t id, ack_level ack) {

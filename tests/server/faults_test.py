@@ -101,6 +101,15 @@ class Faults(ServerTest):
         self.assertGreaterEqual(node.metrics()["weir_workers_hung"], 1)
         self.assertEqual(node.stop(15), 0)
 
+    def test_when_the_root_crashes_the_node_says_why_and_exits_for_its_service_manager(self):
+        node = self.node(top={"fault_injection": True})
+        self.assertEqual(node.post("default", {"id": "kept"}).status, 200)
+        self.assertEqual(node.operations("POST", "/faults/crash?actor=root").status, 200)
+        self.assertEqual(node.process.wait(20), 1)
+        self.assertIn("root: crash requested", node.log_text())
+        node.start()
+        wait_until(lambda: [b["id"] for b in node.bodies()] == ["kept"], 10, "the record is there")
+
 
 if __name__ == "__main__":
     unittest.main()
