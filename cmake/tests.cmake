@@ -66,3 +66,5 @@ add_executable(weir_postgres_tests ${postgres_tests})
 target_link_libraries(weir_postgres_tests PRIVATE weir_storage PkgConfig::PQ GTest::gtest GTest::gtest_main GTest::gmock)
 add_test(NAME postgres COMMAND weir_postgres_tests)
 set_tests_properties(postgres PROPERTIES TIMEOUT 240)
+
+include(cmake/simulation.cmake)

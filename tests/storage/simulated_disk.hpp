@@ -1,7 +1,7 @@
 // A disk in memory that loses power. What is visible and what is durable are kept apart:
-// writes become durable by sync_data(), names by sync_directory(). crash() keeps or drops
-// each 512-byte sector and each name that was not synced, as a seeded coin says; kill()
-// loses only the process.
+// writes become durable by sync_data(), names by sync_directory(). crash() drops what was
+// not synced: all of it, or all but a part of the last write, or it keeps or drops each
+// 512-byte sector and each name as a seeded coin says.
 //
 // Faults: write and sync errors by countdown or for good, a quota, bit rot. A failed sync
 // behaves as Linux does: every unsynced sector is clean afterwards, whether or not it got
@@ -36,7 +36,10 @@ class simulated_disk final : public file_system {
     uint64_t quota_bytes = UINT64_MAX;
     bool writes_find_no_space = false; ///< as on a full file system that copies on write
     bool forget_directory_syncs = false; ///< lie: say yes and do nothing
+    bool forget_syncs = false;           ///< the same, of files
   };
+  /// What becomes of that which was not synced when power goes.
+  enum class loss : uint8_t { by_coin, rolled_back, torn_write };
   fault_plan faults;
   uint64_t syncs = 0;
   uint64_t writes = 0;
@@ -44,14 +47,17 @@ class simulated_disk final : public file_system {
   explicit simulated_disk(uint64_t seed = 1) : random_(seed) {}
 
   /// Power loss and power back. Open files of before must not be used afterwards.
-  void crash() {
+  void crash(loss how = loss::by_coin) {
     for (auto& [path, change] : unsynced_names_)
-      if (random_.next() % 2 == 0)
+      if (how == loss::by_coin && random_.next() % 2 == 0)
         settle(change);
     unsynced_names_.clear();
     names_ = durable_names_;
+    if (how == loss::torn_write && last_write_.where)
+      last_write_.where->tear(last_write_.first, last_write_.last, random_);
+    last_write_ = {};
     for (auto& [path, found] : names_)
-      found->lose_power(random_);
+      how == loss::by_coin ? found->lose_power(random_) : found->roll_back();
     faults = {};
   }
 
@@ -173,8 +179,26 @@ class simulated_disk final : public file_system {
       fail_sync(random);
       if (random.next() % 2 == 0)
         durable_size = size;
+      roll_back();
+    }
+    void roll_back() {
+      unsynced.clear();
       visible = durable;
       size = durable_size;
+    }
+    /// A write that power cut off: some of its sectors are there, one of them in part.
+    void tear(uint64_t first, uint64_t last, random_source& random) {
+      const auto broken = first + random.next() % (last - first + 1);
+      for (auto number = first; number <= last; ++number) {
+        const auto found = visible.find(number);
+        if (found == visible.end() || !unsynced.contains(number))
+          continue;
+        const auto bytes = number == broken         ? random.next() % sector_bytes
+                           : random.next() % 2 == 0 ? sector_bytes
+                                                    : 0;
+        if (bytes > 0)
+          std::memcpy(sector(durable, number).data(), found->second.data(), bytes);
+      }
     }
   };
   using inode_ptr = std::shared_ptr<inode>;
@@ -217,6 +241,9 @@ class simulated_disk final : public file_system {
         bytes = bytes.first(bytes.size() / 2);
       if (offset + bytes.size() > inode_->size && !grow(offset + bytes.size()))
         return fail(ec::journal_full, path_ + ": write: quota");
+      if (!bytes.empty())
+        disk_.last_write_ = {inode_, offset / sector_bytes,
+                             (offset + bytes.size() - 1) / sector_bytes};
       while (!bytes.empty()) {
         const auto number = offset / sector_bytes;
         const auto inner = static_cast<size_t>(offset % sector_bytes);
@@ -253,7 +280,8 @@ class simulated_disk final : public file_system {
         inode_->fail_sync(disk_.random_);
         return refuse("sync");
       }
-      inode_->sync();
+      if (!disk_.faults.forget_syncs)
+        inode_->sync();
       return {};
     }
 
@@ -309,7 +337,13 @@ class simulated_disk final : public file_system {
     bool writable_;
   };
 
+  struct extent {
+    inode_ptr where;
+    uint64_t first = 0, last = 0; ///< sectors
+  };
+
   random_source random_;
+  extent last_write_;
   std::map<std::string, inode_ptr> names_, durable_names_;
   std::vector<std::pair<std::string, name_change>> unsynced_names_;
 };

@@ -1,0 +1,77 @@
+// SEEDED FAULTS: mistakes somebody could make in weir, each to be switched on alone, to
+// show that the simulation finds it. Those at a seam are made by the simulated disk, the
+// stores and the listener; the others are lines of a copy of the product's sources, which
+// seeded_faults.py makes for the program weir_simulate_seeded. The product has no trace of
+// any of them.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace weir::simulation {
+
+enum class bite : uint8_t {
+  none,
+  // -- at the seams
+  acknowledges_before_sync,   ///< a commit does not wait for its fdatasync
+  forgets_directory_sync,     ///< the name of a new segment is not synced
+  believes_second_sync,       ///< a failed fdatasync is tried again on the same file
+  cursor_outside_transaction, ///< the sink commits the rows first, then the cursor
+  forgets_keys_at_restart,    ///< the sink is not asked for the keys it keeps
+  skips_frames_at_replay,     ///< when it is opened, the sink goes on a record too far
+  resubmits_with_new_key,     ///< a batch that is submitted again has another key
+  acknowledges_failed_parts,  ///< a part whose frame failed is answered as stored
+  loses_dead_letters,         ///< the dead letter store goes on without storing
+  // -- in the sources: see seeded_faults.py
+  drops_batch_of_dead_worker,
+  loses_rejections_at_merge,
+  quarantine_swallows_neighbours,
+  ignores_full_journal,
+  forgets_keys_of_commits,
+  forgets_keys_of_journal,
+  reads_behind_the_end,
+  skips_frames_at_commit,
+  deletes_unread_segments,
+  keeps_claim_of_failed_batch,
+  never_submits_again,
+  takes_one_refusal_for_all,
+  leaves_two_writers,
+};
+
+inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
+  {bite::acknowledges_before_sync, "acknowledges_before_sync"},
+  {bite::forgets_directory_sync, "forgets_directory_sync"},
+  {bite::believes_second_sync, "believes_second_sync"},
+  {bite::cursor_outside_transaction, "cursor_outside_transaction"},
+  {bite::forgets_keys_at_restart, "forgets_keys_at_restart"},
+  {bite::skips_frames_at_replay, "skips_frames_at_replay"},
+  {bite::resubmits_with_new_key, "resubmits_with_new_key"},
+  {bite::acknowledges_failed_parts, "acknowledges_failed_parts"},
+  {bite::loses_dead_letters, "loses_dead_letters"},
+  {bite::drops_batch_of_dead_worker, "drops_batch_of_dead_worker"},
+  {bite::loses_rejections_at_merge, "loses_rejections_at_merge"},
+  {bite::quarantine_swallows_neighbours, "quarantine_swallows_neighbours"},
+  {bite::ignores_full_journal, "ignores_full_journal"},
+  {bite::forgets_keys_of_commits, "forgets_keys_of_commits"},
+  {bite::forgets_keys_of_journal, "forgets_keys_of_journal"},
+  {bite::reads_behind_the_end, "reads_behind_the_end"},
+  {bite::skips_frames_at_commit, "skips_frames_at_commit"},
+  {bite::deletes_unread_segments, "deletes_unread_segments"},
+  {bite::keeps_claim_of_failed_batch, "keeps_claim_of_failed_batch"},
+  {bite::never_submits_again, "never_submits_again"},
+  {bite::takes_one_refusal_for_all, "takes_one_refusal_for_all"},
+  {bite::leaves_two_writers, "leaves_two_writers"},
+};
+
+constexpr bool in_the_sources(bite which) noexcept {
+  return which > bite::loses_dead_letters;
+}
+
+/// The one that is switched on now. One simulated world at a time in a process.
+inline bite current_seeded_fault = bite::none;
+inline bool seeded(bite which) noexcept {
+  return current_seeded_fault == which;
+}
+
+} // namespace weir::simulation

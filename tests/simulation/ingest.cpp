@@ -1,0 +1,499 @@
+#include "tests/simulation/ingest.hpp"
+
+#include "proto/health.hpp"
+#include "tests/simulation/faults.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace weir::simulation {
+
+namespace {
+
+constexpr int abandon_after_timeouts = 10; // as http/io_thread.cpp
+
+uint64_t fingerprint_of(const body_cut& cut) {
+  return body_fingerprint(cut.bytes)
+         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(cut.format)));
+}
+
+} // namespace
+
+/// As http/receipt_mailbox.hpp, but what wakes is the world.
+class ingest::mailbox final : public receipt_port {
+ public:
+  void deliver(std::shared_ptr<const batch_receipt> receipt) noexcept override {
+    receipts.push_back(std::move(receipt));
+    awake = true;
+  }
+  void stored(uint64_t sequence) noexcept override {
+    stored_up_to = std::max(stored_up_to, sequence);
+    awake = true;
+  }
+  void resubmit() noexcept override { submit_again = awake = true; }
+
+  std::vector<std::shared_ptr<const batch_receipt>> receipts;
+  uint64_t stored_up_to = 0;
+  bool submit_again = false;
+  bool awake = false;
+};
+
+/// The pipeline as the listener sees it.
+class ingest::way_in final : public pipeline_port {
+ public:
+  explicit way_in(pipeline_port& real) : real_(real) {}
+
+  bool submit(batch_ptr batch) noexcept override {
+    if (seeded(bite::resubmits_with_new_key) && !seen_.insert(batch->source->id).second)
+      batch = with_new_keys(*batch);
+    return real_.submit(std::move(batch));
+  }
+  void attach(std::weak_ptr<receipt_port> owner) override {
+    real_.attach(std::move(owner));
+  }
+
+ private:
+  static batch_ptr with_new_keys(const record_batch& batch) {
+    auto source = std::make_shared<envelope>(*batch.source);
+    for (auto& part : source->parts)
+      ++part.key.high;
+    auto copy = std::make_shared<record_batch>(batch);
+    copy->source = std::move(source);
+    return copy;
+  }
+
+  pipeline_port& real_;
+  std::set<uint64_t> seen_; ///< envelopes, for the seeded fault
+};
+
+struct ingest::io_thread {
+  io_thread(ingest& owner, batch_key first_key)
+    : sent(owner.context_, owner.gate_,
+           {owner.config_.request_timeout,
+            owner.config_.request_timeout * abandon_after_timeouts, mail,
+            &owner.outstanding_total_}),
+      small({owner.config_.batch_bytes, owner.config_.batch_records,
+             owner.config_.coalesce_window},
+            [this](submission s) { return sent.submit(std::move(s)); }),
+      next_key(first_key) {
+    owner.context_.pipeline.attach(mail);
+  }
+
+  bool ready() const noexcept { return mail->awake || !posted.empty(); }
+
+  void run() {
+    if (!posted.empty()) {
+      const auto what = std::move(posted.front());
+      posted.pop_front();
+      return what();
+    }
+    collect();
+  }
+
+  void collect() {
+    mail->awake = false;
+    auto receipts = std::exchange(mail->receipts, {});
+    for (auto& receipt : receipts) {
+      if (seeded(bite::acknowledges_failed_parts))
+        receipt = without_failures(*receipt);
+      if (sent.receive(*receipt) == outstanding::fate::settled_coalesced)
+        small.settled();
+    }
+    if (mail->stored_up_to > 0)
+      sent.stored(std::exchange(mail->stored_up_to, 0));
+    if (std::exchange(mail->submit_again, false))
+      sent.resubmit();
+  }
+
+  static std::shared_ptr<const batch_receipt> without_failures(batch_receipt receipt) {
+    for (auto& part : receipt.parts)
+      if (part.outcome == ec::storage_failed || part.outcome == ec::journal_full) {
+        part.outcome = ec::none;
+        part.accepted = static_cast<uint32_t>(receipt.batch->records.size());
+      }
+    return std::make_shared<batch_receipt>(std::move(receipt));
+  }
+
+  std::shared_ptr<mailbox> mail = std::make_shared<mailbox>();
+  outstanding sent;
+  coalescer small;
+  batch_key next_key;
+  std::list<std::shared_ptr<session>> sessions;
+  std::deque<std::function<void()>> posted;
+};
+
+ingest::ingest(const ingest_config& config, ingest_context context, timeline& events,
+               uint64_t seed, uint32_t threads)
+  : config_(config), way_in_(std::make_unique<way_in>(context.pipeline)),
+    context_{*way_in_, context.streams, context.figures, context.health, context.clock},
+    events_(events), gate_({config.budget_bytes, config.batches_max, config.waiters_max}),
+    keys_(seed) {
+  for (uint32_t i = 0; i < threads; ++i)
+    threads_.push_back(
+      std::make_unique<io_thread>(*this, batch_key{keys_.word(), keys_.word()}));
+}
+
+ingest::~ingest() {
+  for (auto& thread : threads_)
+    for (auto& one : thread->sessions)
+      one->hang_up();
+}
+
+std::shared_ptr<session> ingest::open(request_terms terms, cut_listener on_cut,
+                                      std::function<void(const answer&)> on_answer) {
+  const auto thread = next_thread_++ % threads_.size();
+  auto made = std::make_shared<session>(*this, thread, std::move(terms),
+                                        std::move(on_cut), std::move(on_answer));
+  threads_[thread]->sessions.push_back(made);
+  ++open_;
+  if (!std::exchange(ticking_, true))
+    events_.in(config_.tick, [this, alive = std::weak_ptr{alive_}] {
+      if (!alive.expired())
+        tick();
+    });
+  made->admit();
+  return made;
+}
+
+size_t ingest::ready() const noexcept {
+  return static_cast<size_t>(std::count_if(threads_.begin(), threads_.end(),
+                                           [](const auto& t) { return t->ready(); }));
+}
+
+void ingest::run(size_t n) {
+  for (auto& thread : threads_)
+    if (thread->ready() && n-- == 0)
+      return thread->run();
+}
+
+/// Ticks only while there is something to look at, so that an idle node is idle.
+void ingest::tick() {
+  ticking_ = false;
+  const auto now = context_.clock.now();
+  for (auto& thread : threads_) {
+    for (const auto& one : std::vector(thread->sessions.begin(), thread->sessions.end()))
+      one->tick(now);
+    std::erase_if(thread->sessions, [](const auto& one) { return one->closed(); });
+    for (auto given_up = thread->sent.expire(now); given_up > 0; --given_up)
+      thread->small.settled();
+  }
+  if (!idle() && !std::exchange(ticking_, true))
+    events_.in(config_.tick, [this, alive = std::weak_ptr{alive_}] {
+      if (!alive.expired())
+        tick();
+    });
+}
+
+session::session(ingest& owner, size_t thread, request_terms terms, cut_listener on_cut,
+                 std::function<void(const answer&)> on_answer)
+  : owner_(owner), thread_(thread), terms_(std::move(terms)), on_cut_(std::move(on_cut)),
+    on_answer_(std::move(on_answer)), streams_(owner.context_.streams.get()),
+    stream_(streams_->find(terms_.stream)) {}
+
+void session::receive(std::string_view bytes) {
+  in_ += bytes;
+  if (phase_ == phase::body)
+    pump_body();
+}
+
+void session::hang_up() {
+  if (phase_ == phase::closed)
+    return;
+  phase_ = phase::closed;
+  if (ticket_ != 0 && owner_.gate_.cancel(ticket_))
+    ticket_ = 0; // else granted() is on its way and gives the claim back
+  end_exchange();
+}
+
+void session::admit() {
+  auto closed = owner_.context_.health.closed();
+  if (owner_.draining_)
+    closed = ec::draining;
+  if (closed != ec::none)
+    return answer_failure({closed, "nothing of the request was read or stored"});
+  const auto& c = owner_.config_;
+  const bool whole = terms_.length <= c.batch_bytes;
+  const claim first{budget_charge(c, whole ? terms_.length : c.batch_bytes),
+                    whole && terms_.length <= c.coalesce_bytes ? 0u : 1u};
+  enter_gate(first, stream_->settings.admission, stream_->settings.admission_wait, false);
+}
+
+void session::enter_gate(const claim& wanted, admission_policy policy, duration time,
+                         bool paused) {
+  wanted_ = wanted;
+  auto& posted = owner_.threads_[thread_]->posted;
+  const auto [what, ticket] = owner_.gate_.enter(
+    wanted, terms_.level, policy, [this, self = shared_from_this(), wanted, &posted] {
+      posted.push_back([self, this, wanted] { granted(wanted); });
+    });
+  if (what == admission::verdict::granted) {
+    charged_ = wanted;
+    return paused ? void() : start_body();
+  }
+  if (what == admission::verdict::refused) {
+    const fault why{ec::saturated, "nothing of the request was read or stored"};
+    return paused ? fail_body(why) : answer_failure(why);
+  }
+  ticket_ = ticket;
+  phase_ = paused ? phase::paused : phase::admission;
+  deadline_ = time_point::max();
+  owner_.events_.in(time, [this, self = weak_from_this(), mine = ticket] {
+    if (const auto held = self.lock(); held && ticket_ == mine && !closed())
+      give_up_waiting();
+  });
+}
+
+void session::granted(const claim& given) {
+  ticket_ = 0;
+  if (phase_ != phase::admission && phase_ != phase::paused)
+    return owner_.gate_.release(given, now());
+  charged_ = given;
+  if (phase_ == phase::admission)
+    return start_body();
+  if (request_->failure())
+    return fail_body(*request_->failure());
+  phase_ = phase::body;
+  pump_body();
+}
+
+void session::start_body() {
+  body_terms body;
+  body.format = terms_.format;
+  body.length = terms_.length;
+  body.framing.record_bytes_max = stream_->settings.record_bytes_max;
+  body.framing.json_depth_max = stream_->settings.json_depth_max;
+  body.body_bytes_max = owner_.config_.body_bytes_max;
+  body.batch_bytes = owner_.config_.batch_bytes;
+  body.batch_records = owner_.config_.batch_records;
+  reader_ = std::move(*body_reader::make(std::move(body)));
+  phase_ = phase::body;
+  pump_body();
+}
+
+void session::give_up_waiting() {
+  if (ticket_ == 0 || !owner_.gate_.cancel(ticket_))
+    return;
+  ticket_ = 0;
+  const fault why{ec::saturated, "the wait for admission was over"};
+  phase_ == phase::paused ? fail_body(why) : answer_failure(why);
+}
+
+void session::pump_body() {
+  while (phase_ == phase::body) {
+    const auto next = reader_->next();
+    if (!next)
+      return fail_body(next.error());
+    switch (*next) {
+    case body_reader::step::more: {
+      if (in_.empty())
+        return;
+      const auto used = reader_->feed(in_);
+      if (!used)
+        return fail_body(used.error());
+      in_.erase(0, *used);
+      break;
+    }
+    case body_reader::step::cut:
+      send_cut(reader_->take(), false);
+      break;
+    case body_reader::step::end:
+      return send_cut(reader_->take(), true);
+    }
+  }
+}
+
+void session::send_cut(body_cut cut, bool last) {
+  const bool whole = last && cut.chunk == 0;
+  const bool small = whole && cut.bytes.size() <= owner_.config_.coalesce_bytes;
+  if (!request_)
+    request_ = std::make_shared<ingest_request>(this, terms_.ack);
+  if (small && charged_.batches > 0)
+    owner_.gate_.release({0, std::exchange(charged_.batches, 0u)}, now());
+  auto batch = make_submission(std::move(cut));
+  if (!whole)
+    batch.arrived->parts.front().request = request_->key().low | 1;
+  body_done_ = last;
+  if (last) {
+    phase_ = phase::awaiting;
+    deadline_ = now() + owner_.config_.request_timeout;
+  }
+  auto& thread = *owner_.threads_[thread_];
+  const auto self = shared_from_this();
+  if (small)
+    thread.small.add(std::move(batch));
+  else
+    thread.sent.submit(std::move(batch));
+  if (last)
+    return progressed();
+  if (request_->failure())
+    return fail_body(*request_->failure());
+  if (request_->in_flight() < owner_.config_.streams_window)
+    return claim_next_batch();
+  phase_ = phase::paused;
+  deadline_ = now() + owner_.config_.request_timeout;
+}
+
+submission session::make_submission(body_cut cut) {
+  auto& thread = *owner_.threads_[thread_];
+  batch_part part;
+  part.keyed = !terms_.key.empty();
+  if (part.keyed) {
+    part.key = make_batch_key(terms_.stream, {}, terms_.key, cut.chunk);
+    part.fingerprint = fingerprint_of(cut);
+  } else {
+    part.key = thread.next_key;
+    ++thread.next_key.low;
+  }
+  part.format = cut.format;
+  part.ack = terms_.ack;
+  part.record_base = cut.record_base;
+  part.line_base = cut.line_base;
+  part.records = static_cast<uint32_t>(cut.records.size());
+  part.header = std::move(cut.header);
+  request_->add_chunk(part.records, part.key);
+  on_cut_(part.key, part.record_base, part.records);
+  submission out;
+  out.arrived = std::make_shared<envelope>();
+  out.arrived->stream = terms_.stream;
+  out.arrived->level = terms_.level;
+  out.arrived->bytes = std::move(cut.bytes);
+  out.arrived->parts.push_back(std::move(part));
+  out.records = std::move(cut.records);
+  out.owners.push_back({request_, cut.chunk});
+  out.charged = std::exchange(charged_, {});
+  return out;
+}
+
+bool session::wait_for_opening() {
+  const auto closed = owner_.context_.health.closed();
+  if (closed != ec::journal_full && closed != ec::stage_away)
+    return false;
+  phase_ = phase::paused;
+  waits_for_opening_ = true;
+  deadline_ = now() + owner_.config_.request_timeout;
+  return true;
+}
+
+void session::claim_next_batch() {
+  if (!wait_for_opening())
+    enter_gate({budget_charge(owner_.config_, owner_.config_.batch_bytes), 1},
+               admission_policy::wait, owner_.config_.request_timeout, true);
+}
+
+void session::fail_body(fault why) {
+  owner_.gate_.release(std::exchange(charged_, {}), now());
+  failure_ = std::move(why);
+  if (!request_ || request_->all_settled())
+    return answer_failure(fault{*failure_});
+  phase_ = phase::awaiting;
+  deadline_ = now() + owner_.config_.request_timeout;
+}
+
+void session::tick(time_point at) {
+  if (closed())
+    return;
+  if (waits_for_opening_ && phase_ == phase::paused) {
+    waits_for_opening_ = false;
+    const auto deadline = deadline_;
+    progressed();
+    if (waits_for_opening_)
+      deadline_ = deadline;
+  }
+  if (closed() || at < deadline_)
+    return;
+  if (phase_ == phase::paused && ticket_ != 0)
+    return give_up_waiting();
+  if (phase_ == phase::paused && std::exchange(waits_for_opening_, false))
+    return fail_body(
+      {ec::journal_full, "the journal had no room for the rest of the body in time"});
+  answer_failure({ec::deadline_exceeded, "the outcome is not known yet"});
+}
+
+void session::progressed() {
+  if (closed())
+    return;
+  const auto self = shared_from_this();
+  if (phase_ == phase::awaiting && answer_is_due())
+    return answer_request();
+  if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
+    return;
+  if (request_->failure())
+    return fail_body(*request_->failure());
+  if (request_->in_flight() >= owner_.config_.streams_window)
+    return;
+  phase_ = phase::body;
+  claim_next_batch();
+  if (phase_ == phase::body)
+    pump_body();
+}
+
+bool session::answer_is_due() const noexcept {
+  if (!request_)
+    return false;
+  if (failure_ || request_->failure())
+    return request_->all_settled();
+  switch (request_->ack()) {
+  case ack_level::accepted:
+    return request_->all_sent();
+  case ack_level::durable:
+    return request_->all_settled();
+  case ack_level::stored:
+    return request_->all_settled() && request_->in_sink();
+  }
+  return true;
+}
+
+void session::answer_request() {
+  if (failure_)
+    return answer_failure(fault{*failure_});
+  if (request_->failure())
+    return answer_failure(fault{*request_->failure()});
+  answer told;
+  const auto& sum = request_->result_so_far();
+  told.accepted = sum.accepted;
+  told.rejected = sum.rejected;
+  told.quarantined = sum.quarantined;
+  told.dropped = sum.dropped;
+  told.duplicate = sum.duplicate();
+  told.errors = sum.errors();
+  told.status = 200;
+  if (request_->ack() == ack_level::accepted) {
+    told.status = 202;
+  } else if (sum.all_rejected()) {
+    told.status = 422;
+    told.code = ec::all_records_rejected;
+  }
+  respond(told);
+}
+
+void session::answer_failure(const fault& why) {
+  answer told;
+  told.status = http_status(why.code);
+  told.code = why.code;
+  told.doubtful = why.code == ec::deadline_exceeded
+                  || why.text.find("may be stored") != std::string::npos;
+  if (request_ && (request_->streamed() || !body_done_)) {
+    told.streamed = true;
+    told.durable_records = request_->durable_records();
+  }
+  respond(told);
+}
+
+void session::respond(const answer& what) {
+  phase_ = phase::closed;
+  const auto tell = std::move(on_answer_);
+  end_exchange();
+  if (tell)
+    tell(what);
+}
+
+void session::end_exchange() {
+  on_answer_ = nullptr;
+  --owner_.open_;
+  owner_.gate_.release(std::exchange(charged_, {}), now());
+  if (request_)
+    request_->abandon();
+}
+
+} // namespace weir::simulation

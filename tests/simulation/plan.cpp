@@ -1,0 +1,385 @@
+#include "tests/simulation/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::simulation {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class drawing {
+ public:
+  explicit drawing(uint64_t seed) : dice_(seed) { made_.seed = seed; }
+
+  plan draw();
+
+ private:
+  void draw_node();
+  void draw_appetite();
+  step draw_step();
+  request_plan draw_request();
+  std::vector<record_kind> draw_records(bool checked);
+  std::string draw_path();
+  void draw_disk_fault(step& s);
+  void draw_store_fault(step& s);
+  duration between(duration low, duration high) {
+    return duration{static_cast<int64_t>(dice_.between(
+      static_cast<uint64_t>(low.count()), static_cast<uint64_t>(high.count())))};
+  }
+
+  chance dice_;
+  plan made_;
+  // what this run is fond of, in percent of its steps
+  uint64_t crashes_ = 0, kills_ = 0, terminations_ = 0, disk_ = 0, sink_ = 0,
+           letters_ = 0, wall_ = 0;
+  uint64_t poison_ = 0; ///< in a thousand records
+  uint32_t padding_ = 0;
+  uint64_t keyed_ = 50; ///< in percent of the requests
+  std::vector<uint32_t> keyed_requests_;
+  uint32_t requests_ = 0;
+};
+
+plan drawing::draw() {
+  draw_node();
+  draw_appetite();
+  const auto steps = dice_.between(6, dice_.one_in(8) ? 70 : 30);
+  for (uint64_t i = 0; i < steps; ++i)
+    made_.steps.push_back(draw_step());
+  return std::move(made_);
+}
+
+void drawing::draw_node() {
+  auto& m = made_;
+  m.order =
+    dice_.one_of({ordering::fair, ordering::random, ordering::random, ordering::unfair});
+  m.workers = static_cast<uint32_t>(dice_.between(1, 3));
+  m.io_threads = static_cast<uint32_t>(dice_.between(1, 2));
+  m.batch_bytes = dice_.one_of({1024u, 4096u, 16384u});
+  m.batch_records = dice_.one_of({3u, 8u, 100u});
+  m.coalesce_bytes = dice_.one_of({0u, 512u, 4096u});
+  m.segments_max = static_cast<uint32_t>(dice_.between(2, 6));
+  m.group_bytes = dice_.one_of({1u, 4096u, 65536u});
+  m.queue_batches = dice_.one_of({4u, 16u, 64u});
+  m.rows_per_transaction = dice_.one_of({1u, 10u, 1000u});
+  m.budget_bytes = dice_.one_of({100'000u, 1'000'000u});
+  m.work_deadline = dice_.one_of({milliseconds{200}, milliseconds{1000}});
+  m.request_timeout = dice_.one_of({seconds{2}, seconds{10}, seconds{30}});
+  m.disk_latency =
+    dice_.one_of({duration{0}, duration{0}, duration{200}, duration{5'000}});
+}
+
+/// Most runs love a few kinds of trouble, so that their meetings are frequent; some have
+/// all of it, some none.
+void drawing::draw_appetite() {
+  const auto maybe = [&](uint64_t percent) {
+    return dice_.one_in(2) ? percent : uint64_t{0};
+  };
+  if (dice_.one_in(20))
+    return;
+  crashes_ = maybe(25);
+  kills_ = maybe(8);
+  terminations_ = dice_.one_in(4) ? 5 : 0;
+  disk_ = maybe(12);
+  sink_ = maybe(10);
+  letters_ = dice_.one_in(4) ? 5 : 0;
+  wall_ = dice_.one_in(6) ? 5 : 0;
+  poison_ = dice_.one_in(3) ? dice_.between(5, 60) : 0;
+  padding_ = dice_.one_of({0u, 0u, 100u, 1500u});
+  keyed_ = dice_.one_of({0u, 50u, 90u});
+}
+
+step drawing::draw_step() {
+  step s;
+  s.gap = dice_.one_in(3) ? duration{0}
+                          : between(duration{0}, dice_.one_in(4) ? duration{2'000'000}
+                                                                 : duration{20'000});
+  auto at = dice_.below(100);
+  const auto within = [&](uint64_t percent) {
+    if (at < percent)
+      return true;
+    at -= percent;
+    return false;
+  };
+  if (within(crashes_)) {
+    s.what = deed::crash;
+    s.path = draw_path();
+    if (dice_.one_in(3))
+      s.second_path = draw_path();
+  } else if (within(kills_)) {
+    s.what = deed::kill;
+    s.loses = dice_.one_of(
+      {power_loss::process, power_loss::rollback, power_loss::torn, power_loss::sectors});
+  } else if (within(terminations_)) {
+    s.what = deed::terminate;
+  } else if (within(disk_)) {
+    s.what = deed::disk;
+    draw_disk_fault(s);
+  } else if (within(sink_)) {
+    s.what = deed::sink;
+    draw_store_fault(s);
+  } else if (within(letters_)) {
+    s.what = deed::letters;
+    draw_store_fault(s);
+  } else if (within(wall_)) {
+    s.what = deed::wall;
+    s.shift = dice_.one_of(
+      {duration{std::chrono::hours{1}}, duration{-std::chrono::hours{2}},
+       duration{std::chrono::hours{24 * 400}}, duration{-std::chrono::hours{24 * 400}}});
+  } else if (within(2)) {
+    s.what = deed::settle;
+  } else {
+    s.what = deed::send;
+    s.request = draw_request();
+  }
+  return s;
+}
+
+void drawing::draw_disk_fault(step& s) {
+  s.disk = static_cast<disk_fault>(dice_.below(9));
+  s.count = static_cast<uint32_t>(dice_.below(dice_.one_in(3) ? 20 : 4));
+  s.lasts = between(duration{1'000}, duration{3'000'000});
+  s.takes = between(duration{1'000}, duration{2'000'000});
+  s.loses = dice_.one_of({power_loss::rollback, power_loss::torn, power_loss::sectors});
+}
+
+void drawing::draw_store_fault(step& s) {
+  s.store = static_cast<store_fault>(dice_.below(3));
+  s.lasts = between(duration{1'000}, duration{20'000'000});
+  s.takes = between(duration{1'000}, duration{1'000'000});
+}
+
+std::string drawing::draw_path() {
+  if (dice_.one_in(60))
+    return "root";
+  const auto worker = [&] {
+    return std::string{"/workers/worker-"}
+           + std::to_string(dice_.between(1, made_.workers));
+  };
+  switch (dice_.below(14)) {
+  case 0:
+    return "root/registry";
+  case 1:
+    return "root/persist";
+  case 2:
+    return "root/persist/partition-0";
+  case 3:
+  case 4:
+    return "root/persist/partition-0/journal";
+  case 5:
+    return "root/persist/partition-0/sink";
+  case 6:
+    return "root/dead-letters";
+  case 7:
+    return "root/gateway";
+  case 8:
+    return dice_.one_in(2) ? "root/transform" : "root/validate";
+  case 9:
+    return dice_.one_in(2) ? "root/transform/workers" : "root/validate/workers";
+  case 10:
+  case 11:
+    return dice_.one_in(2) ? "root/transform/stage" : "root/validate/stage";
+  default:
+    return (dice_.one_in(2) ? "root/transform" : "root/validate") + worker();
+  }
+}
+
+std::vector<record_kind> drawing::draw_records(bool checked) {
+  const auto count = dice_.one_in(5) ? dice_.between(5, 30) : dice_.between(1, 5);
+  std::vector<record_kind> records;
+  for (uint64_t i = 0; i < count; ++i) {
+    auto kind = record_kind::good;
+    if (dice_.below(1000) < poison_)
+      kind = dice_.one_in(5) ? record_kind::hangs : record_kind::crashes;
+    else if (dice_.one_in(checked ? 8 : 30))
+      kind = record_kind::refused;
+    else if (checked && dice_.one_in(10))
+      kind = record_kind::dropped;
+    records.push_back(kind);
+  }
+  return records;
+}
+
+request_plan drawing::draw_request() {
+  request_plan r;
+  r.number = ++requests_;
+  r.checked = dice_.one_in(2);
+  r.keyed = dice_.below(100) < keyed_;
+  if (r.keyed && dice_.one_in(12) && !keyed_requests_.empty())
+    r.key_of = keyed_requests_[dice_.below(keyed_requests_.size())];
+  else if (r.keyed)
+    keyed_requests_.push_back(r.number);
+  r.ack = dice_.one_of({ack_level::durable, ack_level::durable, ack_level::durable,
+                        ack_level::stored, ack_level::accepted});
+  r.level =
+    dice_.one_of({priority::normal, priority::normal, priority::low, priority::high});
+  r.as_array = dice_.one_in(3);
+  r.records = draw_records(r.checked);
+  r.padding = padding_ == 0 ? 0 : static_cast<uint32_t>(dice_.below(padding_));
+  if (dice_.one_in(5)) {
+    r.pieces = static_cast<uint32_t>(dice_.between(2, 4));
+    r.between_pieces = between(duration{0}, duration{500'000});
+  }
+  r.patience = dice_.one_of({seconds{1}, seconds{20}, seconds{60}});
+  if (dice_.one_in(6))
+    r.leaves_after = between(duration{0}, duration{30'000});
+  r.repeats = r.keyed && dice_.one_in(3) ? static_cast<uint32_t>(dice_.between(1, 2)) : 0;
+  return r;
+}
+
+std::string_view name_of(power_loss what) {
+  switch (what) {
+  case power_loss::process:
+    return "keeps";
+  case power_loss::rollback:
+    return "loses";
+  case power_loss::torn:
+    return "tears";
+  case power_loss::sectors:
+    return "scatters";
+  }
+  return "?";
+}
+
+std::string describe_disk(const step& s) {
+  const auto lasts = s.lasts.count() / 1000;
+  switch (s.disk) {
+  case disk_fault::failed_sync:
+    return fmt::format("disk: sync {} from now fails", s.count);
+  case disk_fault::failed_write:
+    return fmt::format("disk: write {} from now fails half-way", s.count);
+  case disk_fault::failed_directory_sync:
+    return fmt::format("disk: directory sync {} from now fails", s.count);
+  case disk_fault::failed_create:
+    return fmt::format("disk: create {} from now fails", s.count);
+  case disk_fault::full:
+    return fmt::format("disk: full for {} ms", lasts);
+  case disk_fault::no_space:
+    return fmt::format("disk: writes find no space for {} ms", lasts);
+  case disk_fault::dead:
+    return fmt::format("disk: dead for {} ms", lasts);
+  case disk_fault::slow:
+    return fmt::format("disk: a sync takes {} ms for {} ms", s.takes.count() / 1000,
+                       lasts);
+  case disk_fault::last_gasp:
+    return fmt::format("disk: change {} from now is the last, then power goes and {} "
+                       "what was not synced",
+                       s.count, name_of(s.loses));
+  }
+  return "?";
+}
+
+std::string describe_store(std::string_view store, const step& s) {
+  switch (s.store) {
+  case store_fault::away:
+    return fmt::format("{}: away for {} ms", store, s.lasts.count() / 1000);
+  case store_fault::slow:
+    return fmt::format("{}: a commit takes {} ms for {} ms", store,
+                       s.takes.count() / 1000, s.lasts.count() / 1000);
+  case store_fault::doubtful:
+    return fmt::format("{}: the next commit is done, but answered with a failure", store);
+  }
+  return "?";
+}
+
+std::string describe_request(const request_plan& r) {
+  std::string records;
+  for (const auto kind : r.records)
+    records += "grdch"[static_cast<size_t>(kind)];
+  auto text = fmt::format(
+    "request {} to {}: {} ({}){}, ack {}", r.number, r.checked ? "checked" : "plain",
+    records, r.as_array ? "json" : "ndjson",
+    r.padding > 0 ? fmt::format(" + {} bytes each", r.padding) : "", to_string(r.ack));
+  if (r.keyed)
+    text += fmt::format(", key {}", r.key_of != 0 ? r.key_of : r.number);
+  if (r.repeats > 0)
+    text += fmt::format(", repeated {} times", r.repeats);
+  if (r.pieces > 1)
+    text +=
+      fmt::format(", {} pieces, {} ms apart", r.pieces, r.between_pieces.count() / 1000);
+  if (r.leaves_after.count() >= 0)
+    text += fmt::format(", hangs up after {} µs", r.leaves_after.count());
+  return text;
+}
+
+} // namespace
+
+bool plan::has(deed what) const {
+  return std::any_of(steps.begin(), steps.end(),
+                     [&](const step& s) { return s.what == what; });
+}
+
+bool plan::calm() const {
+  size_t crashes = 0;
+  for (const auto& s : steps) {
+    if (s.what == deed::crash && s.path != "root" && s.second_path != "root")
+      ++crashes;
+    else if (s.what != deed::send && s.what != deed::settle && s.what != deed::wall)
+      return false;
+    if (std::count(s.request.records.begin(), s.request.records.end(), record_kind::hangs)
+        > 0)
+      return false;
+  }
+  return crashes <= 3 && request_timeout >= seconds{10};
+}
+
+bool plan::blames_the_innocent() const {
+  return std::any_of(steps.begin(), steps.end(), [](const step& s) {
+    return s.what == deed::crash
+           && (s.path.find("worker") != std::string::npos
+               || s.second_path.find("worker") != std::string::npos);
+  });
+}
+
+plan draw_plan(uint64_t seed) {
+  return drawing{seed}.draw();
+}
+
+std::string describe(const step& s) {
+  const auto text = [&]() -> std::string {
+    switch (s.what) {
+    case deed::send:
+      return describe_request(s.request);
+    case deed::crash:
+      return "crash " + s.path + (s.second_path.empty() ? "" : " and " + s.second_path);
+    case deed::kill:
+      return s.loses == power_loss::process
+               ? "kill -9"
+               : fmt::format("power goes and {} what was not synced", name_of(s.loses));
+    case deed::terminate:
+      return "SIGTERM";
+    case deed::disk:
+      return describe_disk(s);
+    case deed::sink:
+      return describe_store("sink", s);
+    case deed::letters:
+      return describe_store("dead letters", s);
+    case deed::wall:
+      return fmt::format("the clock is set by {} h", s.shift.count() / 3'600'000'000);
+    case deed::settle:
+      return "settle and check";
+    }
+    return "?";
+  }();
+  return fmt::format("{:+11.6f}  {}", static_cast<double>(s.gap.count()) * 1e-6, text);
+}
+
+std::string describe(const plan& p) {
+  static constexpr const char* orders[] = {"fair", "random", "unfair"};
+  auto text = fmt::format(
+    "seed {}: order {}, {} workers, {} I/O threads, batches of {} bytes or {} records, "
+    "coalesced to {} bytes, {} segments, commits of {} bytes, queues of {}, {} rows a "
+    "transaction, budget {}, work deadline {} ms, request timeout {} s, sync {} µs\n",
+    p.seed, orders[static_cast<size_t>(p.order)], p.workers, p.io_threads, p.batch_bytes,
+    p.batch_records, p.coalesce_bytes, p.segments_max, p.group_bytes, p.queue_batches,
+    p.rows_per_transaction, p.budget_bytes, p.work_deadline.count() / 1000,
+    p.request_timeout.count() / 1'000'000, p.disk_latency.count());
+  for (const auto& s : p.steps)
+    text += describe(s) + '\n';
+  return text;
+}
+
+} // namespace weir::simulation

@@ -1,0 +1,273 @@
+#include "tests/simulation/process.hpp"
+
+#include "actors/exits.hpp"
+#include "actors/supervisor.hpp"
+#include "proto/messages.hpp"
+#include "tests/simulation/workload.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/execution_unit.hpp>
+#include <caf/scheduled_actor.hpp>
+#include <caf/send.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace weir::simulation {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+constexpr uint64_t segment_bytes = uint64_t{64} << 10;
+/// The one segment that carries the mark of a failed commit may be over the limit.
+constexpr uint64_t over_limit_max = segment_bytes;
+
+/// Where messages of the running actor put other actors: behind all that wait.
+class one_at_a_time final : public caf::execution_unit {
+ public:
+  explicit one_at_a_time(caf::scheduler::test_coordinator& all)
+    : execution_unit(&all.system()), all_(all) {}
+  void exec_later(caf::resumable* job) override { all_.jobs.push_back(job); }
+
+ private:
+  caf::scheduler::test_coordinator& all_;
+};
+
+config make_settings(const plan& shape, chance& salts) {
+  config c;
+  c.pipeline.validate_workers = c.pipeline.transform_workers = shape.workers;
+  c.pipeline.queue_batches = shape.queue_batches;
+  c.pipeline.work_deadline = duration_cast<milliseconds>(shape.work_deadline);
+  c.ingest.batches_in_flight = shape.queue_batches;
+  c.journal.directory = "journal";
+  c.journal.segment_bytes = segment_bytes;
+  c.journal.bytes_max = segment_bytes * shape.segments_max;
+  c.journal.keys_max = c.journal.recent_keys_max = 4096;
+  c.journal.draw_salt = [&salts] { return salts.word(); };
+  c.journal_group_bytes = shape.group_bytes;
+  c.sink_rows_per_transaction = shape.rows_per_transaction;
+  return c;
+}
+
+ingest_config make_listener(const plan& shape) {
+  ingest_config c;
+  c.request_timeout = duration_cast<milliseconds>(shape.request_timeout);
+  c.batch_bytes = shape.batch_bytes;
+  c.batch_records = shape.batch_records;
+  c.coalesce_bytes = shape.coalesce_bytes;
+  c.budget_bytes = shape.budget_bytes;
+  c.batches_max = shape.queue_batches;
+  return c;
+}
+
+} // namespace
+
+struct process::system_config : caf::actor_system_config {
+  system_config() {
+    register_protocol(*this);
+    set("scheduler.policy", caf::atom("testing"));
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+process::process(const surroundings& with)
+  : with_(with), life_(with.threads, with.clock),
+    files_(with.hardware.disk, with.hardware.mood, life_, with.log),
+    roles_(with.clock, health_), flow_(roles_, "validate"),
+    streams_(simulation_catalog()), caf_config_(std::make_unique<system_config>()),
+    salts_(with.seed) {
+  settings_ = make_settings(with.shape, salts_);
+  front_ = std::make_unique<ingest>(
+    make_listener(with.shape),
+    ingest_context{flow_, streams_, figures_, health_, with.clock}, with.events,
+    with.seed + 1, with.shape.io_threads);
+  system_.emplace(*caf_config_);
+  scheduler_ = &dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
+  scheduler_->clock().current_time = with.clock.now();
+  parts_.emplace(parts());
+  root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
+  root_->attach_functor([gone = root_gone_] { *gone = true; });
+}
+
+process::~process() {
+  root_ = nullptr;
+  roles_.clear();
+  scheduler_->clock().cancel_all();
+}
+
+tree_parts process::parts() {
+  tree_parts made{settings_, figures_,    health_, roles_,
+                  streams_,  with_.clock, files_,  flow_};
+  made.stores = {
+    [this] { return open_simulated_sink(with_.hardware.sink, stores()); },
+    [this] { return open_simulated_letters(with_.hardware.letters, stores()); },
+    [this] { return open_simulated_letters(with_.hardware.letters, stores()); }};
+  made.stop_accepting = [this] {
+    if (front_)
+      front_->stop_accepting();
+  };
+  made.in_flight = [this] { return front_ ? front_->in_flight() : 0; };
+  made.seed = with_.seed;
+  made.validate = [this](const record_batch& batch, const catalog& streams,
+                         work_scratch& scratch, std::atomic<uint32_t>& mark) {
+    meet(stage_name::validate, batch, mark);
+    return weir::validate(batch, streams, scratch, mark);
+  };
+  made.transform = [this](const record_batch& batch, const catalog& streams,
+                          work_scratch& scratch, std::atomic<uint32_t>& mark) {
+    meet(stage_name::transform, batch, mark);
+    return weir::transform(batch, streams, scratch, mark);
+  };
+  made.own_threads = false;
+  return made;
+}
+
+std::shared_ptr<const tree_context> process::context() {
+  auto made = std::make_shared<tree_context>();
+  made->roles = &roles_;
+  made->figures = &figures_;
+  made->health = &health_;
+  made->seed = with_.seed;
+  made->hung_workers_max = settings_.pipeline.hung_workers_max;
+  made->on_fatal = [this](std::string why) {
+    if (!fatal_.empty() || dying())
+      return;
+    with_.log.note("node: gives up: {}", why);
+    fatal_ = std::move(why);
+  };
+  return made;
+}
+
+/// A poisonous record does to its worker what it is meant to.
+void process::meet(stage_name stage, const record_batch& batch,
+                   std::atomic<uint32_t>& mark) {
+  for (uint32_t i = 0; i < batch.records.size(); ++i) {
+    const auto text = batch.text_of(batch.records[i]);
+    const auto met = mischief_in(text, stage);
+    if (!met)
+      continue;
+    const auto id = id_in(text);
+    with_.book.worker_met(id, met->mark == 'm');
+    with_.log.note("worker: meets record {}", id);
+    if (met->mark == 'm')
+      mark = i;
+    else if (met->mark == 'w')
+      mark = static_cast<uint32_t>((i + 1) % batch.records.size());
+    if (met->what == 'c')
+      throw std::runtime_error("poison");
+    // Some come back late, some never do.
+    life_.wait(id % 3 == 0 ? duration{std::chrono::hours{10}}
+                           : with_.shape.work_deadline * 3);
+  }
+}
+
+std::string process::state() const {
+  std::string text;
+  for (const auto& reason : health_.reasons())
+    text += reason + "; ";
+  for (const auto& actor : roles_.actors())
+    if (actor.state != "running")
+      text += actor.id + " is " + actor.state + " (" + actor.last_crash + "); ";
+  return text;
+}
+
+uint64_t process::actor_of(size_t n) const {
+  const auto* job = scheduler_->jobs[n];
+  return job->subtype() == caf::resumable::scheduled_actor
+           ? static_cast<const caf::scheduled_actor*>(job)->id()
+           : 0;
+}
+
+void process::run_job(size_t n) {
+  auto& jobs = scheduler_->jobs;
+  auto* const job = jobs[n];
+  jobs.erase(jobs.begin() + static_cast<std::ptrdiff_t>(n));
+  one_at_a_time unit{*scheduler_};
+  switch (job->resume(&unit, 1)) {
+  case caf::resumable::resume_later:
+    jobs.push_back(job);
+    break;
+  case caf::resumable::done:
+  case caf::resumable::awaiting_message:
+    caf::intrusive_ptr_release(job);
+    break;
+  case caf::resumable::shutdown_execution_unit:
+    break;
+  }
+}
+
+void process::follow_clock() {
+  auto& own = scheduler_->clock();
+  own.advance_time(with_.clock.now() - own.now());
+}
+
+void process::crash(const std::string& path) {
+  if (const auto victim = roles_.leftover(path))
+    caf::anon_send(caf::actor_cast<caf::actor>(victim), crash_atom_v);
+}
+
+void process::drain() {
+  health_.set(condition::draining, true);
+  caf::anon_send(root_, drain_atom_v);
+}
+
+void process::kill() {
+  life_.end();
+  front_.reset();
+  scheduler_->clock().cancel_all();
+  weir::kill(caf::actor_cast<caf::strong_actor_ptr>(root_));
+}
+
+bool process::bury(std::optional<fibers::ticket>& wake) {
+  wake = life_.ready();
+  if (wake)
+    return false;
+  if (scheduler_->has_job()) {
+    run_job(0);
+    return false;
+  }
+  if (scheduler_->clock().has_pending_timeout()) {
+    scheduler_->clock().cancel_all();
+    return false;
+  }
+  if (const auto left = system_->registry().running(); left > 0)
+    throw std::logic_error(fmt::format("{} actors outlive their process", left));
+  return true;
+}
+
+std::string process::check_accounts() const {
+  uint64_t rejected = 0;
+  for (const auto& n : figures_.records_rejected)
+    rejected += n;
+  const auto& f = figures_;
+  const uint64_t known = f.records_accepted + f.records_duplicate + rejected
+                         + f.records_dropped + f.records_failed;
+  if (f.records_in_flight != 0 || f.records_received != known)
+    return fmt::format("I16: received {}, accepted {} + duplicate {} + rejected {} + "
+                       "dropped {} + failed {}, in flight {}",
+                       f.records_received.load(), f.records_accepted.load(),
+                       f.records_duplicate.load(), rejected, f.records_dropped.load(),
+                       f.records_failed.load(), f.records_in_flight.load());
+  if (f.sink_sequence != f.journal_sequence)
+    return fmt::format("I16: journal at {}, sink at {}", f.journal_sequence.load(),
+                       f.sink_sequence.load());
+  if (front_ && front_->idle())
+    if (const auto claimed = front_->claimed(); claimed.bytes > 0 || claimed.batches > 0)
+      return fmt::format("I6: {} bytes and {} batches of the budget never came back",
+                         claimed.bytes, claimed.batches);
+  return {};
+}
+
+std::string process::check_bounds() const {
+  const auto used = static_cast<uint64_t>(figures_.journal_bytes.load());
+  if (used > settings_.journal.bytes_max + over_limit_max)
+    return fmt::format("I6: the journal has {} bytes, its limit is {}", used,
+                       settings_.journal.bytes_max);
+  return {};
+}
+
+} // namespace weir::simulation

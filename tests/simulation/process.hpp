@@ -1,0 +1,113 @@
+// PROCESS: one life of a simulated node: the real tree with all that a process holds in
+// memory, on a scheduler that runs one message at a time and only when told which.
+#pragma once
+
+#include "actors/pipeline.hpp"
+#include "actors/roles.hpp"
+#include "app/config.hpp"
+#include "app/tree.hpp"
+#include "tests/simulation/files.hpp"
+#include "tests/simulation/ingest.hpp"
+#include "tests/simulation/ledger.hpp"
+#include "tests/simulation/plan.hpp"
+#include "tests/simulation/stores.hpp"
+#include "tests/simulation/workload.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace weir::simulation {
+
+/// What outlives every process of a node.
+struct machine {
+  explicit machine(uint64_t seed) : disk(seed) {}
+  simulated_disk disk;
+  disk_mood mood;
+  std::optional<power_loss> last_gasp; ///< what the dying disk takes with it
+  sink_contents sink;
+  letter_contents letters;
+};
+
+/// What a process works with from outside; outlives it.
+struct surroundings {
+  const plan& shape;
+  machine& hardware;
+  fibers& threads;
+  virtual_clock& clock;
+  timeline& events;
+  trace& log;
+  ledger& book;
+  uint64_t seed = 0; ///< of this life
+};
+
+class process {
+ public:
+  explicit process(const surroundings& with);
+  ~process();
+  process(const process&) = delete;
+  process& operator=(const process&) = delete;
+
+  ingest& front() noexcept { return *front_; }
+  life& own_life() noexcept { return life_; }
+  caf::scheduler::test_coordinator& scheduler() noexcept { return *scheduler_; }
+  const telemetry& figures() const noexcept { return figures_; }
+  bool ready() const noexcept { return health_.closed() == ec::none; }
+  std::string state() const;
+
+  /// Who the `n`th actor with mail is.
+  uint64_t actor_of(size_t n) const;
+  /// Runs the message at the front of its mailbox.
+  void run_job(size_t n);
+  void follow_clock();
+
+  void crash(const std::string& path);
+  /// SIGTERM, or the tree has given up.
+  void drain();
+  bool drained() const noexcept { return *root_gone_; }
+  /// Why the tree gave up; empty: it has not.
+  const std::string& fatal() const noexcept { return fatal_; }
+
+  /// The end: from now on only bury() until it says true; then destroy it.
+  void kill();
+  bool bury(std::optional<fibers::ticket>& wake);
+  bool dying() const noexcept { return life_.over(); }
+
+  /// At rest: received = …, and every claim is back. Empty: it holds.
+  std::string check_accounts() const;
+  /// At any time: the journal stays within its limit.
+  std::string check_bounds() const;
+
+ private:
+  struct system_config;
+
+  tree_parts parts();
+  std::shared_ptr<const tree_context> context();
+  void meet(stage_name stage, const record_batch& batch, std::atomic<uint32_t>& mark);
+  store_context stores() noexcept { return {life_, with_.log}; }
+
+  const surroundings with_;
+  life life_;
+  process_files files_;
+  config settings_;
+  telemetry figures_;
+  node_health health_;
+  role_table roles_;
+  pipeline flow_;
+  catalog_holder streams_;
+  std::unique_ptr<system_config> caf_config_;
+  std::optional<tree_parts> parts_;
+  std::unique_ptr<ingest> front_;
+  std::shared_ptr<bool> root_gone_ = std::make_shared<bool>(false);
+  std::string fatal_;
+  chance salts_;
+  std::optional<caf::actor_system> system_;
+  caf::scheduler::test_coordinator* scheduler_ = nullptr;
+  caf::actor root_;
+};
+
+} // namespace weir::simulation

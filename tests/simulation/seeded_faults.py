@@ -1,0 +1,75 @@
+"""Makes copies of product sources with seeded faults in them, each behind a switch that the
+simulation turns. usage: seeded_faults.py SOURCE_DIRECTORY OUTPUT_DIRECTORY | --list
+
+A fault is (name, file, what stands there, what stands there instead); in the latter FAULT is
+the condition under which the fault is on. When a source has changed so that a fault has no
+place in it any more, this fails and says which.
+"""
+import pathlib
+import sys
+
+FAULTS = [
+    ("drops_batch_of_dead_worker", "actors/work_table.cpp",
+     "  retry(owner, given.work, given, how, reason);\n  return true;",
+     "  if (!FAULT)\n    retry(owner, given.work, given, how, reason);\n  return true;"),
+    ("loses_rejections_at_merge", "actors/work_table.cpp",
+     "  out->rejections = whole.rejections;",
+     "  if (!FAULT)\n    out->rejections = whole.rejections;"),
+    ("quarantine_swallows_neighbours", "actors/work_table.cpp",
+     "  add_piece(owner, work, 0, suspect, 0, false);",
+     "  if (!FAULT)\n    add_piece(owner, work, 0, suspect, 0, false);"),
+    ("ignores_full_journal", "storage/journal_segments.cpp",
+     "  if (used + config_.segment_bytes > config_.bytes_max)\n    return false;",
+     "  if (!FAULT && used + config_.segment_bytes > config_.bytes_max)\n    return false;"),
+    ("forgets_keys_of_commits", "storage/journal_group.cpp",
+     "  keys_.of(part.keyed).add(entry);",
+     "  if (!FAULT)\n    keys_.of(part.keyed).add(entry);"),
+    ("forgets_keys_of_journal", "storage/journal_writer.cpp",
+     "    keys_.of(head.keyed()).add(entry_of(head));",
+     "    if (!FAULT)\n      keys_.of(head.keyed()).add(entry_of(head));"),
+    ("reads_behind_the_end", "storage/journal_reader.cpp",
+     "    if (auto found = find_end(); !found)",
+     "    if (auto found = FAULT ? result<void>{} : find_end(); !found)"),
+    ("skips_frames_at_commit", "actors/tail.cpp",
+     "  const auto next = frames->empty() ? goal.until : frames->back().next;",
+     "  const auto next =\n    frames->empty() || FAULT ? goal.until : frames->back().next;"),
+    ("deletes_unread_segments", "actors/journal.cpp",
+     "    slowest = std::min(slowest, position);",
+     "    slowest = FAULT ? std::max(slowest, position) : std::min(slowest, position);"),
+    ("keeps_claim_of_failed_batch", "http/outstanding.cpp",
+     "  gate_.release(s.charged, context_.clock.now());\n  for (const auto& owner : s.owners)",
+     "  if (!FAULT)\n    gate_.release(s.charged, context_.clock.now());\n"
+     "  for (const auto& owner : s.owners)"),
+    ("never_submits_again", "http/outstanding.cpp",
+     "  for (auto& [id, e] : entries_) {\n    e.copied",
+     "  if (FAULT)\n    return;\n  for (auto& [id, e] : entries_) {\n    e.copied"),
+    ("takes_one_refusal_for_all", "http/outstanding.cpp",
+     "  e.undecided = e.copied\n",
+     "  e.undecided = !FAULT && e.copied\n"),
+    ("leaves_two_writers", "actors/supervisor.cpp",
+     "  if (auto old = st.context->roles->leftover(st.path_of(i))) {",
+     "  if (auto old = st.context->roles->leftover(st.path_of(i)); old && !FAULT) {"),
+]
+
+HEADER = '#include "tests/simulation/faults.hpp"\n'
+
+
+def main(source: pathlib.Path, output: pathlib.Path) -> None:
+    texts = {}
+    for name, file, before, after in FAULTS:
+        text = texts.setdefault(file, (source / file).read_text())
+        if text.count(before) != 1:
+            sys.exit(f"seeded_faults.py: {name} has no place in {file} any more: what it replaces "
+                     f"is there {text.count(before)} times; bring the table up to date")
+        condition = f"::weir::simulation::seeded(::weir::simulation::bite::{name})"
+        texts[file] = text.replace(before, after.replace("FAULT", condition))
+    for file, text in texts.items():
+        target = output / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(HEADER + text)
+
+
+if sys.argv[1:] == ["--list"]:
+    print("\n".join(sorted({file for _, file, _, _ in FAULTS})))
+    sys.exit()
+main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
