@@ -70,7 +70,7 @@ void on_batch(stage_ptr self, const batch_ptr& batch) {
   pump(self);
 }
 
-void on_pull(stage_ptr self) {
+void note_idle(stage_ptr self) {
   auto& st = self->state;
   const auto worker = self->current_sender();
   if (!worker || st.abandoned.count(worker->id()) != 0)
@@ -79,7 +79,6 @@ void on_pull(stage_ptr self) {
     self->monitor(worker);
   if (std::find(st.idle.begin(), st.idle.end(), worker) == st.idle.end())
     st.idle.push_back(worker);
-  pump(self);
 }
 
 void forget(stage_state& st, caf::actor_id worker) {
@@ -165,9 +164,13 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
   self->delayed_send(self, st.config.limits.deadline / 4, tick_atom_v);
   return {
     [self](const batch_ptr& batch) { on_batch(self, batch); },
-    [self](pull_atom) { on_pull(self); },
+    [self](pull_atom) {
+      note_idle(self);
+      pump(self);
+    },
     [self](work_result& result) {
       self->state.table->finish(result.job, std::move(result.batch));
+      note_idle(self);
       pump(self);
     },
     [self](role_change& change) {

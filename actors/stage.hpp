@@ -7,7 +7,7 @@
 //                              up (deadline_exceeded)
 //                pull_atom     the sender is a worker with nothing to do
 //                work_result   goes on to the next stage, or waits here while that
-//                              is away
+//                              is away; its sender has nothing to do now
 //                role_change   of the next stage
 //                tick_atom     looks for workers past their deadline and batches
 //                              past theirs

@@ -3,10 +3,10 @@
 // message, so that other mail gets its turn in between.
 //
 //   One request to the journal is always under way, for what is behind the end known so
-//   far; its answers move that end while the store works, so nothing is unknown when
-//   draining begins. A failure, of the store or of reading, is waited out: exponential
-//   backoff with jitter, then the store's cursor is read again and work goes on from
-//   there. Nothing is skipped.
+//   far; its answers move that end while the store works. The journal tells news in
+//   intervals, so when draining begins the end is looked up once more. A failure, of the
+//   store or of reading, is waited out: exponential backoff with jitter, then the store's
+//   cursor is read again and work goes on from there. Nothing is skipped.
 #pragma once
 
 #include "proto/clock.hpp"
@@ -45,8 +45,7 @@ struct tail_config {
   std::string reader; ///< its name to the journal: sink, dead_letters
   std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
     open_reader;
-  /// Optional: where the journal ends when its writer has gone, asked once when draining
-  /// begins.
+  /// Optional: where the journal ends, asked once when draining begins.
   std::function<result<journal_position>()> find_end;
   size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
   size_t bytes_per_transaction_max = size_t{8}
@@ -55,11 +54,6 @@ struct tail_config {
     100}; ///< after the first failure, then doubled
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds drain_deadline{5000};
-  /// A transaction for a handful of records costs as much as one for hundreds: while
-  /// fewer than `gather_records` are known to wait, the next one begins this much later.
-  /// 0: at once.
-  std::chrono::milliseconds gather_delay{5};
-  uint64_t gather_records = 1000;
   uint64_t seed = 1; ///< of the jitter
 };
 
@@ -76,9 +70,8 @@ struct tail_state {
   bool retrying = false; ///< a tick is under way
   bool draining = false;
 
-  durable_until goal;        ///< how far the journal is known to be durable
-  uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known
-  journal_position position; ///< how far we are
+  durable_until goal;                     ///< how far the journal is known to be durable
+  journal_position position;              ///< how far we are
   std::unique_ptr<journal_reader> reader; ///< stands at `position`, or none
   bool opened = false;
   uint32_t failures = 0; ///< in a row
@@ -87,8 +80,6 @@ struct tail_state {
   void note(const durable_until& news) noexcept;
   /// Opens the store if need be, then one transaction towards the goal.
   result<void> advance();
-  /// There is little to do yet, and more may come.
-  bool worth_waiting() const noexcept;
   /// Between half of and the whole of the doubled delay.
   std::chrono::milliseconds retry_delay() noexcept;
 

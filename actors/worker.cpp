@@ -23,10 +23,12 @@ void on_order(worker_ptr self, const work_order& order) {
   auto result = self->state.work(*order.batch, order.progress->record);
   // Jobs are numbered per life of a stage: only the one that gave the order may have the
   // result.
-  if (const auto giver = self->current_sender())
+  const auto giver = self->current_sender();
+  if (giver)
     self->send(caf::actor_cast<stage_actor>(giver),
                work_result{order.job, std::move(result)});
-  pull(self);
+  if (giver != self->state.stage)
+    pull(self);
 }
 
 } // namespace

@@ -1,8 +1,8 @@
 // WORKER: does one batch at a time. What it does is a function from records/work.hpp;
 // where it gets work is the stage that plays `stage_role` now.
 //
-//   Accepts:     work_order    runs the function, answers the stage with work_result
-//                              and pulls
+//   Accepts:     work_order    runs the function, answers the stage with work_result,
+//                              which is a pull as well
 //                role_change   of its stage: pulls when there is one
 //                drain_atom    quits behind the mail it has
 //   Supervised:  one_for_one among its siblings, permanent.

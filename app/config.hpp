@@ -59,7 +59,7 @@ struct shed_levels {
 
 struct ingest_section {
   listen_address listen{"127.0.0.1", 8080};
-  uint32_t threads = 2; ///< resolved: `auto` has become the number of cores
+  uint32_t threads = 0; ///< resolved: `auto` has become half the number of cores
   uint32_t connections_max = 4096;
   uint32_t head_bytes_max = 16 * 1024;
   uint32_t head_fields_max = 64;
@@ -73,7 +73,7 @@ struct ingest_section {
   uint32_t batch_records = 4096;
   uint32_t request_window = 4; ///< batches of one streamed request in flight
   /// batches in flight per I/O thread before requests gather
-  uint32_t coalesce_window = 2;
+  uint32_t coalesce_window = 1;
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
   /// bodies and what is made of them; resolved: never 0 after load_config

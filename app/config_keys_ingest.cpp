@@ -83,7 +83,7 @@ void visit_keys(key_visitor& v, std::vector<api_key_entry>& keys) {
 void visit_ingest(key_visitor& v, ingest_section& c) {
   v.section({"ingest", "The listener for records, and admission behind it."}, [&] {
     v.address({"listen", "Address and port; port 0 takes a free one."}, c.listen);
-    v.count({"threads", "I/O threads; `auto` is one per core.", "auto"}, c.threads,
+    v.count({"threads", "I/O threads; `auto` is one for two cores.", "auto"}, c.threads,
             {1, 256});
     v.count({"connections_max", "More are refused at accept."}, c.connections_max,
             {1, 1'000'000});

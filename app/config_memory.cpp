@@ -81,10 +81,13 @@ std::vector<memory_share> memory_plan(const config& settings) {
 }
 
 void resolve_config(config& c) {
-  for (auto* workers :
-       {&c.ingest.threads, &c.pipeline.validate_workers, &c.pipeline.transform_workers})
+  for (auto* workers : {&c.pipeline.validate_workers, &c.pipeline.transform_workers})
     if (*workers == 0)
       *workers = cores();
+  // Half of the cores: the other half works on what comes in. Requests that meet on one I/O
+  // thread share a batch, so fewer threads make fewer and larger ones.
+  if (c.ingest.threads == 0)
+    c.ingest.threads = std::max(1u, cores() / 2);
   if (c.journal.directory.empty())
     c.journal.directory = below(c.data_dir, "journal");
   if (c.sink.path.empty())

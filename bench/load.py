@@ -1,4 +1,4 @@
-"""Drives a subject: wrk with one constant body for the highest rates, weir_load for unique ids, paced requests,
+"""Drives a subject: wrk with one constant body for the highest rates, bench_load for unique ids, paced requests,
 CSV and log lines; one long upload by hand."""
 
 import json
@@ -42,7 +42,7 @@ def wrk(subject, stream, records, connections, seconds):
 
 def client(subject, stream, records, connections, seconds, rate=0, shape="json", streams=1):
     types = {"json": "application/x-ndjson", "csv": "text/csv", "log": "text/plain"}
-    line = [str(BUILD / "weir_load"), str(subject.port), subject.path(stream, records),
+    line = [str(BUILD / "bench_load"), str(subject.port), subject.path(stream, records),
             "--connections", connections, "--records", records, "--seconds", seconds, "--rate", rate,
             "--shape", shape, "--type", types[shape], "--streams", streams]
     out = json.loads(subprocess.run([str(word) for word in line], capture_output=True, text=True, check=True).stdout)

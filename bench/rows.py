@@ -15,7 +15,7 @@ class Pace:
 
     def __init__(self, quick):
         self.quick = quick
-        self.seconds = 3 if quick else 6
+        self.seconds = 3 if quick else 4
         self.rounds = 1 if quick else 3
         self.sustained_seconds = 10 if quick else 60
         self.upload_bytes = (512 << 20) if quick else (5 << 30)

@@ -68,3 +68,12 @@ add_test(NAME postgres COMMAND weir_postgres_tests)
 set_tests_properties(postgres PROPERTIES TIMEOUT 240)
 
 include(cmake/simulation.cmake)
+
+# Instructions per record, counted by callgrind against bench/instructions.json.
+add_executable(bench_instructions "${CMAKE_SOURCE_DIR}/bench/micro/instructions.cpp")
+target_link_libraries(bench_instructions PRIVATE weir_records weir_storage)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT WEIR_SANITIZE)
+  add_test(NAME instructions_per_record
+    COMMAND Python3::Interpreter "${CMAKE_SOURCE_DIR}/bench/instructions.py" $<TARGET_FILE:bench_instructions>)
+  set_tests_properties(instructions_per_record PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
+endif()

@@ -22,6 +22,9 @@ namespace {
 /// A batch without a receipt after this many request timeouts is given up.
 constexpr int abandon_after_timeouts = 10;
 
+/// Without a connection there is only the date to keep: it ticks so many times slower.
+constexpr int idle_ticks = 4;
+
 batch_key random_key() {
   batch_key key;
   if (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
@@ -146,9 +149,12 @@ void io_thread::turn_away(tcp_socket& socket) {
 void io_thread::collect() {
   receipt_mailbox::mail mail;
   mailbox_->take(mail);
-  for (const auto& receipt : mail.receipts)
-    if (outstanding_.receive(*receipt) == outstanding::fate::settled_coalesced)
+  for (const auto& receipt : mail.receipts) {
+    // The next batch goes before the answers of this one are written: meanwhile it is worked on.
+    if (outstanding_.ends_coalesced(*receipt))
       coalescer_.settled();
+    (void)outstanding_.receive(*receipt);
+  }
   if (mail.stored > 0)
     outstanding_.stored(mail.stored);
   if (mail.resubmit)
@@ -156,7 +162,8 @@ void io_thread::collect() {
 }
 
 void io_thread::schedule_tick() {
-  tick_.expires_after(shared_.config.tick);
+  const bool idle = sessions_.empty() && outstanding_.size() == 0;
+  tick_.expires_after(shared_.config.tick * (idle ? idle_ticks : 1));
   tick_.async_wait([this](boost::system::error_code failure) {
     if (failure || stopping_)
       return;

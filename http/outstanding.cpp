@@ -79,13 +79,25 @@ void outstanding::refuse(submission& s) {
     owner.request->notify();
 }
 
+std::map<uint64_t, outstanding::entry>::const_iterator
+outstanding::find(const batch_receipt& receipt) const noexcept {
+  return receipt.batch && receipt.batch->source ? entries_.find(receipt.batch->source->id)
+                                                : entries_.end();
+}
+
+bool outstanding::ends_coalesced(const batch_receipt& receipt) const noexcept {
+  const auto found = find(receipt);
+  return found != entries_.end() && found->second.coalesced
+         && !undecided(found->second, receipt);
+}
+
 outstanding::fate outstanding::receive(const batch_receipt& receipt) {
-  const auto found = receipt.batch && receipt.batch->source
-                       ? entries_.find(receipt.batch->source->id)
-                       : entries_.end();
-  if (found == entries_.end())
+  const auto known = find(receipt);
+  if (known == entries_.end())
     return fate::unknown; // the second receipt of a batch that was submitted twice
-  if (undecided(found->second, receipt))
+  const auto found = entries_.find(known->first);
+  found->second.undecided = undecided(found->second, receipt);
+  if (found->second.undecided)
     return fate::unknown;
   const auto done = std::move(found->second);
   entries_.erase(found);
@@ -95,11 +107,10 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
   return done.coalesced ? fate::settled_coalesced : fate::settled;
 }
 
-bool outstanding::undecided(entry& e, const batch_receipt& receipt) {
-  e.undecided = e.copied
-                && std::any_of(receipt.parts.begin(), receipt.parts.end(),
-                               [](const auto& part) { return may_pass(part.outcome); });
-  return e.undecided;
+bool outstanding::undecided(const entry& e, const batch_receipt& receipt) noexcept {
+  return e.copied
+         && std::any_of(receipt.parts.begin(), receipt.parts.end(),
+                        [](const auto& part) { return may_pass(part.outcome); });
 }
 
 void outstanding::settle_part(const entry& e, size_t index,

@@ -61,6 +61,9 @@ class outstanding {
   /// What a receipt meant for the coalescer.
   enum class fate : uint8_t { unknown, settled, settled_coalesced };
   fate receive(const batch_receipt& receipt);
+  /// Whether receive() would end a batch that the coalescer made: its next one may go before
+  /// the answers of this one are written.
+  bool ends_coalesced(const batch_receipt& receipt) const noexcept;
   void stored(uint64_t sequence);
   void resubmit();
   /// At every tick: submits again what was refused undecided, and gives up what is too
@@ -81,7 +84,9 @@ class outstanding {
   };
 
   /// Nothing can be concluded from it.
-  static bool undecided(entry& e, const batch_receipt& receipt);
+  static bool undecided(const entry& e, const batch_receipt& receipt) noexcept;
+  std::map<uint64_t, entry>::const_iterator
+  find(const batch_receipt& receipt) const noexcept;
   void refuse(submission& s);
   void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
   void account(const batch_part& part, const part_receipt& receipt,

@@ -147,9 +147,18 @@ bool list_has(std::string_view list, std::string_view token) noexcept {
   }
 }
 
+namespace {
+
+/// The length alone tells nearly all names of a head apart.
+inline bool is_named(const header_field& field, std::string_view name) noexcept {
+  return field.name.size() == name.size() && same_text(field.name, name);
+}
+
+} // namespace
+
 std::optional<std::string_view> request_head::find(std::string_view name) const noexcept {
   for (size_t i = 0; i < field_count; ++i)
-    if (same_text(fields[i].name, name))
+    if (is_named(fields[i], name))
       return fields[i].value;
   return std::nullopt;
 }
@@ -157,7 +166,7 @@ std::optional<std::string_view> request_head::find(std::string_view name) const 
 size_t request_head::count(std::string_view name) const noexcept {
   size_t number = 0;
   for (size_t i = 0; i < field_count; ++i)
-    number += same_text(fields[i].name, name);
+    number += is_named(fields[i], name);
   return number;
 }
 
@@ -165,14 +174,16 @@ result<size_t> head_scanner::find_end(std::string_view bytes) {
   const auto in_limit = bytes.substr(0, bytes_max);
   for (size_t i = scanned_; i < in_limit.size(); ++i) {
     const char c = in_limit[i];
+    if (static_cast<unsigned char>(c) > '\r') // nearly every byte
+      continue;
     if (c == '\0')
       return malformed("a NUL in the head");
-    if (c == '\n' && (i == 0 || in_limit[i - 1] != '\r'))
-      return malformed("a line of the head ends without CR");
-    if (i == 0 || in_limit[i - 1] != '\r')
-      continue;
-    if (c != '\n')
+    if (c == '\r' && i + 1 < in_limit.size() && in_limit[i + 1] != '\n')
       return malformed("a CR inside a line of the head");
+    if (c != '\n')
+      continue;
+    if (i == 0 || in_limit[i - 1] != '\r')
+      return malformed("a line of the head ends without CR");
     if (i >= 3 && in_limit[i - 2] == '\n')
       return i + 1;
     if (i + 1 < in_limit.size() && (in_limit[i + 1] == ' ' || in_limit[i + 1] == '\t'))

@@ -178,7 +178,7 @@ using stage_actor = caf::typed_actor<
   caf::reacts_to<batch_ptr>,
   // The sender is a worker with nothing to do.
   caf::reacts_to<pull_atom>,
-  // The sender has finished a job; its result goes on.
+  // The sender has finished a job and has nothing to do; its result goes on.
   caf::reacts_to<work_result>,
   // The stage after this one came or went.
   caf::reacts_to<role_change>,
@@ -191,7 +191,7 @@ using stage_actor = caf::typed_actor<
 
 /// WORKER: does one batch at a time; its stage is found by role.
 using worker_actor = caf::typed_actor<
-  // Work on this; answer the stage with a work_result and pull again.
+  // Work on this; answer the stage that gave it with a work_result.
   caf::reacts_to<work_order>,
   // My stage came or went.
   caf::reacts_to<role_change>,
@@ -210,7 +210,7 @@ using journal_actor = caf::typed_actor<
   caf::replies_to<tail_request>::with<durable_until>,
   // A reader has gone on: segments below the slowest are deleted.
   caf::reacts_to<reader_cursor>,
-  // Look whether a full or failed disk has recovered.
+  // Tell readers what is new; look whether a full or failed disk has recovered.
   caf::reacts_to<tick_atom>,
   // Test-only: throw.
   caf::reacts_to<crash_atom>,

@@ -2,7 +2,7 @@
 // closed-loop or at a fixed rate. Every record has an id of its own and the client counts the
 // ids the server acknowledges, so that the count can be compared with what was stored.
 //
-//   weir_load PORT PATH [--connections N] [--records N] [--seconds S] [--rate R]
+//   bench_load PORT PATH [--connections N] [--records N] [--seconds S] [--rate R]
 //             [--shape json|csv|log] [--type MEDIA-TYPE] [--streams N]
 //
 // A `*` in PATH is the number of the connection modulo --streams.
@@ -187,11 +187,11 @@ class generator {
     next_due_ = begin;
     while (clock::now() < end) {
       send_due(clock::now());
-      wait(timeout_ms(end));
+      wait(time_left(end));
     }
     const auto grace = end + std::chrono::seconds{30};
     while (idle_.size() < connections_.size() && clock::now() < grace)
-      wait(100);
+      wait(std::chrono::milliseconds{100});
     elapsed_ = std::chrono::duration<double>(clock::now() - begin).count();
     return counts_;
   }
@@ -213,12 +213,9 @@ class generator {
     }
   }
 
-  int timeout_ms(clock::time_point end) const {
+  std::chrono::nanoseconds time_left(clock::time_point end) const {
     const auto until = with_.rate > 0 && !idle_.empty() ? std::min(next_due_, end) : end;
-    const auto left =
-      std::chrono::duration_cast<std::chrono::microseconds>(until - clock::now());
-    // under a millisecond it polls: epoll_wait can't be told less
-    return static_cast<int>(std::max<int64_t>(0, left.count() / 1000));
+    return std::max<std::chrono::nanoseconds>(until - clock::now(), {});
   }
 
   void watch(size_t one) {
@@ -229,9 +226,10 @@ class generator {
       ::epoll_ctl(poll_, EPOLL_CTL_MOD, connections_[one].descriptor(), &interest);
   }
 
-  void wait(int timeout_ms) {
+  void wait(std::chrono::nanoseconds time) {
     epoll_event events[256];
-    const int n = ::epoll_wait(poll_, events, 256, timeout_ms);
+    const timespec most{time.count() / 1'000'000'000, time.count() % 1'000'000'000};
+    const int n = ::epoll_pwait2(poll_, events, 256, &most, nullptr);
     for (int i = 0; i < n; ++i) {
       const auto one = static_cast<size_t>(events[i].data.u64);
       auto& c = connections_[one];
@@ -258,9 +256,10 @@ class generator {
 
 options parse(int count, char** words) {
   if (count < 3)
-    throw std::runtime_error("usage: weir_load PORT PATH [--connections N] [--records N] "
-                             "[--seconds S] [--rate R] [--shape json|csv|log] [--type T] "
-                             "[--streams N]");
+    throw std::runtime_error(
+      "usage: bench_load PORT PATH [--connections N] [--records N] "
+      "[--seconds S] [--rate R] [--shape json|csv|log] [--type T] "
+      "[--streams N]");
   options o;
   o.port = static_cast<uint16_t>(std::atoi(words[1]));
   o.path = words[2];
@@ -315,7 +314,7 @@ int main(int count, char** words) {
                 load.elapsed(), ms(0.5), ms(0.99), ms(0.999), ms(1));
     return 0;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "weir_load: %s\n", e.what());
+    std::fprintf(stderr, "bench_load: %s\n", e.what());
     return 1;
   }
 }

@@ -55,7 +55,7 @@ struct worker_test : tree_fixture {
 
 } // namespace
 
-TEST_F(worker_test, pulls_once_when_its_stage_is_there_and_again_after_each_job) {
+TEST_F(worker_test, pulls_once_when_its_stage_is_there_and_then_with_each_result) {
   EXPECT_EQ(pulls, 0);
   const auto stage = raise_stage();
   EXPECT_EQ(pulls, 1);
@@ -63,7 +63,7 @@ TEST_F(worker_test, pulls_once_when_its_stage_is_there_and_again_after_each_job)
   ASSERT_EQ(results.size(), 1u);
   EXPECT_EQ(results[0].job, 7u);
   EXPECT_EQ(results[0].batch->records.size(), 3u);
-  EXPECT_EQ(pulls, 2);
+  EXPECT_EQ(pulls, 1) << "the result says that it is idle";
   EXPECT_EQ(factories, 1);
 }
 
@@ -74,6 +74,16 @@ TEST_F(worker_test, pulls_from_the_successor_of_its_stage) {
   EXPECT_EQ(pulls, 1);
   raise_stage();
   EXPECT_EQ(pulls, 2);
+}
+
+TEST_F(worker_test, an_order_of_a_stage_that_is_gone_does_not_keep_it_from_pulling) {
+  const auto first = raise_stage();
+  roles.down("validate", first);
+  raise_stage();
+  EXPECT_EQ(pulls, 2);
+  give(first, 1, 2);
+  EXPECT_EQ(results.size(), 1u);
+  EXPECT_EQ(pulls, 3);
 }
 
 TEST_F(worker_test, dies_of_an_exception_and_leaves_its_mark_behind) {
