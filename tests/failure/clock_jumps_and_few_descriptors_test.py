@@ -33,6 +33,7 @@ class ClockJumpsAndFewDescriptors(FailureTest):
         node = self.faulty_node()
         load = self.load(node, connections=8, rate=500)
         kept = node.connection()
+        self.addCleanup(kept.close)
         kept.request("GET", "/livez")
         kept.getresponse().read()
         for n, jump in enumerate((HOUR, -2 * HOUR, 400 * DAY, -400 * DAY)):

@@ -52,8 +52,13 @@ class DiskFaults(FailureTest):
         self.assert_journal_refused(*self.under(SYNC, JOURNAL, error="EIO"))
 
     def test_journal_fsync_fails_now_and_then(self):
-        node, _ = self.under(SYNC, JOURNAL, error="EIO", skip=20, count=1)
-        self.assertGreater(node.metrics()["weir_journal_sync_failures_total"], 0)
+        node = self.faulty_node(settings=SMALL)
+        @contextlib.contextmanager
+        def fault():
+            with node.faults.during(SYNC, JOURNAL, error="EIO", skip=20, count=1) as rule:
+                yield
+                wait_until(lambda: rule.hits == 1, 30, "the 21st sync fails")
+        self.survive(node, fault())
 
     def test_journal_writes_find_no_space(self):
         self.assert_journal_refused(*self.under(WRITE, JOURNAL, error="ENOSPC"))

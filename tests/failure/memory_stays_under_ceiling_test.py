@@ -81,6 +81,7 @@ class MemoryStaysUnderCeiling(FailureTest):
         blocks = long_or(10 << 30, 256 << 20) // len(block) + 1
         with Watch(node) as watch:
             connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=600)
+            self.addCleanup(connection.close)
             connection.request("POST", "/ingest/default", (block for _ in range(blocks)),
                                {"Content-Type": "application/x-ndjson"}, encode_chunked=True)
             answer = connection.getresponse()
