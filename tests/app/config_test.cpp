@@ -204,7 +204,7 @@ TEST(config, contradictions_name_both_keys) {
     {"ingest: {batch_bytes: 32MiB}\nmemory: {ceiling: 4GiB}",
      "a quarter of journal.segment_bytes"},
     {"ingest: {coalesce_bytes: 2MiB}", "above ingest.batch_bytes"},
-    {"ingest: {batches_in_flight: 1}", "below ingest.threads"},
+    {"ingest: {threads: 2, batches_in_flight: 1}", "below ingest.threads"},
     {"pipeline: {queue: 8}", "below ingest.batches_in_flight, 64"},
     {"ingest: {shed: {low: 0.9, normal: 0.1}}", "above ingest.shed.normal"},
     {"supervision: {backoff: {initial: 1m}}", "above supervision.backoff.max"},
