@@ -15,7 +15,7 @@ namespace weir {
 
 struct check_options {
   bool connect = false; ///< also ask the sink's server
-  std::string dry_run; ///< a file, `-` for stdin; empty: none
+  std::string dry_run;  ///< a file, `-` for stdin; empty: none
   std::string stream = "default";
   std::optional<body_format> format; ///< nothing: found out from the first bytes
 };

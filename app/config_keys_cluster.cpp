@@ -41,7 +41,8 @@ void visit_cluster(key_visitor& v, cluster_section& c) {
                c.silence, {50ms, 1min});
     v.section({"window", "What a peer may have here without a receipt, in each flow."},
               [&] {
-                v.count({"batches", "Batches, each until its receipt."}, c.window_batches, {1, 4096});
+                v.count({"batches", "Batches, each until its receipt."}, c.window_batches,
+                        {1, 4096});
                 v.bytes({"bytes", "And bytes; at least four times `ingest.batch_bytes`."},
                         c.window_bytes, {1 * mib, 1024 * mib});
               });
