@@ -341,8 +341,7 @@ void on_role(links_state& st, role_change& change) {
 
 /// This process itself may have been stopped: then it is no peer's silence that was long.
 bool was_asleep(links_state& st, links_state::time_point now) {
-  const bool late = st.last_tick != links_state::time_point{}
-                    && now - st.last_tick > st.config.silence / 2;
+  const bool late = now - st.last_tick > st.config.silence / 2;
   st.last_tick = now;
   return late;
 }
@@ -420,8 +419,9 @@ class link_events final : public network_events {
 
 } // namespace
 
-void links_state::open(links_config with, time_point) {
+void links_state::open(links_config with, time_point now) {
   config = std::move(with);
+  last_tick = now;
   known.emplace(config.self, config.forget_after);
   queue = &config.figures->queue("links");
   queue->bound = "cluster.window.batches × cluster.peers_max";

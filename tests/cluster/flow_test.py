@@ -39,7 +39,7 @@ class FlowTest(unittest.TestCase):
             self.assertEqual(answer.status, 200, answer)
             self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 2))
             self.assertEqual([(e["record"], e["code"]) for e in answer.json["errors"]],
-                             [(1, "malformed_json"), (2, "transform_failed")])
+                             [(2, "malformed_json"), (3, "transform_failed")])
 
     def test_csv_keeps_its_header_and_a_large_body_goes_through_in_many_batches(self):
         with Cluster(TWO_OF_EACH) as cluster:
