@@ -228,6 +228,9 @@ dispatch(dispatch_actor::stateful_pointer<dispatch_state> self, dispatch_config 
     [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self](drain_atom) {
+      // Not the node ends but the links have: no receipt will come.
+      if (!self->state.config.health->is(condition::draining))
+        return self->quit(caf::exit_reason::user_shutdown);
       self->state.draining = true;
       pump(self);
     },

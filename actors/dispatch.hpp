@@ -9,7 +9,8 @@
 //                link_receipt    from the node's links
 //                role_change     of this node's own stage for the same work, if it has one
 //                tick_atom       from itself: gives up what nobody waits for any more
-//                drain_atom      quits once every batch has its receipt
+//                drain_atom      quits once every batch has its receipt; at once when it is
+//                                not the node that ends but the links that have
 //   Supervised:  one_for_all with the links: without the one the other's knowledge of
 //                what is on the way is worth nothing.
 //   Queues:      what waits and what is out, by the table; its mailbox, bounded by the credit

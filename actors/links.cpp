@@ -482,6 +482,9 @@ links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self
     [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self](drain_atom) {
+      // Not the node ends but a dispatcher has: what is held here will have no receipt.
+      if (!self->state.config.health->is(condition::draining))
+        return self->quit(caf::exit_reason::user_shutdown);
       self->state.draining = true;
       quit_when_done(self);
     },

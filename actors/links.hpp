@@ -12,7 +12,8 @@
 //                resubmit_atom   a stage of this node is back: it gets what has no receipt
 //                role_change     of the dispatchers and of the stages that take peers' work
 //                tick_atom       from itself every heartbeat: heartbeats, windows, silence
-//                drain_atom      quits once no peer's batch is left here
+//                drain_atom      quits once no peer's batch is left here; at once when it is
+//                                not the node that ends but a dispatcher that has
 //   Supervised:  one_for_all with the dispatchers, permanent.
 //   Queues:      batches held for peers: `window` for each; unfinished pieces: twice its
 //                bytes for each link. A peer that sends more has its link closed. Its

@@ -296,6 +296,47 @@ TEST_F(cluster_test,
   EXPECT_EQ(owner->receipts.size(), 1u);
 }
 
+TEST_F(cluster_test, stopped_for_the_crash_of_a_sibling_they_wait_for_nothing) {
+  auto& g = add_gateway("g");
+  auto& w = add_worker("w");
+  settle();
+  net.connect(g, w);
+  settle();
+  g.submit("to_worker", batch(1));
+  settle();
+  const auto ended = [this](const caf::strong_actor_ptr& actor) {
+    caf::anon_send(caf::actor_cast<caf::actor>(actor), drain_atom_v);
+    settle();
+    return actor->get()->getf(caf::abstract_actor::is_terminated_flag);
+  };
+  EXPECT_TRUE(ended(g.running["to_worker"]));
+  EXPECT_TRUE(ended(w.running["links"]));
+}
+
+TEST_F(cluster_test, when_the_node_ends_they_wait_for_what_is_on_its_way) {
+  auto& g = add_gateway("g");
+  auto& w = add_worker("w");
+  settle();
+  net.connect(g, w);
+  settle();
+  g.submit("to_worker", batch(1));
+  settle();
+  for (auto* node : {&g, &w})
+    node->health.set(condition::draining, true);
+  const std::vector<caf::strong_actor_ptr> actors{g.running["to_worker"],
+                                                  w.running["links"]};
+  for (const auto& actor : actors)
+    caf::anon_send(caf::actor_cast<caf::actor>(actor), drain_atom_v);
+  settle();
+  for (const auto& actor : actors)
+    EXPECT_FALSE(actor->get()->getf(caf::abstract_actor::is_terminated_flag));
+  w.answer_all();
+  settle();
+  for (const auto& actor : actors)
+    EXPECT_TRUE(actor->get()->getf(caf::abstract_actor::is_terminated_flag));
+  EXPECT_EQ(owner->receipts.size(), 1u);
+}
+
 TEST_F(cluster_test, members_are_passed_on_and_the_unknown_dialed) {
   auto& a = add_gateway("a");
   auto& b = add_worker("b");

@@ -156,11 +156,12 @@ class Cluster:
 
 class Load(threading.Thread):
     """Sends small batches of records with ids of their own, each with an Idempotency-Key, to one
-    gateway after another until it is answered 2xx. What was acknowledged is in `acknowledged`."""
+    gateway after another until it is answered 2xx; one that does not answer within `patience` seconds is
+    left. What was acknowledged is in `acknowledged`."""
 
-    def __init__(self, gateways, name, batch=20):
+    def __init__(self, gateways, name, batch=20, patience=10):
         super().__init__(daemon=True)
-        self.gateways, self.name, self.batch = gateways, name, batch
+        self.gateways, self.name, self.batch, self.patience = gateways, name, batch, patience
         self.acknowledged, self.statuses = [], collections.Counter()
         self.longest_gap = 0.0
         self.ending = threading.Event()
@@ -187,7 +188,7 @@ class Load(threading.Thread):
             number += 1
 
     def post(self, gateway, body, key):
-        connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=10)
+        connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=self.patience)
         try:
             connection.request("POST", "/ingest/default", body,
                                {"Content-Type": "application/x-ndjson", "Idempotency-Key": key})
