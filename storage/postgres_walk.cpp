@@ -27,6 +27,7 @@ result<std::vector<std::string>> list_days(connection& db) {
   if (!found)
     return tl::unexpected(found.error());
   std::vector<std::string> days;
+  days.reserve(static_cast<size_t>(found->rows()));
   for (int row = 0; row < found->rows(); ++row)
     days.emplace_back(found->text(row, 0));
   return days;
