@@ -77,7 +77,8 @@ struct cluster_node final : network_port {
   caf::strong_actor_ptr plays(const std::string& role, const Handle& actor) {
     auto handle = caf::actor_cast<caf::strong_actor_ptr>(actor);
     roles.up(role, handle);
-    running[role] = handle;
+    if (const auto before = std::exchange(running[role], handle))
+      caf::anon_send_exit(caf::actor_cast<caf::actor>(before), caf::exit_reason::kill);
     return handle;
   }
   /// A stage that keeps what it gets.
