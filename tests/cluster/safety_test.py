@@ -133,11 +133,6 @@ class SafetyTest(unittest.TestCase):
             self.assertIn(b"too long", self.refusal(tls))
         self.untouched()
 
-    def test_garbage_after_the_greeting_reaches_only_the_link_it_came_by(self):
-        """From here on the bytes are CAF's, and its reader dies of garbage: only a holder of a valid
-        certificate can send it. The node must be there again, whatever becomes of the process."""
-        self.skipTest("see docs/decisions: a node with a valid certificate is trusted")
-
 
 if __name__ == "__main__":
     unittest.main()
