@@ -33,7 +33,7 @@ start() {
   alive "$node" && return
   mkdir -p "$state/$node"
   at="127.0.0.1:$(cluster_port "$node")"
-  WEIR_NODE=$node WEIR_DATA="$state/$node/data" WEIR_CERTS="$PWD/$state/certs" \
+  WEIR_NODE=$node WEIR_DATA="$state/$node/data" WEIR_CERTS="$(realpath "$state/certs")" \
     WEIR_CLUSTER_LISTEN=$at WEIR_CLUSTER_ADVERTISE=$at \
     WEIR_CLUSTER_SEEDS="127.0.0.1:$(cluster_port gateway-1),127.0.0.1:$(cluster_port gateway-2)" \
     WEIR_INGEST_LISTEN="127.0.0.1:$(ingest_port "$node")" \
