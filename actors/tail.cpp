@@ -172,7 +172,7 @@ void drain(self_pointer self, tail_state& state) {
   if (state.draining) // the deadline's own message, or somebody is impatient
     return self->quit(caf::exit_reason::user_shutdown);
   state.draining = true;
-  if (state.config.find_end) {
+  if (!state.asking && state.config.find_end) {
     if (const auto end = state.config.find_end(); end)
       state.note({*end, 0, true});
     else

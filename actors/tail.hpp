@@ -3,10 +3,10 @@
 // message, so that other mail gets its turn in between.
 //
 //   One request to the journal is always under way, for what is behind the end known so
-//   far; its answers move that end while the store works. The journal tells news in
-//   intervals, so when draining begins the end is looked up once more. A failure, of the
-//   store or of reading, is waited out: exponential backoff with jitter, then the store's
-//   cursor is read again and work goes on from there. Nothing is skipped.
+//   far; its answers move that end while the store works, so nothing is unknown when
+//   draining begins. A failure, of the store or of reading, is waited out: exponential
+//   backoff with jitter, then the store's cursor is read again and work goes on from
+//   there. Nothing is skipped.
 #pragma once
 
 #include "proto/clock.hpp"
@@ -45,7 +45,8 @@ struct tail_config {
   std::string reader; ///< its name to the journal: sink, dead_letters
   std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
     open_reader;
-  /// Optional: where the journal ends, asked once when draining begins.
+  /// Optional: where the journal ends when its writer has gone, asked once when draining
+  /// begins.
   std::function<result<journal_position>()> find_end;
   size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
   size_t bytes_per_transaction_max = size_t{8}

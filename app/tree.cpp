@@ -157,7 +157,6 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.figures = &parts.figures;
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
-  made.news_interval = std::chrono::milliseconds{20};
   made.readers = {"sink", "dead_letters"};
   const bool shared_sink = parts.settings.sink.kind == "postgres";
   made.recall = [&stores = parts.stores, shared_sink] {
