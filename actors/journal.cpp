@@ -133,24 +133,12 @@ bool journal_state::has_news_after(journal_position after) const noexcept {
   return writer->durable_end() > after;
 }
 
-bool journal_state::has_waiting_news() const noexcept {
-  return std::any_of(waiting_after.begin(), waiting_after.end(),
-                     [this](const auto& asked) { return has_news_after(asked.second); });
-}
-
-bool journal_state::news_is_due() const noexcept {
-  return writer->last_sequence() - told_sequence >= config.news_records
-         || config.clock->now() - told_at >= config.news_interval;
-}
-
 durable_until journal_state::news_after(journal_position after) const noexcept {
   return {writer->durable_end(), writer->last_sequence(),
           after < started_at || after < dead_letters_end};
 }
 
 void journal_state::answer_waiting() {
-  told_at = config.clock->now();
-  told_sequence = writer->last_sequence();
   for (auto at = waiting.begin(); at != waiting.end();) {
     const auto after = waiting_after.at(at->first);
     if (!has_news_after(after)) {
@@ -184,30 +172,18 @@ namespace {
 
 using journal_self = journal_actor::stateful_pointer<journal_state>;
 
-void tick_after(journal_self self, std::chrono::milliseconds time) {
-  if (!std::exchange(self->state.tick_scheduled, true))
-    self->delayed_send(self, time, tick_atom_v);
-}
-
 void watch_trouble(journal_self self) {
-  if (self->state.in_trouble())
-    tick_after(self, self->state.config.retry_after);
-}
-
-void tell_readers(journal_self self) {
   auto& st = self->state;
-  if (!st.has_waiting_news())
+  if (st.tick_scheduled || !st.in_trouble())
     return;
-  if (st.news_is_due())
-    st.answer_waiting();
-  else
-    tick_after(self, st.config.news_interval);
+  st.tick_scheduled = true;
+  self->delayed_send(self, st.config.retry_after, tick_atom_v);
 }
 
 void commit_now(journal_self self) {
   auto& st = self->state;
   st.commit();
-  tell_readers(self);
+  st.answer_waiting();
   st.prepare();
   watch_trouble(self);
 }
@@ -230,11 +206,14 @@ caf::typed_response_promise<durable_until> answer_tail(journal_self self,
   const auto asker =
     self->current_sender() ? self->current_sender()->id() : caf::actor_id{0};
   auto promise = self->make_response_promise<durable_until>();
+  if (st.has_news_after(request.after)) {
+    promise.deliver(st.news_after(request.after));
+    return promise;
+  }
   if (const auto older = st.waiting.find(asker); older != st.waiting.end())
     older->second.deliver(st.news_after(st.waiting_after.at(asker)));
   st.waiting[asker] = promise;
   st.waiting_after[asker] = request.after;
-  tell_readers(self);
   return promise;
 }
 

@@ -5,13 +5,12 @@
 //                commit_atom     from itself: behind the mail that had come when the
 //                                first batch of a group did, so all of it shares one sync
 //                tail_request -> durable_until
-//                                when there is something new, at most once in
-//                                `news_interval` unless much is new; one open question
-//                                a sender, an older one is answered with "so far"
+//                                at once, or when there is something new; one open
+//                                question a sender, an older one is answered with
+//                                "so far"
 //                reader_cursor   segments below the slowest reader are deleted, once
 //                                every expected reader has told where it is
-//                tick_atom       from itself every 100 ms while the disk is full or
-//                                fails, and when readers have waited `news_interval`
+//                tick_atom       from itself every 100 ms while the disk is full or fails
 //                drain_atom      commits what was collected, then quits
 //   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks
 //                in fdatasync).
@@ -64,10 +63,6 @@ struct journal_actor_config {
   node_health* health = nullptr;
   size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
   std::chrono::milliseconds retry_after{100};
-  /// Readers are woken once in this time, or for this many records: a transaction for a handful
-  /// costs as much as one for hundreds, and a wake-up a commit more than the commit. 0: at once.
-  std::chrono::milliseconds news_interval{0};
-  uint64_t news_records = 1000;
   std::vector<std::string> readers; ///< names that must report before anything is deleted
   /// asked at every start; empty: nothing kept
   std::function<result<journal_recall>()> recall;
@@ -88,8 +83,6 @@ struct journal_state {
 
   bool commit_scheduled = false;
   bool tick_scheduled = false;
-  time_point told_at{}; ///< when readers were told last, and of what
-  uint64_t told_sequence = 0;
   bool spare_refused = false;      ///< prepare() failed: left to the tick
   std::vector<time_point> arrived; ///< of each batch of the group
   bool group_has_dead_letters = false;
@@ -117,10 +110,6 @@ struct journal_state {
     return writer->full() || writer->failed() || spare_refused;
   }
   bool has_news_after(journal_position after) const noexcept;
-  /// Somebody waits for what is durable now.
-  bool has_waiting_news() const noexcept;
-  /// Enough is new, or the last time is long enough ago.
-  bool news_is_due() const noexcept;
   durable_until news_after(journal_position after) const noexcept;
   /// Answers those who wait for what is durable now.
   void answer_waiting();

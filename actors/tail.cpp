@@ -35,7 +35,13 @@ result<void> tail_state::pass_over() {
     if (auto moved = store->commit({}, goal.until); !moved)
       return moved;
   position = goal.until;
+  sequence = goal.sequence;
   return {};
+}
+
+bool tail_state::worth_waiting() const noexcept {
+  return config.gather_delay.count() > 0 && !draining && sequence != 0
+         && goal.sequence < sequence + config.gather_records;
 }
 
 result<void> tail_state::transfer() {
@@ -51,8 +57,12 @@ result<void> tail_state::transfer() {
     return tl::unexpected(frames.error());
   const auto next = frames->empty() ? goal.until : frames->back().next;
   auto stored = store->commit(*frames, next);
-  if (stored)
+  if (stored) {
     position = next;
+    for (const auto& frame : *frames)
+      if (!frame.records.empty())
+        sequence = frame.first_sequence + frame.records.size() - 1;
+  }
   return stored;
 }
 
@@ -64,6 +74,7 @@ result<void> tail_state::advance() {
   });
   if (!done) {
     reader.reset();
+    sequence = 0;
     if (opened)
       position = store->position();
   }
@@ -114,7 +125,10 @@ void proceed(self_pointer self, tail_state& state) {
     return ask(self, state);
   if (state.position < state.goal.until) {
     state.working = true;
-    self->send(self, state.goal);
+    if (state.worth_waiting())
+      self->delayed_send(self, state.config.gather_delay, state.goal);
+    else
+      self->send(self, state.goal);
   } else if (state.draining) {
     return self->quit(caf::exit_reason::user_shutdown);
   }

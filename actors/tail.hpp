@@ -55,6 +55,11 @@ struct tail_config {
     100}; ///< after the first failure, then doubled
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds drain_deadline{5000};
+  /// A transaction for a handful of records costs as much as one for hundreds: while
+  /// fewer than `gather_records` are known to wait, the next one begins this much later.
+  /// 0: at once.
+  std::chrono::milliseconds gather_delay{5};
+  uint64_t gather_records = 1000;
   uint64_t seed = 1; ///< of the jitter
 };
 
@@ -71,8 +76,9 @@ struct tail_state {
   bool retrying = false; ///< a tick is under way
   bool draining = false;
 
-  durable_until goal;                     ///< how far the journal is known to be durable
-  journal_position position;              ///< how far we are
+  durable_until goal;        ///< how far the journal is known to be durable
+  uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known
+  journal_position position; ///< how far we are
   std::unique_ptr<journal_reader> reader; ///< stands at `position`, or none
   bool opened = false;
   uint32_t failures = 0; ///< in a row
@@ -81,6 +87,8 @@ struct tail_state {
   void note(const durable_until& news) noexcept;
   /// Opens the store if need be, then one transaction towards the goal.
   result<void> advance();
+  /// There is little to do yet, and more may come.
+  bool worth_waiting() const noexcept;
   /// Between half of and the whole of the doubled delay.
   std::chrono::milliseconds retry_delay() noexcept;
 

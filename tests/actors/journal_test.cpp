@@ -230,48 +230,6 @@ TEST_F(journal_actor_test, when_a_commit_has_dead_letters_readers_behind_it_hear
   EXPECT_FALSE(later->dead_letters);
 }
 
-TEST_F(journal_actor_test,
-       a_trickle_is_told_to_readers_in_intervals_and_a_flood_at_once) {
-  settings.news_interval = 5ms;
-  settings.news_records = 3;
-  start();
-  auto end = ask<durable_until>(uut, tail_request{})->until;
-  const auto pass = [&](std::chrono::milliseconds time) {
-    clock.steady += time;
-    sched.advance_time(time);
-    sched.run();
-  };
-  const auto commit = [&](const std::vector<std::string>& records) {
-    self->send(uut, make_batch(records));
-    sched.run();
-  };
-  auto asked = self->request(uut, caf::infinite, tail_request{end});
-  commit({"{}"});
-  ASSERT_FALSE(has_mail()) << "the readers were told just before";
-  pass(4ms);
-  commit({"{}"});
-  ASSERT_FALSE(has_mail());
-  pass(1ms);
-  ASSERT_TRUE(has_mail());
-  asked.receive(
-    [&](const durable_until& news) {
-      EXPECT_EQ(news.sequence, 2u);
-      end = news.until;
-    },
-    [&](caf::error& err) { FAIL() << sys.render(err); });
-  asked = self->request(uut, caf::infinite, tail_request{end});
-  commit({"{}", "{}", "{}"});
-  ASSERT_TRUE(has_mail());
-  asked.receive([&](const durable_until& news) { end = news.until; },
-                [&](caf::error& err) { FAIL() << sys.render(err); });
-  pass(1s);
-  EXPECT_FALSE(sched.has_pending_timeout());
-  commit({"{}"});
-  const auto first = ask<durable_until>(uut, tail_request{end});
-  ASSERT_TRUE(first);
-  EXPECT_EQ(first->sequence, 6u) << "after a pause nobody waits";
-}
-
 TEST_F(journal_actor_test, when_a_reader_asks_again_its_older_question_is_answered_too) {
   start();
   const auto now = ask<durable_until>(uut, tail_request{});

@@ -79,6 +79,29 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(disk.rows, expected());
 }
 
+TEST_F(sink_writer_test, gathers_a_trickle_into_one_transaction_but_lets_no_flood_wait) {
+  tail_settings.gather_delay = 5ms;
+  tail_settings.gather_records = 50;
+  publish(1, 10);
+  start_all();
+  EXPECT_EQ(disk.transactions, 1u);
+  for (int i = 0; i < 4; ++i) {
+    publish(1, 10);
+    sched.run();
+    sched.advance_time(1ms);
+    sched.run();
+  }
+  EXPECT_EQ(disk.transactions, 1u);
+  sched.advance_time(1ms);
+  sched.run();
+  EXPECT_EQ(disk.transactions, 2u);
+  EXPECT_EQ(disk.rows, expected());
+  publish(5, 10);
+  sched.run();
+  EXPECT_EQ(disk.transactions, 3u);
+  EXPECT_EQ(disk.rows, expected());
+}
+
 TEST_F(sink_writer_test,
        when_the_sink_is_locked_it_backs_off_and_then_stores_everything_once) {
   start_all();

@@ -167,6 +167,7 @@ struct tail_fixture : deterministic {
 
   tail_config tailing() {
     tail_config settings;
+    settings.gather_delay = std::chrono::milliseconds{0};
     settings.open_reader =
       [this](journal_position from) -> result<std::unique_ptr<journal_reader>> {
       return std::make_unique<fake_reader>(w, from);
