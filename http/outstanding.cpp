@@ -104,7 +104,7 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
   for (size_t i = 0; i < done.owners.size(); ++i)
     settle_part(done, i, receipt);
   close(done);
-  return done.coalesced ? fate::settled_coalesced : fate::settled;
+  return fate::settled;
 }
 
 bool outstanding::undecided(const entry& e, const batch_receipt& receipt) noexcept {

@@ -58,8 +58,8 @@ class outstanding {
   /// claim is back, nothing was counted as received.
   bool submit(submission s);
 
-  /// What a receipt meant for the coalescer.
-  enum class fate : uint8_t { unknown, settled, settled_coalesced };
+  /// What a receipt meant: unknown when it decided nothing.
+  enum class fate : uint8_t { unknown, settled };
   fate receive(const batch_receipt& receipt);
   /// Whether receive() would end a batch that the coalescer made: its next one may go before
   /// the answers of this one are written.

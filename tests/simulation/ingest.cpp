@@ -97,8 +97,9 @@ struct ingest::io_thread {
     for (auto& receipt : receipts) {
       if (seeded(bite::acknowledges_failed_parts))
         receipt = without_failures(*receipt);
-      if (sent.receive(*receipt) == outstanding::fate::settled_coalesced)
+      if (sent.ends_coalesced(*receipt)) // first, as the I/O thread does it
         small.settled();
+      (void)sent.receive(*receipt);
     }
     if (mail->stored_up_to > 0)
       sent.stored(std::exchange(mail->stored_up_to, 0));
