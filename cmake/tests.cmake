@@ -22,24 +22,22 @@ weir_tests(app weir_app)
 
 # The built binary under real HTTP, signals and disks: one ctest entry per file.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
-file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/server/*_test.py")
-foreach(suite IN LISTS suites)
-  get_filename_component(name "${suite}" NAME_WE)
-  add_test(NAME server.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
-    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/server")
-  set_tests_properties(server.${name} PROPERTIES LABELS server TIMEOUT 300
-    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
-endforeach()
+# Further arguments are properties of each.
+function(weir_suites folder)
+  file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.py")
+  foreach(suite IN LISTS suites)
+    get_filename_component(name "${suite}" NAME_WE)
+    add_test(NAME ${folder}.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
+      WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/${folder}")
+    set_tests_properties(${folder}.${name} PROPERTIES LABELS ${folder}
+      ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};WEIR_SANITIZE=${WEIR_SANITIZE};PYTHONDONTWRITEBYTECODE=1"
+      ${ARGN})
+  endforeach()
+endfunction()
 
+weir_suites(server TIMEOUT 300)
 # Clusters of several nodes on loopback.
-file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/cluster/*_test.py")
-foreach(suite IN LISTS suites)
-  get_filename_component(name "${suite}" NAME_WE)
-  add_test(NAME cluster.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
-    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/cluster")
-  set_tests_properties(cluster.${name} PROPERTIES LABELS cluster TIMEOUT 900 RUN_SERIAL ON
-    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;PYTHONDONTWRITEBYTECODE=1")
-endforeach()
+weir_suites(cluster TIMEOUT 900 RUN_SERIAL ON)
 
 # The failure suite: the same binary under kill -9, broken disks, overload and rude clients.
 add_library(weir_fault_shim SHARED
@@ -51,21 +49,14 @@ target_link_libraries(weir_fault_shim PRIVATE ${CMAKE_DL_LIBS})
 add_executable(weir_load tests/failure/load/main.cpp tests/failure/load/load_client.cpp)
 target_link_libraries(weir_load PRIVATE weir_flags)
 
-file(GLOB suites CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/failure/*_test.py")
-foreach(suite IN LISTS suites)
-  get_filename_component(name "${suite}" NAME_WE)
-  add_test(NAME failure.${name} COMMAND Python3::Interpreter -m unittest -v ${name}
-    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}/tests/failure")
-  set_tests_properties(failure.${name} PROPERTIES LABELS failure TIMEOUT 3600 RUN_SERIAL ON
-    ENVIRONMENT "WEIR_BINARY=$<TARGET_FILE:weir>;WEIR_TOOLS=${CMAKE_BINARY_DIR};WEIR_SANITIZE=${WEIR_SANITIZE};PYTHONDONTWRITEBYTECODE=1")
-endforeach()
+weir_suites(failure TIMEOUT 3600 RUN_SERIAL ON)
 
 # One ctest entry: all of it shares one PostgreSQL server, which takes seconds to make.
 file(GLOB postgres_tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/postgres/*_test.cpp")
 add_executable(weir_postgres_tests ${postgres_tests})
 target_link_libraries(weir_postgres_tests PRIVATE weir_storage PkgConfig::PQ GTest::gtest GTest::gtest_main GTest::gmock)
 add_test(NAME postgres COMMAND weir_postgres_tests)
-set_tests_properties(postgres PROPERTIES TIMEOUT 240)
+set_tests_properties(postgres PROPERTIES TIMEOUT 240 LABELS postgres)
 
 include(cmake/simulation.cmake)
 
