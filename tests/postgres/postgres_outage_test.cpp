@@ -146,7 +146,9 @@ TEST_F(postgres_outage_test, a_server_killed_under_load_goes_on_where_it_was) {
   }
   storing.join();
   EXPECT_GT(failures, 0);
-  expect_once(*sink, frames);
+  // The last frames may have gone through a backend that outlived its postmaster by a moment:
+  // what is stored is read from the server that is there now.
+  expect_once(*open(), frames);
 }
 
 TEST_F(postgres_outage_test, a_server_that_is_away_at_the_start_is_found_when_it_comes) {
