@@ -164,6 +164,8 @@ void journal_state::publish() {
   figures.journal_bytes = on_disk;
   disk_queue->depth = on_disk;
   figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
+  if (config.durable)
+    config.durable->advance(writer->durable_end());
   config.health->set(condition::journal_full, writer->full());
   config.health->set(condition::storage_failed, writer->failed());
 }

@@ -25,6 +25,7 @@
 //                batch keys make that safe.
 #pragma once
 
+#include "actors/durable_mark.hpp"
 #include "proto/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
@@ -63,6 +64,7 @@ struct journal_actor_config {
   node_health* health = nullptr;
   size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
   std::chrono::milliseconds retry_after{100};
+  std::shared_ptr<durable_mark> durable; ///< optional: told of each commit
   std::vector<std::string> readers; ///< names that must report before anything is deleted
   /// asked at every start; empty: nothing kept
   std::function<result<journal_recall>()> recall;

@@ -186,13 +186,8 @@ void drain(self_pointer self, tail_state& state) {
   if (state.draining) // the deadline's own message, or somebody is impatient
     return self->quit(caf::exit_reason::user_shutdown);
   state.draining = true;
-  if (!state.asking && state.config.find_end) {
-    if (const auto end = state.config.find_end(); end)
-      state.note({*end, 0, true});
-    else
-      log_event(log_level::warning, "journal_end_unknown",
-                {{"reader", state.config.reader}, {"reason", end.error().text}});
-  }
+  if (state.config.durable)
+    state.note({state.config.durable->read(), 0, true});
   self->delayed_send(self, state.config.drain_deadline, drain_atom_v);
   proceed(self, state);
 }

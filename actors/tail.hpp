@@ -9,6 +9,7 @@
 //   there. Nothing is skipped.
 #pragma once
 
+#include "actors/durable_mark.hpp"
 #include "proto/clock.hpp"
 #include "proto/messages.hpp"
 #include "proto/result.hpp"
@@ -45,9 +46,9 @@ struct tail_config {
   std::string reader; ///< its name to the journal: sink, dead_letters
   std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
     open_reader;
-  /// Optional: where the journal ends when its writer has gone, asked once when draining
-  /// begins.
-  std::function<result<journal_position>()> find_end;
+  /// Optional: read when draining begins, as the journal may have gone without telling its
+  /// last commit.
+  std::shared_ptr<const durable_mark> durable;
   size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
   size_t bytes_per_transaction_max = size_t{8}
                                      << 20; ///< passed only by a single larger frame

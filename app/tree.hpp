@@ -2,6 +2,7 @@
 // child is listed here in the order it starts (and, backwards, stops).
 #pragma once
 
+#include "actors/durable_mark.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
@@ -58,7 +59,9 @@ struct tree_parts {
   tree_stores stores{};
   std::function<void()> stop_accepting{};
   std::function<uint64_t()> in_flight{}; ///< requests without an answer
-  uint64_t seed = 1;                     ///< of every jitter and sample in the tree
+  /// of this node's journal, over all its starts
+  std::shared_ptr<durable_mark> durable = std::make_shared<durable_mark>();
+  uint64_t seed = 1; ///< of every jitter and sample in the tree
   batch_work validate = weir::validate;
   batch_work transform = weir::transform;
   /// Blocking actors get a thread of their own; a simulation puts them on its scheduler.

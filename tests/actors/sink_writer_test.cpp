@@ -243,14 +243,19 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
   EXPECT_TRUE(disk.rows.empty());
 }
 
-TEST_F(sink_writer_test, when_drained_after_the_journal_it_looks_for_the_end_itself) {
-  tail_settings.find_end = [this]() -> result<journal_position> { return w.end(); };
+TEST_F(sink_writer_test,
+       when_drained_after_the_journal_it_stores_what_is_durable_and_no_more) {
+  const auto mark = std::make_shared<durable_mark>();
+  tail_settings.durable = mark;
   start_all();
   stop_journal();
   publish(3, 10); // what the journal committed last, and could tell nobody
+  mark->advance(w.end());
+  const auto durable = expected();
+  publish(3, 10); // written, and not synced when the journal crashed
   self->send(uut, drain_atom_v);
   EXPECT_FALSE(alive());
-  EXPECT_EQ(disk.rows, expected());
+  EXPECT_EQ(disk.rows, durable);
 }
 
 TEST_F(sink_writer_test, when_idle_and_drained_it_quits_at_once) {
