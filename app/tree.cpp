@@ -11,6 +11,7 @@
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
 #include "proto/log.hpp"
+#include "storage/journal_keys.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -157,6 +158,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.figures = &parts.figures;
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
+  made.durable = parts.durable;
   made.readers = {"sink", "dead_letters"};
   const bool shared_sink = parts.settings.sink.kind == "postgres";
   made.recall = [&stores = parts.stores, shared_sink] {
@@ -173,9 +175,7 @@ tail_config make_tail(const tree_parts& parts) {
   };
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
   made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
-  made.find_end = [directory = parts.settings.journal.directory, &files = parts.files] {
-    return journal_end(directory, files);
-  };
+  made.durable = parts.durable;
   made.drain_deadline = parts.settings.shutdown_deadline;
   made.seed = parts.seed;
   return made;
@@ -205,8 +205,11 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
 /// node is not ready before, and nobody else has the stores open while it asks what they
 /// remember.
 starter start_journal(const tree_parts& parts) {
-  return [&parts](caf::local_actor& parent) {
+  const auto recent = std::make_shared<key_index>(parts.settings.journal.recent_keys_max,
+                                                  std::chrono::seconds{0}, parts.clock);
+  return [&parts, recent](caf::local_actor& parent) {
     auto config = make_journal(parts);
+    config.journal.recent_keys = recent;
     config.on_open =
       [supervisor = caf::actor_cast<caf::actor>(caf::strong_actor_ptr{parent.ctrl()})](
         caf::actor_id journal) { caf::anon_send(supervisor, opened_atom_v, journal); };

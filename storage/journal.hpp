@@ -17,6 +17,8 @@
 
 namespace weir {
 
+class key_index;
+
 struct journal_config {
   std::string directory;
   uint64_t segment_bytes = uint64_t{64}
@@ -31,6 +33,9 @@ struct journal_config {
   /// have been emptied underneath them. A cursor ahead of the journal would never be reached.
   uint64_t segment_number_min = 0;
   size_t recent_keys_max = 100'000; ///< keys of unkeyed parts, against resubmission
+  /// Those keys, when they shall outlive this writer: the next one in this process may be
+  /// given a batch again whose segment the readers have passed and deleted. Null: its own.
+  std::shared_ptr<key_index> recent_keys;
   /// Draws each segment's salt; empty: from std::random_device, as those who send records
   /// must not be able to guess it.
   std::function<uint64_t()> draw_salt;

@@ -21,9 +21,9 @@ namespace weir {
 /// batch that is submitted again.
 struct known_keys {
   key_index keyed;
-  key_index recent;
+  std::shared_ptr<key_index> recent;
 
-  key_index& of(bool is_keyed) noexcept { return is_keyed ? keyed : recent; }
+  key_index& of(bool is_keyed) noexcept { return is_keyed ? keyed : *recent; }
 };
 
 /// One frame of the group.

@@ -36,6 +36,13 @@ key_entry entry_of(const remembered_key& kept) noexcept {
   return entry;
 }
 
+std::shared_ptr<key_index> recent_of(const journal_config& config,
+                                     const clock_source& clock) {
+  return config.recent_keys ? config.recent_keys
+                            : std::make_shared<key_index>(config.recent_keys_max,
+                                                          std::chrono::seconds{0}, clock);
+}
+
 result<void> check(const journal_config& config) {
   const auto refuse = [](const char* text) { return fail(ec::invalid_config, text); };
   if (config.directory.empty())
@@ -53,9 +60,8 @@ result<void> check(const journal_config& config) {
 class writer final : public journal_writer {
  public:
   writer(const journal_config& config, file_system& files, const clock_source& clock)
-    : config_(config),
-      files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
-                           {config.recent_keys_max, std::chrono::seconds{0}, clock}},
+    : config_(config), files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
+                                            recent_of(config, clock)},
       group_(keys_) {}
 
   result<void> start(uint64_t next_sequence_min, recovery_report& report);

@@ -1,5 +1,6 @@
 // One journal at a time: what it answers, what it keeps, what it says of damage.
 #include "storage/journal.hpp"
+#include "storage/journal_keys.hpp"
 #include "storage/journal_segment.hpp"
 #include "tests/storage/journal_batches.hpp"
 #include "tests/storage/simulated_disk.hpp"
@@ -103,6 +104,22 @@ TEST_F(journal_test, answers_a_repeated_key_with_what_was_stored_also_after_a_re
     EXPECT_EQ(again.last_sequence, 2u);
   }
   EXPECT_EQ(read_all(), "ab");
+}
+
+TEST_F(journal_test, knows_a_batch_again_after_a_restart_though_its_segment_is_gone) {
+  config.recent_keys =
+    std::make_shared<key_index>(config.recent_keys_max, std::chrono::seconds{0}, clock);
+  open();
+  const auto batch = simple_batch({5, 5}, {"a"});
+  (void)store(batch);
+  open(); // the crash of its actor; a new segment is begun
+  ASSERT_TRUE(writer->release(writer->durable_end()));
+  open();
+  EXPECT_EQ(report.records, 0u) << "nothing on the disk tells of it";
+  const auto again = store(batch);
+  EXPECT_EQ(again.accepted, 1u);
+  EXPECT_EQ(again.last_sequence, 1u);
+  EXPECT_EQ(read_all(), "");
 }
 
 TEST_F(journal_test, refuses_a_known_key_with_another_body) {
