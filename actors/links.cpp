@@ -379,44 +379,6 @@ void on_tick(links_ptr self) {
   self->delayed_send(self, st.config.heartbeat, tick_atom_v);
 }
 
-class link_origin final : public receipt_port {
- public:
-  explicit link_origin(const role_table& roles) : roles_(roles) {}
-  void deliver(receipt_ptr receipt) noexcept override { tell(std::move(receipt)); }
-  void stored(uint64_t sequence) noexcept override { tell(stored_until{sequence}); }
-  void resubmit() noexcept override { tell(resubmit_atom_v); }
-
- private:
-  template <class Message>
-  void tell(Message message) noexcept {
-    if (const auto links = roles_.find("links"))
-      caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
-  }
-  const role_table& roles_;
-};
-
-class link_events final : public network_events {
- public:
-  explicit link_events(const role_table& roles) : roles_(roles) {}
-  void link_up(link_id link, const node_card& peer) noexcept override {
-    tell(link_opened{link, peer});
-  }
-  void link_down(link_id link, const std::string& reason) noexcept override {
-    tell(link_closed{link, reason});
-  }
-  void received(link_id link, std::string frame) noexcept override {
-    tell(link_frame{link, std::move(frame)});
-  }
-
- private:
-  template <class Message>
-  void tell(Message message) noexcept {
-    if (const auto links = roles_.find("links"))
-      caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
-  }
-  const role_table& roles_;
-};
-
 } // namespace
 
 void links_state::open(links_config with, time_point now) {
@@ -489,14 +451,6 @@ links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self
       quit_when_done(self);
     },
   };
-}
-
-std::shared_ptr<receipt_port> make_link_origin(const role_table& roles) {
-  return std::make_shared<link_origin>(roles);
-}
-
-std::unique_ptr<network_events> make_link_events(const role_table& roles) {
-  return std::make_unique<link_events>(roles);
 }
 
 } // namespace weir

@@ -118,10 +118,4 @@ struct links_state {
 links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self,
                                  links_config config);
 
-/// The origin of batches that came over a link: passes on to whoever plays `links`.
-/// `roles` outlives it.
-std::shared_ptr<receipt_port> make_link_origin(const role_table& roles);
-/// The same for what the network says.
-std::unique_ptr<network_events> make_link_events(const role_table& roles);
-
 } // namespace weir

@@ -2,6 +2,7 @@
 
 #include "actors/basp_network.hpp"
 #include "actors/exits.hpp"
+#include "actors/link_ports.hpp"
 #include "actors/links.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"

@@ -1,5 +1,6 @@
 #include "cluster/tunnel.hpp"
 
+#include "cluster/connection.hpp"
 #include "cluster/dial_plan.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_registry.hpp"
@@ -9,14 +10,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -35,60 +34,11 @@ using asio::redirect_error;
 using asio::use_awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
-using local_stream = asio::local::stream_protocol;
 using std::chrono::steady_clock;
 
 namespace {
 
 constexpr size_t pump_bytes = size_t{64} << 10;
-/// Data without an acknowledgement of the peer's kernel for so long ends the connection.
-constexpr unsigned unacknowledged_ms = 5000;
-
-/// One connection on its way from a socket to a link.
-struct connection {
-  connection(tcp::socket socket, asio::ssl::context* tls, asio::io_context& context)
-    : outside(std::move(socket), tls), inside(context), deadline(context) {}
-
-  wire outside;
-  local_stream::socket inside; ///< our end of the pair; CAF has the other
-  asio::steady_timer deadline;
-  std::string endpoint; ///< as dialed, or the peer's
-  bool dialed_by_us = false;
-  link_id link = 0; ///< 0: not a link yet
-  node_card peer;
-  bool confirmed = false;
-  std::string reason; ///< why it ended; the first counts
-
-  void end(const std::string& why) noexcept {
-    if (reason.empty())
-      reason = why;
-    error_code ignored;
-    deadline.cancel();
-    inside.close(ignored);
-    outside.close();
-  }
-};
-using connection_ptr = std::shared_ptr<connection>;
-
-std::string endpoint_text(const tcp::endpoint& end) {
-  const auto host = end.address().to_string();
-  return (end.address().is_v6() ? "[" + host + "]" : host) + ":"
-         + std::to_string(end.port());
-}
-
-struct host_port {
-  std::string host;
-  std::string port;
-};
-host_port split_address(const std::string& address) {
-  const auto colon = address.rfind(':');
-  if (colon == std::string::npos)
-    return {address, "0"};
-  auto host = address.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  return {host, address.substr(colon + 1)};
-}
 
 link_id random_link() {
   link_id link = 0;
@@ -96,14 +46,6 @@ link_id random_link() {
     if (::getrandom(&link, sizeof link, 0) != static_cast<ssize_t>(sizeof link))
       link = static_cast<link_id>(steady_clock::now().time_since_epoch().count());
   return link;
-}
-
-void tune(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(tcp::no_delay{true}, ignored);
-  socket.set_option(asio::socket_base::keep_alive{true}, ignored);
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
-               sizeof unacknowledged_ms);
 }
 
 class asio_tunnel final : public tunnel {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/dispatch.hpp"
+#include "actors/link_ports.hpp"
 #include "actors/links.hpp"
 #include "tests/actors/fixture.hpp"
 #include "tests/cluster/batches.hpp"
@@ -230,6 +231,19 @@ struct cluster_fixture : deterministic {
       sched.run();
       net.deliver();
     } while (sched.has_job() || !net.mail.empty());
+  }
+  struct linked_pair {
+    cluster_node& gateway;
+    cluster_node& worker;
+    link_id link;
+  };
+  linked_pair linked() {
+    auto& g = add_gateway("g");
+    auto& w = add_worker("w");
+    settle();
+    const auto link = net.connect(g, w);
+    settle();
+    return {g, w, link};
   }
   /// Time passes in steps of a heartbeat.
   void pass(std::chrono::milliseconds time) {

@@ -69,11 +69,7 @@ TEST_F(cluster_test,
 }
 
 TEST_F(cluster_test, a_peer_without_a_word_for_the_silence_limit_is_down) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  const auto link = net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   pass(5s);
   EXPECT_TRUE(net.links[link].up) << "heartbeats keep it";
   caf::anon_send_exit(caf::actor_cast<caf::actor>(w.running["links"]),
@@ -87,22 +83,14 @@ TEST_F(cluster_test, a_peer_without_a_word_for_the_silence_limit_is_down) {
 }
 
 TEST_F(cluster_test, a_node_that_was_stopped_itself_blames_no_peer) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  const auto link = net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   sched.advance_time(30s); // nobody runs meanwhile
   settle();
   EXPECT_TRUE(net.links[link].up);
 }
 
 TEST_F(cluster_test, a_paused_worker_never_holds_more_than_its_window) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  net.connect(g, w);
-  settle();
+  auto [g, w, first] = linked();
   for (uint64_t id = 1; id <= 500; ++id)
     g.submit("to_worker", batch(id));
   settle();
@@ -205,11 +193,7 @@ TEST_F(cluster_test, a_full_journal_gives_no_window_but_keeps_what_it_has) {
 }
 
 TEST_F(cluster_test, when_a_stage_of_a_worker_comes_back_it_gets_what_peers_sent_again) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   g.submit("to_worker", batch(1));
   settle();
   w.taken.clear(); // the stage died with it
@@ -222,11 +206,7 @@ TEST_F(cluster_test, when_a_stage_of_a_worker_comes_back_it_gets_what_peers_sent
 }
 
 TEST_F(cluster_test, a_stream_the_worker_does_not_know_is_refused_with_the_reason) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   auto sent = batch(1);
   auto source = std::make_shared<envelope>(*sent->source);
   source->stream = "nobody";
@@ -260,11 +240,7 @@ TEST_F(cluster_test, a_frame_that_can_not_be_read_ends_that_link_alone) {
 }
 
 TEST_F(cluster_test, a_peer_that_sends_more_than_it_was_granted_has_its_link_closed) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  const auto link = net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   const auto bytes = encode_batch(*batch(1), sched.clock().now());
   for (uint64_t number = 1; net.links[link].up && number < 1000; ++number) {
     w.events->received(link,
@@ -277,11 +253,7 @@ TEST_F(cluster_test, a_peer_that_sends_more_than_it_was_granted_has_its_link_clo
 
 TEST_F(cluster_test,
        when_the_links_are_restarted_everything_is_sent_again_over_new_links) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  const auto link = net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   g.submit("to_worker", batch(1));
   settle();
   EXPECT_EQ(w.taken.size(), 1u);
@@ -297,11 +269,7 @@ TEST_F(cluster_test,
 }
 
 TEST_F(cluster_test, stopped_for_the_crash_of_a_sibling_they_wait_for_nothing) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   g.submit("to_worker", batch(1));
   settle();
   const auto ended = [this](const caf::strong_actor_ptr& actor) {
@@ -314,11 +282,7 @@ TEST_F(cluster_test, stopped_for_the_crash_of_a_sibling_they_wait_for_nothing) {
 }
 
 TEST_F(cluster_test, when_the_node_ends_they_wait_for_what_is_on_its_way) {
-  auto& g = add_gateway("g");
-  auto& w = add_worker("w");
-  settle();
-  net.connect(g, w);
-  settle();
+  auto [g, w, link] = linked();
   g.submit("to_worker", batch(1));
   settle();
   for (auto* node : {&g, &w})

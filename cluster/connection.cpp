@@ -1,0 +1,52 @@
+#include "cluster/connection.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace weir {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+/// Data without an acknowledgement of the peer's kernel for so long ends the connection.
+constexpr unsigned unacknowledged_ms = 5000;
+
+} // namespace
+
+void connection::end(const std::string& why) noexcept {
+  if (reason.empty())
+    reason = why;
+  error_code ignored;
+  deadline.cancel();
+  inside.close(ignored);
+  outside.close();
+}
+
+std::string endpoint_text(const tcp::endpoint& end) {
+  const auto host = end.address().to_string();
+  return (end.address().is_v6() ? "[" + host + "]" : host) + ":"
+         + std::to_string(end.port());
+}
+
+host_port split_address(const std::string& address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos)
+    return {address, "0"};
+  auto host = address.substr(0, colon);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  return {host, address.substr(colon + 1)};
+}
+
+void tune(tcp::socket& socket) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay{true}, ignored);
+  socket.set_option(asio::socket_base::keep_alive{true}, ignored);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
+               sizeof unacknowledged_ms);
+}
+
+} // namespace weir
