@@ -1,6 +1,7 @@
 #include "app/command_cluster.hpp"
 
 #include "app/cli.hpp"
+#include "app/config_text.hpp"
 #include "app/units.hpp"
 #include "http/client.hpp"
 
@@ -80,12 +81,7 @@ std::string links_table(const json& page) {
 } // namespace
 
 std::string operations_url(const config& settings) {
-  auto address = settings.operations.listen;
-  if (address.host == "0.0.0.0")
-    address.host = "127.0.0.1";
-  if (address.host == "::")
-    address.host = "::1";
-  return "http://" + to_string(address);
+  return "http://" + to_string(from_here(settings.operations.listen));
 }
 
 result<std::string> cluster_tables(std::string_view page) {

@@ -1,5 +1,6 @@
 #include "app/command_send.hpp"
 
+#include "app/config_text.hpp"
 #include "app/file_source.hpp"
 #include "app/send.hpp"
 #include "app/server_post.hpp"
@@ -10,12 +11,8 @@
 namespace weir {
 
 std::string ingest_url(const config& settings) {
-  auto at = settings.ingest.listen;
-  if (at.host == "0.0.0.0")
-    at.host = "127.0.0.1";
-  if (at.host == "::")
-    at.host = "::1";
-  return (settings.ingest.tls.enabled() ? "https://" : "http://") + to_string(at);
+  return (settings.ingest.tls.enabled() ? "https://" : "http://")
+         + to_string(from_here(settings.ingest.listen));
 }
 
 int command_send(const send_options& options, std::ostream& out, std::ostream& err) {

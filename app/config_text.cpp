@@ -80,6 +80,14 @@ parsed<listen_address> parse_listen_address(std::string_view text) {
   return address;
 }
 
+listen_address from_here(listen_address listener) {
+  if (listener.host == "0.0.0.0")
+    listener.host = "127.0.0.1";
+  if (listener.host == "::")
+    listener.host = "::1";
+  return listener;
+}
+
 std::string to_string(const listen_address& address) {
   return address.host.find(':') == std::string::npos
            ? fmt::format("{}:{}", address.host, address.port)

@@ -21,6 +21,10 @@ bool lower_digest(std::string& text) noexcept;
 /// resolved.
 parsed<listen_address> parse_listen_address(std::string_view text);
 
+/// Where a listener is found from this machine: an address that stands for all of them is the
+/// loopback one.
+listen_address from_here(listen_address listener);
+
 /// Makes `path` relative to `directory` unless it is absolute, and opens it. The answer
 /// is why it cannot be read, or empty.
 std::string resolve_readable(std::string& path, const std::string& directory);

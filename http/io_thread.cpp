@@ -8,10 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include <pthread.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-
-#include <system_error>
 
 namespace weir {
 
@@ -24,13 +21,6 @@ constexpr int abandon_after_timeouts = 10;
 
 /// Without a connection there is only the date to keep: it ticks so many times slower.
 constexpr int idle_ticks = 4;
-
-batch_key random_key() {
-  batch_key key;
-  if (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  return key;
-}
 
 outstanding::options
 outstanding_options(ingest_state& shared,
@@ -52,7 +42,7 @@ io_thread::io_thread(ingest_state& shared)
     coalescer_({shared.config.batch_bytes, shared.config.batch_records,
                 shared.config.coalesce_window},
                [this](submission s) { return outstanding_.submit(std::move(s)); }),
-    key_base_(random_key()) {}
+    key_base_(random_batch_key()) {}
 
 io_thread::~io_thread() {
   mailbox_->close();

@@ -79,23 +79,22 @@ void outstanding::refuse(submission& s) {
     owner.request->notify();
 }
 
-std::map<uint64_t, outstanding::entry>::const_iterator
-outstanding::find(const batch_receipt& receipt) const noexcept {
+std::map<uint64_t, outstanding::entry>::iterator
+outstanding::find(const batch_receipt& receipt) noexcept {
   return receipt.batch && receipt.batch->source ? entries_.find(receipt.batch->source->id)
                                                 : entries_.end();
 }
 
-bool outstanding::ends_coalesced(const batch_receipt& receipt) const noexcept {
+bool outstanding::ends_coalesced(const batch_receipt& receipt) noexcept {
   const auto found = find(receipt);
   return found != entries_.end() && found->second.coalesced
          && !undecided(found->second, receipt);
 }
 
 outstanding::fate outstanding::receive(const batch_receipt& receipt) {
-  const auto known = find(receipt);
-  if (known == entries_.end())
+  const auto found = find(receipt);
+  if (found == entries_.end())
     return fate::unknown; // the second receipt of a batch that was submitted twice
-  const auto found = entries_.find(known->first);
   found->second.undecided = undecided(found->second, receipt);
   if (found->second.undecided)
     return fate::unknown;

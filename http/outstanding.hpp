@@ -63,7 +63,7 @@ class outstanding {
   fate receive(const batch_receipt& receipt);
   /// Whether receive() would end a batch that the coalescer made: its next one may go before
   /// the answers of this one are written.
-  bool ends_coalesced(const batch_receipt& receipt) const noexcept;
+  bool ends_coalesced(const batch_receipt& receipt) noexcept;
   void stored(uint64_t sequence);
   void resubmit();
   /// At every tick: submits again what was refused undecided, and gives up what is too
@@ -85,8 +85,7 @@ class outstanding {
 
   /// Nothing can be concluded from it.
   static bool undecided(const entry& e, const batch_receipt& receipt) noexcept;
-  std::map<uint64_t, entry>::const_iterator
-  find(const batch_receipt& receipt) const noexcept;
+  std::map<uint64_t, entry>::iterator find(const batch_receipt& receipt) noexcept;
   void refuse(submission& s);
   void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
   void account(const batch_part& part, const part_receipt& receipt,

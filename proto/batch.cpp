@@ -2,9 +2,13 @@
 
 #include <openssl/sha.h>
 
+#include <sys/random.h>
+
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace weir {
 
@@ -85,6 +89,13 @@ batch_key make_batch_key(std::string_view stream, std::string_view tenant,
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest);
   return {big_endian(digest), big_endian(digest + 8)};
+}
+
+batch_key random_batch_key() {
+  batch_key key;
+  if (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key))
+    throw std::system_error(errno, std::generic_category(), "getrandom");
+  return key;
 }
 
 uint64_t body_fingerprint(std::string_view body) {

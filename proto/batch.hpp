@@ -48,6 +48,9 @@ std::string to_hex(const batch_key& key);
 batch_key make_batch_key(std::string_view stream, std::string_view tenant,
                          std::string_view idempotency_key, uint32_t chunk);
 
+/// 128 bits from the kernel; std::system_error when it has none.
+batch_key random_batch_key();
+
 /// 64 bits of SHA-256 over a body: tells a repeated request from a reused key.
 uint64_t body_fingerprint(std::string_view body);
 

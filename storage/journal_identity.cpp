@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <random>
 #include <span>
 
 namespace weir {
@@ -54,12 +53,6 @@ result<void> write_identity(const std::string& directory, const batch_key& key,
     .and_then([&] { return files.sync_directory(directory); });
 }
 
-batch_key random_key() {
-  std::random_device random;
-  const auto half = [&] { return uint64_t{random()} << 32 | random(); };
-  return {half(), half()};
-}
-
 } // namespace
 
 result<std::optional<batch_key>> read_journal_identity(const std::string& directory,
@@ -87,7 +80,7 @@ result<batch_key> claim_journal_identity(const std::string& directory,
     return tl::unexpected(found.error());
   if (*found)
     return **found;
-  const auto key = random_key();
+  const auto key = random_batch_key();
   return write_identity(directory, key, files).map([&] { return key; });
 }
 
