@@ -75,7 +75,8 @@ struct ingest_section {
   /// batches in flight per I/O thread before requests gather
   uint32_t coalesce_window = 1;
   uint64_t coalesce_bytes = 64 * 1024;
-  uint32_t batches_in_flight = 64; ///< the credit of all I/O threads together
+  uint32_t batches_in_flight = 64;            ///< the credit of all I/O threads together
+  std::chrono::milliseconds delay_max{1'000}; ///< 0: admission does not look at time
   /// bodies and what is made of them; resolved: never 0 after load_config
   uint64_t budget_bytes = 0;
   double client_records_per_second = 0; ///< per peer address; 0: no limit

@@ -44,6 +44,9 @@ void visit_batches(key_visitor& v, ingest_section& c) {
           c.coalesce_bytes, {1 * kib, 64 * mib});
   v.count({"batches_in_flight", "Batches between admission and the journal: the credit."},
           c.batches_in_flight, {1, 65'536});
+  v.duration({"delay_max", "No more batches are let in than get their receipt within it "
+                           "at the present throughput; 0: `batches_in_flight`."},
+             c.delay_max, {0ms, 1min});
   v.bytes({"budget_bytes",
            "Memory for bodies and what is made of them. Derived: what `memory.ceiling` "
            "leaves.",

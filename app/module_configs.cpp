@@ -25,6 +25,7 @@ ingest_config make_ingest_config(const config& settings) {
   to.budget_bytes = from.budget_bytes;
   to.batches_max = from.batches_in_flight;
   to.waiters_max = from.connections_max;
+  to.delay_max = from.delay_max;
   return to;
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 constexpr double mean_over_seconds = 5;
 constexpr double sample_seconds = 0.1;
+constexpr double mean_over_batches = 8;
+constexpr double delay_min_seconds = 1e-6;
 
 double seconds_between(drain_rate::time_point from, drain_rate::time_point to) noexcept {
   return std::max(0.0, std::chrono::duration<double>(to - from).count());
@@ -40,8 +42,7 @@ double drain_rate::bytes_per_second(time_point now) const noexcept {
 
 bool admission::fits(const claim& wanted) const noexcept {
   return wanted.bytes <= limits_.bytes_max - std::min(used_.bytes, limits_.bytes_max)
-         && wanted.batches
-              <= limits_.batches_max - std::min(used_.batches, limits_.batches_max);
+         && wanted.batches <= batches_now_ - std::min(used_.batches, batches_now_);
 }
 
 bool admission::somebody_before(priority level) const noexcept {
@@ -52,9 +53,9 @@ bool admission::somebody_before(priority level) const noexcept {
 }
 
 bool admission::shed(priority level) const noexcept {
-  const double fill = std::max(
-    static_cast<double>(used_.bytes) / static_cast<double>(limits_.bytes_max),
-    static_cast<double>(used_.batches) / static_cast<double>(limits_.batches_max));
+  const double fill =
+    std::max(static_cast<double>(used_.bytes) / static_cast<double>(limits_.bytes_max),
+             static_cast<double>(used_.batches) / static_cast<double>(batches_now_));
   switch (level) {
   case priority::low:
     return fill > limits_.shed_low;
@@ -124,6 +125,26 @@ void admission::release(const claim& done, time_point now) {
     call();
 }
 
+void admission::complete(const claim& done, uint32_t beside,
+                         std::chrono::duration<double> delay, time_point now) {
+  if (done.batches > 0 && limits_.delay_max.count() > 0) {
+    const std::lock_guard guard{lock_};
+    follow(std::max(beside, 1u) / std::max(delay.count(), delay_min_seconds));
+  }
+  release(done, now);
+}
+
+void admission::follow(double batches_per_second) noexcept {
+  throughput_ +=
+    (batches_per_second - throughput_) / (throughput_ > 0 ? mean_over_batches : 1);
+  const double within =
+    throughput_ * std::chrono::duration<double>{limits_.delay_max}.count();
+  const auto most = limits_.batches_max;
+  batches_now_ = within >= most ? most
+                                : std::max(static_cast<uint32_t>(within),
+                                           std::min(limits_.batches_min, most));
+}
+
 std::vector<admission::grant> admission::grant_waiting() {
   std::vector<grant> granted;
   for (size_t i = queues_.size(); i-- > 0;) {
@@ -164,6 +185,11 @@ claim admission::used() const {
   return used_;
 }
 
+uint32_t admission::credit() const {
+  const std::lock_guard guard{lock_};
+  return batches_now_ - std::min(used_.batches, batches_now_);
+}
+
 size_t admission::waiting() const {
   const std::lock_guard guard{lock_};
   return waiting_;
@@ -172,7 +198,7 @@ size_t admission::waiting() const {
 bool admission::saturated() const {
   const std::lock_guard guard{lock_};
   return waiting_ > 0 || used_.bytes >= limits_.bytes_max
-         || used_.batches >= limits_.batches_max;
+         || used_.batches >= batches_now_;
 }
 
 } // namespace weir

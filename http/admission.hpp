@@ -2,7 +2,9 @@
 // and of batch credit is taken before a body is read and given back when the batch made
 // of it has its receipt, so what the pipeline holds never passes the budget.
 //
-//   Bounded:     by bytes_max, batches_max; waiters by waiters_max.
+//   Bounded:     by bytes_max, batches_max; waiters by waiters_max. By time as well: only
+//                so many batches are let in as take delay_max at the throughput seen
+//                lately (Little's law), so a slow pipeline refuses before it is late.
 //   Who blocks:  nobody; a request waits (policy `wait`) with its body unread, for at
 //                most the stream's admission_wait, which its session watches.
 //   Order:       higher priority first, first come first served within one. A claim
@@ -36,6 +38,9 @@ struct admission_limits {
   size_t waiters_max = 0;
   double shed_low = 0.60;
   double shed_normal = 0.85;
+  std::chrono::milliseconds delay_max{0}; ///< from submission to receipt; 0: no bound
+  /// delay_max never takes the credit below it: workers must not run dry
+  uint32_t batches_min = 8;
 };
 
 /// How fast claims come back: an exponentially weighted mean over about five seconds,
@@ -67,7 +72,8 @@ class admission {
     uint64_t ticket = 0; ///< of a waiting claim
   };
 
-  explicit admission(admission_limits limits) : limits_(limits) {}
+  explicit admission(admission_limits limits)
+    : limits_(limits), batches_now_(limits.batches_max) {}
 
   /// Any thread. A claim over the whole budget is refused.
   decision enter(const claim& wanted, priority level, admission_policy policy,
@@ -77,12 +83,18 @@ class admission {
   bool cancel(uint64_t ticket);
   /// Gives back (a part of) a granted claim and grants what now fits.
   void release(const claim& done, time_point now);
+  /// release() of a batch that was `delay` in the pipeline, and on submission one of
+  /// `beside` batches there: a measure of its throughput.
+  void complete(const claim& done, uint32_t beside, std::chrono::duration<double> delay,
+                time_point now);
 
   void set_shed_levels(double low, double normal);
 
   /// Seconds, 1 to 60.
   int retry_after(time_point now) const;
   claim used() const;
+  /// Batches that would be let in now.
+  uint32_t credit() const;
   size_t waiting() const;
   /// Nothing more fits, or somebody waits.
   bool saturated() const;
@@ -96,12 +108,15 @@ class admission {
   bool fits(const claim& wanted) const noexcept;
   bool somebody_before(priority level) const noexcept;
   bool shed(priority level) const noexcept;
+  void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
   std::vector<grant> grant_waiting();
 
   mutable std::mutex lock_;
   admission_limits limits_;
   claim used_;
+  uint32_t batches_now_;  ///< as limits_.batches_max, or less for delay_max
+  double throughput_ = 0; ///< batches per second, mean of the last few
   size_t waiting_bytes_ = 0;
   size_t waiting_ = 0;
   uint64_t last_ticket_ = 0;

@@ -58,6 +58,7 @@ struct ingest_config {
   double expansion = 3;
   uint32_t batches_max = 256; ///< not coalesced, in flight
   size_t waiters_max = 10'000;
+  std::chrono::milliseconds delay_max{1'000}; ///< see admission_limits
 };
 
 /// What a reload may change. Rates of streams come with the catalog.

@@ -20,7 +20,7 @@ struct ingest_state {
                std::shared_ptr<const ingest_limits> first)
     : config(config_), context(context_),
       gate({config_.budget_bytes, config_.batches_max, config_.waiters_max,
-            first->shed_low, first->shed_normal}),
+            first->shed_low, first->shed_normal, config_.delay_max}),
       rates(first->clients_max), stage(context_.figures.stage("gateway")),
       admission_queue(context_.figures.queue("admission")),
       connections_queue(context_.figures.queue("connections")),

@@ -174,8 +174,7 @@ void io_thread::tick() {
   shared_.context.figures.budget_bytes_used.store(static_cast<int64_t>(used.bytes),
                                                   relaxed);
   shared_.admission_queue.depth.store(static_cast<int64_t>(used.bytes), relaxed);
-  shared_.stage.credit_available.store(
-    int64_t{shared_.config.batches_max} - int64_t{used.batches}, relaxed);
+  shared_.stage.credit_available.store(int64_t{shared_.gate.credit()}, relaxed);
   shared_.connections_queue.depth.store(
     static_cast<int64_t>(shared_.connections.load(relaxed)), relaxed);
   shared_.outstanding_queue.depth.store(

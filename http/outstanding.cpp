@@ -60,6 +60,7 @@ bool outstanding::submit(submission s) {
   kept.owners = std::move(s.owners);
   kept.charged = s.charged;
   kept.sent = now;
+  kept.beside = gate_.used().batches;
   kept.coalesced = s.coalesced;
   for (const auto& owner : kept.owners) {
     owner.request->sent();
@@ -176,7 +177,8 @@ void outstanding::await_sink(const std::shared_ptr<ingest_request>& request) {
 void outstanding::close(const entry& e) {
   if (opts_.total)
     opts_.total->fetch_sub(1, std::memory_order_relaxed);
-  gate_.release(e.charged, context_.clock.now());
+  const auto now = context_.clock.now();
+  gate_.complete(e.charged, e.beside, now - e.sent, now);
   for (const auto& owner : e.owners)
     owner.request->notify();
 }

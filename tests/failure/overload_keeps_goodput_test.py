@@ -61,6 +61,14 @@ class OverloadKeepsGoodput(FailureTest):
         slow = {"members": '"kind":"slow"', "pad": 2000}
         self.overload(node, 5, {"connections": 8, **slow}, slow)
 
+    def test_five_times_what_workers_take_whose_every_batch_is_slow(self):
+        """A batch of its own takes 100 ms of a worker: 64 of them in flight would be late for seconds."""
+        steps = [{"fault": {"field": "kind", "delay": {"value": "slow", "ms": 1}}}]
+        node = self.node(streams={"default": {"transform": steps}}, top={"fault_injection": True})
+        slow = {"members": '"kind":"slow"', "pad": 800, "records": 100}
+        crowd = self.overload(node, 5, {"connections": 8, **slow}, slow)
+        self.assertGreater(crowd.count(503), 0)
+
     def test_2000_idle_connections_cost_the_active_ones_nothing(self):
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
         node = self.node()

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 using namespace weir;
 using namespace std::chrono_literals;
 
@@ -46,6 +48,41 @@ TEST_F(admission_test, grants_waiters_in_their_order_and_high_priority_first) {
   EXPECT_EQ(enter(4, 10).what, verdict::refused) << "only three may wait";
   gate.release({100, 1}, now);
   EXPECT_EQ(granted, (std::vector<int>{3, 2, 1}));
+}
+
+TEST_F(admission_test, lets_in_what_the_present_throughput_serves_within_delay_max) {
+  admission slow{
+    {.bytes_max = 1000, .batches_max = 64, .waiters_max = 0, .delay_max = 1s}};
+  std::deque<uint32_t> beside; // of each batch in flight
+  const auto fill = [&] {
+    while (slow.credit() > 0) {
+      ASSERT_EQ(slow.enter({1, 1}, priority::normal, in_line, {}).what, verdict::granted);
+      beside.push_back(slow.used().batches);
+    }
+  };
+  const auto serve = [&](std::chrono::milliseconds each) {
+    const auto ahead = beside.front();
+    beside.pop_front();
+    slow.complete({1, 1}, ahead, each * ahead, now += each);
+  };
+  fill();
+  EXPECT_EQ(beside.size(), 64u) << "nothing is known yet";
+  for (int i = 0; i < 64; ++i)
+    serve(50ms);
+  for (int i = 0; i < 1000; ++i) {
+    fill();
+    ASSERT_EQ(beside.size(), 20u) << "a second's worth";
+    serve(50ms);
+  }
+  fill();
+  for (int i = 0; i < 20; ++i)
+    serve(1s);
+  fill();
+  EXPECT_EQ(beside.size(), 8u) << "workers must not run dry";
+  for (int i = 0; i < 8; ++i)
+    serve(5ms);
+  fill();
+  EXPECT_EQ(beside.size(), 64u) << "the slow stage is over";
 }
 
 TEST_F(admission_test, keeps_small_claims_behind_a_large_one_of_their_priority) {

@@ -128,7 +128,10 @@ ingest::ingest(const ingest_config& config, ingest_context context, timeline& ev
                uint64_t seed, uint32_t threads)
   : config_(config), way_in_(std::make_unique<way_in>(context.pipeline)),
     context_{*way_in_, context.streams, context.figures, context.health, context.clock},
-    events_(events), gate_({config.budget_bytes, config.batches_max, config.waiters_max}),
+    events_(events), gate_({.bytes_max = config.budget_bytes,
+                            .batches_max = config.batches_max,
+                            .waiters_max = config.waiters_max,
+                            .delay_max = config.delay_max}),
     keys_(seed) {
   for (uint32_t i = 0; i < threads; ++i)
     threads_.push_back(
