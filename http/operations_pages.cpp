@@ -1,5 +1,7 @@
 #include "http/operations_pages.hpp"
 
+#include "http/answer.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cmath>
@@ -155,8 +157,11 @@ std::string dead_letter_page(const dead_letter& letter) {
 }
 
 std::string problem_page(int status, std::string_view code, std::string_view detail) {
-  return dump(
-    {{"type", "about:blank"}, {"status", status}, {"code", code}, {"detail", detail}});
+  return dump({{"type", "urn:weir:problem:" + std::string{code}},
+               {"title", reason_phrase(status)},
+               {"status", status},
+               {"detail", detail},
+               {"code", code}});
 }
 
 } // namespace weir

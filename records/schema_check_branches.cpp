@@ -15,7 +15,8 @@ std::string show_choice(std::string_view text) {
   return quote(text, 32);
 }
 std::string show_choice(element value) {
-  return clipped(show(value), 34);
+  const bool container = value.is_object() || value.is_array();
+  return clipped(container ? simdjson::minify(value) : show(value), 34);
 }
 
 } // namespace

@@ -122,7 +122,7 @@ class validator {
   validator(const record_batch& batch, const stream_spec& spec, work_scratch& scratch)
     : batch_(batch), spec_(spec), scratch_(scratch), copies_(!stored_as_it_came(batch)),
       out_(batch, copies_) {
-    const size_t depth = spec.settings.json_depth_max;
+    const size_t depth = spec.settings.json_depth_max + 1; // the scalars inside count
     if (scratch.parser.max_depth() != depth) {
       [[maybe_unused]] const auto failed =
         scratch.parser.allocate(scratch.parser.capacity(), depth);

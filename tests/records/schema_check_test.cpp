@@ -56,6 +56,8 @@ TEST(schema_check, a_violation_has_a_pointer_and_one_sentence) {
             ": must have at most 1 character (maxLength), has 2");
   EXPECT_EQ(verdict(R"({"pattern":"^a$"})", R"("b")"),
             R"(: must match "^a$" (pattern), got "b")");
+  EXPECT_EQ(verdict(R"({"enum":[{"a":1},[2]]})", R"({"b":1})"),
+            R"(: must be {"a":1} or [2] (enum), got an object)");
   EXPECT_EQ(verdict(R"({"format":"ipv4"})", R"("b")"),
             R"(: must be an IPv4 address (format ipv4), got "b")");
   EXPECT_EQ(verdict(R"({"enum":["b","a",1]})", R"("c")"),

@@ -52,6 +52,13 @@ class Formats(ServerTest):
         self.assertEqual((error["record"], error["line"], error["code"]), (2, 2, "not_an_object"))
         self.assertEqual(self.uut.bodies(), [{"n": 1}, {"n": 3}])
 
+    def test_a_record_may_be_as_deep_as_the_limit_says_and_no_deeper(self):
+        for kind, refusal in [("application/json", 400), ("application/x-ndjson", 422)]:
+            deepest, too_deep = ('{"a":' * n + "1" + "}" * n for n in (64, 65))
+            self.assertEqual(self.uut.post("default", deepest, kind).json["accepted"], 1, kind)
+            self.assertEqual(self.uut.post("default", too_deep, kind).status, refusal, kind)
+        self.assertEqual(len(self.uut.bodies()), 2)
+
     def test_ndjson_keeps_order_and_names_the_bad_line(self):
         answer = self.uut.post("default", '{"n":1}\n\n{"n":\r\n{"n":3}', "application/x-ndjson")
         self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 1))

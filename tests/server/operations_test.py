@@ -76,6 +76,11 @@ class Operations(ServerTest):
         self.assertRegex(answer.split(b"\r\n")[0], rb"HTTP/1.1 400 ")
         self.assertIn(b"malformed_request", answer)
 
+    def test_a_page_that_is_not_there_is_a_problem_with_a_type(self):
+        answer = self.node().operations("GET", "/dead-letters/7")
+        self.assertEqual((answer.status, answer.json["type"], answer.json["title"], answer.json["code"]),
+                         (404, "urn:weir:problem:not_found", "Not Found", "not_found"))
+
     def test_dead_letters_are_listed_shown_and_replayed(self):
         node = self.node(streams={"default": {"schema": "s.json", "dead_letters": "store"}},
                          files={"s.json": json.dumps(SCHEMA)})
