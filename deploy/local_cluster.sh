@@ -86,7 +86,8 @@ status() {
   local node
   for node in $nodes; do
     alive "$node" || continue
-    exec "$weir" cluster status --url "http://127.0.0.1:$(operations_port "$node")"
+    "$weir" cluster status --url "http://127.0.0.1:$(operations_port "$node")"
+    return
   done
   die "no node runs: ./dev cluster up"
 }
