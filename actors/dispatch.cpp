@@ -159,6 +159,11 @@ void on_tick(dispatch_ptr self) {
   for (const auto& batch : st.table->expire(self->clock().now()))
     answer_failed(batch, ec::deadline_exceeded,
                   "no node of the cluster could take it in time");
+  // Else a drain would wait for what may not come; the peers ask another node.
+  if (st.config.gives_back && st.config.health->is(condition::draining)
+      && !st.table->available())
+    for (const auto& batch : st.table->give_back())
+      answer_failed(batch, ec::draining, "the node drains and reaches no other");
   self->delayed_send(self, st.config.tick, tick_atom_v);
   pump(self);
 }

@@ -47,6 +47,8 @@ struct dispatch_config {
   /// this node's stage takes nothing while one of these holds
   std::vector<condition> own_closed_by;
   condition unavailable = condition::no_worker; ///< set while no node takes work
+  /// All batches are peers': when the node drains and no other takes work, they go back.
+  bool gives_back = false;
   std::chrono::milliseconds tick{100};
   std::string bound; ///< of what waits, for /queues
   size_t capacity = 0;

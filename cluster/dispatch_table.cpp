@@ -166,6 +166,14 @@ std::vector<batch_ptr> dispatch_table::expire(time_point now) {
   return gone;
 }
 
+std::vector<batch_ptr> dispatch_table::give_back() {
+  std::vector<batch_ptr> back(waiting_.begin(), waiting_.end());
+  waiting_.clear();
+  for (const auto& batch : back)
+    ids_.erase(batch->source->id);
+  return back;
+}
+
 bool dispatch_table::available() const noexcept {
   return own_ || std::any_of(peers_.begin(), peers_.end(), [](const auto& entry) {
            return entry.second.window.open();

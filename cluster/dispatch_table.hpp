@@ -71,6 +71,8 @@ class dispatch_table {
   /// Removes and returns those that wait although nobody waits for them: past their
   /// deadline, and not answered before (ack accepted).
   std::vector<batch_ptr> expire(time_point now);
+  /// Removes and returns all that wait: their senders have others to ask.
+  std::vector<batch_ptr> give_back();
 
   // -- figures
   /// Some node takes work, this one included.

@@ -89,6 +89,13 @@ struct cluster_node final : network_port {
               [](drain_atom) {}};
     }));
   }
+  /// The stages of a worker, which have nothing to do to a batch.
+  void passes_on() {
+    plays("validate", system.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const batch_ptr& batch) { submit("to_persister", batch); },
+              [](drain_atom) {}};
+    }));
+  }
   void start_links(links_config config = {}) {
     config.self = card;
     config.flows[0] = {card.roles.worker ? "validate" : "",
@@ -116,6 +123,7 @@ struct cluster_node final : network_port {
     config.figures = &figures;
     config.health = &health;
     config.board = &board;
+    config.gives_back = !card.roles.gateway;
     config.network = this;
     plays(config.role, system.spawn(dispatch, config));
   }

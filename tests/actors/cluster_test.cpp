@@ -174,6 +174,33 @@ TEST_F(cluster_test, a_worker_without_a_persister_takes_nothing_and_the_gateway_
   EXPECT_EQ(g.health.closed(), ec::none);
 }
 
+TEST_F(cluster_test, a_draining_worker_without_a_persister_gives_back_what_it_has) {
+  auto& g = add_gateway("g");
+  auto& w1 = add("w1", {false, true, false});
+  w1.start_links();
+  w1.start_dispatch(link_flow::persist);
+  w1.passes_on();
+  auto& p = add_persister("p");
+  settle();
+  net.connect(g, w1);
+  const auto link = net.connect(w1, p);
+  pass(300ms);
+  g.submit("to_worker", batch(1));
+  settle();
+  ASSERT_EQ(p.taken.size(), 1u);
+  net.cut(link, "gone");
+  auto& w2 = add_worker("w2");
+  settle();
+  net.connect(g, w2);
+  pass(500ms);
+  EXPECT_EQ(w1.board.held, 1u) << "a persister may come back";
+  w1.health.set(condition::draining, true);
+  pass(500ms);
+  EXPECT_EQ(w1.board.held, 0u);
+  EXPECT_EQ(w2.taken.size(), 1u);
+  EXPECT_TRUE(owner->receipts.empty());
+}
+
 TEST_F(cluster_test, a_full_journal_gives_no_window_but_keeps_what_it_has) {
   auto& w = add("w", {false, true, false});
   w.start_links();
