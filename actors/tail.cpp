@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace weir {
 
@@ -69,7 +70,8 @@ result<void> tail_state::transfer() {
 result<void> tail_state::advance() {
   auto done = open_store().and_then([&]() -> result<void> {
     if (position >= goal.until)
-      return {};
+      return std::exchange(idle_commit_due, false) ? store->commit({}, position)
+                                                   : result<void>{};
     return store->wants(goal.dead_letters) ? transfer() : pass_over();
   });
   if (!done) {
@@ -151,6 +153,7 @@ void back_off(self_pointer self, tail_state& state, const fault& why) {
                {"retry_ms", delay.count()}});
   state.last_failure = why.text;
   state.retrying = true;
+  state.retry_at = self->clock().now() + delay;
   self->delayed_send(self, delay, tick_atom_v);
 }
 
@@ -169,6 +172,22 @@ void work(self_pointer self, tail_state& state) {
     back_off(self, state, done.error());
   tell_position(self, state);
   proceed(self, state);
+}
+
+/// For a retry, or for a commit of nothing; neither cuts the other's time short.
+void on_tick(self_pointer self, tail_state& state) {
+  const auto now = self->clock().now();
+  const auto often = state.config.idle_commit;
+  if (often.count() > 0 && now >= state.next_idle_commit) {
+    state.next_idle_commit = now + often;
+    state.idle_commit_due = true;
+    self->delayed_send(self, often, tick_atom_v);
+  }
+  if (state.retrying && now < state.retry_at)
+    return;
+  state.retrying = false;
+  if (!state.working)
+    work(self, state);
 }
 
 void follow(self_pointer self, tail_state& state, const role_change& change) {
@@ -201,6 +220,10 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
   state.random = random_source{config.seed};
   state.config = std::move(config);
   state.store = std::move(store);
+  if (const auto often = state.config.idle_commit; often.count() > 0) {
+    state.next_idle_commit = self->clock().now() + often;
+    self->delayed_send(self, often, tick_atom_v);
+  }
   work(self, state);
   return {
     [self, &state](const durable_until& news) {
@@ -212,11 +235,7 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
         work(self, state);
     },
     [self, &state](const role_change& change) { follow(self, state, change); },
-    [self, &state](tick_atom) {
-      state.retrying = false;
-      if (!state.working)
-        work(self, state);
-    },
+    [self, &state](tick_atom) { on_tick(self, state); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self, &state](drain_atom) { drain(self, state); },
   };

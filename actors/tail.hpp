@@ -61,6 +61,9 @@ struct tail_config {
   /// 0: at once.
   std::chrono::milliseconds gather_delay{5};
   uint64_t gather_records = 1000;
+  /// So often the store gets a commit of nothing, when there is nothing: for one that does
+  /// more than storing then. 0: never.
+  std::chrono::milliseconds idle_commit{0};
   uint64_t seed = 1; ///< of the jitter
 };
 
@@ -74,8 +77,11 @@ struct tail_state {
   uint64_t journal_number = 0;
   bool asking = false;   ///< a request to `journal` is under way
   bool working = false;  ///< a message to ourselves is under way: there is more to do
-  bool retrying = false; ///< a tick is under way
+  bool retrying = false; ///< waits for retry_at, when a tick comes
   bool draining = false;
+  bool idle_commit_due = false;
+  std::chrono::steady_clock::time_point retry_at{};
+  std::chrono::steady_clock::time_point next_idle_commit{};
 
   durable_until goal;        ///< how far the journal is known to be durable
   uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known

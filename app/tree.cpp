@@ -194,6 +194,11 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   sink_writer_config made;
   made.open_sink = parts.stores.open_sink;
   made.tail = make_tail(parts);
+  if (parts.settings.sink.kind == "postgres") {
+    made.tail.idle_commit = std::chrono::seconds{30}; // it looks after its tables in it
+    // Its restart is short, and whoever was told to wait for `stored` waits for us.
+    made.tail.retry_delay_max = std::chrono::seconds{1};
+  }
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
   made.clock = &parts.clock;
   made.figures = &parts.figures;

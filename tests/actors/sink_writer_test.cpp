@@ -308,3 +308,21 @@ TEST_F(sink_writer_test, whatever_crashes_everything_is_stored_once) {
     sched.run();
   }
 }
+
+TEST_F(sink_writer_test,
+       when_nothing_comes_the_sink_is_called_now_and_then_all_the_same) {
+  tail_settings.idle_commit = 30s;
+  publish(5, 10);
+  start_all();
+  const auto before = disk.attempts;
+  sched.advance_time(30s);
+  sched.run();
+  EXPECT_EQ(disk.attempts, before + 1);
+  sched.advance_time(29s);
+  sched.run();
+  EXPECT_EQ(disk.attempts, before + 1);
+  sched.advance_time(1s);
+  sched.run();
+  EXPECT_EQ(disk.attempts, before + 2);
+  EXPECT_EQ(disk.rows, expected());
+}
