@@ -150,14 +150,15 @@ result<void> connection::connect(const target& to) {
 }
 
 /// The server gives up first, so that it does not go on with what nobody waits for. A commit
-/// is durable before it is answered, whatever the server's default.
+/// is durable before it is answered, whatever the server's default. A client that says nothing
+/// in mid-transaction has been stopped or cut off, and others wait for its locks.
 result<void> connection::set_up(const target& to) {
   const auto limit = std::to_string(std::max<int64_t>(1, to.timeout.count() * 9 / 10));
   return script("set up the session",
                 "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = "
-                  + limit + "; SET idle_in_transaction_session_timeout = "
-                  + std::to_string(to.timeout.count())
-                  + "; SELECT set_config('synchronous_commit', CASE"
+                  + limit
+                  + "; SET idle_in_transaction_session_timeout = '1s'; SELECT "
+                    "set_config('synchronous_commit', CASE"
                     " current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE"
                     " current_setting('synchronous_commit') END, false)")
     .map([](const answer&) {});
@@ -336,8 +337,9 @@ result<void> connection::copy_in(const char* what, const std::string& sql,
   return collect(what).map([](const answer&) {});
 }
 
-result<transaction> transaction::begin(connection& on) {
-  return on.script("begin a transaction", "BEGIN ISOLATION LEVEL READ COMMITTED")
+result<transaction> transaction::begin(connection& on, const std::string& settings) {
+  return on
+    .script("begin a transaction", "BEGIN ISOLATION LEVEL READ COMMITTED;" + settings)
     .map([&](const answer&) { return transaction{on}; });
 }
 

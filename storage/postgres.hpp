@@ -110,7 +110,8 @@ class connection {
 /// BEGIN now, ROLLBACK unless commit() was called.
 class transaction {
  public:
-  static result<transaction> begin(connection& on);
+  /// `settings`: SET LOCAL statements, in the same round trip.
+  static result<transaction> begin(connection& on, const std::string& settings = {});
   transaction(transaction&& other) noexcept : on_(other.on_) { other.on_ = nullptr; }
   transaction& operator=(transaction&&) = delete;
   ~transaction();

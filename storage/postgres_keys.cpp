@@ -188,6 +188,17 @@ claim(connection& db, std::span<const frame_view> frames, const claim_terms& ter
   return drop_stored(db, ours, until).map([&] { return std::move(ours); });
 }
 
+result<int> end_silent_holders(connection& db) {
+  return db
+    .run("end the sessions of silent nodes",
+         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+         " WHERE datname = current_database() AND usename = current_user"
+         " AND application_name LIKE 'weir sink %' AND pid <> pg_backend_pid()"
+         " AND wait_event = 'ClientRead' AND xact_start IS NOT NULL"
+         " AND state_change < clock_timestamp() - interval '500ms'")
+    .map([](const answer& ended) { return ended.rows(); });
+}
+
 result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
                                               int64_t oldest_us, size_t keys_max) {
   std::vector<remembered_key> youngest_first;

@@ -29,6 +29,12 @@ struct claim_terms {
 result<std::vector<const frame_view*>>
 claim(connection& db, std::span<const frame_view> frames, const claim_terms& terms);
 
+/// Ends sessions of other sinks that hold locks while the server waits for their node to say
+/// something; how many. A node that was stopped or cut off in the middle of a COPY would hold
+/// its batches' keys for as long as it is away; when it comes back it finds its connection
+/// lost.
+result<int> end_silent_holders(connection& db);
+
 /// Those with an Idempotency-Key, oldest first: the youngest `keys_max` received since.
 result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
                                               int64_t oldest_us, size_t keys_max);

@@ -1,5 +1,7 @@
 #include "storage/postgres_write.hpp"
 
+#include "proto/log.hpp"
+
 namespace weir::postgres {
 
 namespace {
@@ -18,6 +20,12 @@ class writing {
 
   result<write_report> run() {
     auto done = attempt(false);
+    if (!done && waited_in_vain())
+      if (const auto ended = end_silent_holders(db_); ended && *ended > 0) {
+        log_event(log_level::warning, "sink_sessions_ended",
+                  {{"sessions", *ended}, {"reason", "their nodes say nothing"}});
+        done = attempt(false);
+      }
     if (done || !refused_data_)
       return done;
     return attempt(true);
@@ -29,6 +37,8 @@ class writing {
     std::string reason;
   };
 
+  /// For a lock, until `lock_timeout`.
+  bool waited_in_vain() const { return !db_.broken() && db_.sqlstate() == "55P03"; }
   result<write_report> attempt(bool carefully);
   result<void> move_cursor();
   void make_rows(const std::vector<const frame_view*>& ours);
@@ -47,7 +57,7 @@ class writing {
 };
 
 result<write_report> writing::attempt(bool carefully) {
-  auto work = transaction::begin(db_);
+  auto work = transaction::begin(db_, "SET LOCAL lock_timeout = '500ms'");
   if (!work)
     return tl::unexpected(work.error());
   if (move_)
