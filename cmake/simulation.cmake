@@ -13,7 +13,10 @@ gtest_discover_tests(weir_simulation_tests DISCOVERY_TIMEOUT 120
   PROPERTIES TIMEOUT 120 LABELS simulation)
 add_test(NAME simulation.fixed_seeds COMMAND weir_simulate --from 1 --runs 4000)
 add_test(NAME simulation.fresh_seeds COMMAND weir_simulate --seconds 25)
-set_tests_properties(simulation.fixed_seeds simulation.fresh_seeds PROPERTIES
+add_test(NAME simulation.fixed_seeds_of_clusters COMMAND weir_simulate --cluster --from 1 --runs 1500)
+add_test(NAME simulation.fresh_seeds_of_clusters COMMAND weir_simulate --cluster --seconds 8)
+set_tests_properties(simulation.fixed_seeds simulation.fresh_seeds
+  simulation.fixed_seeds_of_clusters simulation.fresh_seeds_of_clusters PROPERTIES
   LABELS simulation TIMEOUT 300 PROCESSORS 2)
 
 # The same with seeded faults in copies of a few sources; built only when asked for.

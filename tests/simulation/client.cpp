@@ -50,6 +50,7 @@ void client::try_now() {
   if (attempt != attempt_ || opened->closed())
     return; // refused at once
   talking_ = std::move(opened);
+  with_ = listener;
   events_.in(request_.patience,
              [self, attempt] { self->hang_up(attempt, "loses patience with"); });
   if (request_.leaves_after >= duration{0} && !std::exchange(left_once_, true))
@@ -102,8 +103,8 @@ void client::hang_up(uint64_t attempt, const char* why) {
   unheard();
 }
 
-void client::disconnected() {
-  if (!talking_)
+void client::disconnected(const ingest& gone) {
+  if (!talking_ || with_ != &gone)
     return;
   talking_ = nullptr;
   log_.note("client: the connection of request {} breaks", request_.number);

@@ -22,8 +22,8 @@ class client : public std::enable_shared_from_this<client> {
          ledger& book, const sink_contents& sink, uint64_t seed);
 
   void start() { try_now(); }
-  /// The process it talked to is gone.
-  void disconnected();
+  /// A process is gone, perhaps the one it talks to.
+  void disconnected(const ingest& gone);
   bool done() const noexcept { return done_; }
   bool waits_for_answer() const noexcept { return talking_ != nullptr; }
   uint32_t number() const noexcept { return request_.number; }
@@ -46,6 +46,7 @@ class client : public std::enable_shared_from_this<client> {
   chance dice_;
   const std::string body_;
   std::shared_ptr<session> talking_;
+  const ingest* with_ = nullptr; ///< whose session that is
   uint64_t attempt_ = 0;
   uint32_t tries_ = 0;
   uint32_t repeats_left_;

@@ -23,6 +23,8 @@ enum class bite : uint8_t {
   resubmits_with_new_key,     ///< a batch that is submitted again has another key
   acknowledges_failed_parts,  ///< a part whose frame failed is answered as stored
   loses_dead_letters,         ///< the dead letter store goes on without storing
+  stores_without_claim,       ///< the shared sink does not ask for a batch's key
+  one_cursor_for_lost_disk,   ///< a node's new journal goes on with the lost one's cursor
   // -- in the sources: see seeded_faults.py
   drops_batch_of_dead_worker,
   loses_rejections_at_merge,
@@ -37,6 +39,10 @@ enum class bite : uint8_t {
   never_submits_again,
   takes_one_refusal_for_all,
   leaves_two_writers,
+  forgets_batches_of_lost_link,
+  sends_beyond_window,
+  answers_stored_when_durable,
+  never_hands_in_again,
 };
 
 inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
@@ -49,6 +55,8 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::resubmits_with_new_key, "resubmits_with_new_key"},
   {bite::acknowledges_failed_parts, "acknowledges_failed_parts"},
   {bite::loses_dead_letters, "loses_dead_letters"},
+  {bite::stores_without_claim, "stores_without_claim"},
+  {bite::one_cursor_for_lost_disk, "one_cursor_for_lost_disk"},
   {bite::drops_batch_of_dead_worker, "drops_batch_of_dead_worker"},
   {bite::loses_rejections_at_merge, "loses_rejections_at_merge"},
   {bite::quarantine_swallows_neighbours, "quarantine_swallows_neighbours"},
@@ -62,10 +70,20 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::never_submits_again, "never_submits_again"},
   {bite::takes_one_refusal_for_all, "takes_one_refusal_for_all"},
   {bite::leaves_two_writers, "leaves_two_writers"},
+  {bite::forgets_batches_of_lost_link, "forgets_batches_of_lost_link"},
+  {bite::sends_beyond_window, "sends_beyond_window"},
+  {bite::answers_stored_when_durable, "answers_stored_when_durable"},
+  {bite::never_hands_in_again, "never_hands_in_again"},
 };
 
 constexpr bool in_the_sources(bite which) noexcept {
-  return which > bite::loses_dead_letters;
+  return which > bite::one_cursor_for_lost_disk;
+}
+
+/// Found with several nodes only.
+constexpr bool between_nodes(bite which) noexcept {
+  return which == bite::stores_without_claim || which == bite::one_cursor_for_lost_disk
+         || which > bite::leaves_two_writers;
 }
 
 /// The one that is switched on now. One simulated world at a time in a process.

@@ -120,8 +120,9 @@ std::string ledger::check(const sink_contents& sink,
 }
 
 std::string ledger::check_rows(const sink_contents& sink) const {
-  uint64_t before = 0;
+  std::map<uint64_t, uint64_t> last; // of each journal
   for (const auto& row : sink.rows) {
+    auto& before = last[row.journal];
     const auto id = id_in(row.body);
     const auto owner = entries_.find(static_cast<uint32_t>(id / 1000));
     if (owner == entries_.end() || id % 1000 >= owner->second.plan.records.size())
@@ -151,7 +152,8 @@ std::string ledger::check_request(const entry& e, const whereabouts& found) cons
     if (quarantined > 0 && !poisonous(kind)
         && !(innocents_may_suffer_ && kind == record_kind::good))
       return fmt::format("I11: record {} harms nobody and is quarantined", id);
-    const bool owed = e.verdict || i < e.durable_records;
+    const bool owed = loses_disks_ ? e.verdict && e.plan.ack == ack_level::stored
+                                   : e.verdict || i < e.durable_records;
     if (owed && kind == record_kind::good && rows + quarantined == 0)
       return fmt::format("I1: request {} was acknowledged, record {} is lost",
                          e.plan.number, id);

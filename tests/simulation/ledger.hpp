@@ -16,7 +16,7 @@ class ledger {
  public:
   explicit ledger(const plan& what)
     : innocents_may_suffer_(what.blames_the_innocent()), calm_(what.calm()),
-      crashes_(what.has(deed::crash)) {}
+      crashes_(what.has(deed::crash)), loses_disks_(what.has(deed::wipe)) {}
 
   // -- what happens
   void begins(const request_plan& request);
@@ -71,8 +71,9 @@ class ledger {
                            const letter_contents& letters) const;
 
   bool innocents_may_suffer_;
-  bool calm_;    ///< the plan is
-  bool crashes_; ///< actors crash by plan
+  bool calm_;        ///< the plan is
+  bool crashes_;     ///< actors crash by plan
+  bool loses_disks_; ///< of what was acknowledged, only `stored` has to outlive that
   bool all_marked_ = true;
   std::map<uint32_t, entry> entries_;
   std::map<batch_key, chunk> chunks_;

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "Search for so long");
   app.add_option("--from", options.first_seed, "First seed; by default a random one");
   app.add_option("--jobs", options.processes, "Processes");
+  app.add_flag("--cluster", options.cluster, "Several nodes and their links");
   app.add_flag("--go-on", options.go_on, "Name every failing seed");
   app.add_flag("--short", options.shorten, "With --seed: cut the plan of a failing run");
   app.add_option("--seeded-fault", bite, "Switch on a seeded fault");

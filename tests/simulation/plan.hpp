@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/batch.hpp"
+#include "proto/link.hpp"
 #include "tests/simulation/chance.hpp"
 #include "tests/simulation/trace.hpp"
 
@@ -43,6 +44,11 @@ enum class deed : uint8_t {
   sink,      ///< the sink does
   letters,   ///< the dead letter store does
   wall,      ///< the operator sets the clock
+  // -- of a cluster
+  pause,     ///< a node stands still for `lasts`
+  lose_link, ///< between two nodes
+  cut_off,   ///< a node from another, or from all, for `lasts`
+  wipe,      ///< a node is killed, its disk is lost; it comes back after `lasts`
   settle,    ///< everything is mended, all is waited for, the invariants are checked
 };
 
@@ -84,6 +90,14 @@ struct step {
   duration lasts{0};
   duration takes{0};
   duration shift{0}; ///< of the wall clock
+  size_t node = 0;   ///< whom it befalls
+  size_t other = 0;  ///< and whom it parts that one from; itself: from all
+};
+
+/// Of a cluster.
+struct node_plan {
+  std::string name;
+  node_roles roles;
 };
 
 /// How the next actor to run is chosen.
@@ -109,8 +123,15 @@ struct plan {
   duration work_deadline{1'000'000};
   duration request_timeout{10'000'000};
   duration disk_latency{0}; ///< of each sync; 0: it never lets go of the processor
+  // -- of a cluster
+  std::vector<node_plan> nodes; ///< empty: there is one node, which stands alone
+  link_window window{32, 1 << 20};
+  duration delay_min{100}; ///< of a link, one way
+  duration delay_max{1'000};
+  duration hiccup{0}; ///< so long at most a frame lies somewhere now and then
   std::vector<step> steps;
 
+  bool clustered() const noexcept { return !nodes.empty(); }
   /// Some step makes workers die that held a record which is not to blame.
   bool blames_the_innocent() const;
   /// Nothing in it is an excuse for a late answer, or for a node that gives up: records
@@ -120,9 +141,11 @@ struct plan {
 };
 
 plan draw_plan(uint64_t seed);
+/// Of several nodes, and what happens between them.
+plan draw_cluster_plan(uint64_t seed);
 
 /// One line a step, as a person reads it.
 std::string describe(const plan& what);
-std::string describe(const step& what);
+std::string describe(const step& what, const plan& of);
 
 } // namespace weir::simulation

@@ -1,6 +1,7 @@
 #include "tests/simulation/process.hpp"
 
 #include "actors/exits.hpp"
+#include "actors/link_ports.hpp"
 #include "actors/supervisor.hpp"
 #include "proto/messages.hpp"
 #include "tests/simulation/workload.hpp"
@@ -37,8 +38,24 @@ class one_at_a_time final : public caf::execution_unit {
   caf::scheduler::test_coordinator& all_;
 };
 
-config make_settings(const plan& shape, chance& salts) {
+void join_cluster(config& c, const plan& shape, const node_plan& who) {
+  c.node_name = who.name;
+  const std::pair<bool, const char*> plays[] = {{who.roles.gateway, "gateway"},
+                                                {who.roles.worker, "worker"},
+                                                {who.roles.persister, "persister"}};
+  for (const auto& [yes, role] : plays)
+    if (yes)
+      c.cluster.roles.emplace_back(role);
+  c.cluster.window_batches = shape.window.batches;
+  c.cluster.window_bytes = shape.window.bytes;
+  c.sink.kind = "postgres"; // shared: a journal opens without it
+}
+
+config make_settings(const surroundings& with, chance& salts) {
+  const auto& shape = with.shape;
   config c;
+  if (with.net != nullptr)
+    join_cluster(c, shape, shape.nodes[with.number]);
   c.pipeline.validate_workers = c.pipeline.transform_workers = shape.workers;
   c.pipeline.queue_batches = shape.queue_batches;
   c.pipeline.work_deadline = duration_cast<milliseconds>(shape.work_deadline);
@@ -77,10 +94,12 @@ struct process::system_config : caf::actor_system_config {
 process::process(const surroundings& with)
   : with_(with), life_(with.threads, with.clock),
     files_(with.hardware.disk, with.hardware.mood, life_, with.log),
-    roles_(with.clock, health_), flow_(roles_, "validate"),
+    roles_(with.clock, health_),
+    flow_(roles_, with.net != nullptr ? "to_worker" : "validate"),
     streams_(simulation_catalog()), caf_config_(std::make_unique<system_config>()),
-    salts_(with.seed) {
-  settings_ = make_settings(with.shape, salts_);
+    board_(with.net != nullptr ? with.shape.nodes[with.number].name : std::string{}),
+    link_events_(make_link_events(roles_)), salts_(with.seed) {
+  settings_ = make_settings(with, salts_);
   front_ = std::make_unique<ingest>(
     make_listener(with.shape),
     ingest_context{flow_, streams_, figures_, health_, with.clock}, with.events,
@@ -88,6 +107,8 @@ process::process(const surroundings& with)
   system_.emplace(*caf_config_);
   scheduler_ = &dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
   scheduler_->clock().current_time = with.clock.now();
+  if (clustered())
+    join_cluster();
   parts_.emplace(parts());
   root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
   root_->attach_functor([gone = root_gone_] { *gone = true; });
@@ -99,18 +120,31 @@ process::~process() {
   scheduler_->clock().cancel_all();
 }
 
+void process::join_cluster() {
+  const auto& who = with_.shape.nodes[with_.number];
+  const node_card card{who.name,  with_.seed,      with_.clock.unix_us(),
+                       who.roles, who.name + ":1", false};
+  cluster_.emplace(cluster_parts{with_.net->join(with_.number, card, *link_events_),
+                                 board_, make_link_origin(roles_), card});
+  flow_.attach(cluster_->origin);
+}
+
 tree_parts process::parts() {
   tree_parts made{settings_, figures_,    health_, roles_,
                   streams_,  with_.clock, files_,  flow_};
   made.stores = {
-    [this] { return open_simulated_sink(with_.hardware.sink, stores()); },
+    [this] { return open_simulated_sink(with_.sink, with_.hardware.journal, stores()); },
     [this] { return open_simulated_letters(with_.hardware.letters, stores()); },
     [this] { return open_simulated_letters(with_.hardware.letters, stores()); }};
   made.stop_accepting = [this] {
     if (front_)
       front_->stop_accepting();
   };
-  made.in_flight = [this] { return front_ ? front_->in_flight() : 0; };
+  made.in_flight = [this] { // as app/node.cpp
+    return (front_ ? front_->in_flight() : 0)
+           + (cluster_ ? board_.held + (board_.drain_announced ? 0 : 1) : 0);
+  };
+  made.cluster = cluster_ ? &*cluster_ : nullptr;
   made.seed = with_.seed;
   made.validate = [this](const record_batch& batch, const catalog& streams,
                          work_scratch& scratch, std::atomic<uint32_t>& mark) {
@@ -215,8 +249,10 @@ void process::drain() {
   caf::anon_send(root_, drain_atom_v);
 }
 
-void process::kill() {
+void process::kill(bool farewell) {
   life_.end();
+  if (clustered())
+    with_.net->leave(with_.number, farewell);
   front_.reset();
   scheduler_->clock().cancel_all();
   weir::kill(caf::actor_cast<caf::strong_actor_ptr>(root_));
@@ -255,6 +291,9 @@ std::string process::check_accounts() const {
   if (f.sink_sequence != f.journal_sequence)
     return fmt::format("I16: journal at {}, sink at {}", f.journal_sequence.load(),
                        f.sink_sequence.load());
+  if (board_.held > 0)
+    return fmt::format("I16: {} batches of peers are held that nobody waits for",
+                       board_.held.load());
   if (front_ && front_->idle())
     if (const auto claimed = front_->claimed(); claimed.bytes > 0 || claimed.batches > 0)
       return fmt::format("I6: {} bytes and {} batches of the budget never came back",

@@ -6,9 +6,11 @@
 #include "actors/roles.hpp"
 #include "app/config.hpp"
 #include "app/tree.hpp"
+#include "cluster/board.hpp"
 #include "tests/simulation/files.hpp"
 #include "tests/simulation/ingest.hpp"
 #include "tests/simulation/ledger.hpp"
+#include "tests/simulation/network.hpp"
 #include "tests/simulation/plan.hpp"
 #include "tests/simulation/stores.hpp"
 #include "tests/simulation/workload.hpp"
@@ -29,8 +31,8 @@ struct machine {
   simulated_disk disk;
   disk_mood mood;
   std::optional<power_loss> last_gasp; ///< what the dying disk takes with it
-  sink_contents sink;
   letter_contents letters;
+  uint64_t journal = 0; ///< the identity of what is on the disk
 };
 
 /// What a process works with from outside; outlives it.
@@ -42,7 +44,10 @@ struct surroundings {
   timeline& events;
   trace& log;
   ledger& book;
-  uint64_t seed = 0; ///< of this life
+  sink_contents& sink;
+  network* net = nullptr; ///< null: the node stands alone
+  size_t number = 0;      ///< of the node
+  uint64_t seed = 0;      ///< of this life
 };
 
 class process {
@@ -57,6 +62,7 @@ class process {
   caf::scheduler::test_coordinator& scheduler() noexcept { return *scheduler_; }
   const telemetry& figures() const noexcept { return figures_; }
   bool ready() const noexcept { return health_.closed() == ec::none; }
+  bool clustered() const noexcept { return with_.net != nullptr; }
   std::string state() const;
 
   /// Who the `n`th actor with mail is.
@@ -72,8 +78,9 @@ class process {
   /// Why the tree gave up; empty: it has not.
   const std::string& fatal() const noexcept { return fatal_; }
 
-  /// The end: from now on only bury() until it says true; then destroy it.
-  void kill();
+  /// The end: from now on only bury() until it says true; then destroy it. `farewell`: the
+  /// machine goes on and closes its connections.
+  void kill(bool farewell);
   bool bury(std::optional<fibers::ticket>& wake);
   bool dying() const noexcept { return life_.over(); }
 
@@ -86,6 +93,7 @@ class process {
   struct system_config;
 
   tree_parts parts();
+  void join_cluster();
   std::shared_ptr<const tree_context> context();
   void meet(stage_name stage, const record_batch& batch, std::atomic<uint32_t>& mark);
   store_context stores() noexcept { return {life_, with_.log}; }
@@ -100,6 +108,9 @@ class process {
   pipeline flow_;
   catalog_holder streams_;
   std::unique_ptr<system_config> caf_config_;
+  cluster_board board_;
+  std::unique_ptr<network_events> link_events_;
+  std::optional<cluster_parts> cluster_;
   std::optional<tree_parts> parts_;
   std::unique_ptr<ingest> front_;
   std::shared_ptr<bool> root_gone_ = std::make_shared<bool>(false);

@@ -63,9 +63,11 @@ progress& share_progress() {
   return *new (memory) progress;
 }
 
-void report(uint64_t seed, const outcome& what, fibers& threads, bite mistake) {
-  fmt::print("seed {}: {}\nshortest plan: {}again: ./dev simulate --seed {} --short\n",
-             seed, what.violation, describe(shorten(draw_plan(seed), threads, mistake)),
+void report(uint64_t seed, const outcome& what, fibers& threads,
+            const search_options& options) {
+  const auto cut = shorten(draw(seed, options.cluster), threads, options.mistake);
+  fmt::print("seed {}: {}\nshortest plan: {}again: ./dev simulate {}--seed {} --short\n",
+             seed, what.violation, describe(cut), options.cluster ? "--cluster " : "",
              seed);
   std::fflush(stdout);
 }
@@ -79,7 +81,8 @@ void search_share(const search_options& options, progress& shared,
     if (options.seconds == 0 && i >= options.runs)
       return;
     const auto seed = options.first_seed + i;
-    const auto end = simulate(draw_plan(seed), threads, false, options.mistake);
+    const auto end =
+      simulate(draw(seed, options.cluster), threads, false, options.mistake);
     ++shared.done;
     if (end.violation.empty())
       continue;
@@ -91,11 +94,15 @@ void search_share(const search_options& options, progress& shared,
       std::fflush(stdout);
       continue;
     }
-    return report(seed, end, threads, options.mistake);
+    return report(seed, end, threads, options);
   }
 }
 
 } // namespace
+
+plan draw(uint64_t seed, bool cluster) {
+  return cluster ? draw_cluster_plan(seed) : draw_plan(seed);
+}
 
 plan shorten(plan failing, fibers& threads, bite mistake) {
   const std::string goal{invariant(simulate(failing, threads, false, mistake))};
@@ -120,7 +127,7 @@ plan shorten(plan failing, fibers& threads, bite mistake) {
 
 bool replay(uint64_t seed, const search_options& options) {
   fibers threads;
-  auto what = draw_plan(seed);
+  auto what = draw(seed, options.cluster);
   if (options.shorten)
     what = shorten(std::move(what), threads, options.mistake);
   fmt::print("{}\n", describe(what));
@@ -135,9 +142,9 @@ bool replay(uint64_t seed, const search_options& options) {
 }
 
 std::optional<finding> first_failure(uint64_t first_seed, uint64_t runs, fibers& threads,
-                                     bite mistake) {
+                                     bite mistake, bool cluster) {
   for (uint64_t i = 0; i < runs; ++i)
-    if (auto end = simulate(draw_plan(first_seed + i), threads, false, mistake);
+    if (auto end = simulate(draw(first_seed + i, cluster), threads, false, mistake);
         !end.violation.empty())
       return finding{first_seed + i, i + 1, std::move(end)};
   return std::nullopt;
@@ -184,9 +191,11 @@ bool search_bites(const search_options& options) {
   fibers threads;
   bool all = true;
   for (const auto& [which, name] : seeded_fault_names) {
-    if (!options.seeded_sources && in_the_sources(which))
+    if ((!options.seeded_sources && in_the_sources(which))
+        || between_nodes(which) != options.cluster)
       continue;
-    const auto found = first_failure(options.first_seed, options.runs, threads, which);
+    const auto found =
+      first_failure(options.first_seed, options.runs, threads, which, options.cluster);
     all = all && found;
     fmt::print("{:30} {}\n", name,
                found ? fmt::format("run {:5}: {}", found->runs, found->what.violation)

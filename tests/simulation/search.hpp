@@ -15,7 +15,8 @@ struct search_options {
   uint64_t first_seed = 0;
   unsigned processes = 0; ///< 0: one a core
   bool shorten = false;
-  bool go_on = false; ///< after a failing run too; such runs are only named
+  bool go_on = false;   ///< after a failing run too; such runs are only named
+  bool cluster = false; ///< several nodes
   bite mistake = bite::none;
   bool seeded_sources = false; ///< this program has them
 };
@@ -23,6 +24,8 @@ struct search_options {
 /// Cuts steps out of a plan that fails for as long as it still fails for the same
 /// invariant.
 plan shorten(plan failing, fibers& threads, bite mistake = bite::none);
+
+plan draw(uint64_t seed, bool cluster);
 
 /// Runs one seed, printing what happens; true: all invariants held.
 bool replay(uint64_t seed, const search_options& options);
@@ -41,7 +44,7 @@ struct finding {
   outcome what;
 };
 std::optional<finding> first_failure(uint64_t first_seed, uint64_t runs, fibers& threads,
-                                     bite mistake = bite::none);
+                                     bite mistake = bite::none, bool cluster = false);
 
 std::optional<bite> bite_named(std::string_view name);
 

@@ -49,6 +49,18 @@ FAULTS = [
     ("leaves_two_writers", "actors/supervisor.cpp",
      "  if (auto old = st.context->roles->leftover(st.path_of(i))) {",
      "  if (auto old = st.context->roles->leftover(st.path_of(i)); old && !FAULT) {"),
+    ("forgets_batches_of_lost_link", "cluster/dispatch_table.cpp",
+     "  for (auto one = lost.rbegin(); one != lost.rend(); ++one)\n    waiting_",
+     "  for (auto one = lost.rbegin(); one != lost.rend() && !FAULT; ++one)\n    waiting_"),
+    ("sends_beyond_window", "cluster/dispatch_table.cpp",
+     "  if (at.used.batches >= at.window.batches)\n    return false;",
+     "  if (!FAULT && at.used.batches >= at.window.batches)\n    return false;"),
+    ("answers_stored_when_durable", "actors/links.cpp",
+     "last > st.stored)",
+     "last > st.stored && !FAULT)"),
+    ("never_hands_in_again", "actors/links.cpp",
+     "  for (const auto& one : again)\n    hand_in",
+     "  for (const auto& one : again)\n    if (!FAULT)\n      hand_in"),
 ]
 
 HEADER = '#include "tests/simulation/faults.hpp"\n'

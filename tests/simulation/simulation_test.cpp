@@ -25,6 +25,15 @@ TEST_F(simulation_test, when_a_seed_runs_again_its_trace_is_the_same) {
   }
 }
 
+TEST_F(simulation_test, when_a_seed_of_a_cluster_runs_again_its_trace_is_the_same) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    fibers others;
+    EXPECT_EQ(simulate(draw_cluster_plan(seed), threads).trace_hash,
+              simulate(draw_cluster_plan(seed), others).trace_hash)
+      << "seed " << seed;
+  }
+}
+
 TEST_F(simulation_test, when_seeds_differ_so_do_their_traces) {
   EXPECT_NE(simulate(draw_plan(1), threads).trace_hash,
             simulate(draw_plan(2), threads).trace_hash);

@@ -28,28 +28,30 @@ result<void> end(store_mood& mood, const store_context& context, std::string_vie
 
 class simulated_sink final : public sink {
  public:
-  simulated_sink(sink_contents& contents, store_context context)
-    : contents_(contents), context_(context) {}
+  simulated_sink(sink_contents& contents, uint64_t journal, store_context context)
+    : contents_(contents), journal_(journal), own_(contents.journals[journal]),
+      context_(context) {}
 
-  sink_cursor cursor() const noexcept override { return contents_.cursor; }
+  sink_cursor cursor() const noexcept override { return own_.cursor; }
 
   result<std::vector<remembered_key>> keys() override {
     if (seeded(bite::forgets_keys_at_restart))
       return std::vector<remembered_key>{};
-    return contents_.keys;
+    return own_.keys;
   }
 
   result<void> commit(std::span<const frame_view> frames,
                       journal_position next) override {
     if (auto begun = begin(contents_.mood, context_, "sink"); !begun)
       return begun;
-    frames = drop_replayed(frames, contents_.cursor);
-    const auto behind = cursor_behind(frames, next, contents_.cursor);
+    frames = drop_replayed(frames, own_.cursor);
+    const auto behind = cursor_behind(frames, next, own_.cursor);
     for (const auto& frame : frames)
-      store(frame);
+      if (claim(frame))
+        store(frame);
     if (seeded(bite::cursor_outside_transaction))
       context_.owner.wait(duration{500});
-    contents_.cursor = behind;
+    own_.cursor = behind;
     context_.log.note("sink: commits up to record {}", behind.last_sequence);
     return end(contents_.mood, context_, "sink");
   }
@@ -60,27 +62,36 @@ class simulated_sink final : public sink {
   each_after(uint64_t after,
              const std::function<bool(const stored_record&)>& visit) override {
     for (const auto& row : contents_.rows)
-      if (row.sequence > after
+      if (row.journal == journal_ && row.sequence > after
           && !visit({row.sequence, row.stream, 0, row.body, std::nullopt}))
         break;
     return {};
   }
 
  private:
+  /// False: another journal has stored it.
+  bool claim(const frame_view& frame) {
+    return !contents_.shared || contents_.claimed.insert(frame.key).second
+           || seeded(bite::stores_without_claim);
+  }
+
   void store(const frame_view& frame) {
     for (size_t i = 0; i < frame.records.size(); ++i)
-      contents_.rows.push_back({frame.first_sequence + i, std::string{frame.stream},
-                                frame.key, std::string{frame.records[i]}});
+      contents_.rows.push_back({journal_, frame.first_sequence + i,
+                                std::string{frame.stream}, frame.key,
+                                std::string{frame.records[i]}});
     if (!frame.keyed)
       return;
     const auto accepted = static_cast<uint32_t>(frame.records.size());
-    contents_.keys.push_back({frame.key, frame.fingerprint, accepted, frame.rejected,
-                              frame.quarantined, frame.dropped,
-                              accepted == 0 ? 0 : frame.first_sequence + accepted - 1,
-                              frame.received_at_us});
+    own_.keys.push_back({frame.key, frame.fingerprint, accepted, frame.rejected,
+                         frame.quarantined, frame.dropped,
+                         accepted == 0 ? 0 : frame.first_sequence + accepted - 1,
+                         frame.received_at_us});
   }
 
   sink_contents& contents_;
+  const uint64_t journal_;
+  sink_contents::journal_share& own_;
   store_context context_;
 };
 
@@ -122,13 +133,13 @@ class simulated_letters final : public dead_letter_store {
 
 } // namespace
 
-result<std::unique_ptr<sink>> open_simulated_sink(sink_contents& contents,
-                                                  store_context context) {
+result<std::unique_ptr<sink>>
+open_simulated_sink(sink_contents& contents, uint64_t journal, store_context context) {
   if (contents.mood.away || context.owner.over())
     return fail(ec::sink_unavailable, "the sink is away");
   if (seeded(bite::skips_frames_at_replay) && !contents.rows.empty())
-    ++contents.cursor.last_sequence;
-  return std::make_unique<simulated_sink>(contents, context);
+    ++contents.journals[journal].cursor.last_sequence;
+  return std::make_unique<simulated_sink>(contents, journal, context);
 }
 
 result<std::unique_ptr<dead_letter_store>>

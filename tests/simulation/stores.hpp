@@ -7,12 +7,15 @@
 #include "tests/simulation/life.hpp"
 
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace weir::simulation {
 
 struct stored_row {
+  uint64_t journal = 0; ///< it came from
   uint64_t sequence = 0;
   std::string stream;
   batch_key batch;
@@ -26,11 +29,17 @@ struct store_mood {
   duration slow{0};      ///< of each commit
 };
 
-/// What survives of the sink.
+/// What survives of the sink. A shared one is the model of PostgreSQL: every journal has a
+/// cursor of its own, and a batch's key is claimed in the transaction that stores it.
 struct sink_contents {
-  sink_cursor cursor;
+  struct journal_share {
+    sink_cursor cursor;
+    std::vector<remembered_key> keys;
+  };
+  bool shared = false;
+  std::map<uint64_t, journal_share> journals; ///< by identity
+  std::set<batch_key> claimed;
   std::vector<stored_row> rows;
-  std::vector<remembered_key> keys;
   store_mood mood;
 };
 
@@ -54,8 +63,8 @@ struct store_context {
   trace& log;
 };
 
-result<std::unique_ptr<sink>> open_simulated_sink(sink_contents& contents,
-                                                  store_context context);
+result<std::unique_ptr<sink>>
+open_simulated_sink(sink_contents& contents, uint64_t journal, store_context context);
 result<std::unique_ptr<dead_letter_store>>
 open_simulated_letters(letter_contents& contents, store_context context);
 

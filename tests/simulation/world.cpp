@@ -11,8 +11,9 @@ namespace {
 constexpr auto settling_max = std::chrono::minutes{10};
 /// Longer than any backoff in the tree: what is still to come comes within it.
 constexpr auto rest_checked_after = std::chrono::seconds{12};
-constexpr uint32_t tries_max = 3;         ///< pipeline.tries_max
-constexpr uint64_t steps_max = 3'000'000; ///< more is a busy loop
+constexpr auto rest_of_cluster = std::chrono::seconds{3}; ///< its heartbeats never rest
+constexpr uint32_t tries_max = 3;                         ///< pipeline.tries_max
+constexpr uint64_t steps_max = 3'000'000;                 ///< more is a busy loop
 
 uint64_t scatter(uint64_t x) noexcept {
   x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
@@ -22,16 +23,28 @@ uint64_t scatter(uint64_t x) noexcept {
 } // namespace
 
 world::world(const plan& what, fibers& threads, bool printed)
-  : plan_(what), threads_(threads), log_(printed), dice_(what.seed ^ 0x5eed), book_(what),
-    machine_(what.seed * 7919 + 1) {
-  machine_.mood.latency = what.disk_latency;
+  : plan_(what), threads_(threads), log_(printed), dice_(what.seed ^ 0x5eed),
+    book_(what) {
+  if (plan_.clustered())
+    net_ = std::make_unique<network>(plan_, events_, log_);
+  sink_.shared = plan_.clustered();
+  const world_parts parts{
+    plan_,   threads_,   clock_,
+    events_, log_,       book_,
+    sink_,   net_.get(), [this](const ingest& gone) { hung_up(gone); }};
+  for (size_t i = 0; i < std::max<size_t>(plan_.nodes.size(), 1); ++i)
+    nodes_.push_back(std::make_unique<node>(parts, i));
 }
 
 outcome world::run() {
-  start_process();
+  for (auto& one : nodes_)
+    one->start();
   schedule_deed();
   threads_.run([this] { return step(); });
-  return {violation_, log_.hash(), steps_, lives_,
+  uint64_t lives = 0;
+  for (const auto& one : nodes_)
+    lives += one->lives();
+  return {violation_, log_.hash(), steps_, lives,
           std::chrono::duration_cast<duration>(clock_.now() - beginning)};
 }
 
@@ -40,58 +53,100 @@ outcome world::run() {
 fibers::verdict world::step() {
   using kind = fibers::verdict::kind;
   ++steps_;
-  if (process_ && process_->dying())
-    return bury();
+  if (auto* gone = dying_node())
+    return gone->bury(ending_);
   if (ending_)
     return {kind::stop};
   if (steps_ > steps_max) {
     fail("no rest: the node is busy without an end; " + unrest());
     return {kind::again};
   }
-  if (!book_.complaint().empty()) {
-    fail(book_.complaint());
-    return {kind::again};
-  }
-  watch_process();
-  if (process_ && process_->dying())
+  for (const auto& complaint :
+       {book_.complaint(), net_ ? net_->complaint() : std::string{}})
+    if (!complaint.empty()) {
+      fail(complaint);
+      return {kind::again};
+    }
+  for (auto& one : nodes_)
+    if (auto wrong = one->watch(); !wrong.empty())
+      fail(std::move(wrong));
+  if (dying_node())
     return {kind::again};
   if (plan_.order != ordering::fair && dice_.one_in(16))
     drift();
-  if (process_ && dice_.one_in(2))
-    if (const auto woken = process_->own_life().ready())
-      return {kind::wake, *woken};
+  if (any_alive() && dice_.one_in(2))
+    if (const auto who = woken())
+      return {kind::wake, *who};
   if (somebody_goes_on())
     return {kind::again};
-  if (process_)
-    if (const auto woken = process_->own_life().ready())
-      return {kind::wake, *woken};
+  if (const auto who = woken())
+    return {kind::wake, *who};
   if (settling_)
     look_for_rest();
-  if (!ending_ && !(process_ && process_->dying()))
+  if (!ending_ && !dying_node())
     move_time();
   return {kind::again};
 }
 
+node* world::dying_node() {
+  for (auto& one : nodes_)
+    if (one->dying())
+      return one.get();
+  return nullptr;
+}
+
+bool world::any_alive() const {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& one) { return one->alive() != nullptr; });
+}
+
+std::optional<fibers::ticket> world::woken() const {
+  for (const auto& one : nodes_)
+    if (auto* const here = one->running())
+      if (const auto who = here->own_life().ready())
+        return who;
+  return std::nullopt;
+}
+
 bool world::somebody_goes_on() {
-  const size_t jobs = process_ ? process_->scheduler().jobs.size() : 0;
-  const size_t io = process_ ? process_->front().ready() : 0;
-  const size_t events = events_.due() ? 1 : 0;
-  if (jobs + io + events == 0)
+  struct share {
+    node* where;
+    size_t jobs, io, events;
+    size_t all() const { return (jobs > 0 ? 2 : 0) + io + events; }
+  };
+  std::vector<share> shares;
+  const size_t common = events_.due() ? 1 : 0;
+  size_t total = common;
+  for (auto& one : nodes_)
+    if (auto* const here = one->running()) {
+      shares.push_back({one.get(), here->scheduler().jobs.size(), here->front().ready(),
+                        one->own_events().due() ? size_t{1} : 0});
+      total += shares.back().all();
+    }
+  if (total == 0)
     return false;
-  const auto which = dice_.below((jobs > 0 ? 2 : 0) + io + events);
-  if (which < events) {
+  auto which = dice_.below(total);
+  if (which < common) {
     events_.run_first();
-  } else if (which < events + io) {
+    return true;
+  }
+  which -= common;
+  auto at = shares.begin();
+  for (; which >= at->all(); ++at)
+    which -= at->all();
+  auto& here = *at->where->running();
+  if (which < at->events) {
+    at->where->own_events().run_first();
+  } else if (which < at->events + at->io) {
     log_.note_quietly(1, which);
-    process_->front().run(which - events);
+    here.front().run(which - at->events);
   } else {
-    const auto n = choose_job(jobs);
-    process_->run_job(n);
+    here.run_job(choose_job(here, at->jobs));
   }
   return true;
 }
 
-size_t world::choose_job(size_t jobs) {
+size_t world::choose_job(const process& of, size_t jobs) {
   size_t n = 0;
   if (plan_.order != ordering::fair)
     n = dice_.below(jobs);
@@ -99,19 +154,24 @@ size_t world::choose_job(size_t jobs) {
     if (dice_.one_in(100))
       mood_ = dice_.word();
     for (size_t tries = 0; tries < jobs; ++tries, n = (n + 1) % jobs)
-      if (scatter(process_->actor_of(n) ^ mood_) % 4 != 0)
+      if (scatter(of.actor_of(n) ^ mood_) % 4 != 0)
         break;
   }
-  log_.note_quietly(2, process_->actor_of(n));
+  log_.note_quietly(2, of.actor_of(n));
   return n;
 }
 
 /// Time goes on a little although somebody could run.
 void world::drift() {
   clock_.advance_to(clock_.now() + duration{static_cast<int64_t>(dice_.below(300))});
+  follow_clock();
+}
+
+void world::follow_clock() {
   log_.move_time(clock_.now());
-  if (process_)
-    process_->follow_clock();
+  for (auto& one : nodes_)
+    if (auto* const here = one->running())
+      here->follow_clock();
 }
 
 void world::move_time() {
@@ -120,32 +180,26 @@ void world::move_time() {
     if (t)
       next = next ? std::min(*next, *t) : *t;
   };
-  if (process_) {
-    consider(process_->own_life().next());
-    const auto& timers = process_->scheduler().clock().schedule();
-    if (!timers.empty())
-      consider(timers.begin()->first);
-  }
+  for (auto& one : nodes_)
+    if (auto* const here = one->running()) {
+      consider(one->own_events().next());
+      consider(here->own_life().next());
+      const auto& timers = here->scheduler().clock().schedule();
+      if (!timers.empty())
+        consider(timers.begin()->first);
+    }
   if (!next)
     return fail("no rest: nothing will ever happen again; " + unrest());
   clock_.advance_to(std::max(clock_.now(), *next));
-  log_.move_time(clock_.now());
-  if (process_)
-    process_->follow_clock();
+  follow_clock();
 }
 
 // -- what the plan says -----------------------------------------------------------------
 
 void world::schedule_deed() {
-  if (deed_ < plan_.steps.size()) {
-    events_.in(plan_.steps[deed_].gap, [this] { next_deed(); });
-    return;
-  }
-  events_.in(duration{0}, [this] {
-    mend();
-    settling_ = true;
-    settling_since_ = clock_.now();
-  });
+  if (deed_ < plan_.steps.size())
+    return events_.in(plan_.steps[deed_].gap, [this] { next_deed(); });
+  events_.in(duration{0}, [this] { settle(); });
 }
 
 void world::next_deed() {
@@ -155,87 +209,74 @@ void world::next_deed() {
     schedule_deed();
 }
 
+void world::settle() {
+  mend();
+  settling_ = true;
+  settling_since_ = clock_.now();
+}
+
 void world::perform(const simulation::step& what) {
   if (what.what != deed::send)
-    log_.note("{}", std::string_view{describe(what)}.substr(13));
+    log_.note("{}", std::string_view{describe(what, plan_)}.substr(13));
+  auto& whom = *nodes_[what.node];
   switch (what.what) {
   case deed::send:
     return send(what.request);
   case deed::crash:
-    if (process_) {
-      process_->crash(what.path);
+    if (auto* const here = whom.alive()) {
+      here->crash(what.path);
       if (!what.second_path.empty())
-        process_->crash(what.second_path);
+        here->crash(what.second_path);
     }
     return;
   case deed::kill:
-    return kill_process(what.loses, duration{100'000});
+    return whom.kill(what.loses, std::max(what.lasts, duration{100'000}));
   case deed::terminate:
-    return drain_process();
+    return whom.terminate();
   case deed::disk:
-    return trouble_disk(what);
+    return whom.trouble_disk(what);
   case deed::sink:
-    return trouble_store(machine_.sink.mood, what);
+    return trouble_store(sink_.mood, what);
   case deed::letters:
-    return trouble_store(machine_.letters.mood, what);
+    return trouble_store(whom.letters().mood, what);
   case deed::wall:
     return clock_.set_wall(what.shift);
+  case deed::pause:
+    return whom.stand_still(what.lasts);
+  case deed::lose_link:
+    return net_->lose_link(what.node, what.other);
+  case deed::cut_off:
+    return cut_off(what);
+  case deed::wipe:
+    return whom.wipe(what.lasts);
   case deed::settle:
-    mend();
-    settling_ = true;
-    settling_since_ = clock_.now();
-    return;
+    return settle();
   }
 }
 
 void world::send(const request_plan& request) {
   clients_.push_back(std::make_shared<client>(
-    request,
-    [this]() -> ingest* {
-      return process_ && !process_->dying() ? &process_->front() : nullptr;
-    },
-    events_, log_, book_, machine_.sink, plan_.seed ^ (uint64_t{request.number} << 32)));
+    request, [this] { return a_listener(); }, events_, log_, book_, sink_,
+    plan_.seed ^ (uint64_t{request.number} << 32)));
   clients_.back()->start();
 }
 
-void world::trouble_disk(const simulation::step& what) {
-  auto& faults = machine_.disk.faults;
-  const auto soon = static_cast<int>(what.count);
-  switch (what.disk) {
-  case disk_fault::failed_sync:
-    faults.syncs_until_error = soon;
-    return;
-  case disk_fault::failed_write:
-    faults.writes_until_error = soon;
-    return;
-  case disk_fault::failed_directory_sync:
-    faults.directory_syncs_until_error = soon;
-    return;
-  case disk_fault::failed_create:
-    faults.creates_until_error = soon;
-    return;
-  case disk_fault::full:
-    faults.quota_bytes = machine_.disk.used_bytes();
-    return events_.in(what.lasts,
-                      [this] { machine_.disk.faults.quota_bytes = UINT64_MAX; });
-  case disk_fault::no_space:
-    faults.writes_find_no_space = true;
-    return events_.in(what.lasts,
-                      [this] { machine_.disk.faults.writes_find_no_space = false; });
-  case disk_fault::dead:
-    faults.dead = true;
-    return events_.in(what.lasts, [this] {
-      if (!machine_.last_gasp)
-        machine_.disk.faults.dead = false;
-    });
-  case disk_fault::slow:
-    machine_.mood.slow = what.takes;
-    return events_.in(what.lasts, [this] { machine_.mood.slow = duration{0}; });
-  case disk_fault::last_gasp:
-    faults.operations_until_dead = soon;
-    machine_.last_gasp = what.loses;
-    return;
-  }
+/// One that takes connections; null: none does.
+ingest* world::a_listener() {
+  std::vector<ingest*> all;
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    if (auto* const here = nodes_[i]->running();
+        here && (!plan_.clustered() || plan_.nodes[i].roles.gateway))
+      all.push_back(&here->front());
+  return all.empty() ? nullptr : all.size() == 1 ? all[0] : all[dice_.below(all.size())];
+}
+
+void world::cut_off(const simulation::step& what) {
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    if (what.other == what.node || what.other == i) {
+      net_->cut_off(what.node, i);
+      events_.in(what.lasts, [this, node = what.node, i] { net_->join_again(node, i); });
+    }
 }
 
 void world::trouble_store(store_mood& mood, const simulation::step& what) {
@@ -253,145 +294,81 @@ void world::trouble_store(store_mood& mood, const simulation::step& what) {
 }
 
 void world::mend() {
-  machine_.disk.faults = {};
-  machine_.mood.slow = duration{0};
-  machine_.last_gasp.reset();
-  machine_.sink.mood = machine_.letters.mood = {};
+  sink_.mood = {};
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[i]->mend();
+    for (size_t j = 0; j < i; ++j)
+      net_->join_again(i, j);
+  }
 }
 
-// -- the node ---------------------------------------------------------------------------
-
-void world::start_process() {
-  ++lives_;
-  log_.note("node: starts, life {}", lives_);
-  draining_ = false;
-  process_ = std::make_unique<process>(surroundings{
-    plan_, machine_, threads_, clock_, events_, log_, book_, plan_.seed * 31 + lives_});
-}
-
-/// The process is gone; it comes back after `pause`.
-void world::kill_process(power_loss how, duration pause) {
-  if (!process_)
-    return lose_power(how); // it is about to be started
-  if (process_->dying())
-    return;
-  dying_of_ = how;
-  restart_after_ = pause;
+void world::hung_up(const ingest& gone) {
   for (const auto& one : clients_)
-    one->disconnected();
-  process_->kill();
-}
-
-void world::lose_power(power_loss how) {
-  using loss = simulated_disk::loss;
-  switch (how) {
-  case power_loss::process:
-    return;
-  case power_loss::rollback:
-    return machine_.disk.crash(loss::rolled_back);
-  case power_loss::torn:
-    return machine_.disk.crash(loss::torn_write);
-  case power_loss::sectors:
-    return machine_.disk.crash(loss::by_coin);
-  }
-}
-
-fibers::verdict world::bury() {
-  std::optional<fibers::ticket> woken;
-  if (!process_->bury(woken))
-    return woken ? fibers::verdict{fibers::verdict::kind::wake, *woken}
-                 : fibers::verdict{};
-  process_.reset();
-  if (ending_)
-    return {};
-  lose_power(dying_of_.value_or(power_loss::process));
-  machine_.last_gasp.reset();
-  dying_of_.reset();
-  events_.in(restart_after_, [this] { start_process(); });
-  return {};
-}
-
-void world::drain_process() {
-  if (!process_ || process_->dying() || std::exchange(draining_, true))
-    return;
-  process_->drain();
-  events_.in(duration{9'000'000}, [this, life = lives_] {
-    if (life == lives_ && process_ && !process_->dying()) {
-      log_.note("node: exits with work left");
-      kill_process(power_loss::process, duration{100'000});
-    }
-  });
-}
-
-void world::watch_process() {
-  if (machine_.last_gasp && machine_.disk.faults.dead) {
-    log_.note("power goes");
-    const auto how = *machine_.last_gasp;
-    machine_.last_gasp.reset();
-    return kill_process(how, duration{100'000});
-  }
-  if (!process_ || process_->dying())
-    return;
-  if (auto wrong = process_->check_bounds(); !wrong.empty())
-    return fail(std::move(wrong));
-  if (!process_->fatal().empty() && plan_.calm())
-    return fail("I12: the node gives up: " + process_->fatal());
-  if (!process_->fatal().empty() && !draining_)
-    drain_process();
-  if (process_->drained()) {
-    if (!draining_)
-      log_.note("node: its root is gone");
-    log_.note("node: exits");
-    kill_process(power_loss::process, duration{100'000});
-  }
+    one->disconnected(gone);
 }
 
 // -- rest -------------------------------------------------------------------------------
 
-bool world::at_rest() const {
-  return process_ && !draining_ && process_->ready() && process_->front().idle()
+bool world::at_rest() {
+  return std::all_of(nodes_.begin(), nodes_.end(),
+                     [](const auto& one) { return one->at_rest(); })
+         && (!net_ || net_->whole())
          && std::all_of(clients_.begin(), clients_.end(),
                         [](const auto& one) { return one->done(); })
-         && process_->check_accounts().empty()
-         && book_.letters_complete(machine_.letters);
+         && (net_ || book_.letters_complete(nodes_[0]->letters()));
+}
+
+/// Of nodes that should be through with everything.
+std::string world::check_accounts() {
+  for (auto& one : nodes_)
+    if (auto* const here = one->running(); here && here->ready() && here->front().idle())
+      if (auto wrong = here->check_accounts(); !wrong.empty())
+        return wrong;
+  return {};
+}
+
+std::string world::check_all() {
+  // Each persister has dead letters of its own, and may have those of a batch that another
+  // has too: of a cluster's, nothing is promised yet.
+  auto wrong = book_.check(sink_, net_ ? letter_contents{} : nodes_[0]->letters());
+  return wrong.empty() ? book_.check_tries(tries_max) : wrong;
 }
 
 void world::look_for_rest() {
   const auto waited = clock_.now() - settling_since_;
-  if (!at_rest() && waited < settling_max)
+  const bool rests = at_rest();
+  if (!rests && waited < settling_max)
     return rest_since_.reset();
-  if (!at_rest() && process_ && process_->ready() && process_->front().idle())
-    if (auto wrong = process_->check_accounts(); !wrong.empty())
+  if (!rests)
+    if (auto wrong = check_accounts(); !wrong.empty())
       return fail(std::move(wrong));
   // What is still to come comes within the longest backoff.
   if (!rest_since_)
     rest_since_ = clock_.now();
-  if (at_rest() && clock_.now() - *rest_since_ < rest_checked_after)
+  if (rests
+      && clock_.now() - *rest_since_ < (net_ ? rest_of_cluster : rest_checked_after))
     return;
-  auto wrong = book_.check(machine_.sink, machine_.letters);
-  if (wrong.empty())
-    wrong = book_.check_tries(tries_max);
-  if (!at_rest() && wrong.empty())
+  auto wrong = check_all();
+  if (!rests && wrong.empty())
     wrong = "I4: no rest; " + unrest();
   if (!wrong.empty())
     return fail(std::move(wrong));
   rest_since_.reset();
-  log_.note("at rest: {} records in the sink, {} dead letters", machine_.sink.rows.size(),
-            machine_.letters.letters.size());
+  log_.note("at rest: {} records in the sink", sink_.rows.size());
   settling_ = false;
   if (deed_ < plan_.steps.size())
     return schedule_deed();
   ending_ = true;
-  process_->kill();
+  for (auto& one : nodes_)
+    one->end();
 }
 
 std::string world::unrest() const {
   std::string text;
-  if (process_)
-    text += process_->state() + process_->check_accounts()
-            + (process_->front().idle() ? "" : "; requests are open");
-  else
-    text += "the node is down";
+  for (const auto& one : nodes_)
+    text += one->unrest() + (nodes_.size() > 1 ? "; " : "");
+  if (net_ && !net_->whole())
+    text += "; links are down";
   for (const auto& one : clients_)
     if (!one->done())
       text += fmt::format("; request {} is not done", one->number());
@@ -403,10 +380,11 @@ void world::fail(std::string why) {
     violation_ = std::move(why);
   log_.note("VIOLATION {}", violation_);
   ending_ = true;
-  for (const auto& one : clients_)
-    one->disconnected();
-  if (process_ && !process_->dying())
-    process_->kill();
+  for (auto& one : nodes_) {
+    if (auto* const here = one->alive())
+      hung_up(here->front());
+    one->end();
+  }
 }
 
 outcome simulate(const plan& what, fibers& threads, bool printed, bite mistake) {

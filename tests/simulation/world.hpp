@@ -7,8 +7,9 @@
 #include "tests/simulation/faults.hpp"
 #include "tests/simulation/fibers.hpp"
 #include "tests/simulation/ledger.hpp"
+#include "tests/simulation/network.hpp"
+#include "tests/simulation/node.hpp"
 #include "tests/simulation/plan.hpp"
-#include "tests/simulation/process.hpp"
 #include "tests/simulation/timeline.hpp"
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct outcome {
   std::string violation; ///< empty: every invariant held
   uint64_t trace_hash = 0;
   uint64_t steps = 0;
-  uint64_t lives = 0; ///< of the process
+  uint64_t lives = 0; ///< of all processes
   duration virtual_time{0};
 };
 
@@ -33,31 +34,32 @@ class world {
 
  private:
   fibers::verdict step();
-  fibers::verdict bury();
+  node* dying_node();
+  bool any_alive() const;
+  std::optional<fibers::ticket> woken() const;
   bool somebody_goes_on();
-  size_t choose_job(size_t jobs);
+  size_t choose_job(const process& of, size_t jobs);
   void move_time();
+  void follow_clock();
   void drift();
 
   // -- what the plan says
   void next_deed();
   void schedule_deed();
+  void settle();
   void perform(const simulation::step& what);
   void send(const request_plan& request);
-  void trouble_disk(const simulation::step& what);
+  ingest* a_listener();
+  void cut_off(const simulation::step& what);
   void trouble_store(store_mood& mood, const simulation::step& what);
   void mend();
-
-  // -- the node
-  void start_process();
-  void kill_process(power_loss how, duration pause);
-  void drain_process();
-  void lose_power(power_loss how);
-  void watch_process();
+  void hung_up(const ingest& gone);
 
   // -- rest
-  bool at_rest() const;
+  bool at_rest();
   void look_for_rest();
+  std::string check_accounts();
+  std::string check_all();
   void fail(std::string why);
   std::string unrest() const;
 
@@ -68,20 +70,17 @@ class world {
   timeline events_{clock_};
   chance dice_;
   ledger book_;
-  machine machine_;
-  std::unique_ptr<process> process_;
+  sink_contents sink_;
+  std::unique_ptr<network> net_; ///< null: there is one node
+  std::vector<std::unique_ptr<node>> nodes_;
   std::vector<std::shared_ptr<client>> clients_;
 
   size_t deed_ = 0;
   bool settling_ = false;
   time_point settling_since_{};
   std::optional<time_point> rest_since_;
-  bool draining_ = false;
-  std::optional<power_loss> dying_of_;
-  duration restart_after_{0};
-  bool ending_ = false; ///< the run is over; only the process is still to be buried
+  bool ending_ = false; ///< the run is over; only processes are still to be buried
   uint64_t steps_ = 0;
-  uint64_t lives_ = 0;
   uint64_t mood_ = 0; ///< of the unfair order: whom it passes over
   std::string violation_;
 };

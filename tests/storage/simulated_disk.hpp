@@ -61,6 +61,12 @@ class simulated_disk final : public file_system {
     faults = {};
   }
 
+  /// A new, empty disk is in its place.
+  void lose_everything() {
+    durable_names_.clear();
+    crash(loss::rolled_back);
+  }
+
   /// Changes one bit, durably.
   bool rot(const std::string& path, uint64_t offset) {
     const auto found = names_.find(path);
