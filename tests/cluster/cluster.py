@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "server"))
 
@@ -157,19 +158,18 @@ class Cluster:
 class Load(threading.Thread):
     """Sends small batches of records with ids of their own, each with an Idempotency-Key, to one
     gateway after another until it is answered 2xx; one that does not answer within `patience` seconds is
-    left. What was acknowledged is in `acknowledged`."""
+    left. What was acknowledged is in `acknowledged`. `pause`: seconds between two batches."""
 
-    def __init__(self, gateways, name, batch=20, patience=10):
+    def __init__(self, gateways, name, batch=20, patience=10, pause=0):
         super().__init__(daemon=True)
-        self.gateways, self.name, self.batch, self.patience = gateways, name, batch, patience
+        self.gateways, self.name, self.batch, self.patience, self.pause = gateways, name, batch, patience, pause
         self.acknowledged, self.statuses = [], collections.Counter()
-        self.longest_gap = 0.0
+        self.times = [time.monotonic()]  # of the acknowledgements
         self.ending = threading.Event()
         self.start()
 
     def run(self):
-        import time
-        number, turn, last = 0, 0, time.monotonic()
+        number, turn = 0, 0
         while not self.ending.is_set():
             ids = [f"{self.name}-{number}-{i}" for i in range(self.batch)]
             body = "\n".join(json.dumps({"id": i, "filler": "x" * 100}) for i in ids)
@@ -179,13 +179,18 @@ class Load(threading.Thread):
                 self.statuses[status] += 1
                 if status == 200:
                     self.acknowledged += ids
-                    self.longest_gap = max(self.longest_gap, time.monotonic() - last)
-                    last = time.monotonic()
+                    self.times.append(time.monotonic())
                     break
                 turn += 1
                 if self.ending.wait(0.02):
                     return
             number += 1
+            self.ending.wait(self.pause)
+
+    def longest_gap(self, since=0):
+        """The longest time without an acknowledgement that ended after `since`, in seconds."""
+        times = list(self.times)
+        return max((b - a for a, b in zip(times, times[1:]) if b > since), default=0.0)
 
     def post(self, gateway, body, key):
         connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=self.patience)

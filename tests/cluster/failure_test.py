@@ -35,7 +35,7 @@ class FailureTest(unittest.TestCase):
         self.assertEqual(acknowledged - set(stored), set(), "acknowledged and lost")
         if not doubled_allowed:
             self.assertEqual([i for i, n in stored.items() if n > 1], [], "stored twice")
-        gap = max(load.longest_gap for load in loads)
+        gap = max(load.longest_gap() for load in loads)
         self.assertLess(gap, GAP_SECONDS_MAX, "the longest wait between two acknowledgements of one client")
 
     def test_a_killed_worker_costs_no_client_anything(self):

@@ -41,11 +41,11 @@ def tearDownModule():
 class Island(Member):
     """A member in a namespace of its own; cut() takes its cable out."""
 
-    def __init__(self, number, name, roles, seeds):
+    def __init__(self, number, name, roles, seeds, top=None):
         self.host = f"{NETWORK}.{number}"
         self.space, self.cable = f"weir-{number}", f"weirv{number}"
         super().__init__(name, roles, seeds, port=7400, top={
-            "operations": {"allow_remote": True, "token_sha256": hashlib.sha256(b"t").hexdigest()}})
+            "operations": {"allow_remote": True, "token_sha256": hashlib.sha256(b"t").hexdigest()}, **(top or {})})
         ip("netns", "add", self.space)
         ip("link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self.space)
         ip("link", "set", self.cable, "master", BRIDGE, "up")
@@ -70,12 +70,13 @@ class Island(Member):
 
 
 class Islands(Cluster):
-    def __init__(self, names):
+    def __init__(self, names, top=None):
         ip("link", "add", BRIDGE, "type", "bridge")
         ip("addr", "add", f"{NETWORK}.254/24", "dev", BRIDGE)
         ip("link", "set", BRIDGE, "up")
         seeds = [f"{NETWORK}.1:7400", f"{NETWORK}.2:7400"]
-        self.nodes = {name: Island(i + 1, name, [name.split("-")[0]], seeds) for i, name in enumerate(names)}
+        self.nodes = {name: Island(i + 1, name, [name.split("-")[0]], seeds, top)
+                      for i, name in enumerate(names)}
 
     def close(self):
         super().close()

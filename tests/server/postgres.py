@@ -16,7 +16,9 @@ BINARIES = os.environ.get("WEIR_POSTGRES_BIN", "/usr/lib/postgresql/15/bin")
 class PostgresServer:
     """Made and started at once. `url(database)` is what sink.url takes."""
 
-    def __init__(self):
+    def __init__(self, **settings):
+        self.settings = {"listen_addresses": "", "fsync": "off", "shared_buffers": "16MB", "max_connections": "60",
+                         **settings}
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="weir-pg-"))
         self.owner = {}
         if os.geteuid() == 0:
@@ -39,8 +41,8 @@ class PostgresServer:
     def start(self):
         def begin():
             self.process = subprocess.Popen(
-                [f"{BINARIES}/postgres", "-D", self.data, "-k", str(self.directory), "-c", "listen_addresses=",
-                 "-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=60"],
+                [f"{BINARIES}/postgres", "-D", self.data, "-k", str(self.directory),
+                 *(word for name, value in self.settings.items() for word in ("-c", f"{name}={value}"))],
                 cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self.owner)
 
         def answers():
