@@ -109,7 +109,7 @@ int command_cluster_status(const std::string& url, bool as_json, std::ostream& o
   options.answer_timeout = std::chrono::seconds{10};
   const auto answer = http_client{*server, options}.get("/cluster");
   if (!answer)
-    return failed(answer.error().text + ": is the node running?");
+    return failed(answer.error().text);
   if (answer->status == 404)
     return failed(url + ": the node stands alone: it has no cluster.roles");
   if (answer->status != 200)

@@ -71,6 +71,28 @@ TEST(config_docs, every_configuration_that_comes_with_weir_is_good) {
   std::filesystem::remove(pem);
 }
 
+TEST(config_docs,
+     the_nodes_of_a_cluster_share_neither_directory_nor_port_on_one_machine) {
+  const auto certificates = std::filesystem::temp_directory_path() / "weir_docs_certs";
+  std::filesystem::create_directories(certificates);
+  ::setenv("WEIR_CERTS", certificates.c_str(), 1);
+  std::set<std::string> directories;
+  std::set<uint16_t> ports;
+  for (const std::string role : {"gateway", "worker", "persister"}) {
+    for (const auto* file : {"ca.pem", "-1.pem", "-1.key"})
+      std::ofstream{certificates / (file[0] == '-' ? role + file : file)} << "x";
+    const auto settings =
+      load_config((repository() / ("configs/cluster/" + role + ".yaml")).string());
+    ASSERT_TRUE(settings) << settings.error().text;
+    directories.insert(settings->data_dir);
+    ports.insert({settings->operations.listen.port, settings->cluster.listen.port});
+  }
+  EXPECT_EQ(directories.size(), 3u);
+  EXPECT_EQ(ports.size(), 6u);
+  ::unsetenv("WEIR_CERTS");
+  std::filesystem::remove_all(certificates);
+}
+
 TEST(config_docs, a_secure_configuration_without_its_secrets_says_which_are_missing) {
   for (const auto* name :
        {"WEIR_CERTIFICATE", "WEIR_CERTIFICATE_KEY", "WEIR_SHOP_KEY_SHA256",
