@@ -10,6 +10,7 @@ With --pause the first persister stands still for so long, from a second after t
 
 import argparse
 import collections
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -47,6 +48,10 @@ def children_of(pid):
 
 def database_cpu(server):
     return sum(sum(cpu_of(p).values()) for p in [server.process.pid, *children_of(server.process.pid)])
+
+
+def wal_bytes(server):
+    return int(server.value("SELECT pg_current_wal_insert_lsn() - '0/0'"))
 
 
 def start(shape, server, database):
@@ -89,13 +94,21 @@ def drive(nodes, options, seconds):
     return [json.loads(r.communicate()[0]) for r in runs]
 
 
+def warm_up(nodes, options):
+    """A client ends when it is refused, which may happen as long as nothing has been measured yet."""
+    for _ in range(5):
+        with contextlib.suppress(json.JSONDecodeError):
+            return drive(nodes, options, 2)
+    raise RuntimeError("the cluster takes no load")
+
+
 def link_bytes(nodes):
     total = {}
     for name, node in nodes.items():
         if name != "single":
             for link in node.operations("GET", "/cluster").json["links"]:
                 key = f"{name.split('-')[0]} to {link['peer'].split('-')[0]}"
-                total[key] = total.get(key, 0) + link["bytes_sent"]
+                total[key] = total.get(key, 0) + link["bytes_sent_total"]
     return total
 
 
@@ -103,11 +116,12 @@ def measure(shape, server, database, options):
     server.sql(f"CREATE DATABASE {database}")
     running, nodes = start(shape, server, database)
     try:
-        drive(nodes, options, 2)
+        warm_up(nodes, options)
         memory = Memory(nodes)
         before = {name: cpu_of(node.process.pid) for name, node in nodes.items()}
         database_before, bytes_before = database_cpu(server), link_bytes(nodes)
         syncs = sum(n.metrics().get("weir_journal_syncs_total", 0) for n in nodes.values())
+        written = wal_bytes(server)
         begin = time.monotonic()
         if options.pause:
             stopped = nodes["persister-1"]
@@ -117,6 +131,7 @@ def measure(shape, server, database, options):
         took = time.monotonic() - begin
         after = {name: cpu_of(node.process.pid) for name, node in nodes.items()}
         memory.ending.set()
+        written = wal_bytes(server) - written
         records = sum(o["records_acknowledged"] for o in out)
         syncs = sum(n.metrics().get("weir_journal_syncs_total", 0) for n in nodes.values()) - syncs
         threads = collections.Counter()
@@ -135,6 +150,7 @@ def measure(shape, server, database, options):
                            if threads[r, t] > 0.03 * sum(threads.values())},
             "network_threads_us": micro(lambda _, thread: thread in NETWORK_THREADS),
             "database_us": round(1e6 * (database_cpu(server) - database_before) / records, 2),
+            "wal_bytes": round(written / records),
             "bytes_per_record": {k: round((v - bytes_before[k]) / records) for k, v in link_bytes(nodes).items()
                                  if v > bytes_before[k] + 10 * records},
             "records_per_sync": round(records / max(syncs, 1)),

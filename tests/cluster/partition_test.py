@@ -9,7 +9,9 @@ import unittest
 
 from cluster import Cluster, Load, Member, forget_certificates, wait_until
 
-BRIDGE, NETWORK = "weirbr0", "10.213.77"
+# Of this process: two of these programs may run on one machine.
+OWN = os.getpid() % 60000
+BRIDGE, NETWORK = f"weirbr{OWN}", f"10.{200 + OWN // 250 % 50}.{OWN % 250}"
 
 
 def ip(*arguments, check=True):
@@ -20,10 +22,10 @@ def namespaces_work():
     """Nothing to say when they do, else why not."""
     if os.geteuid() != 0:
         return "needs root for network namespaces"
-    probe = ip("netns", "add", "weir-probe", check=False)
+    probe = ip("netns", "add", f"weir-{OWN}-probe", check=False)
     if probe.returncode != 0:
         return "no network namespaces here: " + probe.stderr.strip()
-    ip("netns", "del", "weir-probe")
+    ip("netns", "del", f"weir-{OWN}-probe")
     bridge = ip("link", "add", BRIDGE, "type", "bridge", check=False)
     if bridge.returncode != 0:
         return "no bridges here: " + bridge.stderr.strip()
@@ -43,7 +45,7 @@ class Island(Member):
 
     def __init__(self, number, name, roles, seeds, top=None):
         self.host = f"{NETWORK}.{number}"
-        self.space, self.cable = f"weir-{number}", f"weirv{number}"
+        self.space, self.cable = f"weir-{OWN}-{number}", f"weirv{OWN}n{number}"
         super().__init__(name, roles, seeds, port=7400, top={
             "operations": {"allow_remote": True, "token_sha256": hashlib.sha256(b"t").hexdigest()}, **(top or {})})
         ip("netns", "add", self.space)

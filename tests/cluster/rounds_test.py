@@ -37,6 +37,10 @@ class Rounds(unittest.TestCase):
         self.gaps, self.resident = [], 0
         self.all_go_on()
 
+    def tearDown(self):
+        for load in self.loads:
+            load.ending.set()
+
     def all_go_on(self):
         before = [len(load.times) for load in self.loads]
         wait_until(lambda: all(len(load.times) > n + 5 for load, n in zip(self.loads, before)), 20, "the load goes on")
