@@ -46,7 +46,8 @@ fault no_answer(const http_url& server, std::string_view reason) {
 std::string_view reason_of(httplib::Error error) {
   switch (error) {
   case httplib::Error::Connection:
-    return "cannot connect: is a node running, and is this the right one of its addresses?";
+    return "cannot connect: is a node running, and is this the right one of its "
+           "addresses?";
   case httplib::Error::ConnectionTimeout:
     return "no connection in time";
   case httplib::Error::Read:
