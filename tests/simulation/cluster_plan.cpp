@@ -19,6 +19,8 @@ class cluster_drawing {
   plan draw() {
     draw_nodes();
     draw_settings();
+    if (made_.seed % 10 == 9 && draw_drains())
+      return std::move(made_);
     draw_appetite();
     const auto steps = dice_.between(6, dice_.one_in(8) ? 60 : 25);
     for (uint64_t i = 0; i < steps; ++i)
@@ -34,6 +36,7 @@ class cluster_drawing {
   void draw_nodes();
   void draw_settings();
   void draw_appetite();
+  bool draw_drains();
   step draw_step();
   void draw_deed(step& s);
   std::string draw_path();
@@ -100,6 +103,43 @@ void cluster_drawing::draw_appetite() {
         deed::pause, deed::lose_link, deed::cut_off, deed::wipe})
     if (dice_.one_in(kind == deed::wall || kind == deed::disk ? 6 : 2))
       fond_of_.push_back(kind);
+}
+
+/// Nodes that work together without haste, and end one after the other.
+bool cluster_drawing::draw_drains() {
+  auto& m = made_;
+  std::vector<size_t> leavers;
+  for (size_t i = 0; i < m.nodes.size(); ++i)
+    if (!m.nodes[i].roles.gateway && m.others_do_the_work_of(i))
+      leavers.push_back(i);
+  if (leavers.empty())
+    return false;
+  m.segments_max = 6;
+  m.request_timeout = seconds{30};
+  m.window = {8, 1'000'000};
+  m.delay_max = duration{5'000};
+  m.hiccup = duration{0};
+  const auto send = [&](uint64_t count) {
+    for (; count > 0; --count) {
+      step s;
+      s.what = deed::send;
+      s.gap = between(milliseconds{0}, milliseconds{200});
+      s.request = draw_request();
+      s.request.patience = seconds{60};
+      m.steps.push_back(std::move(s));
+    }
+  };
+  m.steps.emplace_back(); // settle: all are linked
+  for (auto rounds = dice_.between(1, 3); rounds > 0; --rounds) {
+    send(dice_.between(2, 5));
+    step end;
+    end.what = deed::terminate;
+    end.node = leavers[dice_.below(leavers.size())];
+    m.steps.push_back(std::move(end));
+    send(dice_.between(3, 8));
+    m.steps.emplace_back();
+  }
+  return true;
 }
 
 step cluster_drawing::draw_step() {

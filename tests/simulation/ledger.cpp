@@ -51,6 +51,10 @@ void ledger::told(uint32_t request, const answer& what, const sink_contents& sin
   if (calm_ && what.code == ec::deadline_exceeded)
     complain(
       fmt::format("I4: request {} had to wait too long, and nothing was wrong", request));
+  if (only_drains_ && what.status >= 500)
+    complain(fmt::format("drain: request {} is told {} although only nodes with others "
+                         "beside them ended",
+                         request, what.status));
   if (!verdict)
     return;
   e.verdict = true;

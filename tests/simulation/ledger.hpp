@@ -16,7 +16,8 @@ class ledger {
  public:
   explicit ledger(const plan& what)
     : innocents_may_suffer_(what.blames_the_innocent()), calm_(what.calm()),
-      crashes_(what.has(deed::crash)), loses_disks_(what.has(deed::wipe)) {}
+      crashes_(what.has(deed::crash)), loses_disks_(what.has(deed::wipe)),
+      only_drains_(what.only_drains()) {}
 
   // -- what happens
   void begins(const request_plan& request);
@@ -74,6 +75,7 @@ class ledger {
   bool calm_;        ///< the plan is
   bool crashes_;     ///< actors crash by plan
   bool loses_disks_; ///< of what was acknowledged, only `stored` has to outlive that
+  bool only_drains_; ///< no client may hear of that
   bool all_marked_ = true;
   std::map<uint32_t, entry> entries_;
   std::map<batch_key, chunk> chunks_;

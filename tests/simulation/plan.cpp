@@ -328,6 +328,31 @@ bool plan::calm() const {
   return crashes <= 3 && request_timeout >= seconds{10};
 }
 
+bool plan::others_do_the_work_of(size_t node) const {
+  node_roles others;
+  for (size_t i = 0; i < nodes.size(); ++i)
+    if (i != node) {
+      others.worker = others.worker || nodes[i].roles.worker;
+      others.persister = others.persister || nodes[i].roles.persister;
+    }
+  const auto& its = nodes[node].roles;
+  return (others.worker || !its.worker) && (others.persister || !its.persister);
+}
+
+bool plan::only_drains() const {
+  bool settled = false;
+  for (const auto& s : steps) {
+    if (s.what == deed::settle)
+      settled = true;
+    else if (s.what == deed::terminate && settled && !nodes[s.node].roles.gateway
+             && others_do_the_work_of(s.node))
+      settled = false; // until it is back
+    else if (s.what != deed::send || (!settled && &s == &steps.front()))
+      return false;
+  }
+  return clustered() && has(deed::terminate);
+}
+
 bool plan::blames_the_innocent() const {
   return std::any_of(steps.begin(), steps.end(), [](const step& s) {
     return s.what == deed::crash

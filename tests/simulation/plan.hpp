@@ -132,12 +132,16 @@ struct plan {
   std::vector<step> steps;
 
   bool clustered() const noexcept { return !nodes.empty(); }
+  bool others_do_the_work_of(size_t node) const;
   /// Some step makes workers die that held a record which is not to blame.
   bool blames_the_innocent() const;
   /// Nothing in it is an excuse for a late answer, or for a node that gives up: records
   /// that crash workers, and a few crashes of actors.
   bool calm() const;
   bool has(deed what) const;
+  /// Nothing happens but that nodes are told to end, one at a time, none of them a gateway,
+  /// and each with another that does the same work: no client may notice.
+  bool only_drains() const;
 };
 
 plan draw_plan(uint64_t seed);
