@@ -2,9 +2,17 @@
 
 #include "storage/journal_segment.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
+
+namespace {
+
+/// A larger group pays for its blocks itself: zeros would double what is written.
+constexpr uint64_t small_append = uint64_t{64} << 10;
+
+} // namespace
 
 segment_store::segment_store(const journal_config& config, file_system& files,
                              recovered_journal found)
@@ -138,11 +146,29 @@ result<void> segment_store::begin_spare(uint64_t next_sequence) {
   current_ = std::move(next);
   salt_ = salt;
   end_ = {spare_number_, frames_begin};
+  written_end_ = frames_begin;
   failure_.reset();
   return {};
 }
 
+/// The first sync of an allocated block has to store that the block is written now, beside
+/// what is in it: two writes to the disk, one after the other. So the sync of one small
+/// group does that for the blocks of many that follow, filled with the zeros they read as.
+result<void> segment_store::write_ahead(uint64_t bytes) {
+  const auto end = end_.offset + bytes;
+  if (end <= written_end_)
+    return {};
+  written_end_ = end;
+  const auto more = std::min<uint64_t>(zeros_.size(), config_.segment_bytes - end);
+  if (bytes > small_append || more == 0)
+    return {};
+  written_end_ += more;
+  return current_->write_at(end, std::span{zeros_}.first(more));
+}
+
 result<void> segment_store::append(std::span<const std::byte> frames) {
+  if (auto zeroed = write_ahead(frames.size()); !zeroed)
+    return zeroed;
   if (auto written = current_->write_at(end_.offset, frames); !written)
     return written;
   if (auto synced = current_->sync_data(); !synced)

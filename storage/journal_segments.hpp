@@ -21,6 +21,7 @@
 #include <random>
 #include <set>
 #include <span>
+#include <vector>
 
 namespace weir {
 
@@ -61,6 +62,7 @@ class segment_store {
  private:
   result<void> allocate(bool over_the_limit);
   result<void> begin_spare(uint64_t next_sequence);
+  result<void> write_ahead(uint64_t bytes);
   result<void> create_blank(uint64_t number);
   void discard(uint64_t number);
   void clear_debris();
@@ -75,6 +77,8 @@ class segment_store {
   std::set<uint64_t> debris_;             ///< of segments_: to be removed
   uint64_t highest_number_;
   journal_position end_;
+  uint64_t written_end_ = 0; ///< of the current segment's blocks that were written once
+  const std::vector<std::byte> zeros_ = std::vector<std::byte>(size_t{256} << 10);
   std::unique_ptr<file> current_;
   uint64_t salt_ = 0;
   std::unique_ptr<file> spare_;

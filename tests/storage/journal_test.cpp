@@ -205,6 +205,36 @@ TEST_F(journal_test, spreads_a_group_larger_than_a_segment_over_several) {
   EXPECT_EQ(read_all(), expected);
 }
 
+TEST_F(journal_test, a_small_group_writes_the_blocks_of_those_that_follow) {
+  config.segment_bytes = uint64_t{1} << 20;
+  config.bytes_max = 2 * config.segment_bytes;
+  open();
+  const auto writes_of = [&](const std::string& body) {
+    const auto before = disk.writes;
+    EXPECT_EQ(store_one(body).outcome, ec::none);
+    return disk.writes - before;
+  };
+  EXPECT_EQ(writes_of("a"), 2u) << "the frame, and zeros ahead of it";
+  EXPECT_EQ(writes_of("b"), 1u);
+  EXPECT_EQ(writes_of("c"), 1u);
+  EXPECT_EQ(writes_of(std::string(300'000, 'd')), 1u)
+    << "a large group has no use for them";
+  EXPECT_EQ(writes_of("e"), 2u);
+}
+
+TEST_F(journal_test, zeros_ahead_are_the_end_of_a_journal_and_no_damage) {
+  open();
+  store_one("a");
+  store_one("b");
+  disk.crash(simulated_disk::loss::rolled_back);
+  open();
+  EXPECT_TRUE(report.alarms.empty());
+  EXPECT_EQ(report.records, 2u);
+  EXPECT_EQ(report.bytes_truncated, 0u);
+  EXPECT_EQ(store_one("c").outcome, ec::none);
+  EXPECT_EQ(read_all(), "abc");
+}
+
 TEST_F(journal_test, is_full_at_its_limit_and_reopens_below_the_fraction) {
   config.bytes_max = 4 * config.segment_bytes;
   config.reopen_fraction = 0.5;
