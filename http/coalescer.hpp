@@ -26,6 +26,28 @@ struct coalescer_limits {
   uint32_t window = 0;
 };
 
+/// When the next batch may go after one has ended. Who was just answered tends to ask again
+/// at once: were the next batch gone by then, batches of nearly all connections and of the
+/// few others would take turns, and the few cost as much as the many.
+class lull {
+ public:
+  /// Asked after each round of handlers. Yes when some rounds brought no request, when all
+  /// connections wait, and after `rounds_max`: those who wait are not to wait for ever.
+  bool came(size_t waiting, size_t connections) noexcept {
+    quiet_ = waiting > waiting_ ? 0 : quiet_ + 1;
+    waiting_ = waiting;
+    return quiet_ == quiet_rounds || waiting >= connections || ++rounds_ == rounds_max;
+  }
+
+ private:
+  /// The first may come before the sockets are asked, the second before they are read.
+  static constexpr uint32_t quiet_rounds = 3;
+  static constexpr uint32_t rounds_max = 64;
+  size_t waiting_ = 0;
+  uint32_t quiet_ = 0;
+  uint32_t rounds_ = 0;
+};
+
 class coalescer {
  public:
   /// Sends a batch; false when it was refused, which does not count as in flight.
@@ -36,7 +58,7 @@ class coalescer {
 
   /// `one` is one request's batch of one part.
   void add(submission one);
-  /// A batch of ours has its receipt, or was given up.
+  /// A batch of ours has its receipt, or was given up: there is room for the next one.
   void settled();
 
   uint32_t in_flight() const noexcept { return in_flight_; }

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include <utility>
+
 namespace weir {
 
 namespace asio = boost::asio;
@@ -140,15 +142,24 @@ void io_thread::collect() {
   receipt_mailbox::mail mail;
   mailbox_->take(mail);
   for (const auto& receipt : mail.receipts) {
-    // The next batch goes before the answers of this one are written: meanwhile it is worked on.
-    if (outstanding_.ends_coalesced(*receipt))
-      coalescer_.settled();
+    if (outstanding_.ends_coalesced(*receipt) && ended_++ == 0)
+      await_lull({});
     (void)outstanding_.receive(*receipt);
   }
   if (mail.stored > 0)
     outstanding_.stored(mail.stored);
   if (mail.resubmit)
     outstanding_.resubmit();
+}
+
+/// Behind the handlers that are ready: those of the next round have a post of their own.
+void io_thread::await_lull(lull rounds) {
+  asio::post(context_, [this, rounds]() mutable {
+    if (!rounds.came(coalescer_.waiting_requests(), sessions_.size()))
+      return await_lull(rounds);
+    for (auto count = std::exchange(ended_, 0); count > 0; --count)
+      coalescer_.settled();
+  });
 }
 
 void io_thread::schedule_tick() {

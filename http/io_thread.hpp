@@ -65,6 +65,7 @@ class io_thread {
   void accepted(tcp_socket socket, std::string peer);
   void turn_away(tcp_socket& socket);
   void collect();
+  void await_lull(lull rounds);
   void schedule_tick();
   void tick();
   template <class F>
@@ -78,6 +79,7 @@ class io_thread {
   std::shared_ptr<receipt_mailbox> mailbox_;
   outstanding outstanding_;
   coalescer coalescer_;
+  size_t ended_ = 0; ///< of the coalescer's batches; it hears of them at the next lull
   session_list sessions_;
   request_head head_;
   std::string scratch_;

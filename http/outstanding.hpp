@@ -61,8 +61,7 @@ class outstanding {
   /// What a receipt meant: unknown when it decided nothing.
   enum class fate : uint8_t { unknown, settled };
   fate receive(const batch_receipt& receipt);
-  /// Whether receive() would end a batch that the coalescer made: its next one may go before
-  /// the answers of this one are written.
+  /// Whether receive() would end a batch that the coalescer made.
   bool ends_coalesced(const batch_receipt& receipt) noexcept;
   void stored(uint64_t sequence);
   void resubmit();

@@ -96,3 +96,26 @@ TEST_F(coalescer_test, a_refused_batch_does_not_count_as_in_flight) {
   EXPECT_EQ(sent.size(), 5u);
   EXPECT_EQ(gather.in_flight(), 0u);
 }
+
+TEST(lull_test, comes_when_some_rounds_brought_no_request) {
+  lull one;
+  EXPECT_FALSE(one.came(1, 10));
+  EXPECT_FALSE(one.came(1, 10));
+  EXPECT_FALSE(one.came(2, 10)) << "somebody came: the count begins again";
+  EXPECT_FALSE(one.came(2, 10));
+  EXPECT_FALSE(one.came(2, 10));
+  EXPECT_TRUE(one.came(2, 10));
+}
+
+TEST(lull_test, comes_at_once_when_all_connections_wait) {
+  EXPECT_TRUE(lull{}.came(10, 10));
+  EXPECT_TRUE(lull{}.came(0, 0)) << "the last one has gone";
+}
+
+TEST(lull_test, comes_though_requests_never_cease) {
+  lull one;
+  size_t rounds = 1;
+  while (!one.came(rounds, SIZE_MAX) && rounds < 1000)
+    ++rounds;
+  EXPECT_LT(rounds, 100u);
+}

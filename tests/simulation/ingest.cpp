@@ -97,8 +97,8 @@ struct ingest::io_thread {
     for (auto& receipt : receipts) {
       if (seeded(bite::acknowledges_failed_parts))
         receipt = without_failures(*receipt);
-      if (sent.ends_coalesced(*receipt)) // first, as the I/O thread does it
-        small.settled();
+      if (sent.ends_coalesced(*receipt)) // behind the answers, as the I/O thread does it
+        posted.push_back([this] { small.settled(); });
       (void)sent.receive(*receipt);
     }
     if (mail->stored_up_to > 0)
