@@ -15,6 +15,7 @@ constexpr size_t step_bytes_max = size_t{64} << 10;
 constexpr uint64_t ratio_checked_from = uint64_t{64} << 10;
 // 8 MiB, what RFC 8878 §3.1.1.1.2 asks a decoder to take
 constexpr int zstd_window_log_max = 23;
+constexpr size_t zstd_head_bytes_max = 18; // RFC 8878 §3.1.1: magic number and header
 
 // What one call of a library did.
 struct step {
@@ -154,9 +155,13 @@ class zstd_inflater final : public bounded_inflater {
     const size_t answer = ZSTD_decompressStream(context_.get(), &output, &input);
     if (ZSTD_isError(answer) != 0)
       return failed(answer);
+    keep_head(in.substr(0, input.pos));
+    frame_bytes_ += input.pos;
+    frame_data_bytes_ += output.pos;
     complete_ = answer == 0; // a frame ended, and all of it has come out
-    frames_ += complete_ ? 1 : 0;
-    frame_bytes_ = complete_ ? 0 : frame_bytes_ + input.pos;
+    if (complete_ && !end_frame())
+      return fail(ec::malformed_body,
+                  "corrupt zstd body: a frame is not as long as its head says");
     return step{input.pos, output.pos};
   }
 
@@ -176,6 +181,22 @@ class zstd_inflater final : public bounded_inflater {
     }
     return true;
   }
+  void keep_head(std::string_view used) noexcept {
+    if (frame_bytes_ < head_.size())
+      used.copy(head_.data() + frame_bytes_, head_.size() - frame_bytes_);
+  }
+  /// False when the frame lied about its length: for one without data the library sees
+  /// that only when all of it comes at once.
+  bool end_frame() noexcept {
+    const auto declared = ZSTD_getFrameContentSize(
+      head_.data(), std::min<size_t>(frame_bytes_, head_.size()));
+    const bool honest = declared == ZSTD_CONTENTSIZE_UNKNOWN
+                        || declared == ZSTD_CONTENTSIZE_ERROR
+                        || declared == frame_data_bytes_;
+    ++frames_;
+    frame_bytes_ = frame_data_bytes_ = 0;
+    return honest;
+  }
   static tl::unexpected<fault> failed(size_t answer) {
     switch (ZSTD_getErrorCode(answer)) {
     case ZSTD_error_memory_allocation:
@@ -190,7 +211,9 @@ class zstd_inflater final : public bounded_inflater {
   }
 
   std::unique_ptr<ZSTD_DCtx, zstd_deleter> context_;
-  uint64_t frame_bytes_ = 0; ///< of the frame at hand, so far
+  std::array<char, zstd_head_bytes_max> head_{}; ///< of the frame at hand
+  uint64_t frame_bytes_ = 0;                     ///< of it, so far
+  uint64_t frame_data_bytes_ = 0;                ///< that came out of it
   uint64_t frames_ = 0;
 };
 

@@ -153,6 +153,15 @@ TEST(inflater, finds_every_damaged_checksum) {
   expect_refused("zstd", in, ec::malformed_body, "corrupt zstd body");
 }
 
+TEST(inflater,
+     refuses_a_zstd_frame_that_is_not_as_long_as_it_says_in_pieces_of_any_size) {
+  const std::string_view says_428_has_0{"\x28\xB5\x2F\xFD\x40\x27\xAC\x00\x01\x00\x00",
+                                        11};
+  for (const size_t piece : {1u, 3u, 11u})
+    EXPECT_EQ(inflate_all("zstd", says_428_has_0, piece).failure.code,
+              ec::malformed_body);
+}
+
 TEST(inflater, refuses_zstd_windows_over_8_mib) {
   const std::string text(1 << 10, 'x');
   EXPECT_EQ(inflate_all("zstd", zstd(text, 3, 23)).data, text);
