@@ -20,6 +20,7 @@ namespace {
 using stage_ptr = stage_actor::stateful_pointer<stage_state>;
 
 constexpr size_t reason_bytes_max = 128;
+constexpr int ticks_per_deadline = 4;
 
 /// Hands queued work to idle workers. One that holds an order already asked twice: it
 /// asks again when it is done.
@@ -117,15 +118,31 @@ void give_up(stage_ptr self, caf::actor_id worker) {
     caf::anon_send(caf::actor_cast<caf::actor>(supervisor), abandon_atom_v, handle);
 }
 
+void arm_tick(stage_ptr self) {
+  self->state.ticked = self->clock().now();
+  self->delayed_send(self, self->state.config.limits.deadline / ticks_per_deadline,
+                     tick_atom_v);
+}
+
+/// A tick that comes late by more than its period: the process was stopped, or its
+/// machine was. Workers stood as still as this stage, and hang no more than it does.
+void excuse_standstill(stage_ptr self, caf::actor_clock::time_point now) {
+  auto& st = self->state;
+  const auto period = st.config.limits.deadline / ticks_per_deadline;
+  if (const auto late = now - st.ticked - period; late > period)
+    st.table->excuse(late);
+}
+
 void on_tick(stage_ptr self) {
   auto& st = self->state;
   const auto now = self->clock().now();
+  excuse_standstill(self, now);
   for (const auto worker : st.table->overdue(now))
     give_up(self, worker);
   for (const auto& batch : st.table->expire(now))
     answer_failed(batch, ec::deadline_exceeded,
                   "it waited too long in " + st.config.role);
-  self->delayed_send(self, st.config.limits.deadline / 4, tick_atom_v);
+  arm_tick(self);
   pump(self);
 }
 
@@ -161,7 +178,7 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   st.config.roles->subscribe(st.config.next_role, role_rank::stage,
                              caf::actor_cast<caf::strong_actor_ptr>(self));
-  self->delayed_send(self, st.config.limits.deadline / 4, tick_atom_v);
+  arm_tick(self);
   return {
     [self](const batch_ptr& batch) { on_batch(self, batch); },
     [self](pull_atom) {

@@ -66,6 +66,7 @@ struct stage_state {
   std::vector<caf::strong_actor_ptr> idle; ///< the last to ask is served first
   std::set<caf::actor_id> abandoned;       ///< hung: what they still send is ignored
   bool draining = false;
+  caf::actor_clock::time_point ticked{}; ///< when it last looked
 
   void open(stage_config with);
   /// Sets depth and credit to what the table says.

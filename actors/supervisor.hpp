@@ -52,8 +52,8 @@ struct tree_context {
   role_table* roles = nullptr;
   telemetry* figures = nullptr;
   node_health* health = nullptr;
-  uint64_t seed = 1;            ///< of the backoff's jitter
-  int64_t hung_workers_max = 4; ///< ≥ 1; that many hung at once and the node gives up
+  uint64_t seed = 1;             ///< of the backoff's jitter
+  int64_t hung_workers_max = 16; ///< ≥ 1; that many hung at once and the node gives up
   /// The node can't go on: drain and exit non-zero. Called from an actor's thread, at
   /// most once for hung workers and once for the root; must only post.
   std::function<void(std::string reason)> on_fatal;

@@ -130,7 +130,7 @@ void work_table::retry(entry& owner, piece work, const order& from, loss how,
   const auto mark = from.progress->record.load(std::memory_order_acquire);
   ++work.crashes;
   if (count == 1) {
-    if (work.crashes < limits_.tries_max)
+    if (work.crashes < tries_of(how))
       return enqueue(std::move(work));
     quarantine(owner, work, how, reason);
     return close_piece(work.envelope, owner);
@@ -140,6 +140,11 @@ void work_table::retry(entry& owner, piece work, const order& from, loss how,
   if (work.crashes < 2)
     return enqueue(std::move(work));
   halve(owner, work);
+}
+
+uint32_t work_table::tries_of(loss how) const noexcept {
+  return how == loss::hung ? std::min(limits_.hangs_max, limits_.tries_max)
+                           : limits_.tries_max;
 }
 
 void work_table::accuse(entry& owner, const piece& work, uint32_t suspect) {
@@ -202,12 +207,17 @@ std::vector<work_table::worker_id> work_table::overdue(time_point now) const {
   return late;
 }
 
+void work_table::excuse(std::chrono::steady_clock::duration standstill) {
+  for (auto& [job, given] : orders_)
+    given.since += standstill;
+}
+
 std::vector<batch_ptr> work_table::expire(time_point now) {
   std::map<uint64_t, batch_ptr> by_age; // the table's own order says nothing
   for (auto& [id, owner] : entries_) {
     const auto& source = *owner.whole->source;
-    if (owner.held == 0 && source.deadline != time_point{} && source.deadline < now
-        && !answered_already(source))
+    if (owner.held == 0 && !owner.cut && source.deadline != time_point{}
+        && source.deadline < now && !answered_already(source))
       by_age.emplace(owner.age, owner.whole);
   }
   std::vector<batch_ptr> expired;

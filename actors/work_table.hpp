@@ -4,10 +4,10 @@
 //
 // A batch is worked on whole. When its worker dies or hangs, the progress mark says which
 // record was in hand, and the batch is cut in three: those before, the suspect alone,
-// those after. The suspect is tried again until `tries_max` workers have died of it; then
-// it is quarantined and the rest goes through. Where there is no mark, or marks have
-// accused an innocent record, the piece is tried once more and then halved (bisection)
-// until the culprit is alone. A piece is cut at most once per record it has, so the work
+// those after. The suspect is tried again until `tries_max` workers have died of it, or it
+// has hung `hangs_max`; then it is quarantined and the rest goes through. Where there is
+// no mark, or marks have accused an innocent record, the piece is tried once more and
+// then halved (bisection) until the culprit is alone. A piece is cut at most once per record it has, so the work
 // on a batch is bounded whatever its workers do. The pieces of a batch are merged again
 // and leave as one: a batch is stored whole or not at all.
 //
@@ -36,6 +36,7 @@ struct work_limits {
   /// of one work order
   std::chrono::steady_clock::duration deadline = std::chrono::seconds{5};
   uint32_t tries_max = 3; ///< workers one record may kill; ≥ 2
+  uint32_t hangs_max = 2; ///< workers it may hang: each is a thread that never comes back
 };
 
 /// How a worker left the order it held.
@@ -66,9 +67,13 @@ class work_table {
   /// Workers that hold an order for longer than the deadline.
   std::vector<worker_id> overdue(time_point now) const;
 
+  /// The whole process stood still for so long: no worker is late by that time.
+  void excuse(std::chrono::steady_clock::duration standstill);
+
   /// Removes and returns batches nobody waits for any more: past their envelope's
   /// deadline, not held by a worker, and without a part that was already answered (ack
-  /// accepted). The oldest first.
+  /// accepted). The oldest first. A batch in pieces stays: it has cost workers, and will
+  /// be rid of its poison.
   std::vector<batch_ptr> expire(time_point now);
 
   struct finished {
@@ -116,6 +121,7 @@ class work_table {
   piece next_piece();
   void retry(entry& owner, piece work, const order& from, loss how,
              std::string_view reason);
+  uint32_t tries_of(loss how) const noexcept;
   void accuse(entry& owner, const piece& work, uint32_t suspect);
   void halve(entry& owner, const piece& work);
   void add_piece(entry& owner, const piece& from, uint32_t first, uint32_t last,

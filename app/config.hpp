@@ -67,7 +67,7 @@ struct ingest_section {
   std::chrono::milliseconds idle_timeout{75'000};
   uint64_t body_bytes_max = uint64_t{64} << 30;
   uint64_t body_rate_min = 1024; ///< bytes per second
-  std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds request_timeout{8'000};
   double inflate_ratio_max = 100;
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
@@ -98,9 +98,9 @@ struct pipeline_section {
   uint32_t validate_workers = 0;  ///< resolved: `auto` has become the number of cores
   uint32_t transform_workers = 0; ///< likewise
   uint32_t queue_batches = 256;   ///< bound of each stage's queue
-  std::chrono::milliseconds work_deadline{5'000};
+  std::chrono::milliseconds work_deadline{2'000};
   uint32_t tries_max = 3;
-  uint32_t hung_workers_max = 4;
+  uint32_t hung_workers_max = 16;
 };
 
 struct supervision_section {

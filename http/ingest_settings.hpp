@@ -36,8 +36,8 @@ struct ingest_config {
   std::chrono::milliseconds body_stall_timeout{10'000}; ///< without a byte of the body
   std::chrono::milliseconds body_rate_window{5'000};    ///< the first one is the grace
   size_t body_rate_min = 1024;                          ///< bytes a second over a window
-  std::chrono::milliseconds request_timeout{30'000}; ///< from submission to the receipt
-  std::chrono::milliseconds write_timeout{30'000};   ///< for the client to take an answer
+  std::chrono::milliseconds request_timeout{8'000}; ///< from submission to the receipt
+  std::chrono::milliseconds write_timeout{30'000};  ///< for the client to take an answer
   /// Between the start of a drain and its end: connections that are idle stay open
   std::chrono::milliseconds drain_grace{250};
 

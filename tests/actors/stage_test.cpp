@@ -179,9 +179,10 @@ TEST_F(stage_test, a_worker_that_hangs_is_replaced_and_its_batch_done_by_another
   submit(make_batch(1, 3)); // the last to ask is served first: the stuck one
   ASSERT_EQ(stuck_orders.size(), 1u);
   stuck_orders[0].progress->record = 1;
-  pass(5000ms);
+  for (int i = 0; i < 4; ++i)
+    pass(1250ms); // each a tick
   EXPECT_TRUE(passed_on.empty());
-  pass(1250ms); // the next tick
+  pass(1250ms);
   settle();
   ASSERT_EQ(passed_on.size(), 1u);
   EXPECT_EQ(passed_on[0]->records.size(), 3u) << "one hang does not condemn a record";
@@ -202,6 +203,21 @@ TEST_F(stage_test, a_worker_that_hangs_is_replaced_and_its_batch_done_by_another
   settle();
   EXPECT_EQ(passed_on.size(), 2u);
   EXPECT_EQ(stuck_orders.size(), 1u);
+}
+
+TEST_F(stage_test, when_the_process_stood_still_no_worker_is_given_up) {
+  start({stuck_worker()});
+  caf::actor_cast<caf::actor>(playing("validate"))
+    ->enqueue(caf::actor_cast<caf::strong_actor_ptr>(stuck[0]), caf::make_message_id(),
+              caf::make_message(pull_atom_v), nullptr);
+  submit(make_batch(1, 1));
+  ASSERT_EQ(stuck_orders.size(), 1u);
+  pass(60'000ms); // one tick, far too late
+  pass(1250ms);
+  EXPECT_EQ(figures.workers_hung.load(), 0);
+  for (int i = 0; i < 5; ++i)
+    pass(1250ms);
+  EXPECT_EQ(figures.workers_hung.load(), 1) << "but one that hangs really is";
 }
 
 TEST_F(stage_test, workers_killed_by_their_supervisor_condemn_no_record) {

@@ -6,6 +6,7 @@ import unittest
 
 from faults import SYNC, WRITE
 from failure import FailureTest, long_or, pause
+from weir import wait_until
 
 VICTIMS = ["root/validate/stage", "root/validate/workers/worker-1", "root/transform/stage",
            "root/transform/workers/worker-2", "root/persist/partition-0/journal", "root/persist/partition-0/sink",
@@ -13,11 +14,13 @@ VICTIMS = ["root/validate/stage", "root/validate/workers/worker-1", "root/transf
 
 
 class EveryRequestIsAnswered(FailureTest):
-    def assert_all_answered(self, node, *loads):
+    def assert_all_answered(self, node, *loads, late=False):
+        """`late`: some may hear only that their time is up. Else what was wrong healed long before."""
         for load in loads:
             load.stop()
             self.assert_only(load, 200, 503)
             self.assertGreater(load.count(200), 0)
+        self.assertEqual("deadline_exceeded" in {t.code for load in loads for t in load.tries}, late)
         self.assert_ledger(node, *loads)
 
     def both_loads(self, node):
@@ -44,6 +47,17 @@ class EveryRequestIsAnswered(FailureTest):
                 pause(1.5)
         pause(1)
         self.assert_all_answered(node, *loads)
+
+    def test_while_one_sync_takes_longer_than_a_request_may(self):
+        node = self.faulty_node()
+        loads = self.both_loads(node)
+        for _ in range(long_or(5, 1)):
+            pause(0.5)
+            with node.faults.during(SYNC, "/journal/", delay_ms=12_000, count=1) as stall:
+                wait_until(lambda: stall.hits, 5, "a sync stalls")
+                pause(13)
+        self.assert_all_answered(node, *loads, late=True)
+        self.assert_accounts(node)
 
     def test_while_the_sink_is_locked_and_the_journal_is_full(self):
         node = self.node(settings=["journal.segment_bytes=1MiB", "journal.bytes_max=6MiB", "ingest.batch_bytes=64KiB",

@@ -2,9 +2,10 @@
 supervisor gives up."""
 
 import json
+import signal
 import unittest
 
-from failure import FailureTest, long_or
+from failure import FailureTest, long_or, pause
 from weir import wait_until
 
 CRASHES, HANGS = 20, 5
@@ -13,8 +14,7 @@ POISON = [{"fault": {"field": "kind", "crash": "crash", "hang": "hang"}}]
 
 class PoisonIsQuarantined(FailureTest):
     def test_20_crashing_and_5_hanging_records_among_good_traffic(self):
-        node = self.node(streams={"default": {"transform": POISON}},
-                         top={"fault_injection": True, "pipeline": {"work_deadline": "500ms", "hung_workers_max": 100}})
+        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True})
         before = node.actors()
         load = self.load(node, connections=16, records=10, rate=800)
         crashes = long_or(10, 1) * CRASHES
@@ -42,6 +42,34 @@ class PoisonIsQuarantined(FailureTest):
         self.assertTrue(all(i.startswith("root/transform/workers/worker-") for i in restarted), restarted)
         self.assert_accounts(node)
         self.assertEqual(node.stop(15), 0)
+
+    def test_hanging_records_in_one_request_are_quarantined_though_its_time_is_up(self):
+        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True},
+                         settings=["ingest.request_timeout=1s", "pipeline.work_deadline=500ms"])
+        body = "".join(json.dumps({"n": n, **({"kind": "hang"} if n % 2 else {})}) + "\n" for n in range(7))
+        answer = node.post("default", body, "application/x-ndjson")
+        self.assertEqual((answer.status, answer.json["code"]), (503, "deadline_exceeded"), answer)
+        wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == 3, 20, "its outcome")
+        self.assertEqual(sorted(b["n"] for b in node.bodies()), [0, 2, 4, 6])
+        self.assertLessEqual(node.metrics()["weir_workers_hung"], 6, "a record had more than two tries")
+        self.assert_accounts(node)
+
+    def test_a_node_that_was_stopped_for_longer_than_the_work_deadline_blames_nobody(self):
+        slow = [{"fault": {"field": "c", "delay": {"contains": "-", "ms": 20}}}]
+        node = self.node(streams={"default": {"transform": slow}}, top={"fault_injection": True},
+                         settings=["pipeline.work_deadline=800ms"])
+        load = self.load(node, connections=4, records=3, rate=15)
+        for _ in range(long_or(20, 3)):
+            pause(0.3)
+            node.process.send_signal(signal.SIGSTOP)
+            pause(1.5)
+            node.process.send_signal(signal.SIGCONT)
+        load.stop()
+        self.assert_only(load, 200)
+        self.assert_ledger(node, load)
+        metrics = node.metrics()
+        self.assertEqual(metrics["weir_workers_hung"], 0)
+        self.assertEqual(metrics['weir_worker_restarts_total{stage="transform"}'], 0)
 
     def test_a_whole_request_of_poison_is_refused_and_the_node_goes_on(self):
         node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True})
