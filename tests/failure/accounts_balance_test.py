@@ -59,8 +59,8 @@ class AccountsBalance(FailureTest):
         for c in clients:
             c.start()
         for _ in range(long_or(60, 5)):
-            pause(0.6)
-            node.faults.rule(SYNC, "/journal/", error="EIO", count=1)
+            with node.faults.during(SYNC, "/journal/", error="EIO", count=1):
+                pause(0.6)
         for c in clients:
             c.stopping.set()
         for c in clients:

@@ -36,8 +36,8 @@ class RefusedStoresNothing(FailureTest):
         node = self.faulty_node()
         loads = [self.load(node, connections=8), self.load(node, connections=4, records=300)]
         for _ in range(long_or(60, 6)):
-            pause(self.chance.uniform(0.05, 0.3))
-            node.faults.rule(SYNC, "/journal/", error="EIO", count=self.chance.randrange(1, 4))
+            with node.faults.during(SYNC, "/journal/", error="EIO", count=self.chance.randrange(1, 4)):
+                pause(self.chance.uniform(0.05, 0.3))
         pause(0.2)
         for load in loads:
             self.assert_only(load.stop(), 200, 503)
