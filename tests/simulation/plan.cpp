@@ -340,6 +340,8 @@ bool plan::others_do_the_work_of(size_t node) const {
 }
 
 bool plan::only_drains() const {
+  if (!clustered())
+    return false;
   bool settled = false;
   for (const auto& s : steps) {
     if (s.what == deed::settle)
@@ -350,7 +352,7 @@ bool plan::only_drains() const {
     else if (s.what != deed::send || (!settled && &s == &steps.front()))
       return false;
   }
-  return clustered() && has(deed::terminate);
+  return has(deed::terminate);
 }
 
 bool plan::blames_the_innocent() const {
