@@ -26,7 +26,9 @@ class sink_store final : public tail_store {
     const auto began = config_.clock->now();
     const auto rows = count_new(frames);
     queue_.depth.store(static_cast<int64_t>(rows), std::memory_order_relaxed);
+    const auto aside = sink_->set_aside();
     auto stored = sink_->commit(frames, next);
+    add(config_.figures->sink_set_aside, sink_->set_aside() - aside);
     queue_.depth.store(0, std::memory_order_relaxed);
     if (!stored) {
       report(); // it may be there all the same, and the cursor tells

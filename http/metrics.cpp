@@ -167,6 +167,9 @@ void collect_storage(collection& out, const telemetry& t) {
   out.gauge_family("weir_sink_healthy", "1 when the last transaction succeeded.",
                    t.sink_healthy);
   out.counter_family("weir_sink_rows_total", "Rows committed in the sink.", t.sink_rows);
+  out.counter_family("weir_sink_set_aside_total",
+                     "Of these, rows that jsonb cannot hold: in records_set_aside.",
+                     t.sink_set_aside);
   out.counter_family("weir_dead_letters_stored_total", "Dead letters committed.",
                      t.dead_letters_stored);
 }

@@ -98,6 +98,7 @@ struct telemetry {
   gauge sink_sequence{0};    ///< last record committed in the sink
   gauge sink_healthy{1};
   counter sink_rows{0};
+  counter sink_set_aside{0}; ///< of these, what the store keeps beside its records
   counter dead_letters_stored{0};
   gauge workers_hung{0};
   gauge config_reload_failed{0}; ///< 1 when the last SIGHUP was refused

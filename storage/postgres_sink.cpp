@@ -99,6 +99,7 @@ class postgres_sink final : public sink {
   result<void> connect();
 
   sink_cursor cursor() const noexcept override { return source_.cursor; }
+  uint64_t set_aside() const noexcept override { return set_aside_; }
   uint64_t id_base() const noexcept override { return source_.number << source_shift; }
   result<std::vector<remembered_key>> keys() override;
   result<void> commit(std::span<const frame_view> frames, journal_position next) override;
@@ -127,6 +128,7 @@ class postgres_sink final : public sink {
   std::vector<connection> connections_; ///< the first does everything but parts
   partitions days_;
   source_row source_;
+  uint64_t set_aside_ = 0;
   std::optional<std::chrono::steady_clock::time_point> last_upkeep_;
 };
 
@@ -259,6 +261,7 @@ result<void> postgres_sink::store(std::span<const frame_view> frames,
                         });
   if (!stored)
     return tl::unexpected(stored.error());
+  set_aside_ += stored->rows_set_aside;
   if (stored->rows_set_aside > 0)
     log_event(log_level::warning, "sink_records_set_aside",
               {{"records", stored->rows_set_aside},

@@ -59,6 +59,9 @@ class sink {
   result<void> each(const std::function<bool(const stored_record&)>& visit) {
     return each_after(0, visit);
   }
+  /// Records committed since it was opened that the store can not hold as they are and
+  /// keeps beside them, with the reason.
+  virtual uint64_t set_aside() const noexcept { return 0; }
   /// Added to a sequence of the journal to make an id: other than 0 where journals share
   /// a sink; a multiple of 2^id_base_shift, which no sequence reaches. each_after() then visits the records of others too, once, and of the journal's
   /// own those above `after`.

@@ -231,6 +231,7 @@ TEST_F(postgres_sink_test, records_that_jsonb_cannot_hold_are_set_aside_alone) {
             unfit[0] + " " + unfit[1] + " " + unfit[2]);
   EXPECT_EQ(value("SELECT body ->> 'a' FROM records WHERE id = 2"), "😀 \\u0000");
   EXPECT_THAT(warnings, testing::ElementsAre("sink_records_set_aside"));
+  EXPECT_EQ(sink->set_aside(), 3u);
   EXPECT_EQ(contents(*sink).size(), 9u); // export has them all
 }
 

@@ -50,6 +50,13 @@ class Postgres(ServerTest):
         self.assertEqual([json.loads(line)["body"]["n"] for line in out.stdout.splitlines()], [1, 2], out.stderr)
         self.assertEqual([json.loads(line)["id"] for line in out.stdout.splitlines()], [1, 2])
 
+    def test_a_record_that_jsonb_cannot_hold_is_set_aside_and_counted(self):
+        node = self.on_postgres()
+        self.assertEqual(node.post("default", '{"n":1,"a":"\\u0000"}\n{"n":2}\n', "application/x-ndjson",
+                                   Weir_Ack="stored").json["accepted"], 2)
+        self.assertEqual(self.stored(), [2])
+        self.assertEqual(node.metrics()["weir_sink_set_aside_total"], 1)
+
     def test_a_key_from_before_a_lost_disk_is_not_stored_again(self):
         node = self.on_postgres()
         node.post("default", {"n": 1}, Idempotency_Key="k", Weir_Ack="stored")
