@@ -7,9 +7,9 @@
 // those after. The suspect is tried again until `tries_max` workers have died of it, or it
 // has hung `hangs_max`; then it is quarantined and the rest goes through. Where there is
 // no mark, or marks have accused an innocent record, the piece is tried once more and
-// then halved (bisection) until the culprit is alone. A piece is cut at most once per record it has, so the work
-// on a batch is bounded whatever its workers do. The pieces of a batch are merged again
-// and leave as one: a batch is stored whole or not at all.
+// then halved (bisection) until the culprit is alone. A piece is cut at most once per
+// record it has, so the work on a batch is bounded whatever its workers do. The pieces of
+// a batch are merged again and leave as one: a batch is stored whole or not at all.
 //
 // Order: high priority before normal before low, but each eighth order goes to the oldest
 // of the three queues' first pieces, so a flood of high priority slows the rest down to

@@ -2,6 +2,7 @@
 // no allocation while it counts.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -18,12 +19,14 @@ class histogram {
 
   /// The upper edge of the bucket that `fraction` of all values lie in or below; 0 of none.
   uint64_t percentile(double fraction) const noexcept {
-    const auto wanted = static_cast<uint64_t>(fraction * static_cast<double>(total_));
-    uint64_t seen = 0;
-    for (size_t i = 0; i < counts_.size(); ++i)
-      if ((seen += counts_[i]) > wanted)
-        return edge_of(i);
-    return total_ == 0 ? 0 : edge_of(counts_.size() - 1);
+    if (total_ == 0)
+      return 0;
+    const auto wanted =
+      std::min(static_cast<uint64_t>(fraction * static_cast<double>(total_)), total_ - 1);
+    size_t at = 0;
+    for (auto seen = counts_[0]; seen <= wanted; seen += counts_[at])
+      ++at;
+    return edge_of(at);
   }
   uint64_t total() const noexcept { return total_; }
 
