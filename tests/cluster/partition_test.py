@@ -22,10 +22,13 @@ def namespaces_work():
     """Nothing to say when they do, else why not."""
     if os.geteuid() != 0:
         return "needs root for network namespaces"
-    probe = ip("netns", "add", f"weir-{OWN}-probe", check=False)
-    if probe.returncode != 0:
-        return "no network namespaces here: " + probe.stderr.strip()
-    ip("netns", "del", f"weir-{OWN}-probe")
+    probe = f"weir-{OWN}-probe"
+    for command in (["netns", "add", probe], ["-n", probe, "link", "set", "lo", "up"], ["netns", "exec", probe, "true"]):
+        tried = ip(*command, check=False)
+        if tried.returncode != 0:
+            ip("netns", "del", probe, check=False)
+            return "no network namespaces here: " + tried.stderr.strip()
+    ip("netns", "del", probe)
     bridge = ip("link", "add", BRIDGE, "type", "bridge", check=False)
     if bridge.returncode != 0:
         return "no bridges here: " + bridge.stderr.strip()
