@@ -299,6 +299,8 @@ operations_context node::operations_view() {
     return (*store)->get(id);
   };
   view.cluster = cluster_ ? &board_ : nullptr;
+  if (ingest_)
+    view.measure = [this] { ingest_->measure(); };
   if (settings_.fault_injection)
     view.crash_actor = [this](std::string_view id) { return crash(id); };
   return view;

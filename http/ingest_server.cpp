@@ -135,6 +135,19 @@ size_t ingest_server::in_flight() const noexcept {
   return state.requests.load() + state.outstanding.load() + (some_may_send ? 1 : 0);
 }
 
+void ingest_server::measure() const {
+  auto& state = impl_->state;
+  const auto show = [](gauge& to, size_t value) {
+    to.store(static_cast<int64_t>(value), std::memory_order_relaxed);
+  };
+  const auto used = state.gate.used();
+  show(state.context.figures.budget_bytes_used, used.bytes);
+  show(state.admission_queue.depth, used.bytes);
+  show(state.stage.credit_available, state.gate.credit());
+  show(state.connections_queue.depth, state.connections.load());
+  show(state.outstanding_queue.depth, state.outstanding.load());
+}
+
 void ingest_server::stop() {
   if (std::exchange(impl_->stopped, true))
     return;

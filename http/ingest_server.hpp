@@ -40,6 +40,8 @@ class ingest_server {
   /// Requests without an answer and batches without a receipt, and one more during
   /// ingest_config::drain_grace while a connection is open. 0 after stop_accepting(): drained.
   size_t in_flight() const noexcept;
+  /// Brings the gauges of budget, credit and queues up to date: before they are shown.
+  void measure() const;
   /// Closes what is open and joins the threads. What the pipeline has is finished there.
   void stop();
 

@@ -180,16 +180,6 @@ void io_thread::tick() {
   for_each_session([&](session& s) { s.tick(now); });
   for (auto given_up = outstanding_.expire(now); given_up > 0; --given_up)
     coalescer_.settled();
-  const auto used = shared_.gate.used();
-  const auto relaxed = std::memory_order_relaxed;
-  shared_.context.figures.budget_bytes_used.store(static_cast<int64_t>(used.bytes),
-                                                  relaxed);
-  shared_.admission_queue.depth.store(static_cast<int64_t>(used.bytes), relaxed);
-  shared_.stage.credit_available.store(int64_t{shared_.gate.credit()}, relaxed);
-  shared_.connections_queue.depth.store(
-    static_cast<int64_t>(shared_.connections.load(relaxed)), relaxed);
-  shared_.outstanding_queue.depth.store(
-    static_cast<int64_t>(shared_.outstanding.load(relaxed)), relaxed);
 }
 
 /// `f` may close the session it is given.

@@ -152,6 +152,7 @@ class server final : public operations_server {
 
   void routes() {
     http_.Get("/metrics", [this](const request&, response& answer) {
+      measure();
       answer.set_content(
         render_metrics(context_.figures, context_.build, context_.cluster),
         "text/plain; version=0.0.4; charset=utf-8");
@@ -160,9 +161,11 @@ class server final : public operations_server {
               [](const request&, response& answer) { json(answer, R"({"live":true})"); });
     http_.Get("/readyz", [this](const request&, response& answer) { ready(answer); });
     http_.Get("/actors", [this](const request&, response& answer) {
+      measure();
       json(answer, actors_page(context_.view.actors()));
     });
     http_.Get("/queues", [this](const request&, response& answer) {
+      measure();
       json(answer, queues_page(context_.figures.queues()));
     });
     if (context_.cluster)
@@ -183,6 +186,11 @@ class server final : public operations_server {
         if (allowed(asked, answer))
           crash(asked, answer);
       });
+  }
+
+  void measure() const {
+    if (context_.measure)
+      context_.measure();
   }
 
   void ready(response& answer) const {

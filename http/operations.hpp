@@ -46,6 +46,8 @@ struct operations_context {
   /// is 404.
   std::function<result<void>(std::string_view id)> crash_actor;
   const cluster_view* cluster = nullptr; ///< null: /cluster is 404
+  /// Optional: brings gauges up to date that cost too much to keep so at all times.
+  std::function<void()> measure{};
 };
 
 class operations_server {

@@ -277,6 +277,10 @@ struct ingest_test : ::testing::Test {
       std::this_thread::yield();
     return server->in_flight() == 0;
   }
+  int64_t budget_used() {
+    server->measure();
+    return figures.budget_bytes_used.load();
+  }
   /// Polls `met`; false after ten seconds.
   template <class F>
   bool eventually(F met) {

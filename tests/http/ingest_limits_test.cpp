@@ -122,7 +122,7 @@ TEST_F(ingest_test, abandoned_requests_are_finished_and_leave_nothing_behind) {
   }
   EXPECT_EQ(open_descriptors(), before);
   EXPECT_EQ(figures.records_in_flight.load(), 0);
-  EXPECT_TRUE(eventually([&] { return figures.budget_bytes_used.load() == 0; }));
+  EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
   expect_balance();
 }
 
@@ -137,7 +137,7 @@ TEST_F(ingest_test, a_body_that_stalls_is_408_and_stores_nothing) {
   EXPECT_TRUE(client.is_closed());
   EXPECT_EQ(pipeline.submitted(), 0u);
   EXPECT_TRUE(comes_to_rest());
-  EXPECT_TRUE(eventually([&] { return figures.budget_bytes_used.load() == 0; }));
+  EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
 }
 
 TEST_F(ingest_test, a_body_below_the_minimum_rate_is_408) {
@@ -219,8 +219,7 @@ TEST_F(ingest_test, a_long_body_streams_through_in_bounded_memory) {
   size_t most = 0;
   std::thread watch{[&] {
     while (!done) {
-      most =
-        std::max<size_t>(most, static_cast<size_t>(figures.budget_bytes_used.load()));
+      most = std::max<size_t>(most, static_cast<size_t>(budget_used()));
       std::this_thread::yield();
     }
   }};
