@@ -14,7 +14,9 @@ POISON = [{"fault": {"field": "kind", "crash": "crash", "hang": "hang"}}]
 
 class PoisonIsQuarantined(FailureTest):
     def test_20_crashing_and_5_hanging_records_among_good_traffic(self):
-        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True})
+        # The long form has more in a minute than the 300 restarts that workers are allowed.
+        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True},
+                         settings=long_or(["supervision.workers.restarts_max=1000"], []))
         before = node.actors()
         load = self.load(node, connections=16, records=10, rate=800)
         crashes = long_or(10, 1) * CRASHES
