@@ -23,8 +23,7 @@ void node::start() {
   draining_ = false;
   auto& front = with_.shape.clustered() ? own_ : with_.events;
   process_ = std::make_unique<process>(
-    surroundings{with_.shape, machine_, with_.threads, with_.clock, front, with_.log,
-                 with_.book, with_.sink, with_.net, number_,
+    surroundings{with_, machine_, front, number_,
                  (with_.shape.seed + number_ * 7'368'787) * 31 + lives_});
 }
 

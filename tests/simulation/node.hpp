@@ -7,25 +7,11 @@
 #include "tests/simulation/process.hpp"
 #include "tests/simulation/timeline.hpp"
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace weir::simulation {
-
-/// What all nodes of a world share.
-struct world_parts {
-  const plan& shape;
-  fibers& threads;
-  virtual_clock& clock;
-  timeline& events;
-  trace& log;
-  ledger& book;
-  sink_contents& sink;
-  network* net = nullptr;
-  std::function<void(const ingest& gone)> hung_up; ///< its clients hear nothing more
-};
 
 class node {
  public:

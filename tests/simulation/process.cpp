@@ -52,9 +52,9 @@ void join_cluster(config& c, const plan& shape, const node_plan& who) {
 }
 
 config make_settings(const surroundings& with, chance& salts) {
-  const auto& shape = with.shape;
+  const auto& shape = with.world.shape;
   config c;
-  if (with.net != nullptr)
+  if (with.world.net != nullptr)
     join_cluster(c, shape, shape.nodes[with.number]);
   c.pipeline.validate_workers = c.pipeline.transform_workers = shape.workers;
   c.pipeline.queue_batches = shape.queue_batches;
@@ -92,21 +92,22 @@ struct process::system_config : caf::actor_system_config {
 };
 
 process::process(const surroundings& with)
-  : with_(with), life_(with.threads, with.clock),
-    files_(with.hardware.disk, with.hardware.mood, life_, with.log),
-    roles_(with.clock, health_),
-    flow_(roles_, with.net != nullptr ? "to_worker" : "validate"),
+  : with_(with), life_(with.world.threads, with.world.clock),
+    files_(with.hardware.disk, with.hardware.mood, life_, with.world.log),
+    roles_(with.world.clock, health_),
+    flow_(roles_, with.world.net != nullptr ? "to_worker" : "validate"),
     streams_(simulation_catalog()), caf_config_(std::make_unique<system_config>()),
-    board_(with.net != nullptr ? with.shape.nodes[with.number].name : std::string{}),
+    board_(with.world.net != nullptr ? with.world.shape.nodes[with.number].name
+                                     : std::string{}),
     link_events_(make_link_events(roles_)), salts_(with.seed) {
   settings_ = make_settings(with, salts_);
   front_ = std::make_unique<ingest>(
-    make_listener(with.shape),
-    ingest_context{flow_, streams_, figures_, health_, with.clock}, with.events,
-    with.seed + 1, with.shape.io_threads);
+    make_listener(with.world.shape),
+    ingest_context{flow_, streams_, figures_, health_, with.world.clock},
+    with.front_events, with.seed + 1, with.world.shape.io_threads);
   system_.emplace(*caf_config_);
   scheduler_ = &dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
-  scheduler_->clock().current_time = with.clock.now();
+  scheduler_->clock().current_time = with.world.clock.now();
   if (clustered())
     join_cluster();
   parts_.emplace(parts());
@@ -121,19 +122,21 @@ process::~process() {
 }
 
 void process::join_cluster() {
-  const auto& who = with_.shape.nodes[with_.number];
-  const node_card card{who.name,  with_.seed,      with_.clock.unix_us(),
+  const auto& who = with_.world.shape.nodes[with_.number];
+  const node_card card{who.name,  with_.seed,      with_.world.clock.unix_us(),
                        who.roles, who.name + ":1", false};
-  cluster_.emplace(cluster_parts{with_.net->join(with_.number, card, *link_events_),
+  cluster_.emplace(cluster_parts{with_.world.net->join(with_.number, card, *link_events_),
                                  board_, make_link_origin(roles_), card});
   flow_.attach(cluster_->origin);
 }
 
 tree_parts process::parts() {
-  tree_parts made{settings_, figures_,    health_, roles_,
-                  streams_,  with_.clock, files_,  flow_};
+  tree_parts made{settings_, figures_,          health_, roles_,
+                  streams_,  with_.world.clock, files_,  flow_};
   made.stores = {
-    [this] { return open_simulated_sink(with_.sink, with_.hardware.journal, stores()); },
+    [this] {
+      return open_simulated_sink(with_.world.sink, with_.hardware.journal, stores());
+    },
     [this] { return open_simulated_letters(with_.hardware.letters, stores()); },
     [this] { return open_simulated_letters(with_.hardware.letters, stores()); }};
   made.stop_accepting = [this] {
@@ -170,7 +173,7 @@ std::shared_ptr<const tree_context> process::context() {
   made->on_fatal = [this](std::string why) {
     if (!fatal_.empty() || dying())
       return;
-    with_.log.note("node: gives up: {}", why);
+    with_.world.log.note("node: gives up: {}", why);
     fatal_ = std::move(why);
   };
   return made;
@@ -185,8 +188,8 @@ void process::meet(stage_name stage, const record_batch& batch,
     if (!met)
       continue;
     const auto id = id_in(text);
-    with_.book.worker_met(id, met->mark == 'm');
-    with_.log.note("worker: meets record {}", id);
+    with_.world.book.worker_met(id, met->mark == 'm');
+    with_.world.log.note("worker: meets record {}", id);
     if (met->mark == 'm')
       mark = i;
     else if (met->mark == 'w')
@@ -195,7 +198,7 @@ void process::meet(stage_name stage, const record_batch& batch,
       throw std::runtime_error("poison");
     // Some come back late, some never do.
     life_.wait(id % 3 == 0 ? duration{std::chrono::hours{10}}
-                           : with_.shape.work_deadline * 3);
+                           : with_.world.shape.work_deadline * 3);
   }
 }
 
@@ -236,7 +239,7 @@ void process::run_job(size_t n) {
 
 void process::follow_clock() {
   auto& own = scheduler_->clock();
-  own.advance_time(with_.clock.now() - own.now());
+  own.advance_time(with_.world.clock.now() - own.now());
 }
 
 void process::crash(const std::string& path) {
@@ -252,7 +255,7 @@ void process::drain() {
 void process::kill(bool farewell) {
   life_.end();
   if (clustered())
-    with_.net->leave(with_.number, farewell);
+    with_.world.net->leave(with_.number, farewell);
   front_.reset();
   scheduler_->clock().cancel_all();
   weir::kill(caf::actor_cast<caf::strong_actor_ptr>(root_));

@@ -19,6 +19,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,17 +36,24 @@ struct machine {
   uint64_t journal = 0; ///< the identity of what is on the disk
 };
 
-/// What a process works with from outside; outlives it.
-struct surroundings {
+/// What all nodes of a world share.
+struct world_parts {
   const plan& shape;
-  machine& hardware;
   fibers& threads;
   virtual_clock& clock;
   timeline& events;
   trace& log;
   ledger& book;
   sink_contents& sink;
-  network* net = nullptr; ///< null: the node stands alone
+  network* net = nullptr;                          ///< null: the node stands alone
+  std::function<void(const ingest& gone)> hung_up; ///< its clients hear nothing more
+};
+
+/// What a process works with from outside; outlives it.
+struct surroundings {
+  const world_parts& world;
+  machine& hardware;
+  timeline& front_events; ///< what its listener waits for
   size_t number = 0;      ///< of the node
   uint64_t seed = 0;      ///< of this life
 };
@@ -62,7 +70,7 @@ class process {
   caf::scheduler::test_coordinator& scheduler() noexcept { return *scheduler_; }
   const telemetry& figures() const noexcept { return figures_; }
   bool ready() const noexcept { return health_.closed() == ec::none; }
-  bool clustered() const noexcept { return with_.net != nullptr; }
+  bool clustered() const noexcept { return with_.world.net != nullptr; }
   std::string state() const;
 
   /// Who the `n`th actor with mail is.
@@ -96,7 +104,7 @@ class process {
   void join_cluster();
   std::shared_ptr<const tree_context> context();
   void meet(stage_name stage, const record_batch& batch, std::atomic<uint32_t>& mark);
-  store_context stores() noexcept { return {life_, with_.log}; }
+  store_context stores() noexcept { return {life_, with_.world.log}; }
 
   const surroundings with_;
   life life_;
