@@ -118,17 +118,20 @@ void give_up(stage_ptr self, caf::actor_id worker) {
     caf::anon_send(caf::actor_cast<caf::actor>(supervisor), abandon_atom_v, handle);
 }
 
+auto tick_period(const stage_state& st) {
+  return st.config.limits.deadline / ticks_per_deadline;
+}
+
 void arm_tick(stage_ptr self) {
   self->state.ticked = self->clock().now();
-  self->delayed_send(self, self->state.config.limits.deadline / ticks_per_deadline,
-                     tick_atom_v);
+  self->delayed_send(self, tick_period(self->state), tick_atom_v);
 }
 
 /// A tick that comes late by more than its period: the process was stopped, or its
 /// machine was. Workers stood as still as this stage, and hang no more than it does.
 void excuse_standstill(stage_ptr self, caf::actor_clock::time_point now) {
   auto& st = self->state;
-  const auto period = st.config.limits.deadline / ticks_per_deadline;
+  const auto period = tick_period(st);
   if (const auto late = now - st.ticked - period; late > period)
     st.table->excuse(late);
 }

@@ -11,7 +11,6 @@
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
 #include "proto/log.hpp"
-#include "storage/journal_keys.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -210,8 +209,7 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
 /// node is not ready before, and nobody else has the stores open while it asks what they
 /// remember.
 starter start_journal(const tree_parts& parts) {
-  const auto recent = std::make_shared<key_index>(parts.settings.journal.recent_keys_max,
-                                                  std::chrono::seconds{0}, parts.clock);
+  const auto recent = make_recent_keys(parts.settings.journal, parts.clock);
   return [&parts, recent](caf::local_actor& parent) {
     auto config = make_journal(parts);
     config.journal.recent_keys = recent;

@@ -111,15 +111,18 @@ bool admission::cancel(uint64_t ticket) {
   return true;
 }
 
+std::vector<admission::grant> admission::give_back(const claim& done, time_point now) {
+  used_.bytes -= std::min(done.bytes, used_.bytes);
+  used_.batches -= std::min(done.batches, used_.batches);
+  drained_.add(done.bytes, now);
+  return waiting_ > 0 ? grant_waiting() : std::vector<grant>{};
+}
+
 void admission::release(const claim& done, time_point now) {
   std::vector<grant> granted;
   {
     const std::lock_guard guard{lock_};
-    used_.bytes -= std::min(done.bytes, used_.bytes);
-    used_.batches -= std::min(done.batches, used_.batches);
-    drained_.add(done.bytes, now);
-    if (waiting_ > 0)
-      granted = grant_waiting();
+    granted = give_back(done, now);
   }
   for (auto& call : granted)
     call();
@@ -127,11 +130,15 @@ void admission::release(const claim& done, time_point now) {
 
 void admission::complete(const claim& done, uint32_t beside,
                          std::chrono::duration<double> delay, time_point now) {
-  if (done.batches > 0 && limits_.delay_max.count() > 0) {
+  std::vector<grant> granted;
+  {
     const std::lock_guard guard{lock_};
-    follow(std::max(beside, 1u) / std::max(delay.count(), delay_min_seconds));
+    if (done.batches > 0 && limits_.delay_max.count() > 0)
+      follow(std::max(beside, 1u) / std::max(delay.count(), delay_min_seconds));
+    granted = give_back(done, now);
   }
-  release(done, now);
+  for (auto& call : granted)
+    call();
 }
 
 void admission::follow(double batches_per_second) noexcept {

@@ -110,6 +110,7 @@ class admission {
   bool shed(priority level) const noexcept;
   void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
+  std::vector<grant> give_back(const claim& done, time_point now);
   std::vector<grant> grant_waiting();
 
   mutable std::mutex lock_;

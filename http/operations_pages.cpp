@@ -1,6 +1,7 @@
 #include "http/operations_pages.hpp"
 
 #include "http/answer.hpp"
+#include "http/problem.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -157,7 +158,7 @@ std::string dead_letter_page(const dead_letter& letter) {
 }
 
 std::string problem_page(int status, std::string_view code, std::string_view detail) {
-  return dump({{"type", "urn:weir:problem:" + std::string{code}},
+  return dump({{"type", std::string{problem_type_prefix}.append(code)},
                {"title", reason_phrase(status)},
                {"status", status},
                {"detail", detail},

@@ -61,7 +61,7 @@ std::string_view title_of(ec code) noexcept {
 }
 
 void append_problem(std::string& out, const problem& p) {
-  out += R"({"type":"urn:weir:problem:)";
+  out.append(R"({"type":")").append(problem_type_prefix);
   out += to_string(p.code);
   out += R"(","title":)";
   append_json_string(out, title_of(p.code));

@@ -9,8 +9,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace weir {
+
+/// Before the code: the type of every problem, of either listener.
+inline constexpr std::string_view problem_type_prefix = "urn:weir:problem:";
 
 struct problem {
   ec code = ec::none;

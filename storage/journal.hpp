@@ -41,6 +41,10 @@ struct journal_config {
   std::function<uint64_t()> draw_salt;
 };
 
+/// An index for `recent_keys` of its size. The clock outlives it.
+std::shared_ptr<key_index> make_recent_keys(const journal_config& config,
+                                            const clock_source& clock);
+
 /// What open() found, for the log and the metrics.
 struct recovery_report {
   uint64_t segments = 0;

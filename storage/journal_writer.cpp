@@ -36,13 +36,6 @@ key_entry entry_of(const remembered_key& kept) noexcept {
   return entry;
 }
 
-std::shared_ptr<key_index> recent_of(const journal_config& config,
-                                     const clock_source& clock) {
-  return config.recent_keys ? config.recent_keys
-                            : std::make_shared<key_index>(config.recent_keys_max,
-                                                          std::chrono::seconds{0}, clock);
-}
-
 result<void> check(const journal_config& config) {
   const auto refuse = [](const char* text) { return fail(ec::invalid_config, text); };
   if (config.directory.empty())
@@ -60,8 +53,10 @@ result<void> check(const journal_config& config) {
 class writer final : public journal_writer {
  public:
   writer(const journal_config& config, file_system& files, const clock_source& clock)
-    : config_(config), files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
-                                            recent_of(config, clock)},
+    : config_(config),
+      files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
+                           config.recent_keys ? config.recent_keys
+                                              : make_recent_keys(config, clock)},
       group_(keys_) {}
 
   result<void> start(uint64_t next_sequence_min, recovery_report& report);
@@ -205,6 +200,12 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
 }
 
 } // namespace
+
+std::shared_ptr<key_index> make_recent_keys(const journal_config& config,
+                                            const clock_source& clock) {
+  return std::make_shared<key_index>(config.recent_keys_max, std::chrono::seconds{0},
+                                     clock);
+}
 
 result<std::unique_ptr<journal_writer>> journal_writer::open(const journal_config& config,
                                                              file_system& files,

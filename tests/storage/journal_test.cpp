@@ -1,6 +1,5 @@
 // One journal at a time: what it answers, what it keeps, what it says of damage.
 #include "storage/journal.hpp"
-#include "storage/journal_keys.hpp"
 #include "storage/journal_segment.hpp"
 #include "tests/storage/journal_batches.hpp"
 #include "tests/storage/simulated_disk.hpp"
@@ -107,8 +106,7 @@ TEST_F(journal_test, answers_a_repeated_key_with_what_was_stored_also_after_a_re
 }
 
 TEST_F(journal_test, knows_a_batch_again_after_a_restart_though_its_segment_is_gone) {
-  config.recent_keys =
-    std::make_shared<key_index>(config.recent_keys_max, std::chrono::seconds{0}, clock);
+  config.recent_keys = make_recent_keys(config, clock);
   open();
   const auto batch = simple_batch({5, 5}, {"a"});
   (void)store(batch);
