@@ -75,7 +75,7 @@ class byte_reader {
   }
   void raw(void* to, size_t bytes) {
     const auto from = take(bytes);
-    if (good_)
+    if (!from.empty()) // memcpy wants a place even for nothing
       std::memcpy(to, from.data(), bytes);
   }
   std::string_view take(size_t bytes) {

@@ -81,6 +81,13 @@ TEST(batch_codec_test, any_batch_arrives_as_it_was_sent) {
   }
 }
 
+TEST(batch_codec_test, a_batch_of_which_no_record_stands_arrives) {
+  const auto sent = make_test_batch(1, 0, now);
+  const auto came = decode_batch(encode_batch(*sent, now), now);
+  ASSERT_TRUE(came) << came.error().text;
+  expect_same(*sent, *came->batch);
+}
+
 TEST(batch_codec_test, what_is_left_of_the_deadline_counts_not_the_senders_clock) {
   const auto sent = make_test_batch(1, 3, now);
   const auto there = test_clock::time_point{77s};

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import sqlite3
@@ -124,7 +125,11 @@ class Node:
             self.process.kill()
             self.process.wait()
         self.log.close()
+        said = self.log_text() if self.directory.exists() else ""
         subprocess.run(["rm", "-rf", str(self.directory)], check=False)
+        # A node that dies of a finding may look like one that the test has killed.
+        found = re.search("Sanitizer:|runtime error:", said)
+        assert not found, said[found.start():][:8000]
 
     def __enter__(self):
         return self.start()
