@@ -43,6 +43,7 @@ enum class bite : uint8_t {
   sends_beyond_window,
   answers_stored_when_durable,
   never_hands_in_again,
+  closes_when_one_peer_drains,
 };
 
 inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
@@ -74,6 +75,7 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::sends_beyond_window, "sends_beyond_window"},
   {bite::answers_stored_when_durable, "answers_stored_when_durable"},
   {bite::never_hands_in_again, "never_hands_in_again"},
+  {bite::closes_when_one_peer_drains, "closes_when_one_peer_drains"},
 };
 
 constexpr bool in_the_sources(bite which) noexcept {

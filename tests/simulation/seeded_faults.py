@@ -61,6 +61,14 @@ FAULTS = [
     ("never_hands_in_again", "actors/links.cpp",
      "  for (const auto& one : again)\n    hand_in",
      "  for (const auto& one : again)\n    if (!FAULT)\n      hand_in"),
+    ("closes_when_one_peer_drains", "cluster/dispatch_table.cpp",
+     "  return own_ || std::any_of(peers_.begin(), peers_.end(), [](const auto& entry) {",
+     "  const auto all = [this](auto open) {\n"
+     "    return std::all_of(peers_.begin(), peers_.end(), open);\n  };\n"
+     "  const auto any = [this](auto open) {\n"
+     "    return std::any_of(peers_.begin(), peers_.end(), open);\n  };\n"
+     "  const auto of = [&](auto open) { return FAULT ? all(open) : any(open); };\n"
+     "  return own_ || of([](const auto& entry) {"),
 ]
 
 HEADER = '#include "tests/simulation/faults.hpp"\n'
