@@ -85,8 +85,9 @@ def _one_round(pace):
     return once
 
 
-def append_sync(directory, block, seconds):
-    line = [str(BUILD / "bench_append_sync"), str(directory / "floor"), str(block), str(seconds)]
+def append_sync(directory, block, *how):
+    """`how`: for so many seconds into written blocks; or "bytes" and how many of them, into a new file."""
+    line = [str(BUILD / "bench_append_sync"), str(directory / "floor"), str(block), *map(str, how)]
     out = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     (directory / "floor").unlink()
     return json.loads(out)
@@ -114,22 +115,23 @@ def shapes(pace):
 
 
 def upload(pace):
+    """Beside the floor of the same bytes: appended to a new file in as many syncs as the journal made of them."""
     big = ["ingest.body_bytes_max=64GiB"]
     with Weir("null", settings=big) as node:
         load.upload(node.port, "/ingest/web", 32 << 20)
-        disk = append_sync(node.node.directory, 8 << 20, pace.seconds)
         resident = []
-        before = cpu_seconds(node.pid)
+        before, syncs = cpu_seconds(node.pid), node.syncs()
         figures = load.upload(node.port, "/ingest/web", pace.upload_bytes,
                               lambda: resident.append(status_mib(node.pid, "VmRSS")))
         figures["cpu_us_per_record"] = (cpu_seconds(node.pid) - before) / (figures["bytes"] / 246) * 1e6
-        disk_after = append_sync(node.node.directory, 8 << 20, pace.seconds)
+        figures["bytes_per_sync"] = figures["bytes"] // (node.syncs() - syncs)
+        disk = append_sync(node.node.directory, figures["bytes_per_sync"], "bytes", pace.upload_bytes)
     with Discard() as floor:
         loopback = load.upload(floor.port, "/", pace.upload_bytes)
     half = len(resident) // 2
     return {"weir/null": {**figures, "resident_mib_first_half": max(resident[:half]),
                           "resident_mib_second_half": max(resident[half:])},
-            "disk": {"bytes_per_second": (disk["bytes_per_second"] + disk_after["bytes_per_second"]) / 2},
+            "disk": disk,
             "loopback": loopback}
 
 

@@ -174,6 +174,9 @@ class Weir(Subject):
     def accepted(self):
         return int(self.node.metrics()["weir_records_accepted_total"])
 
+    def syncs(self):
+        return int(self.node.metrics()["weir_journal_syncs_total"])
+
     def wait_for_sink(self, seconds):
         wait_until(self.node.drained, seconds, "the sink has every record")
 
