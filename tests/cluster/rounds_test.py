@@ -13,8 +13,9 @@ from partition_test import WHY_NOT, Islands
 from postgres import PostgresServer
 
 ROUNDS = int(os.environ.get("WEIR_ROUNDS", "20" if os.environ.get("WEIR_LONG") else "1"))
-# The bound is 2 s on a machine of one's own; the quick form may meet a shared one.
-GAP_SECONDS_MAX = 2 if os.environ.get("WEIR_LONG") else 4
+# 2 s are promised, on a machine of one's own. The quick form may meet a shared one: there a gap only tells a failover
+# from none, which ends with `ingest.request_timeout`.
+GAP_SECONDS_MAX = 2 if os.environ.get("WEIR_LONG") else 8
 CEILING_BYTES = 512 << 20
 NAMES = [f"{role}-{i}" for role in ("gateway", "worker", "persister") for i in (1, 2)]
 
