@@ -13,6 +13,7 @@ import collections
 import contextlib
 import json
 import pathlib
+import resource
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from postgres import PostgresServer  # noqa: E402
 from subjects import BUILD, SCHEMA, STEPS  # noqa: E402
 from weir import Node  # noqa: E402
 
+# The second is CAF's scheduler, whatever it is called: it encodes and decodes what crosses links.
 NETWORK_THREADS = ("weir-links", "caf.multiplexer")
 
 
@@ -94,6 +96,12 @@ def drive(nodes, options, seconds):
     return [json.loads(r.communicate()[0]) for r in runs]
 
 
+def client_cpu():
+    """Seconds of all the clients that have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def warm_up(nodes, options):
     """A client ends when it is refused, which may happen as long as nothing has been measured yet."""
     for _ in range(5):
@@ -127,7 +135,9 @@ def measure(shape, server, database, options):
             stopped = nodes["persister-1"]
             threading.Timer(1, stopped.pause).start()
             threading.Timer(1 + options.pause, stopped.resume).start()
+        clients = client_cpu()
         out = drive(nodes, options, options.seconds)
+        clients = client_cpu() - clients
         took = time.monotonic() - begin
         after = {name: cpu_of(node.process.pid) for name, node in nodes.items()}
         memory.ending.set()
@@ -149,6 +159,7 @@ def measure(shape, server, database, options):
             "of_threads": {f"{r} {t}": micro(lambda *key, it=(r, t): key == it) for r, t in sorted(threads)
                            if threads[r, t] > 0.03 * sum(threads.values())},
             "network_threads_us": micro(lambda _, thread: thread in NETWORK_THREADS),
+            "clients_us": round(1e6 * clients / records, 2),
             "database_us": round(1e6 * (database_cpu(server) - database_before) / records, 2),
             "wal_bytes": round(written / records),
             "bytes_per_record": {k: round((v - bytes_before[k]) / records) for k, v in link_bytes(nodes).items()
