@@ -12,7 +12,7 @@ RUN cmake --preset release && cmake --build --preset release --target weir \
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libcaf-core0.17 libcaf-io0.17 libcpp-httplib0.11 libprometheus-cpp-core1.0 libsimdjson14 libsqlite3-0 \
+      libcaf-core0.17 libcpp-httplib0.11 libprometheus-cpp-core1.0 libsimdjson14 libsqlite3-0 \
       libyaml-cpp0.7 libspdlog1.10 libre2-9 zlib1g libzstd1 libisal2 libssl3 libpq5 curl \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o 10001 -g 10001 /data /certs /authority

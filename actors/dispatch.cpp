@@ -33,18 +33,20 @@ void show_peer(const dispatch_state& st, link_id link) {
 
 void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
   auto& st = self->state;
-  const auto whole = encode_batch(*sent.batch, self->clock().now());
-  for (auto& frame : cut_in_pieces(piece_of::batch, st.config.flow, sent.number, whole))
+  auto whole = encode_batch(*sent.batch, self->clock().now(), piece_head_bytes);
+  const auto bytes = whole.size() - piece_head_bytes;
+  for (auto& frame :
+       cut_in_pieces(piece_of::batch, st.config.flow, sent.number, std::move(whole)))
     st.config.network->send(sent.to, std::move(frame));
   const auto& peer = st.peers.at(sent.to);
   log_event(log_level::debug, "batch_sent",
             {{"batch", to_hex(placement_key(*sent.batch))},
              {"flow", to_string(st.config.flow)},
              {"to", peer},
-             {"bytes", whole.size()}});
+             {"bytes", bytes}});
   st.config.board->update(peer, [&](link_view& view) {
     ++view.batches_sent;
-    view.bytes_sent += whole.size();
+    view.bytes_sent += bytes;
   });
   show_peer(st, sent.to);
 }

@@ -186,7 +186,7 @@ void hand_in(links_state& st, const links_state::held_batch& one) {
 }
 
 void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
-              const piece_frame& piece, const std::string& whole) {
+              const piece_frame& piece, std::string_view whole) {
   auto& st = self->state;
   auto& held = peer.held[index(piece.flow)];
   if (st.config.flows[index(piece.flow)].stage.empty()
@@ -222,7 +222,7 @@ void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
 void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
               const piece_frame& piece) {
   auto& st = self->state;
-  auto whole = peer.pieces.add(piece);
+  const auto whole = peer.pieces.add(piece);
   if (!whole)
     return st.config.network->close(link, whole.error().text);
   if (!*whole)
@@ -231,7 +231,7 @@ void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
     return on_batch(self, link, peer, piece, **whole);
   st.config.board->update(
     peer.card.name, [&](link_view& view) { view.bytes_received += (*whole)->size(); });
-  tell_dispatcher(st, piece.flow, link_receipt{link, piece.number, std::move(**whole)});
+  tell_dispatcher(st, piece.flow, link_receipt{link, piece.number, std::string{**whole}});
 }
 
 void on_frame(links_ptr self, const link_frame& came) {
@@ -272,8 +272,10 @@ void send_receipt(links_state& st, const batch_receipt& receipt) {
     return; // answered before, or its link is down
   const auto one = std::move(found->second);
   st.held.erase(found);
-  const auto whole = encode_receipt(receipt);
-  for (auto& frame : cut_in_pieces(piece_of::receipt, one.flow, one.number, whole))
+  auto whole = encode_receipt(receipt, piece_head_bytes);
+  const auto bytes = whole.size() - piece_head_bytes;
+  for (auto& frame :
+       cut_in_pieces(piece_of::receipt, one.flow, one.number, std::move(whole)))
     st.config.network->send(one.link, std::move(frame));
   auto& peer = st.peers.at(one.link);
   auto& held = peer.held[index(one.flow)];
@@ -284,7 +286,7 @@ void send_receipt(links_state& st, const batch_receipt& receipt) {
              {"flow", to_string(one.flow)},
              {"to", peer.card.name}});
   st.config.board->update(peer.card.name,
-                          [&](link_view& view) { view.bytes_sent += whole.size(); });
+                          [&](link_view& view) { view.bytes_sent += bytes; });
   show_held(st, peer);
 }
 

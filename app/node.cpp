@@ -1,6 +1,5 @@
 #include "app/node.hpp"
 
-#include "actors/basp_network.hpp"
 #include "actors/exits.hpp"
 #include "actors/link_ports.hpp"
 #include "actors/links.hpp"
@@ -24,7 +23,6 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
-#include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
 
 #include <fmt/format.h>
@@ -42,10 +40,8 @@ namespace weir {
 namespace {
 
 struct system_config : caf::actor_system_config {
-  explicit system_config(bool with_network) {
+  system_config() {
     register_protocol(*this);
-    if (with_network)
-      load<caf::io::middleman>();
     // `sharing` costs nothing when idle and hands over in 13 µs; `stealing` polls.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{2}); // stages and supervisors: microseconds each
@@ -84,7 +80,7 @@ class node {
     : options_(options), settings_(options.settings), roles_(clock_, health_),
       flow_(roles_, settings_.cluster.enabled() ? "to_worker" : "validate"),
       streams_(nullptr), board_(settings_.node_name),
-      link_events_(make_link_events(roles_)), caf_config_(settings_.cluster.enabled()) {}
+      link_events_(make_link_events(roles_)) {}
 
   int run();
 
@@ -121,7 +117,7 @@ class node {
   std::optional<cluster_parts> cluster_;
   std::optional<tree_parts> parts_;
   std::optional<caf::actor_system> system_;
-  std::unique_ptr<basp_network> network_;
+  std::unique_ptr<tunnel> network_;
   caf::actor root_;
   std::unique_ptr<ingest_server> ingest_;
   std::unique_ptr<operations_server> operations_;
@@ -231,10 +227,11 @@ result<void> node::start_network() {
   config.self.instance =
     (uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   config.self.started_at_us = clock_.unix_us();
-  auto network = basp_network::start(*system_, std::move(config), *link_events_);
+  auto network = tunnel::open(std::move(config), *link_events_);
   if (!network)
     return tl::unexpected(network.error());
   network_ = std::move(*network);
+  network_->run();
   const auto& self = network_->self();
   cluster_.emplace(cluster_parts{*network_, board_, make_link_origin(roles_), self});
   flow_.attach(cluster_->origin);

@@ -16,11 +16,12 @@ bool overlaps(const std::map<uint32_t, uint32_t>& came, const piece_frame& piece
 
 } // namespace
 
-result<std::optional<std::string>> assembler::add(const piece_frame& piece) {
+result<std::optional<std::string_view>> assembler::add(const piece_frame& piece) {
+  done_ = {};
   const name which{piece.what, piece.flow, piece.number};
   auto found = unfinished_.find(which);
   if (found == unfinished_.end() && piece.bytes.size() == piece.total)
-    return std::optional{std::string{piece.bytes}};
+    return std::optional{piece.bytes};
   if (found == unfinished_.end()) {
     if (piece.total > bytes_max_ - bytes_)
       return fail(ec::body_too_large, "a peer sends more than its window");
@@ -36,11 +37,11 @@ result<std::optional<std::string>> assembler::add(const piece_frame& piece) {
   to.came[piece.offset] = static_cast<uint32_t>(piece.bytes.size());
   to.missing -= piece.bytes.size();
   if (to.missing > 0)
-    return std::optional<std::string>{};
-  auto done = std::move(to.bytes);
-  bytes_ -= done.size();
+    return std::optional<std::string_view>{};
+  done_ = std::move(to.bytes);
+  bytes_ -= done_.size();
   unfinished_.erase(found);
-  return std::optional{std::move(done)};
+  return std::optional<std::string_view>{done_};
 }
 
 } // namespace weir

@@ -18,9 +18,9 @@ class assembler {
  public:
   explicit assembler(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// The whole, once its last piece is there. A fault: it overlaps, contradicts an earlier
-  /// piece or does not fit.
-  result<std::optional<std::string>> add(const piece_frame& piece);
+  /// The whole, once its last piece is there: good until the next call, and as long as the
+  /// piece. A fault: it overlaps, contradicts an earlier piece or does not fit.
+  result<std::optional<std::string_view>> add(const piece_frame& piece);
 
   size_t bytes() const noexcept { return bytes_; }
 
@@ -35,6 +35,7 @@ class assembler {
   const size_t bytes_max_;
   size_t bytes_ = 0;
   std::map<name, whole> unfinished_;
+  std::string done_; ///< the last that came in several pieces
 };
 
 } // namespace weir

@@ -160,11 +160,12 @@ size_t encoded_batch_bytes(const record_batch& batch) noexcept {
   return bytes;
 }
 
-std::string encode_batch(const record_batch& batch, time_point now) {
+std::string encode_batch(const record_batch& batch, time_point now, size_t room) {
   const auto& source = *batch.source;
   const bool raw = is_raw(batch);
   std::string bytes;
-  bytes.reserve(encoded_batch_bytes(batch));
+  bytes.reserve(room + encoded_batch_bytes(batch));
+  bytes.resize(room);
   byte_writer to{bytes};
   to.number(codec_version);
   to.text(source.stream);
@@ -220,8 +221,8 @@ result<arrived_batch> decode_batch(std::string_view bytes, time_point now) {
   return to;
 }
 
-std::string encode_receipt(const batch_receipt& receipt) {
-  std::string bytes;
+std::string encode_receipt(const batch_receipt& receipt, size_t room) {
+  std::string bytes(room, '\0');
   byte_writer to{bytes};
   to.number(codec_version);
   to.number(static_cast<uint32_t>(receipt.parts.size()));

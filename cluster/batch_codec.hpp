@@ -26,8 +26,9 @@ namespace weir {
 /// How many bytes encode_batch() will make, to charge a window before encoding.
 size_t encoded_batch_bytes(const record_batch& batch) noexcept;
 
+/// Behind `room` bytes for whoever frames it, as a batch is large and best copied once.
 std::string encode_batch(const record_batch& batch,
-                         std::chrono::steady_clock::time_point now);
+                         std::chrono::steady_clock::time_point now, size_t room = 0);
 
 /// A batch that has just arrived. The envelope is new, so the caller may still set its id
 /// and its origin; the batch refers to it.
@@ -39,7 +40,7 @@ result<arrived_batch> decode_batch(std::string_view bytes,
                                    std::chrono::steady_clock::time_point now);
 
 /// last_sequence is not sent: sequence numbers mean something only where they were given.
-std::string encode_receipt(const batch_receipt& receipt);
+std::string encode_receipt(const batch_receipt& receipt, size_t room = 0);
 
 struct arrived_receipt {
   std::vector<part_receipt> parts;

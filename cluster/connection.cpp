@@ -13,15 +13,15 @@ namespace {
 
 /// Data without an acknowledgement of the peer's kernel for so long ends the connection.
 constexpr unsigned unacknowledged_ms = 5000;
+/// What the kernel takes beyond what the network does: a heartbeat waits behind it.
+constexpr unsigned unsent_bytes = 512 << 10;
 
 } // namespace
 
 void connection::end(const std::string& why) noexcept {
   if (reason.empty())
     reason = why;
-  error_code ignored;
   deadline.cancel();
-  inside.close(ignored);
   outside.close();
 }
 
@@ -47,6 +47,8 @@ void tune(tcp::socket& socket) {
   socket.set_option(asio::socket_base::keep_alive{true}, ignored);
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
                sizeof unacknowledged_ms);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes,
+               sizeof unsent_bytes);
 }
 
 } // namespace weir

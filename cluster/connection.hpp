@@ -1,12 +1,11 @@
-// CONNECTION: one socket of the tunnel on its way to be a link, and what is said of its ends.
+// CONNECTION: one socket of the tunnel, on its way to be a link and while it is one.
 // All of it on the tunnel's one thread.
 #pragma once
 
+#include "cluster/frame_queue.hpp"
 #include "cluster/wire.hpp"
 #include "proto/link.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <memory>
@@ -14,22 +13,20 @@
 
 namespace weir {
 
-using local_stream = boost::asio::local::stream_protocol;
-
 struct connection {
-  connection(wire::tcp::socket socket, boost::asio::ssl::context* tls,
-             boost::asio::io_context& context)
-    : outside(std::move(socket), tls), inside(context), deadline(context) {}
+  connection(wire::tcp::socket socket, boost::asio::ssl::context* tls)
+    : deadline(socket.get_executor()), outside(std::move(socket), tls) {}
 
-  wire outside;
-  local_stream::socket inside; ///< our end of the pair; CAF has the other
   boost::asio::steady_timer deadline;
+  wire outside;
   std::string endpoint; ///< as dialed, or the peer's
   bool dialed_by_us = false;
-  link_id link = 0; ///< 0: not a link yet
+  link_id link = 0; ///< 0: none has been agreed on
   node_card peer;
-  bool confirmed = false;
-  std::string reason; ///< why it ended; the first counts
+  bool up = false; ///< the actors have been told of the link
+  frame_queue waiting{wire_record_bytes};
+  bool sending = false; ///< somebody is emptying the queue
+  std::string reason;   ///< why it ended; the first counts
 
   void end(const std::string& why) noexcept;
 };
@@ -44,7 +41,7 @@ struct host_port {
 };
 host_port split_address(const std::string& address);
 
-/// No delay, keep-alive, and an end when the peer's kernel is silent.
+/// No delay, little in the kernel that is not on its way, and an end when the peer's is silent.
 void tune(wire::tcp::socket& socket);
 
 } // namespace weir

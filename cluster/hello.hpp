@@ -1,11 +1,11 @@
 // HELLO: the first words on a new connection between two nodes, before anything else is
-// understood. Three messages, all with the same head, which no version may change:
+// understood. Four messages, all with the same head, which no version may change:
 //
 //   head     "WEIR" | u16 protocol version | u32 bytes of what follows, at most 64 KiB
 //   hello    from the side that dialed: link id, card
 //   answer   from the other: accepted or not, the reason, its card
-//   go       from the side that dialed: an empty message; from here on the link is theirs
-//            whose frames it carries
+//   go       from the side that dialed: an empty message
+//   welcome  the same from the other; from here on the link carries frames
 //
 // A peer of another version is told so, with both numbers, and reads the same in the head
 // of the answer. Pure.
@@ -41,7 +41,7 @@ struct hello_answer {
 
 std::string encode_hello(const hello& words);
 std::string encode_answer(const hello_answer& words);
-std::string encode_go();
+std::string encode_go(); ///< and welcome
 result<hello> decode_hello(std::string_view body);
 result<hello_answer> decode_answer(std::string_view body);
 

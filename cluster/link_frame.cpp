@@ -35,14 +35,19 @@ void write(byte_writer& to, const members_frame& frame) {
     write_card(to, card);
 }
 
-void write(byte_writer& to, const piece_frame& frame) {
+void write_head(byte_writer& to, const piece_frame& frame) {
   to.number(kind::piece);
   to.number(frame.what);
   to.number(frame.flow);
   to.number(frame.number);
   to.number(frame.total);
   to.number(frame.offset);
-  to.text(frame.bytes);
+  to.number(static_cast<uint32_t>(frame.bytes.size()));
+}
+
+void write(byte_writer& to, const piece_frame& frame) {
+  write_head(to, frame);
+  to.raw(frame.bytes.data(), frame.bytes.size());
 }
 
 heartbeat_frame read_heartbeat(byte_reader& from) {
@@ -145,16 +150,21 @@ result<link_frame_content> decode_frame(std::string_view bytes) {
 }
 
 std::vector<std::string> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
-                                       std::string_view whole, size_t bytes_max) {
+                                       std::string whole, size_t bytes_max) {
   std::vector<std::string> frames;
-  for (size_t at = 0; at < whole.size(); at += bytes_max) {
-    piece_frame piece{what,
-                      flow,
-                      number,
-                      static_cast<uint32_t>(whole.size()),
-                      static_cast<uint32_t>(at),
-                      whole.substr(at, bytes_max)};
-    frames.push_back(encode_frame(piece));
+  const auto content = std::string_view{whole}.substr(piece_head_bytes);
+  const auto total = static_cast<uint32_t>(content.size());
+  for (size_t at = 0; at < total; at += bytes_max) {
+    const auto bytes = content.substr(at, bytes_max);
+    frames.emplace_back();
+    byte_writer to{frames.back()};
+    write_head(to, {what, flow, number, total, static_cast<uint32_t>(at), bytes});
+    if (bytes.size() < total)
+      frames.back().append(bytes);
+  }
+  if (total > 0 && total <= bytes_max) {
+    whole.replace(0, piece_head_bytes, frames.back());
+    frames.back() = std::move(whole);
   }
   return frames;
 }

@@ -27,6 +27,7 @@
 namespace weir {
 
 inline constexpr size_t frame_bytes_max = size_t{4} << 20;
+inline constexpr size_t piece_head_bytes = 3 + 8 + 3 * 4;
 inline constexpr size_t piece_bytes_max = frame_bytes_max - 64;
 inline constexpr uint32_t members_max = 1024;
 
@@ -62,9 +63,10 @@ using link_frame_content =
 std::string encode_frame(const link_frame_content& content);
 result<link_frame_content> decode_frame(std::string_view bytes);
 
-/// `whole` cut into frames, in order.
+/// What lies behind `piece_head_bytes` of room in `whole`, cut into frames, in order. One that
+/// fits into a single frame becomes it where it lies.
 std::vector<std::string> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
-                                       std::string_view whole,
+                                       std::string whole,
                                        size_t bytes_max = piece_bytes_max);
 
 void write_card(class byte_writer& to, const node_card& card);

@@ -34,10 +34,9 @@ std::optional<link_id> link_registry::enter(const node_card& peer, link_id link,
     return {};
   auto& known = at->second;
   const bool we_are_lesser = self_.name < peer.name;
-  const bool replaces =
-    known.card.instance == peer.instance
-      ? known.dialed_by_us != dialed_by_us && dialed_by_us == we_are_lesser
-      : peer.started_at_us >= known.card.started_at_us;
+  const bool replaces = known.card.instance == peer.instance
+                          ? known.dialed_by_us && !dialed_by_us && !we_are_lesser
+                          : peer.started_at_us >= known.card.started_at_us;
   if (!replaces)
     return link;
   const auto old = known.link;

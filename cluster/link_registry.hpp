@@ -1,6 +1,6 @@
 // LINK REGISTRY: which link leads to which node, and who is let in. At most one link for a
-// pair of nodes: when both dial each other at once, the one that the lesser name dialed
-// stays. Pure.
+// pair of nodes: when both dial each other at once, a node gives up its own dialing for a link
+// that the other has entered; when each has entered its own, the lesser name's stays. Pure.
 #pragma once
 
 #include "proto/link.hpp"
@@ -25,8 +25,8 @@ class link_registry {
   };
   verdict judge(const node_card& peer, const std::string& certified) const;
 
-  /// Both sides agree. The link that must be closed now: none, an older one, or `link`
-  /// itself when another has won.
+  /// By the side that dialed before it says `go`, by the other when it has heard that. The
+  /// link that must be closed now: none, an older one, or `link` itself when another has won.
   std::optional<link_id> enter(const node_card& peer, link_id link, bool dialed_by_us);
   void leave(link_id link);
 

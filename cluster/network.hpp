@@ -1,10 +1,10 @@
 // NETWORK: what the cluster's actors see of it. `network_port` is a node's way to its peers,
-// `network_events` is how it hears of them. Production puts CAF's network layer inside a TLS
-// tunnel behind both (cluster_network.hpp), a simulation its own.
+// `network_events` is how it hears of them. Production puts a TLS tunnel behind both
+// (cluster/tunnel.hpp), a simulation its own.
 //
 // A link is one connection between two nodes with an identity of its own. While it is up,
-// frames come whole and at most once, and those of one sender normally in order (nothing
-// relies on the order). When it goes down some may be lost; a later connection is another link.
+// frames come whole and at most once, but a small one may overtake large ones. When it goes
+// down some may be lost; a later connection is another link.
 #pragma once
 
 #include "proto/link.hpp"

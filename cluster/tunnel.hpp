@@ -1,24 +1,20 @@
-// TUNNEL: carries CAF's network protocol between nodes. CAF 0.17.6 dies of one malformed
-// packet and buffers without bound, so it is never given a port: the tunnel alone listens
-// and dials, under mutual TLS, and only when a peer's certificate, version and name are
-// right does CAF see anything of it, as one end of a socketpair that no other process can
-// reach. Between the two the tunnel moves bytes through a fixed buffer in each direction,
-// and stops reading from the one while the other does not take them.
+// TUNNEL: the cluster's network in production: it listens, dials, and carries the frames of
+// this node's links, under mutual TLS. Only when a peer's certificate, version and name are
+// right is it heard of.
 //
-//   Owner:    the node; one thread of its own.
+//   Owner:    the node; one thread of its own, on which `network_events` are told.
 //   Bounds:   connections that are not links yet: `handshakes_max`, each for at most
-//             `handshake_deadline`; links: `peers_max`; 128 KiB of buffer for each link.
-//   Dialing:  seeds and learned addresses are resolved again and again; every address behind
-//             a name that no link leads to is dialed, once a second at most.
+//             `handshake_deadline`; links: `peers_max`; for each link 600 KiB of buffers,
+//             what the peer's windows allow to wait (network_port::send), one frame that
+//             has come in part. A longer frame ends its link before there is memory for it.
 //   Failure:  whatever goes wrong with a connection closes it, and it alone.
 #pragma once
 
-#include "cluster/wire.hpp"
-#include "proto/link.hpp"
+#include "cluster/network.hpp"
+#include "cluster/wire_identity.hpp"
 #include "proto/result.hpp"
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,37 +33,14 @@ struct tunnel_config {
   std::chrono::milliseconds dial_interval{250};
 };
 
-/// A connection both sides have agreed on. Whoever is told owns `descriptor`, a stream
-/// socket: closing it ends the link.
-struct tunnel_link {
-  link_id link = 0;
-  node_card peer;
-  int descriptor = -1;
-  bool dialed_by_us = false;
-};
-
-/// Called on the tunnel's thread; must not block.
-struct tunnel_events {
-  std::function<void(tunnel_link)> opened;
-  std::function<void(link_id, const std::string& reason)> closed;
-};
-
-class tunnel {
+class tunnel : public network_port {
  public:
-  /// Bound, but nothing happens before run().
-  static result<std::unique_ptr<tunnel>> open(tunnel_config config, tunnel_events events);
-  virtual ~tunnel() = default; ///< closes everything and joins the thread
+  /// Bound, but nothing happens before run(). `events` outlives the tunnel.
+  static result<std::unique_ptr<tunnel>> open(tunnel_config config,
+                                              network_events& events);
 
   virtual void run() = 0; ///< starts the thread; once
-
-  // Any thread, after run().
-  /// `closed` follows, also when there is no such link.
-  virtual void close(link_id link, std::string reason) = 0;
-  virtual void close_all(std::string reason) = 0;
-  virtual void learn(std::vector<std::string> addresses) = 0;
-  /// The link carries frames: its handshake is over in every layer.
-  virtual void confirm(link_id link) = 0;
-
+  /// This node as the others see it, address filled in.
   virtual const node_card& self() const noexcept = 0;
 };
 

@@ -1,11 +1,18 @@
 #include "cluster/wire.hpp"
 
-#include <boost/asio/read.hpp>
+#include "cluster/wire_identity.hpp"
+
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace weir {
 
@@ -13,70 +20,136 @@ namespace asio = boost::asio;
 using asio::redirect_error;
 using asio::use_awaitable;
 
-namespace {
+/// Where OpenSSL reads and writes: a wire's buffers.
+struct wire_bio {
+  static int write(BIO* bio, const char* from, int bytes) {
+    auto& owner = *static_cast<wire*>(BIO_get_data(bio));
+    owner.out_.append(from, static_cast<size_t>(bytes));
+    return bytes;
+  }
+  static int read(BIO* bio, char* into, int bytes) {
+    auto& owner = *static_cast<wire*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    const auto got = owner.take({into, static_cast<size_t>(bytes)}, owner.broken_);
+    if (got > 0)
+      return static_cast<int>(got);
+    if (!owner.broken_)
+      BIO_set_retry_read(bio);
+    return -1;
+  }
+  static long control(BIO*, int command, long, void*) {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+  static const BIO_METHOD* method() {
+    static const auto* const made = [] {
+      auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+      BIO_meth_set_write(m, write);
+      BIO_meth_set_read(m, read);
+      BIO_meth_set_ctrl(m, control);
+      return m;
+    }();
+    return made;
+  }
+};
 
-std::string common_name(const X509* certificate) {
-  char name[256];
-  const int length = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate),
-                                               NID_commonName, name, sizeof name);
-  return length > 0 ? std::string{name, static_cast<size_t>(length)} : std::string{};
+wire::wire(tcp::socket socket, asio::ssl::context* tls)
+  : socket_(std::move(socket)), in_(new char[wire_buffer_bytes]) {
+  if (!tls)
+    return;
+  tls_.reset(SSL_new(tls->native_handle()));
+  auto* bio = BIO_new(wire_bio::method());
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(tls_.get(), bio, bio);
 }
 
-tl::unexpected<fault> unusable(const char* key, const std::string& file,
-                               const boost::system::error_code& why) {
-  return fail(ec::invalid_config,
-              std::string{key} + ": " + file + " can't be used: " + why.message());
+wire::~wire() = default;
+
+// -- bytes of the socket
+
+size_t wire::take(std::span<char> into, error_code& failure) {
+  if (in_begin_ == in_end_) {
+    const auto got =
+      ::recv(socket_.native_handle(), in_.get(), wire_buffer_bytes, MSG_DONTWAIT);
+    if (got == 0)
+      failure = asio::error::eof;
+    else if (got < 0 && errno != EAGAIN && errno != EINTR)
+      failure = error_code{errno, boost::system::system_category()};
+    in_begin_ = 0;
+    in_end_ = got > 0 ? static_cast<size_t>(got) : 0;
+  }
+  const auto taken = std::min(into.size(), in_end_ - in_begin_);
+  std::memcpy(into.data(), in_.get() + in_begin_, taken);
+  in_begin_ += taken;
+  return taken;
 }
 
-} // namespace
-
-result<std::unique_ptr<asio::ssl::context>>
-make_wire_context(const wire_identity& identity, const std::string& name) {
-  using asio::ssl::context;
-  auto made = std::make_unique<context>(context::tls);
-  boost::system::error_code failure;
-  made->set_options(context::default_workarounds | context::no_sslv2 | context::no_sslv3
-                    | context::no_tlsv1 | context::no_tlsv1_1 | SSL_OP_NO_RENEGOTIATION
-                    | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_session_cache_mode(made->native_handle(), SSL_SESS_CACHE_OFF);
-  made->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
-  if (made->load_verify_file(identity.ca, failure); failure)
-    return unusable("cluster.tls.ca", identity.ca, failure);
-  if (made->use_certificate_chain_file(identity.certificate, failure); failure)
-    return unusable("cluster.tls.certificate", identity.certificate, failure);
-  if (made->use_private_key_file(identity.key, context::pem, failure); failure)
-    return unusable("cluster.tls.key", identity.key, failure);
-  if (SSL_CTX_check_private_key(made->native_handle()) != 1)
-    return fail(ec::invalid_config, "cluster.tls.key: " + identity.key
-                                      + " is not the key of " + identity.certificate);
-  const auto own = common_name(SSL_CTX_get0_certificate(made->native_handle()));
-  if (own != name)
-    return fail(ec::invalid_config, "cluster.tls.certificate: " + identity.certificate
-                                      + " is for " + own + ", but node.name is " + name);
-  return made;
+asio::awaitable<wire::error_code> wire::flush() {
+  while (sealed() > 0) {
+    const auto left = ::send(socket_.native_handle(), out_.data() + sent_, sealed(),
+                             MSG_DONTWAIT | MSG_NOSIGNAL);
+    error_code failure;
+    if (left >= 0)
+      sent_ += static_cast<size_t>(left);
+    else if (errno == EAGAIN)
+      co_await socket_.async_wait(tcp::socket::wait_write,
+                                  redirect_error(use_awaitable, failure));
+    else if (errno != EINTR)
+      failure = error_code{errno, boost::system::system_category()};
+    if (failure)
+      co_return failure;
+  }
+  out_.clear();
+  sent_ = 0;
+  co_return error_code{};
 }
 
-wire::wire(tcp::socket socket, asio::ssl::context* tls) {
-  if (tls)
-    tls_.emplace(std::move(socket), *tls);
-  else
-    plain_.emplace(std::move(socket));
+void wire::close() noexcept {
+  error_code ignored;
+  socket_.close(ignored);
+  in_begin_ = in_end_ = 0;
+}
+
+// -- TLS
+
+wire::error_code wire::why_failed(int returned) {
+  switch (SSL_get_error(tls_.get(), returned)) {
+  case SSL_ERROR_NONE:
+  case SSL_ERROR_WANT_READ:
+    return {};
+  case SSL_ERROR_ZERO_RETURN:
+    return asio::error::eof;
+  default:
+    if (broken_)
+      return broken_;
+    if (const auto why = static_cast<int>(ERR_get_error()); why != 0)
+      return {why, asio::error::get_ssl_category()};
+    return asio::error::connection_aborted;
+  }
 }
 
 asio::awaitable<wire::error_code> wire::handshake(bool as_client) {
-  error_code failure;
-  if (tls_)
-    co_await tls_->async_handshake(as_client ? asio::ssl::stream_base::client
-                                             : asio::ssl::stream_base::server,
-                                   redirect_error(use_awaitable, failure));
-  co_return failure;
+  if (!tls_)
+    co_return error_code{};
+  as_client ? SSL_set_connect_state(tls_.get()) : SSL_set_accept_state(tls_.get());
+  while (true) {
+    ERR_clear_error();
+    const int done = SSL_do_handshake(tls_.get());
+    auto failure = why_failed(done);
+    const auto unsent = co_await flush(); // also the alert that says why
+    if (failure || unsent || done == 1)
+      co_return failure ? failure : unsent;
+    co_await socket_.async_wait(tcp::socket::wait_read,
+                                redirect_error(use_awaitable, failure));
+    if (failure)
+      co_return failure;
+  }
 }
 
 std::string wire::certified_name() const {
   if (!tls_)
     return {};
-  auto& stream = const_cast<asio::ssl::stream<tcp::socket>&>(*tls_);
-  X509* certificate = SSL_get1_peer_certificate(stream.native_handle());
+  X509* certificate = SSL_get1_peer_certificate(tls_.get());
   if (!certificate)
     return {};
   auto name = common_name(certificate);
@@ -84,38 +157,64 @@ std::string wire::certified_name() const {
   return name;
 }
 
+wire::error_code wire::seal(std::string_view bytes) {
+  if (!tls_) {
+    out_.append(bytes);
+    return {};
+  }
+  ERR_clear_error();
+  size_t taken = 0;
+  const int done = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &taken);
+  return done == 1 ? error_code{} : why_failed(done);
+}
+
+size_t wire::open(std::span<char> into, error_code& failure) {
+  if (!tls_)
+    return take(into, failure);
+  ERR_clear_error();
+  size_t got = 0;
+  const int done = SSL_read_ex(tls_.get(), into.data(), into.size(), &got);
+  if (done != 1)
+    failure = why_failed(done);
+  return got;
+}
+
+// -- reading
+
 asio::awaitable<size_t> wire::read_some(std::span<char> into, error_code& failure) {
-  const auto room = asio::buffer(into.data(), into.size());
-  if (tls_)
-    co_return co_await tls_->async_read_some(room,
-                                             redirect_error(use_awaitable, failure));
-  co_return co_await plain_->async_read_some(room,
-                                             redirect_error(use_awaitable, failure));
+  while (true) {
+    const auto got = open(into, failure);
+    if (got > 0 || failure)
+      co_return got;
+    co_await socket_.async_wait(tcp::socket::wait_read,
+                                redirect_error(use_awaitable, failure));
+    if (failure)
+      co_return 0;
+  }
 }
 
 asio::awaitable<wire::error_code> wire::read(std::span<char> into) {
   error_code failure;
-  const auto room = asio::buffer(into.data(), into.size());
-  if (tls_)
-    co_await asio::async_read(*tls_, room, redirect_error(use_awaitable, failure));
-  else
-    co_await asio::async_read(*plain_, room, redirect_error(use_awaitable, failure));
+  while (!into.empty() && !failure) {
+    const auto got = co_await read_some(into, failure);
+    into = into.subspan(got);
+  }
   co_return failure;
 }
 
-asio::awaitable<wire::error_code> wire::write(std::string_view bytes) {
+asio::awaitable<wire::error_code> wire::append(std::string& to, size_t bytes) {
   error_code failure;
-  const auto from = asio::buffer(bytes.data(), bytes.size());
-  if (tls_)
-    co_await asio::async_write(*tls_, from, redirect_error(use_awaitable, failure));
-  else
-    co_await asio::async_write(*plain_, from, redirect_error(use_awaitable, failure));
+  to.reserve(to.size() + bytes);
+  while (bytes > 0 && !failure) {
+    const auto had = to.size();
+    const auto room = std::min(bytes, wire_record_bytes);
+    to.resize(had + room); // its zeros are still in the first cache
+    const std::span<char> into{to.data() + had, room};
+    const auto got = co_await read_some(into, failure);
+    to.resize(had + got);
+    bytes -= got;
+  }
   co_return failure;
-}
-
-void wire::close() noexcept {
-  error_code ignored;
-  socket().close(ignored);
 }
 
 } // namespace weir

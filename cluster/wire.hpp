@@ -1,35 +1,27 @@
 // WIRE: a TCP connection to another node, under mutual TLS or, for tests on loopback, plain.
-// All of it on the tunnel's one thread. Every operation ends with an error code, never an
-// exception; close() ends all of them.
+// A TLS record has 16 KiB at most; so that not each of them is a system call, what is sealed
+// collects until flush(), and what is received is opened out of a buffer.
+//
+//   Threads:  the tunnel's one.
+//   Bounds:   received and not opened yet: `wire_buffer_bytes`; sealed and not sent: what its
+//             owner seals before it flushes, and little more: OpenSSL's own words are short.
+//   Failure:  every operation ends with an error code, never an exception; close() ends all
+//             of them.
 #pragma once
-
-#include "proto/result.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace weir {
 
-/// PEM files; all or none.
-struct wire_identity {
-  std::string ca;
-  std::string certificate;
-  std::string key;
-  bool enabled() const noexcept { return !ca.empty(); }
-};
-
-/// TLS 1.2 and up, both sides with a certificate of the one CA. invalid_config names the file,
-/// or says that the certificate is not for `name`.
-result<std::unique_ptr<boost::asio::ssl::context>>
-make_wire_context(const wire_identity& identity, const std::string& name);
+inline constexpr size_t wire_buffer_bytes = size_t{256} << 10;
+inline constexpr size_t wire_record_bytes = size_t{16} << 10;
 
 class wire {
  public:
@@ -40,21 +32,45 @@ class wire {
 
   /// `tls` may be null: plain. It outlives the wire.
   wire(tcp::socket socket, boost::asio::ssl::context* tls);
+  ~wire();
+  wire(const wire&) = delete;
+  wire& operator=(const wire&) = delete;
 
   awaitable<error_code> handshake(bool as_client);
   /// The common name of the peer's certificate; empty when plain.
   std::string certified_name() const;
-  /// Something, or an error.
-  awaitable<size_t> read_some(std::span<char> into, error_code& failure);
-  awaitable<error_code> read(std::span<char> into); ///< all of it
-  awaitable<error_code> write(std::string_view bytes);
-  void close() noexcept;
 
-  tcp::socket& socket() noexcept { return tls_ ? tls_->next_layer() : *plain_; }
+  awaitable<error_code> read(std::span<char> into); ///< all of it
+  /// Appends `bytes`; memory is used as they come, not as they are promised.
+  awaitable<error_code> append(std::string& to, size_t bytes);
+
+  /// Everything is taken, and goes with the next flush().
+  error_code seal(std::string_view bytes);
+  size_t sealed() const noexcept { return out_.size() - sent_; }
+  awaitable<error_code> flush();
+
+  void close() noexcept;
+  tcp::socket& socket() noexcept { return socket_; }
 
  private:
-  std::optional<tcp::socket> plain_;
-  std::optional<boost::asio::ssl::stream<tcp::socket>> tls_;
+  friend struct wire_bio;
+  struct free_session {
+    void operator()(SSL* session) const noexcept { SSL_free(session); }
+  };
+  /// Something, or an error; nothing: wait until the socket is readable.
+  size_t open(std::span<char> into, error_code& failure);
+  size_t take(std::span<char> into, error_code& failure);
+  awaitable<size_t> read_some(std::span<char> into, error_code& failure);
+  error_code why_failed(int returned);
+
+  tcp::socket socket_;
+  std::unique_ptr<SSL, free_session> tls_;
+  std::unique_ptr<char[]> in_; ///< received, not opened: [in_begin_, in_end_)
+  size_t in_begin_ = 0;
+  size_t in_end_ = 0;
+  std::string out_; ///< sealed; the first sent_ bytes are gone
+  size_t sent_ = 0;
+  error_code broken_; ///< what the socket said last
 };
 
 } // namespace weir

@@ -1,5 +1,5 @@
 # Debian's libcaf-dev 0.17 ships neither a CMake package nor a .pc file.
-# Provides CAF::core, CAF::io and CAF::openssl for the components asked for.
+# Provides CAF::core.
 find_path(CAF_INCLUDE_DIR NAMES caf/config.hpp)
 if(CAF_INCLUDE_DIR)
   file(STRINGS "${CAF_INCLUDE_DIR}/caf/config.hpp" caf_version_line REGEX "#define CAF_VERSION [0-9]+")
@@ -23,12 +23,6 @@ foreach(part IN LISTS CAF_FIND_COMPONENTS)
     endif()
   endif()
 endforeach()
-if(TARGET CAF::io AND TARGET CAF::core)
-  set_property(TARGET CAF::io APPEND PROPERTY INTERFACE_LINK_LIBRARIES CAF::core)
-endif()
-if(TARGET CAF::openssl AND TARGET CAF::io)
-  set_property(TARGET CAF::openssl APPEND PROPERTY INTERFACE_LINK_LIBRARIES CAF::io)
-endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(CAF
   REQUIRED_VARS CAF_INCLUDE_DIR CAF_core_LIBRARY

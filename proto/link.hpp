@@ -13,7 +13,7 @@ namespace weir {
 using link_id = uint64_t;
 
 /// Both ends of a link must speak the same. Raise it with every change of a frame's bytes.
-inline constexpr uint16_t protocol_version = 1;
+inline constexpr uint16_t protocol_version = 2;
 
 /// Which leg of a batch's way: its receipt comes back on the same.
 enum class link_flow : uint8_t {

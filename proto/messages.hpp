@@ -1,6 +1,6 @@
 // Every message that crosses an actor boundary, its type id, and who may be sent what. Batches
-// travel by shared_ptr inside one node; what leaves a node is encoded by hand (cluster/) and
-// travels in the one message that CAF serializes, link_frame.
+// travel by shared_ptr inside one node; what leaves a node is encoded by hand (cluster/), and CAF
+// serializes nothing.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -12,13 +12,11 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/atom.hpp>
-#include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,13 +24,9 @@
 namespace weir {
 
 /// Where a worker is in the batch it holds, so that its stage knows the suspect when it dies or
-/// hangs. Written by the worker, read by the stage.
+/// hangs. Written by the worker before each record, read by the stage.
 struct progress_mark {
-  /// Before each record: its index in the records of the batch in hand.
-  std::atomic<uint32_t> record{UINT32_MAX};
-  /// Of a fused order: what the first function made, once that is in hand. Set before `second`.
-  batch_ptr made;
-  std::atomic<bool> second{false};
+  std::atomic<uint32_t> record{UINT32_MAX}; ///< index into record_batch::records
 };
 
 /// Down: a stage gives a worker that asked one batch to work on. The stage keeps it too.
@@ -40,20 +34,12 @@ struct work_order {
   uint64_t job = 0;
   batch_ptr batch;
   std::shared_ptr<progress_mark> progress;
-  bool fused = false; ///< do the next stage's work as well
-};
-
-/// What a fused order did in the next stage's stead.
-struct next_work {
-  uint64_t records = 0; ///< that came in
-  std::chrono::steady_clock::duration took{};
 };
 
 /// Up: a worker's result for a job.
 struct work_result {
   uint64_t job = 0;
   batch_ptr batch;
-  next_work next{}; ///< of a fused order
 };
 
 /// To subscribers: `role` is now played by `handle`; an empty handle means it is away.
@@ -81,28 +67,11 @@ struct reader_cursor {
   journal_position position;
 };
 
-/// From one node to another: a frame of cluster/link_frame.hpp. Also from the network to the
-/// node's links.
+/// From the network to the links: a frame of cluster/link_frame.hpp.
 struct link_frame {
   link_id link = 0;
   std::string bytes;
 };
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, link_frame& x) {
-  return f(caf::meta::type_name("weir::link_frame"), x.link, x.bytes);
-}
-
-/// The first message over a link, from the side that dialed: where to send frames to.
-struct link_open {
-  link_id link = 0;
-  caf::actor door;
-};
-
-template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, link_open& x) {
-  return f(caf::meta::type_name("weir::link_open"), x.link, x.door);
-}
 
 /// From the network to the links, and from them to the dispatchers it concerns.
 struct link_opened {
@@ -147,7 +116,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(weir, caf::first_custom_type_id)
   CAF_ADD_TYPE_ID(weir, (weir::reader_cursor))
 
   CAF_ADD_TYPE_ID(weir, (weir::link_frame))
-  CAF_ADD_TYPE_ID(weir, (weir::link_open))
   CAF_ADD_TYPE_ID(weir, (weir::link_opened))
   CAF_ADD_TYPE_ID(weir, (weir::link_closed))
   CAF_ADD_TYPE_ID(weir, (weir::link_granted))
@@ -176,6 +144,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::role_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::tail_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::durable_until)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::reader_cursor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_frame)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_opened)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_closed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::link_granted)

@@ -268,7 +268,7 @@ TEST_F(cluster_test, a_frame_that_can_not_be_read_ends_that_link_alone) {
 
 TEST_F(cluster_test, a_peer_that_sends_more_than_it_was_granted_has_its_link_closed) {
   auto [g, w, link] = linked();
-  const auto bytes = encode_batch(*batch(1), sched.clock().now());
+  const auto bytes = encode_batch(*batch(1), sched.clock().now(), piece_head_bytes);
   for (uint64_t number = 1; net.links[link].up && number < 1000; ++number) {
     w.events->received(link,
                        cut_in_pieces(piece_of::batch, link_flow::work, number, bytes)[0]);

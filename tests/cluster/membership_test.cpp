@@ -85,25 +85,25 @@ TEST(link_registry_test, the_node_itself_and_its_namesake_are_refused) {
             std::string::npos);
 }
 
-TEST(link_registry_test, of_two_links_dialed_at_once_both_sides_keep_the_same) {
-  for (const bool mine_first : {true, false}) {
-    link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
-    // link 10 was dialed by a, link 20 by b; each side may see them in either order.
-    std::optional<link_id> closed_by_a, closed_by_b;
-    if (mine_first) {
-      EXPECT_FALSE(a.enter(card("b", 2), 10, true));
-      EXPECT_FALSE(b.enter(card("a", 1), 20, true));
-      closed_by_a = a.enter(card("b", 2), 20, false);
-      closed_by_b = b.enter(card("a", 1), 10, false);
-    } else {
-      EXPECT_FALSE(a.enter(card("b", 2), 20, false));
-      EXPECT_FALSE(b.enter(card("a", 1), 10, false));
-      closed_by_a = a.enter(card("b", 2), 10, true);
-      closed_by_b = b.enter(card("a", 1), 20, true);
-    }
-    EXPECT_EQ(closed_by_a, 20u);
-    EXPECT_EQ(closed_by_b, 20u);
-  }
+// Below, link 10 was dialed by a, link 20 by b.
+
+TEST(link_registry_test,
+     when_each_has_entered_its_own_link_both_keep_that_of_the_lesser) {
+  link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
+  EXPECT_FALSE(a.enter(card("b", 2), 10, true));
+  EXPECT_FALSE(b.enter(card("a", 1), 20, true));
+  EXPECT_EQ(a.enter(card("b", 2), 20, false), 20u);
+  EXPECT_EQ(b.enter(card("a", 1), 10, false), 20u);
+}
+
+TEST(link_registry_test, a_link_the_peer_has_entered_is_not_given_up_for_an_own) {
+  link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
+  EXPECT_FALSE(b.enter(card("a", 1), 20, true));
+  EXPECT_FALSE(a.enter(card("b", 2), 20, false));
+  EXPECT_EQ(a.enter(card("b", 2), 10, true), 10u);
+  link_registry c{card("c", 3), 16};
+  EXPECT_FALSE(c.enter(card("a", 1), 10, false));
+  EXPECT_EQ(c.enter(card("a", 1), 20, true), 20u);
 }
 
 TEST(link_registry_test,

@@ -14,6 +14,7 @@ from cluster import BINARY, Cluster, certificate, forget_certificates, wait_unti
 
 ONE_OF_EACH = {"gateway": 1, "worker": 1, "persister": 1}
 GROWTH_BYTES_MAX = 16 << 20
+PROTOCOL = 2
 
 
 def tearDownModule():
@@ -36,9 +37,12 @@ def card(name, instance=7):
             + struct.pack("<I", len(address)) + address)
 
 
-def hello(name, version=1, link=99):
-    body = struct.pack("<Q", link) + card(name)
+def word(body, version=PROTOCOL):
     return b"WEIR" + struct.pack("<HI", version, len(body)) + body
+
+
+def hello(name, version=PROTOCOL, link=99):
+    return word(struct.pack("<Q", link) + card(name), version)
 
 
 class SafetyTest(unittest.TestCase):
@@ -49,11 +53,35 @@ class SafetyTest(unittest.TestCase):
         self.node = self.cluster["worker-1"]
         self.resident = self.node.resident_bytes()
 
-    def untouched(self):
+    def untouched(self, others=frozenset()):
         self.assertIsNone(self.node.process.poll(), self.node.log_text()[-2000:])
         self.assertLess(self.node.resident_bytes(), self.resident + GROWTH_BYTES_MAX)
-        self.assertEqual(self.node.peers_up(), {"gateway-1", "persister-1"})
+        self.assertLessEqual(self.node.peers_up() - others, {"gateway-1", "persister-1"})
+        self.assertLessEqual({"gateway-1", "persister-1"}, self.node.peers_up())
         self.assertEqual(self.cluster["gateway-1"].post("default", {"id": 1}).status, 200)
+
+    @contextlib.contextmanager
+    def linked_stranger(self):
+        """A peer with a valid certificate that has greeted as it should."""
+        with self.connect() as s, context(certificate("stranger")).wrap_socket(s) as tls:
+            tls.sendall(hello(b"stranger"))
+            self.assertEqual(self.read_word(tls)[0], 1, "accepted")
+            tls.sendall(word(b""))
+            self.assertEqual(self.read_word(tls), b"", "welcome")
+            wait_until(lambda: "stranger" in self.node.peers_up(), 5, "the link is up")
+            yield tls
+
+    @staticmethod
+    def read_word(tls):
+        def exactly(size):
+            came = b""
+            while len(came) < size:
+                more = tls.recv(size - len(came))
+                if not more:
+                    raise ConnectionError("closed")
+                came += more
+            return came
+        return exactly(struct.unpack("<4sHI", exactly(10))[2])
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.node.cluster_port), timeout=10)
@@ -110,9 +138,9 @@ class SafetyTest(unittest.TestCase):
         with self.connect() as s, context(certificate("newer")).wrap_socket(s) as tls:
             tls.sendall(hello(b"newer", version=77))
             said = self.refusal(tls)
-            self.assertEqual(said[:6], b"WEIR" + struct.pack("<H", 1), "the head can be read by every version")
-            self.assertIn(b"cluster protocol 77, this node 1", said)
-        wait_until(lambda: "protocol 77, this node 1" in self.node.log_text(), 5, "it is logged")
+            self.assertEqual(said[:6], b"WEIR" + struct.pack("<H", PROTOCOL), "the head can be read by every version")
+            self.assertIn(b"cluster protocol 77, this node 2", said)
+        wait_until(lambda: "protocol 77, this node 2" in self.node.log_text(), 5, "it is logged")
         self.untouched()
 
     def test_connections_that_say_nothing_are_closed_and_bounded(self):
@@ -127,9 +155,29 @@ class SafetyTest(unittest.TestCase):
             s.close()
         self.untouched()
 
+    def test_a_peer_whose_frames_are_garbage_loses_its_link_and_nothing_else(self):
+        frames = {"a frame of four gigabytes": struct.pack("<I", 0xFFFFFFFF),
+                  "an empty frame": struct.pack("<I", 0),
+                  "a frame of no kind": struct.pack("<I", 1000) + os.urandom(1000),
+                  "a batch that is cut off": struct.pack("<IBB", 100, 4, 0) + bytes(98),
+                  "ten megabytes of random bytes": os.urandom(10 << 20)}
+        for what, garbage in frames.items():
+            with self.subTest(what), self.linked_stranger() as tls:
+                with contextlib.suppress(OSError):
+                    tls.sendall(garbage)
+                wait_until(lambda: "stranger" not in self.node.peers_up(), 5, "its link is down")
+                self.untouched()
+
+    def test_a_frame_that_is_promised_and_does_not_come_uses_no_memory(self):
+        with self.linked_stranger() as tls:
+            tls.sendall(struct.pack("<I", 4 << 20) + b"x")
+            self.untouched({"stranger"})
+            wait_until(lambda: "stranger" not in self.node.peers_up(), 5, "silence ends it")
+        self.untouched()
+
     def test_a_greeting_that_promises_four_gigabytes_allocates_nothing(self):
         with self.connect() as s, context(certificate("stranger")).wrap_socket(s) as tls:
-            tls.sendall(b"WEIR" + struct.pack("<HI", 1, 0xFFFFFFFF))
+            tls.sendall(b"WEIR" + struct.pack("<HI", PROTOCOL, 0xFFFFFFFF))
             self.assertIn(b"too long", self.refusal(tls))
         self.untouched()
 

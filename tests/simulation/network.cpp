@@ -30,8 +30,9 @@ struct network::letter {
 
 /// From one end to the other.
 struct network::way {
-  std::deque<letter> letters;
+  std::deque<letter> letters; ///< by when they are due
   time_point last_due{};
+  time_point last_small_due{};
   /// bytes of what the sender has out, by number
   std::array<std::map<uint64_t, uint64_t>, link_flows> out;
 };
@@ -71,7 +72,7 @@ struct network::station {
 
 network::network(const plan& shape, timeline& events, trace& log)
   : shape_(shape), events_(events), log_(log), dice_(shape.seed ^ 0x11e7),
-    stations_(shape.nodes.size()) {
+    stations_(shape.nodes.size()), small_bytes_max_(dice_.below(512)) {
   for (size_t i = 0; i < stations_.size(); ++i)
     stations_[i].own = std::make_unique<port>(*this, i);
   dial();
@@ -238,10 +239,20 @@ duration network::delay_of(const connection& c) {
 void network::post(link_id link, connection& c, size_t from_end, letter what) {
   auto& mine = c.from[from_end];
   const auto now = events_.clock().now();
-  what.due = mine.last_due = std::max(mine.last_due, now + delay_of(c));
-  mine.letters.push_back(std::move(what));
-  events_.in(std::chrono::duration_cast<duration>(mine.last_due - now),
+  const auto due = now + delay_of(c);
+  if (what.what == letter::kind::frame && what.text.size() <= small_bytes_max_)
+    what.due = mine.last_small_due = std::max(mine.last_small_due, due);
+  else if (what.what == letter::kind::frame)
+    what.due = mine.last_due = std::max(mine.last_due, due);
+  else
+    what.due = mine.last_due = mine.last_small_due =
+      std::max({mine.last_due, mine.last_small_due, due});
+  events_.in(std::chrono::duration_cast<duration>(what.due - now),
              [this, link, from_end] { deliver(link, from_end); });
+  const auto behind =
+    std::find_if(mine.letters.begin(), mine.letters.end(),
+                 [&](const letter& other) { return other.due > what.due; });
+  mine.letters.insert(behind, std::move(what));
 }
 
 void network::deliver(link_id link, size_t from_end) {

@@ -1,7 +1,8 @@
 // NETWORK: what lies between the nodes of a simulated cluster. Every link has a delay of its own
-// and keeps its order, as TCP does; links are lost, nodes are cut off, and whoever has no link
-// dials again. What is cut off is not told: it hears nothing until it is joined again. As all
-// frames pass here, it is also looked after that no node has more out than its peer's window.
+// and keeps its order, but for small frames that overtake large ones, as in the tunnel; links are
+// lost, nodes are cut off, and whoever has no link dials again. What is cut off is not told: it
+// hears nothing until it is joined again. As all frames pass here, it is also looked after that
+// no node has more out than its peer's window.
 #pragma once
 
 #include "cluster/network.hpp"
@@ -69,6 +70,7 @@ class network {
   trace& log_;
   chance dice_;
   std::vector<station> stations_;
+  const size_t small_bytes_max_; ///< frames up to here overtake those above
   std::map<link_id, std::unique_ptr<connection>> connections_;
   std::set<pair> cut_off_;
   link_id last_ = 0;

@@ -1,0 +1,73 @@
+#include "cluster/dialer.hpp"
+
+#include "cluster/connection.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace weir {
+
+namespace asio = boost::asio;
+using asio::awaitable;
+using asio::redirect_error;
+using asio::use_awaitable;
+using boost::system::error_code;
+using std::chrono::steady_clock;
+
+void dialer::start() {
+  asio::co_spawn(context_, dial_all(), asio::detached);
+}
+
+void dialer::stop() {
+  stopping_ = true;
+  resolver_.cancel();
+  timer_.cancel();
+}
+
+void dialer::learn(const std::vector<std::string>& addresses) {
+  for (const auto& address : addresses)
+    plan_.learn(address, steady_clock::now());
+}
+
+void dialer::found(const std::string& endpoint, const std::string& peer) {
+  plan_.found(endpoint, peer, steady_clock::now());
+}
+
+void dialer::found_self(const std::string& endpoint) {
+  plan_.found_self(endpoint, steady_clock::now());
+}
+
+void dialer::failed(const std::string& endpoint) {
+  plan_.failed(endpoint, steady_clock::now());
+}
+
+awaitable<void> dialer::dial_all() {
+  while (!stopping_) {
+    const auto now = steady_clock::now();
+    for (auto& name : plan_.to_resolve(now))
+      asio::co_spawn(context_, resolve(name), asio::detached);
+    for (auto& endpoint : plan_.to_dial(now, by_.linked))
+      by_.dial(std::move(endpoint));
+    error_code cancelled;
+    timer_.expires_after(interval_);
+    co_await timer_.async_wait(redirect_error(use_awaitable, cancelled));
+  }
+}
+
+awaitable<void> dialer::resolve(std::string name) {
+  const auto at = split_address(name);
+  error_code failure;
+  const auto found = co_await resolver_.async_resolve(
+    at.host, at.port, redirect_error(use_awaitable, failure));
+  std::vector<std::string> endpoints;
+  if (!failure)
+    for (const auto& entry : found)
+      endpoints.push_back(endpoint_text(entry.endpoint()));
+  plan_.resolved(name, std::move(endpoints), steady_clock::now());
+  if (!stopping_)
+    timer_.cancel(); // dials what was found at once
+}
+
+} // namespace weir

@@ -1,0 +1,54 @@
+// DIALER: keeps an eye on where nodes may be. Seeds and learned addresses are resolved again
+// and again; every address behind a name that no link leads to is dialed, once a second at
+// most. All of it on the tunnel's one thread.
+#pragma once
+
+#include "cluster/dial_plan.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+class dialer {
+ public:
+  struct hooks {
+    std::function<bool(const std::string& peer)> linked;
+    std::function<void(std::string endpoint)> dial; ///< ends with found() or failed()
+  };
+
+  dialer(boost::asio::io_context& context, std::chrono::milliseconds interval, hooks by)
+    : context_(context), interval_(interval), by_(std::move(by)), resolver_(context),
+      timer_(context) {}
+
+  void add_seed(const std::string& address) { plan_.add_seed(address); }
+  void learn(const std::vector<std::string>& addresses);
+  void start();
+  void stop();
+
+  /// Who was at an endpoint that was dialed, linked or not.
+  void found(const std::string& endpoint, const std::string& peer);
+  void found_self(const std::string& endpoint);
+  void failed(const std::string& endpoint);
+
+ private:
+  boost::asio::awaitable<void> dial_all();
+  boost::asio::awaitable<void> resolve(std::string name);
+
+  boost::asio::io_context& context_;
+  const std::chrono::milliseconds interval_;
+  const hooks by_;
+  boost::asio::ip::tcp::resolver resolver_;
+  boost::asio::steady_timer timer_;
+  dial_plan plan_;
+  bool stopping_ = false;
+};
+
+} // namespace weir

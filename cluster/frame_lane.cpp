@@ -1,0 +1,62 @@
+#include "cluster/frame_lane.hpp"
+
+#include "cluster/bytes.hpp"
+#include "cluster/link_frame.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <array>
+
+namespace weir {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// So much of one peer before others have a turn; a frame counts as some KiB more, as what it
+/// costs besides its bytes.
+constexpr size_t turn_bytes = size_t{256} << 10;
+constexpr size_t turn_bytes_per_frame = size_t{4} << 10;
+
+std::string reason_for(const wire::error_code& failure) {
+  return failure == asio::error::eof ? "the peer closed it" : failure.message();
+}
+
+} // namespace
+
+wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over) {
+  wire::error_code failure;
+  while (!from.empty() && !failure) {
+    while (!from.empty() && over.sealed() < wire_buffer_bytes && !failure)
+      failure = over.seal(from.next(wire_buffer_bytes - over.sealed()));
+    if (!failure)
+      failure = co_await over.flush();
+  }
+  co_return failure;
+}
+
+wire::awaitable<std::string> receive_frames(wire& from,
+                                            std::function<void(std::string)> take) {
+  size_t turn = 0;
+  while (true) {
+    std::array<char, frame_head_bytes> head{};
+    if (const auto failure = co_await from.read(head); failure)
+      co_return reason_for(failure);
+    const auto bytes = byte_reader{{head.data(), head.size()}}.number<uint32_t>();
+    if (bytes == 0 || bytes > frame_bytes_max)
+      co_return "the peer promises a frame of " + std::to_string(bytes) + " bytes";
+    std::string frame;
+    if (const auto failure = co_await from.append(frame, bytes); failure)
+      co_return reason_for(failure);
+    take(std::move(frame));
+    turn += bytes + turn_bytes_per_frame;
+    if (turn >= turn_bytes) {
+      turn = 0;
+      co_await asio::post(from.socket().get_executor(), asio::use_awaitable);
+    }
+  }
+}
+
+} // namespace weir

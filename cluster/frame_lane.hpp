@@ -1,0 +1,19 @@
+// FRAME LANE: frames over a wire, out of a queue and in. All of it on the tunnel's one thread.
+#pragma once
+
+#include "cluster/frame_queue.hpp"
+#include "cluster/wire.hpp"
+
+#include <functional>
+#include <string>
+
+namespace weir {
+
+/// Until the queue is empty, or the wire breaks.
+wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over);
+
+/// Until the wire breaks or the peer promises a frame that is empty or too large. Says why.
+wire::awaitable<std::string> receive_frames(wire& from,
+                                            std::function<void(std::string)> take);
+
+} // namespace weir

@@ -1,0 +1,43 @@
+#include "cluster/frame_queue.hpp"
+
+#include "cluster/bytes.hpp"
+
+#include <algorithm>
+
+namespace weir {
+
+std::string_view frame_queue::next(size_t bytes_max) {
+  record_.clear();
+  while (!rest_.empty() || begin_frame()) {
+    if (record_.empty() && rest_.size() >= record_bytes_) {
+      const auto bytes = std::max(std::min(rest_.size(), bytes_max), record_bytes_);
+      const auto records = rest_.substr(0, bytes - bytes % record_bytes_);
+      rest_.remove_prefix(records.size());
+      return records;
+    }
+    const auto bytes = std::min(rest_.size(), record_bytes_ - record_.size());
+    record_.append(rest_.substr(0, bytes));
+    rest_.remove_prefix(bytes);
+    if (record_.size() == record_bytes_)
+      break;
+  }
+  return record_;
+}
+
+/// When its head has room in the record.
+bool frame_queue::begin_frame() {
+  auto& from = small_.empty() ? large_ : small_;
+  if (from.empty()) {
+    frame_ = {};
+    return false;
+  }
+  if (record_.size() + frame_head_bytes >= record_bytes_)
+    return false;
+  frame_ = std::move(from.front());
+  from.pop_front();
+  rest_ = frame_;
+  byte_writer{record_}.number(static_cast<uint32_t>(frame_.size()));
+  return true;
+}
+
+} // namespace weir

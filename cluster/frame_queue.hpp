@@ -1,0 +1,47 @@
+// FRAME QUEUE: the frames that wait to be sent over one link. A small one (heartbeat, window,
+// receipt) is sent before any large one that has not begun: behind some batches for a slow
+// peer it would come too late to be a sign of life. On the wire:
+//
+//   frame   u32 bytes, at most frame_bytes_max | the bytes
+//
+// Pure. Bounded by the windows that the peer grants: see network_port::send.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+inline constexpr size_t frame_head_bytes = 4;
+inline constexpr size_t small_frame_bytes_max = 4096;
+
+class frame_queue {
+ public:
+  /// Bytes leave in records, so that TLS, which encrypts so many at a time, makes full ones.
+  explicit frame_queue(size_t record_bytes) : record_bytes_(record_bytes) {}
+
+  void push(std::string frame) {
+    auto& to = frame.size() <= small_frame_bytes_max ? small_ : large_;
+    to.push_back(std::move(frame));
+  }
+  bool empty() const noexcept {
+    return rest_.empty() && small_.empty() && large_.empty();
+  }
+  /// What is to be sent next: some full records of a large frame, or one record in which
+  /// frames begin or end. Good until the next call.
+  std::string_view next(size_t bytes_max);
+
+ private:
+  bool begin_frame();
+
+  const size_t record_bytes_;
+  std::deque<std::string> small_;
+  std::deque<std::string> large_;
+  std::string frame_;     ///< the one that has begun
+  std::string_view rest_; ///< of it
+  std::string record_;
+};
+
+} // namespace weir

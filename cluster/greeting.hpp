@@ -1,0 +1,31 @@
+// GREETING: the words of cluster/hello.hpp over a new connection, in two halves. Each side
+// enters the link into its registry between them, so that when both dial each other at
+// once they agree on the one that stays before either uses it.
+//
+//   dialer                        listener
+//   introduce: hello ───────────▶ introduce: judges it
+//              judges it ◀─────────────────── answer
+//   (enters)
+//   conclude:  go ──────────────▶ introduce, its end
+//                                 (enters)
+//              the link is up ◀── conclude: welcome; the link is up
+//
+// Each half returns what went wrong; empty: nothing.
+#pragma once
+
+#include "cluster/connection.hpp"
+#include "cluster/link_registry.hpp"
+
+#include <optional>
+#include <string>
+
+namespace weir {
+
+/// Fills in the connection's link and peer. `outdated`: the link of the peer's former
+/// instance, which has to go.
+wire::awaitable<std::string> introduce(connection& one, const link_registry& registry,
+                                       std::optional<link_id>& outdated);
+
+wire::awaitable<std::string> conclude(connection& one);
+
+} // namespace weir

@@ -1,0 +1,194 @@
+#include "cluster/tunnel.hpp"
+
+#include "cluster/bytes.hpp"
+#include "cluster/hello.hpp"
+#include "cluster/link_frame.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+using namespace weir;
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+namespace {
+
+/// What a node's actors would hear.
+struct listener final : network_events {
+  std::mutex lock;
+  std::condition_variable changed;
+  std::map<std::string, link_id> links; ///< by peer
+  size_t links_of_one_peer_max = 0;
+  std::vector<std::string> frames;
+  std::vector<std::string> downs;
+
+  void link_up(link_id link, const node_card& peer) noexcept override {
+    const std::lock_guard guard{lock};
+    links_of_one_peer_max = std::max(links_of_one_peer_max, 1 + links.count(peer.name));
+    links[peer.name] = link;
+    changed.notify_all();
+  }
+  void link_down(link_id link, const std::string& reason) noexcept override {
+    const std::lock_guard guard{lock};
+    std::erase_if(links, [&](const auto& known) { return known.second == link; });
+    downs.push_back(reason);
+    changed.notify_all();
+  }
+  void received(link_id, std::string frame) noexcept override {
+    const std::lock_guard guard{lock};
+    frames.push_back(std::move(frame));
+    changed.notify_all();
+  }
+  template <class Condition>
+  bool until(Condition condition) {
+    std::unique_lock guard{lock};
+    return changed.wait_for(guard, 20s, [&] { return condition(*this); });
+  }
+  bool linked_to(const std::string& peer) {
+    return until([&](const auto& heard) { return heard.links.contains(peer); });
+  }
+  link_id link_to(const std::string& peer) {
+    const std::lock_guard guard{lock};
+    return links.at(peer);
+  }
+};
+
+struct test_node {
+  listener heard;
+  std::unique_ptr<tunnel> net;
+
+  explicit test_node(const std::string& name) {
+    static uint64_t instances = 0;
+    tunnel_config config;
+    config.host = "127.0.0.1";
+    config.self = {name, ++instances, 1, {true, true, true}, {}, false};
+    config.dial_interval = 5ms;
+    net = std::move(*tunnel::open(config, heard));
+    net->run();
+  }
+  const std::string& address() const { return net->self().address; }
+  void send(const std::string& peer, std::string frame) {
+    net->send(heard.link_to(peer), std::move(frame));
+  }
+};
+
+/// A peer that knows how to greet, and then says what the test wants.
+struct stranger {
+  asio::io_context context;
+  asio::ip::tcp::socket socket{context};
+
+  explicit stranger(const std::string& address) {
+    const auto port = std::stoi(address.substr(address.rfind(':') + 1));
+    socket.connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(port)});
+    say(
+      encode_hello({99, {"stranger", 77, 1, {true, true, true}, "127.0.0.1:1", false}}));
+    hear_words();
+    say(encode_go());
+    hear_words();
+  }
+  void say(const std::string& bytes) { asio::write(socket, asio::buffer(bytes)); }
+  std::string hear(size_t bytes) {
+    std::string came(bytes, '\0');
+    asio::read(socket, asio::buffer(came));
+    return came;
+  }
+  void hear_words() { hear(read_hello_head(hear(hello_head_bytes))->bytes); }
+  std::string hear_frame() {
+    const auto head = hear(4);
+    return hear(byte_reader{head}.number<uint32_t>());
+  }
+};
+
+} // namespace
+
+TEST(tunnel_test, frames_of_every_size_arrive_whole_in_both_directions) {
+  test_node a{"a"}, b{"b"};
+  a.net->learn({b.address()});
+  ASSERT_TRUE(a.heard.linked_to("b") && b.heard.linked_to("a"));
+  std::vector<std::string> sent;
+  for (const size_t bytes :
+       {size_t{1}, size_t{16'383}, size_t{16'384}, size_t{300'000}, frame_bytes_max})
+    sent.emplace_back(bytes, static_cast<char>('a' + sent.size()));
+  for (const auto& frame : sent) {
+    a.send("b", frame);
+    b.send("a", frame);
+  }
+  for (auto* node : {&a, &b}) {
+    ASSERT_TRUE(node->heard.until(
+      [&](const auto& heard) { return heard.frames.size() == sent.size(); }));
+    std::sort(node->heard.frames.begin(), node->heard.frames.end());
+    EXPECT_EQ(node->heard.frames, sent);
+  }
+}
+
+TEST(tunnel_test, two_nodes_that_dial_each_other_at_once_never_have_two_links) {
+  for (int round = 0; round < 50; ++round) {
+    test_node a{"a"}, b{"b"};
+    a.net->learn({b.address()});
+    b.net->learn({a.address()});
+    ASSERT_TRUE(a.heard.linked_to("b") && b.heard.linked_to("a"));
+    a.send("b", "over the link that stays");
+    EXPECT_TRUE(
+      b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
+    EXPECT_EQ(a.heard.link_to("b"), b.heard.link_to("a"));
+    for (auto* node : {&a, &b}) {
+      EXPECT_EQ(node->heard.links_of_one_peer_max, 1u);
+      EXPECT_TRUE(node->heard.downs.empty());
+    }
+  }
+}
+
+TEST(tunnel_test, when_a_peer_promises_too_much_its_link_ends_and_the_others_stay) {
+  test_node a{"a"}, b{"b"};
+  a.net->learn({b.address()});
+  ASSERT_TRUE(a.heard.linked_to("b"));
+  for (const uint32_t promised : {uint32_t{0}, static_cast<uint32_t>(frame_bytes_max + 1),
+                                  std::numeric_limits<uint32_t>::max()}) {
+    stranger peer{a.address()};
+    ASSERT_TRUE(a.heard.linked_to("stranger"));
+    std::string head;
+    byte_writer{head}.number(promised);
+    peer.say(head);
+    ASSERT_TRUE(a.heard.until([](const auto& heard) { return !heard.downs.empty(); }));
+    EXPECT_EQ(a.heard.downs[0],
+              "the peer promises a frame of " + std::to_string(promised) + " bytes");
+    a.heard.downs.clear();
+  }
+  a.send("b", "still here");
+  EXPECT_TRUE(b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
+}
+
+TEST(tunnel_test, a_heartbeat_overtakes_the_batches_that_a_slow_peer_has_not_taken) {
+  test_node a{"a"};
+  stranger slow{a.address()};
+  ASSERT_TRUE(a.heard.linked_to("stranger"));
+  constexpr size_t batches = 16;
+  for (size_t i = 0; i < batches; ++i)
+    a.send("stranger", std::string(frame_bytes_max, 'b'));
+  a.send("stranger", "heartbeat");
+  size_t before = 0;
+  while (slow.hear_frame() != "heartbeat")
+    ++before;
+  EXPECT_LT(before, batches);
+}
+
+TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {
+  test_node a{"a"}, b{"b"};
+  a.net->learn({b.address()});
+  ASSERT_TRUE(a.heard.linked_to("b") && b.heard.linked_to("a"));
+  a.net->close(a.heard.link_to("b"), "for the test");
+  for (auto* node : {&a, &b})
+    ASSERT_TRUE(
+      node->heard.until([](const auto& heard) { return !heard.downs.empty(); }));
+  EXPECT_EQ(a.heard.downs[0], "for the test");
+  EXPECT_EQ(b.heard.downs[0], "the peer closed it");
+}
