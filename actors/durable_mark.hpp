@@ -1,8 +1,8 @@
-// How far the journal is durable, also once its actor has gone: at a drain its readers go on
-// to there and no further, as what lies behind may be in the page cache alone.
+// How far the journal is durable, for its readers to look at: while they are busy they need no
+// message for each commit, and at a drain the journal may have gone without telling its last.
 #pragma once
 
-#include "proto/journal_frame.hpp"
+#include "proto/messages.hpp"
 
 #include <algorithm>
 #include <mutex>
@@ -12,18 +12,26 @@ namespace weir {
 /// Written by the journal, once per commit; any thread reads.
 class durable_mark {
  public:
-  void advance(journal_position to) {
+  /// `sequence` is that of the last record before `until`; at and behind `letters_end` no
+  /// frame has dead letters.
+  void advance(journal_position until, uint64_t sequence, journal_position letters_end) {
     const std::lock_guard lock{mutex_};
-    position_ = std::max(position_, to);
+    until_ = std::max(until_, until);
+    sequence_ = std::max(sequence_, sequence);
+    letters_end_ = std::max(letters_end_, letters_end);
   }
-  journal_position read() const {
+
+  /// What there is behind a position, as the journal would answer it.
+  durable_until behind(journal_position after) const {
     const std::lock_guard lock{mutex_};
-    return position_;
+    return {until_, sequence_, after < letters_end_};
   }
 
  private:
   mutable std::mutex mutex_;
-  journal_position position_;
+  journal_position until_;
+  uint64_t sequence_ = 0;
+  journal_position letters_end_;
 };
 
 } // namespace weir

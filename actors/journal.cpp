@@ -45,7 +45,7 @@ result<void> journal_state::open(journal_actor_config with) {
     return tl::unexpected{opened.error()};
   writer = std::move(*opened);
   writer->remember(recalled->keys);
-  started_at = writer->durable_end();
+  dead_letters_end = writer->durable_end();
   weir::add(config.figures->journal_frames_quarantined, recovered.frames_quarantined);
   config.figures->journal_bytes_max = static_cast<int64_t>(config.journal.bytes_max);
   log_recovery(recovered);
@@ -134,8 +134,7 @@ bool journal_state::has_news_after(journal_position after) const noexcept {
 }
 
 durable_until journal_state::news_after(journal_position after) const noexcept {
-  return {writer->durable_end(), writer->last_sequence(),
-          after < started_at || after < dead_letters_end};
+  return {writer->durable_end(), writer->last_sequence(), after < dead_letters_end};
 }
 
 void journal_state::answer_waiting() {
@@ -165,7 +164,8 @@ void journal_state::publish() {
   disk_queue->depth = on_disk;
   figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
   if (config.durable)
-    config.durable->advance(writer->durable_end());
+    config.durable->advance(writer->durable_end(), writer->last_sequence(),
+                            dead_letters_end);
   config.health->set(condition::journal_full, writer->full());
   config.health->set(condition::storage_failed, writer->failed());
 }

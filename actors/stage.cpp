@@ -36,14 +36,13 @@ void give_orders(stage_ptr self) {
 
 void pass_on(stage_ptr self) {
   auto& st = self->state;
-  while (st.next) {
+  while (st.can_pass_on()) {
     auto done = st.table->take_done();
     if (!done)
       return;
-    add(st.figures->records_processed, done->records);
-    const std::chrono::duration<double> spent = self->clock().now() - done->since;
-    st.figures->latency.observe(spent.count());
-    caf::anon_send(caf::actor_cast<caf::actor>(st.next), std::move(done->batch));
+    st.count(*done, self->clock().now());
+    caf::anon_send(caf::actor_cast<caf::actor>(done->fused ? st.behind_next : st.next),
+                   std::move(done->batch));
   }
 }
 
@@ -118,6 +117,15 @@ void give_up(stage_ptr self, caf::actor_id worker) {
     caf::anon_send(caf::actor_cast<caf::actor>(supervisor), abandon_atom_v, handle);
 }
 
+void on_role_change(stage_ptr self, role_change& change) {
+  auto& st = self->state;
+  if (change.role == st.config.next_role)
+    st.next = std::move(change.handle);
+  else if (change.role == st.config.fused_role)
+    st.behind_next = std::move(change.handle);
+  pump(self);
+}
+
 auto tick_period(const stage_state& st) {
   return st.config.limits.deadline / ticks_per_deadline;
 }
@@ -155,6 +163,7 @@ void stage_state::open(stage_config with) {
   config = std::move(with);
   table.emplace(config.limits);
   figures = &config.figures->stage(config.role);
+  next_figures = &config.figures->stage(config.next_role);
   queue = &config.figures->queue(config.role);
   queue->bound = config.bound;
   queue->who_blocks = config.who_blocks;
@@ -163,6 +172,17 @@ void stage_state::open(stage_config with) {
   queue->unit = "batches";
   queue->capacity = static_cast<int64_t>(config.limits.capacity);
   show();
+}
+
+void stage_state::count(const work_table::finished& done,
+                        caf::actor_clock::time_point now) const {
+  using seconds = std::chrono::duration<double>;
+  add(figures->records_processed, done.records);
+  figures->latency.observe(seconds{now - done.since - done.next.took}.count());
+  if (!done.fused)
+    return;
+  add(next_figures->records_processed, done.next.records);
+  next_figures->latency.observe(seconds{done.next.took}.count());
 }
 
 void stage_state::show() const {
@@ -179,8 +199,10 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
   self->set_down_handler([self](const caf::down_msg& msg) { on_down(self, msg); });
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
-  st.config.roles->subscribe(st.config.next_role, role_rank::stage,
-                             caf::actor_cast<caf::strong_actor_ptr>(self));
+  const auto own = caf::actor_cast<caf::strong_actor_ptr>(self);
+  st.config.roles->subscribe(st.config.next_role, role_rank::stage, own);
+  if (!st.config.fused_role.empty())
+    st.config.roles->subscribe(st.config.fused_role, role_rank::stage, own);
   arm_tick(self);
   return {
     [self](const batch_ptr& batch) { on_batch(self, batch); },
@@ -189,15 +211,11 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
       pump(self);
     },
     [self](work_result& result) {
-      self->state.table->finish(result.job, std::move(result.batch));
+      self->state.table->finish(std::move(result));
       note_idle(self);
       pump(self);
     },
-    [self](role_change& change) {
-      if (change.role == self->state.config.next_role)
-        self->state.next = std::move(change.handle);
-      pump(self);
-    },
+    [self](role_change& change) { on_role_change(self, change); },
     [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self](drain_atom) {

@@ -6,9 +6,10 @@
 //                              only if it is refused (saturated, draining) or given
 //                              up (deadline_exceeded)
 //                pull_atom     the sender is a worker with nothing to do
-//                work_result   goes on to the next stage, or waits here while that
-//                              is away; its sender has nothing to do now
-//                role_change   of the next stage
+//                work_result   goes on to the next stage, or to the one behind it if
+//                              it was fused, or waits here while either is away; its
+//                              sender has nothing to do now
+//                role_change   of these stages
 //                tick_atom     looks for workers past their deadline and batches
 //                              past theirs
 //                drain_atom    finishes what it owns, then quits
@@ -41,6 +42,8 @@ namespace weir {
 struct stage_config {
   std::string role;      ///< the role it plays and the name of its figures: validate
   std::string next_role; ///< where its batches go: transform
+  /// where fused batches go, whose next stage's work is done here: journal; empty: none are
+  std::string fused_role{};
   /// played by its workers' supervisor, told of workers that hang
   std::string workers_role;
   work_limits limits;
@@ -61,7 +64,9 @@ struct stage_state {
   std::optional<work_table> table;
   queue_gauge* queue = nullptr;
   stage_gauge* figures = nullptr;
-  caf::strong_actor_ptr next; ///< null while the next stage is away
+  stage_gauge* next_figures = nullptr; ///< of what is done here in the next stage's stead
+  caf::strong_actor_ptr next;          ///< null while the next stage is away
+  caf::strong_actor_ptr behind_next;   ///< likewise; of use for fused batches only
   std::map<caf::actor_id, caf::strong_actor_ptr> known; ///< monitored workers
   std::vector<caf::strong_actor_ptr> idle; ///< the last to ask is served first
   std::set<caf::actor_id> abandoned;       ///< hung: what they still send is ignored
@@ -69,6 +74,11 @@ struct stage_state {
   caf::actor_clock::time_point ticked{}; ///< when it last looked
 
   void open(stage_config with);
+  /// Whether what is done has somewhere to go.
+  bool can_pass_on() const noexcept {
+    return next && (behind_next || config.fused_role.empty());
+  }
+  void count(const work_table::finished& done, caf::actor_clock::time_point now) const;
   /// Sets depth and credit to what the table says.
   void show() const;
 };

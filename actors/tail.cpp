@@ -17,6 +17,11 @@ void tail_state::note(const durable_until& news) noexcept {
   goal.dead_letters = goal.dead_letters || news.dead_letters;
 }
 
+void tail_state::look() {
+  if (config.durable && opened)
+    note(config.durable->behind(position));
+}
+
 result<void> tail_state::open_store() {
   if (opened)
     return {};
@@ -124,7 +129,8 @@ void ask(self_pointer self, tail_state& state) {
 /// Whatever is to be done next, by sending a message to ourselves or to the journal.
 void proceed(self_pointer self, tail_state& state) {
   if (state.working || state.retrying)
-    return ask(self, state);
+    return;
+  state.look();
   if (state.position < state.goal.until) {
     state.working = true;
     if (state.worth_waiting())
@@ -132,9 +138,10 @@ void proceed(self_pointer self, tail_state& state) {
     else
       self->send(self, state.goal);
   } else if (state.draining) {
-    return self->quit(caf::exit_reason::user_shutdown);
+    self->quit(caf::exit_reason::user_shutdown);
+  } else {
+    ask(self, state);
   }
-  ask(self, state);
 }
 
 void tell_position(self_pointer self, const tail_state& state) {
@@ -205,8 +212,6 @@ void drain(self_pointer self, tail_state& state) {
   if (state.draining) // the deadline's own message, or somebody is impatient
     return self->quit(caf::exit_reason::user_shutdown);
   state.draining = true;
-  if (state.config.durable)
-    state.note({state.config.durable->read(), 0, true});
   self->delayed_send(self, state.config.drain_deadline, drain_atom_v);
   proceed(self, state);
 }
@@ -231,6 +236,7 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
       if (self->current_sender() != self)
         return proceed(self, state);
       state.working = false;
+      state.look();
       if (!state.retrying)
         work(self, state);
     },

@@ -2,9 +2,9 @@
 // store's cursor, and commits what it reads in transactions of bounded size, one per
 // message, so that other mail gets its turn in between.
 //
-//   One request to the journal is always under way, for what is behind the end known so
-//   far; its answers move that end while the store works, so nothing is unknown when
-//   draining begins. A failure, of the store or of reading, is waited out: exponential
+//   When there is nothing to do a request to the journal is under way, for what is behind
+//   the end known so far. A tail that is busy looks at the durable mark instead, so a
+//   commit wakes only those who wait for it. A failure, of the store or of reading, is waited out: exponential
 //   backoff with jitter, then the store's cursor is read again and work goes on from
 //   there. Nothing is skipped.
 #pragma once
@@ -46,8 +46,7 @@ struct tail_config {
   std::string reader; ///< its name to the journal: sink, dead_letters
   std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
     open_reader;
-  /// Optional: read when draining begins, as the journal may have gone without telling its
-  /// last commit.
+  /// Optional: without it only the journal's answers tell what is new.
   std::shared_ptr<const durable_mark> durable;
   size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
   size_t bytes_per_transaction_max = size_t{8}
@@ -92,6 +91,8 @@ struct tail_state {
   std::string last_failure;
 
   void note(const durable_until& news) noexcept;
+  /// Notes what the mark says.
+  void look();
   /// Opens the store if need be, then one transaction towards the goal.
   result<void> advance();
   /// There is little to do yet, and more may come.

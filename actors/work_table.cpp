@@ -30,6 +30,25 @@ uint64_t streamed_request(const record_batch& batch) noexcept {
   return parts.empty() ? 0 : parts.front().request;
 }
 
+/// The record in hand, as an index into the records of `held`; no_mark if that is not known.
+uint32_t suspect_of(const progress_mark& mark, const record_batch& held) {
+  const bool second = mark.second.load(std::memory_order_acquire);
+  const auto index = mark.record.load(std::memory_order_acquire);
+  if (mark.second.load(std::memory_order_acquire) != second)
+    return no_mark; // it hung on nothing: it is just going on
+  const auto& in_hand = second ? *mark.made : held;
+  if (index >= in_hand.records.size())
+    return no_mark;
+  const auto& ref = in_hand.records[index];
+  const auto found =
+    std::find_if(held.records.begin(), held.records.end(), [&](const record_ref& r) {
+      return r.part == ref.part && r.record == ref.record;
+    });
+  return found == held.records.end()
+           ? no_mark
+           : static_cast<uint32_t>(found - held.records.begin());
+}
+
 bool answered_already(const envelope& source) {
   return std::any_of(source.parts.begin(), source.parts.end(),
                      [](const batch_part& p) { return p.ack == ack_level::accepted; });
@@ -48,6 +67,7 @@ work_table::admission work_table::submit(batch_ptr batch, time_point now) {
   owner.since = now;
   owner.age = next_age_++;
   owner.open = 1;
+  owner.fused = fuses(*batch);
   if (batch->records.empty()) {
     owner.results.push_back(std::move(batch));
     close_piece(id, owner);
@@ -55,6 +75,11 @@ work_table::admission work_table::submit(batch_ptr batch, time_point now) {
     enqueue(piece{owner.age, id, std::move(batch)});
   }
   return admission::taken;
+}
+
+bool work_table::fuses(const record_batch& batch) const noexcept {
+  return limits_.fuse_bytes > 0 && batch.text && batch.text->size() <= limits_.fuse_bytes
+         && streamed_request(batch) == 0;
 }
 
 void work_table::enqueue(piece work) {
@@ -84,12 +109,13 @@ std::optional<work_order> work_table::take(worker_id worker, time_point now) {
   auto& given = orders_[job];
   given = order{next_piece(), worker, now, std::make_shared<progress_mark>()};
   jobs_[worker] = job;
-  ++entries_.at(given.work.envelope).held;
-  return work_order{job, given.work.batch, given.progress};
+  auto& owner = entries_.at(given.work.envelope);
+  ++owner.held;
+  return work_order{job, given.work.batch, given.progress, owner.fused};
 }
 
-bool work_table::finish(uint64_t job, batch_ptr result) {
-  auto found = orders_.find(job);
+bool work_table::finish(work_result result) {
+  auto found = orders_.find(result.job);
   if (found == orders_.end())
     return false;
   const auto done = std::move(found->second);
@@ -97,13 +123,15 @@ bool work_table::finish(uint64_t job, batch_ptr result) {
   orders_.erase(found);
   auto& owner = entries_.at(done.work.envelope);
   --owner.held;
-  if (!result) {
+  if (!result.batch) {
     retry(owner, done.work, done, loss::crashed, "no result");
     return true;
   }
   if (done.work.suspect)
     owner.marks_trusted = false; // it was innocent
-  owner.results.push_back(std::move(result));
+  owner.next.records += result.next.records;
+  owner.next.took += result.next.took;
+  owner.results.push_back(std::move(result.batch));
   close_piece(done.work.envelope, owner);
   return true;
 }
@@ -127,7 +155,6 @@ void work_table::retry(entry& owner, piece work, const order& from, loss how,
   if (how == loss::left)
     return enqueue(std::move(work));
   const auto count = static_cast<uint32_t>(work.batch->records.size());
-  const auto mark = from.progress->record.load(std::memory_order_acquire);
   ++work.crashes;
   if (count == 1) {
     if (work.crashes < tries_of(how))
@@ -135,8 +162,9 @@ void work_table::retry(entry& owner, piece work, const order& from, loss how,
     quarantine(owner, work, how, reason);
     return close_piece(work.envelope, owner);
   }
-  if (mark != no_mark && mark < count && owner.marks_trusted)
-    return accuse(owner, work, mark);
+  const auto suspect = suspect_of(*from.progress, *work.batch);
+  if (suspect != no_mark && owner.marks_trusted)
+    return accuse(owner, work, suspect);
   if (work.crashes < 2)
     return enqueue(std::move(work));
   halve(owner, work);
@@ -253,7 +281,8 @@ std::optional<work_table::finished> work_table::take_done() {
   auto found = entries_.extract(*next);
   done_.erase(next);
   auto& owner = found.mapped();
-  finished out{nullptr, owner.whole->records.size(), owner.since};
+  finished out{nullptr, owner.whole->records.size(), owner.since, owner.fused,
+               owner.next};
   out.batch = owner.cut ? merge(*owner.whole, owner.results, std::move(owner.quarantined))
                         : std::move(owner.results.front());
   return out;

@@ -11,6 +11,10 @@
 // record it has, so the work on a batch is bounded whatever its workers do. The pieces of
 // a batch are merged again and leave as one: a batch is stored whole or not at all.
 //
+// A small batch is fused: whoever works on it does the next stage's work as well, as handing it
+// over costs more than the work. A chunk of a streamed request never is, or it might overtake an
+// earlier, larger one at the stage that it skips.
+//
 // Order: high priority before normal before low, but each eighth order goes to the oldest
 // of the three queues' first pieces, so a flood of high priority slows the rest down to
 // an eighth and never starves it.
@@ -37,6 +41,7 @@ struct work_limits {
   std::chrono::steady_clock::duration deadline = std::chrono::seconds{5};
   uint32_t tries_max = 3; ///< workers one record may kill; ≥ 2
   uint32_t hangs_max = 2; ///< workers it may hang: each is a thread that never comes back
+  size_t fuse_bytes = 0;  ///< batches up to this size are fused; 0: none
 };
 
 /// How a worker left the order it held.
@@ -59,7 +64,7 @@ class work_table {
   std::optional<work_order> take(worker_id worker, time_point now);
 
   /// A result for a job that was given up before is ignored: false.
-  bool finish(uint64_t job, batch_ptr result);
+  bool finish(work_result result);
 
   /// The worker is gone or given up; true when it held an order. `left` blames nobody.
   bool lost(worker_id worker, loss how, std::string_view reason);
@@ -80,6 +85,8 @@ class work_table {
     batch_ptr batch;
     uint64_t records = 0; ///< that came in
     time_point since{};   ///< when
+    bool fused = false;   ///< the next stage's work is done too
+    next_work next{};     ///< all of it
   };
   /// A batch that is done; empty when there is none. It is forgotten with this call.
   /// Batches of one streamed request come in the order they came in; others do not wait
@@ -107,6 +114,8 @@ class work_table {
     size_t held = 0;
     bool cut = false;          ///< more than one piece, or something quarantined
     bool marks_trusted = true; ///< until one accuses an innocent
+    bool fused = false;
+    next_work next{};
     std::vector<batch_ptr> results;
     std::vector<rejection> quarantined;
   };
@@ -117,6 +126,7 @@ class work_table {
     std::shared_ptr<progress_mark> progress;
   };
 
+  bool fuses(const record_batch& batch) const noexcept;
   void enqueue(piece work);
   piece next_piece();
   void retry(entry& owner, piece work, const order& from, loss how,

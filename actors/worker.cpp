@@ -19,14 +19,25 @@ void pull(worker_ptr self) {
     self->send(caf::actor_cast<stage_actor>(self->state.stage), pull_atom_v);
 }
 
+/// The next stage's work on what the order's own has made.
+void go_on(worker_ptr self, progress_mark& mark, work_result& result) {
+  mark.record = UINT32_MAX;
+  mark.made = result.batch;
+  mark.second.store(true, std::memory_order_release);
+  const auto began = self->clock().now();
+  result.batch = self->state.next_work(*mark.made, mark.record);
+  result.next = {mark.made->records.size(), self->clock().now() - began};
+}
+
 void on_order(worker_ptr self, const work_order& order) {
-  auto result = self->state.work(*order.batch, order.progress->record);
+  work_result result{order.job, self->state.work(*order.batch, order.progress->record)};
+  if (order.fused && result.batch)
+    go_on(self, *order.progress, result);
   // Jobs are numbered per life of a stage: only the one that gave the order may have the
   // result.
   const auto giver = self->current_sender();
   if (giver)
-    self->send(caf::actor_cast<stage_actor>(giver),
-               work_result{order.job, std::move(result)});
+    self->send(caf::actor_cast<stage_actor>(giver), std::move(result));
   if (giver != self->state.stage)
     pull(self);
 }
@@ -38,6 +49,8 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   self->state.work = config.make_work();
+  if (config.make_next_work)
+    self->state.next_work = config.make_next_work();
   self->state.stage_role = std::move(config.stage_role);
   config.roles->subscribe(self->state.stage_role, role_rank::worker,
                           caf::actor_cast<caf::strong_actor_ptr>(self));

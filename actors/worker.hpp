@@ -1,5 +1,6 @@
-// WORKER: does one batch at a time. What it does is a function from records/work.hpp;
-// where it gets work is the stage that plays `stage_role` now.
+// WORKER: does one batch at a time. What it does is a function from records/work.hpp, and
+// for a fused order the next stage's function as well; where it gets work is the stage that
+// plays `stage_role` now.
 //
 //   Accepts:     work_order    runs the function, answers the stage with work_result,
 //                              which is a pull as well
@@ -33,12 +34,15 @@ struct worker_config {
   std::string stage_role;
   /// Called once by each worker at its start, so that each has its own scratch.
   std::function<work_function()> make_work;
+  /// Likewise; empty where no order is fused.
+  std::function<work_function()> make_next_work{};
   role_table* roles = nullptr; ///< outlives the actor system
 };
 
 struct worker_state {
   static inline const char* name = "worker";
   work_function work;
+  work_function next_work;
   std::string stage_role;
   caf::strong_actor_ptr stage; ///< null while it is away
 };

@@ -40,6 +40,12 @@ void visit_pipeline(key_visitor& v, pipeline_section& c) {
       {"queue",
        "Batches that may wait before each stage; at least `ingest.batches_in_flight`."},
       c.queue_batches, {1, 65'536});
+    v.bytes(
+      {"fuse_bytes",
+       "A batch up to this size, unless it is a chunk of a streamed body, is validated "
+       "and transformed by one worker in one go; handing it over would cost more. 0B: "
+       "none."},
+      c.fuse_bytes, {0, uint64_t{64} << 20});
     v.duration({"work_deadline",
                 "A worker that holds one batch longer counts as hung and is replaced."},
                c.work_deadline, {100ms, 10min});

@@ -69,29 +69,49 @@ restart_rules worker_rules(const supervision_section& from) {
   return rules;
 }
 
-worker_config make_worker(const tree_parts& parts, const std::string& stage_role,
-                          const batch_work& work, uint64_t seed) {
-  worker_config made;
-  made.stage_role = stage_role;
-  made.roles = &parts.roles;
-  made.make_work = [&streams = parts.streams, &work, seed]() -> work_function {
+/// One of the two stages between admission and what keeps the records.
+struct stage_parts {
+  std::string role;
+  std::string next;
+  std::string fused; ///< where fused batches go; empty: none are
+  const batch_work* work = nullptr;
+  const batch_work* next_work = nullptr; ///< of fused batches
+  uint32_t workers = 1;
+};
+
+std::function<work_function()> work_of(const tree_parts& parts, const batch_work* work,
+                                       uint64_t seed) {
+  if (work == nullptr)
+    return {};
+  return [&streams = parts.streams, work, seed]() -> work_function {
     auto scratch = std::make_shared<work_scratch>(seed);
     return
-      [&streams, &work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
-        return work(batch, *streams.get(), *scratch, mark);
+      [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
+        return (*work)(batch, *streams.get(), *scratch, mark);
       };
   };
+}
+
+worker_config make_worker(const tree_parts& parts, const stage_parts& of, uint64_t seed) {
+  worker_config made;
+  made.stage_role = of.role;
+  made.roles = &parts.roles;
+  made.make_work = work_of(parts, of.work, seed);
+  made.make_next_work = work_of(parts, of.next_work, seed);
   return made;
 }
 
-stage_config make_stage(const tree_parts& parts, const std::string& role,
-                        const std::string& next) {
+stage_config make_stage(const tree_parts& parts, const stage_parts& of) {
   const auto& from = parts.settings.pipeline;
   stage_config made;
-  made.role = role;
-  made.next_role = next;
-  made.workers_role = role + "-workers";
-  made.limits = {from.queue_batches, from.work_deadline, from.tries_max};
+  made.role = of.role;
+  made.next_role = of.next;
+  made.fused_role = of.fused;
+  made.workers_role = of.role + "-workers";
+  made.limits.capacity = from.queue_batches;
+  made.limits.deadline = from.work_deadline;
+  made.limits.tries_max = from.tries_max;
+  made.limits.fuse_bytes = of.fused.empty() ? 0 : from.fuse_bytes;
   made.bound = "pipeline.queue, at least ingest.batches_in_flight + ingest.threads × "
                "ingest.coalesce_window";
   made.who_blocks = "nobody: admission's credit keeps it below its bound";
@@ -104,22 +124,20 @@ stage_config make_stage(const tree_parts& parts, const std::string& role,
 
 /// A stage beside the supervisor of its workers. The stage stops first and drains while
 /// they still work; when it crashes they stay and find its successor by role.
-child_spec make_stage_tree(const tree_parts& parts, const std::string& role,
-                           const std::string& next, const batch_work& work,
-                           uint32_t workers) {
+child_spec make_stage_tree(const tree_parts& parts, const stage_parts& of) {
   supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
-  for (uint32_t i = 1; i <= workers; ++i) {
-    auto child = make_child("worker-" + std::to_string(i), "worker", {},
-                            start_with(parts.own_threads, worker,
-                                       make_worker(parts, role, work, parts.seed + i)));
-    child.stage = role;
+  for (uint32_t i = 1; i <= of.workers; ++i) {
+    auto child = make_child(
+      "worker-" + std::to_string(i), "worker", {},
+      start_with(parts.own_threads, worker, make_worker(parts, of, parts.seed + i)));
+    child.stage = of.role;
     pool.children.push_back(std::move(child));
   }
   supervisor_spec both{
-    role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
-  both.children.push_back(supervised(std::move(pool), role + "-workers"));
-  both.children.push_back(make_child(
-    "stage", "stage", role, start_with(false, stage, make_stage(parts, role, next))));
+    of.role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  both.children.push_back(supervised(std::move(pool), of.role + "-workers"));
+  both.children.push_back(make_child("stage", "stage", of.role,
+                                     start_with(false, stage, make_stage(parts, of))));
   both.children.back().shutdown = parts.settings.shutdown_deadline;
   return supervised(std::move(both));
 }
@@ -397,11 +415,15 @@ supervisor_spec make_tree(const tree_parts& parts) {
   if (parts.cluster)
     root.children.push_back(make_cluster(parts));
   if (roles.worker) {
-    const auto next = parts.cluster ? "to_persister" : "journal";
-    root.children.push_back(make_stage_tree(parts, "transform", next, parts.transform,
-                                            pipeline.transform_workers));
-    root.children.push_back(make_stage_tree(parts, "validate", "transform",
-                                            parts.validate, pipeline.validate_workers));
+    const auto last = parts.cluster ? "to_persister" : "journal";
+    const auto fused = pipeline.fuse_bytes > 0 ? last : "";
+    root.children.push_back(
+      make_stage_tree(parts, {"transform", last, "", &parts.transform, nullptr,
+                              pipeline.transform_workers}));
+    root.children.push_back(
+      make_stage_tree(parts, {"validate", "transform", fused, &parts.validate,
+                              pipeline.fuse_bytes > 0 ? &parts.transform : nullptr,
+                              pipeline.validate_workers}));
   }
   root.children.push_back(make_gateway(parts));
   return root;

@@ -17,6 +17,7 @@
 #include <caf/typed_actor.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,9 +25,13 @@
 namespace weir {
 
 /// Where a worker is in the batch it holds, so that its stage knows the suspect when it dies or
-/// hangs. Written by the worker before each record, read by the stage.
+/// hangs. Written by the worker, read by the stage.
 struct progress_mark {
-  std::atomic<uint32_t> record{UINT32_MAX}; ///< index into record_batch::records
+  /// Before each record: its index in the records of the batch in hand.
+  std::atomic<uint32_t> record{UINT32_MAX};
+  /// Of a fused order: what the first function made, once that is in hand. Set before `second`.
+  batch_ptr made;
+  std::atomic<bool> second{false};
 };
 
 /// Down: a stage gives a worker that asked one batch to work on. The stage keeps it too.
@@ -34,12 +39,20 @@ struct work_order {
   uint64_t job = 0;
   batch_ptr batch;
   std::shared_ptr<progress_mark> progress;
+  bool fused = false; ///< do the next stage's work as well
+};
+
+/// What a fused order did in the next stage's stead.
+struct next_work {
+  uint64_t records = 0; ///< that came in
+  std::chrono::steady_clock::duration took{};
 };
 
 /// Up: a worker's result for a job.
 struct work_result {
   uint64_t job = 0;
   batch_ptr batch;
+  next_work next{}; ///< of a fused order
 };
 
 /// To subscribers: `role` is now played by `handle`; an empty handle means it is away.

@@ -245,12 +245,12 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
 
 TEST_F(sink_writer_test,
        when_drained_after_the_journal_it_stores_what_is_durable_and_no_more) {
-  const auto mark = std::make_shared<durable_mark>();
-  tail_settings.durable = mark;
+  const auto synced = std::make_shared<durable_mark>();
+  tail_settings.durable = synced;
   start_all();
   stop_journal();
   publish(3, 10); // what the journal committed last, and could tell nobody
-  mark->advance(w.end());
+  synced->advance(w.end(), 0, {});
   const auto durable = expected();
   publish(3, 10); // written, and not synced when the journal crashed
   self->send(uut, drain_atom_v);

@@ -12,9 +12,11 @@ namespace {
 /// next stage.
 struct stage_test : tree_fixture {
   std::vector<batch_ptr> passed_on;
+  std::vector<batch_ptr> fused; ///< went past the next stage
   std::shared_ptr<client> origin = std::make_shared<client>();
   caf::actor root;
   caf::strong_actor_ptr next;
+  size_t fuse_bytes = 0;
 
   stage_test() { raise_next(); }
 
@@ -32,12 +34,27 @@ struct stage_test : tree_fixture {
     roles.up("next", next);
   }
 
+  caf::strong_actor_ptr raise_behind() {
+    auto actor = sys.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const batch_ptr& batch) { fused.push_back(batch); }};
+    });
+    ends.push_back(actor);
+    auto handle = caf::actor_cast<caf::strong_actor_ptr>(actor);
+    roles.up("behind", handle);
+    sched.run();
+    return handle;
+  }
+
   stage_config config(size_t capacity) {
     stage_config c;
     c.role = "validate";
     c.next_role = "next";
     c.workers_role = "validate-workers";
     c.limits.capacity = capacity;
+    if (fuse_bytes > 0) {
+      c.fused_role = "behind";
+      c.limits.fuse_bytes = fuse_bytes;
+    }
     c.bound = "formula";
     c.roles = &roles;
     c.figures = &figures;
@@ -60,7 +77,8 @@ struct stage_test : tree_fixture {
     child.role = "worker";
     child.stage = "validate";
     child.start = [this](caf::local_actor& parent) {
-      worker_config c{"validate", [] { return work_function{honest}; }, &roles};
+      worker_config c{"validate", [] { return work_function{honest}; },
+                      [] { return work_function{honest}; }, &roles};
       return caf::actor_cast<caf::strong_actor_ptr>(parent.system().spawn(worker, c));
     };
     return child;
@@ -264,6 +282,40 @@ TEST_F(stage_test,
   EXPECT_EQ(part.outcome, ec::saturated);
   EXPECT_EQ(part.request, 30u);
   EXPECT_EQ(gauge().credit_available.load(), 0);
+}
+
+TEST_F(stage_test, a_fused_batch_goes_past_the_next_stage_and_is_counted_for_both) {
+  fuse_bytes = 40;
+  start({worker_child("w1")});
+  submit(make_batch(1, 100));
+  submit(small_batch(2, 3));
+  EXPECT_TRUE(passed_on.empty() && fused.empty()) << "the one behind is away";
+  const auto behind = raise_behind();
+  ASSERT_EQ(passed_on.size(), 1u);
+  EXPECT_EQ(passed_on[0]->source->id, 1u);
+  ASSERT_EQ(fused.size(), 1u);
+  EXPECT_EQ(fused[0]->source->id, 2u);
+  EXPECT_EQ(gauge().records_processed.load(), 103u);
+  EXPECT_EQ(figures.stage("next").records_processed.load(), 3u);
+  roles.down("behind", behind);
+  sched.run();
+  submit(small_batch(3, 3));
+  EXPECT_EQ(fused.size(), 1u);
+  raise_behind();
+  EXPECT_EQ(fused.size(), 2u);
+}
+
+TEST_F(stage_test, a_poison_record_of_a_fused_batch_kills_three_workers_and_no_more) {
+  fuse_bytes = 100'000;
+  start({worker_child("w1"), worker_child("w2")});
+  raise_behind();
+  submit(small_batch(1, 500, {123}));
+  settle();
+  ASSERT_EQ(fused.size(), 1u);
+  EXPECT_EQ(fused[0]->records.size(), 499u);
+  ASSERT_EQ(fused[0]->rejections.size(), 1u);
+  EXPECT_EQ(fused[0]->rejections[0].record, 123u);
+  EXPECT_EQ(gauge().errors.load(), 3u);
 }
 
 TEST_F(stage_test, a_batch_submitted_twice_is_worked_on_once) {

@@ -34,11 +34,12 @@ struct world {
       last = frames.all()[i].first_sequence + frames.all()[i].records.size() - 1;
     return last;
   }
-  bool letters_behind(journal_position after) const {
+  journal_position letters_end() const {
+    journal_position last;
     for (size_t i = 0; i < published; ++i)
-      if (frames.all()[i].next > after && !frames.all()[i].dead_letters.empty())
-        return true;
-    return false;
+      if (!frames.all()[i].dead_letters.empty())
+        last = frames.all()[i].next;
+    return last;
   }
 };
 
@@ -54,7 +55,7 @@ inline void answer(fake_journal_state& state, const world& w) {
     if (w.end() <= one.first.after)
       return false;
     one.second.deliver(
-      durable_until{w.end(), w.sequence(), w.letters_behind(one.first.after)});
+      durable_until{w.end(), w.sequence(), one.first.after < w.letters_end()});
     return true;
   });
 }
@@ -151,6 +152,7 @@ class fake_sink final : public sink {
 
 struct tail_fixture : deterministic {
   world w;
+  std::shared_ptr<durable_mark> mark = std::make_shared<durable_mark>();
   telemetry figures;
   node_health health;
   sink_test::manual_clock clock;
@@ -167,6 +169,7 @@ struct tail_fixture : deterministic {
 
   tail_config tailing() {
     tail_config settings;
+    settings.durable = mark;
     settings.gather_delay = std::chrono::milliseconds{0};
     settings.open_reader =
       [this](journal_position from) -> result<std::unique_ptr<journal_reader>> {
@@ -198,6 +201,7 @@ struct tail_fixture : deterministic {
   }
   void publish_all() {
     w.published = w.frames.all().size();
+    mark->advance(w.end(), w.sequence(), w.letters_end());
     if (journal)
       self->send(journal, commit_atom_v);
   }

@@ -74,6 +74,16 @@ inline batch_ptr make_batch(uint64_t id, uint32_t count,
   return batch;
 }
 
+/// As a coalesced batch is: none of its parts is a chunk of a streamed request.
+inline batch_ptr small_batch(uint64_t id, uint32_t count,
+                             const std::vector<uint32_t>& poison = {}) {
+  auto batch = std::make_shared<record_batch>(*make_batch(id, count, poison));
+  auto source = std::make_shared<envelope>(*batch->source);
+  source->parts[0].request = 0;
+  batch->source = source;
+  return batch;
+}
+
 inline std::vector<std::string> texts(const record_batch& batch) {
   std::vector<std::string> list;
   for (const auto& ref : batch.records)

@@ -52,7 +52,7 @@ struct mill {
         return true;
       }
     }
-    EXPECT_TRUE(table.finish(order->job, worked(*order->batch)));
+    EXPECT_TRUE(table.finish({order->job, worked(*order->batch)}));
     return true;
   }
 
@@ -73,7 +73,7 @@ TEST(work_table, a_sound_batch_is_handed_through_as_the_worker_made_it) {
   ASSERT_TRUE(order);
   EXPECT_FALSE(m.table.take_done());
   const auto result = worked(*order->batch);
-  EXPECT_TRUE(m.table.finish(order->job, result));
+  EXPECT_TRUE(m.table.finish({order->job, result}));
   const auto done = m.table.take_done();
   ASSERT_TRUE(done);
   EXPECT_EQ(done->batch, result) << "nothing is copied on the common path";
@@ -180,7 +180,7 @@ TEST(work_table, a_mark_that_accuses_an_innocent_record_is_not_believed_again) {
       ++crashes;
       table.lost(worker, loss::crashed, "too many at once");
     } else {
-      table.finish(order->job, worked(*order->batch));
+      table.finish({order->job, worked(*order->batch)});
     }
   }
   const auto done = table.take_done();
@@ -190,18 +190,89 @@ TEST(work_table, a_mark_that_accuses_an_innocent_record_is_not_believed_again) {
   EXPECT_LE(crashes, 40) << "halving, not one crash per record";
 }
 
+namespace {
+
+work_limits fusing(size_t bytes) {
+  work_limits limits;
+  limits.fuse_bytes = bytes;
+  return limits;
+}
+
+} // namespace
+
+TEST(work_table, small_batches_are_fused_larger_ones_and_chunks_of_a_stream_are_not) {
+  work_table table{fusing(30)};
+  table.submit(small_batch(1, 10), t0); // 30 bytes
+  table.submit(small_batch(2, 11), t0);
+  table.submit(make_batch(3, 1), t0);
+  for (const bool fused : {true, false, false}) {
+    const auto order = table.take(1, t0);
+    ASSERT_TRUE(order);
+    EXPECT_EQ(order->fused, fused);
+    EXPECT_TRUE(table.finish({order->job, worked(*order->batch), {7, 3ms}}));
+    const auto done = table.take_done();
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->fused, fused);
+    EXPECT_EQ(done->next.records, 7u);
+    EXPECT_EQ(done->next.took, 3ms);
+  }
+}
+
+TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
+  work_table table{fusing(0)};
+  auto empty = std::make_shared<record_batch>(*small_batch(1, 1));
+  empty->records.clear();
+  empty->text = std::make_shared<const std::string>();
+  table.submit(empty, t0);
+  const auto done = table.take_done();
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(done->fused);
+}
+
+TEST(work_table,
+     a_worker_that_dies_in_the_second_half_of_a_fused_order_tells_its_suspect) {
+  for (const auto how : {loss::crashed, loss::hung}) {
+    work_table table{fusing(1000)};
+    table.submit(small_batch(1, 8), t0);
+    for (uint64_t worker = 1; table.has_queued(); ++worker) {
+      const auto order = table.take(worker, t0);
+      ASSERT_TRUE(order);
+      auto made = std::make_shared<record_batch>(*order->batch);
+      std::erase_if(made->records, [](const record_ref& r) { return r.record < 3; });
+      order->progress->record = 7; // where the first half ended
+      order->progress->made = made;
+      order->progress->second = true;
+      const auto poison = std::find_if(made->records.begin(), made->records.end(),
+                                       [](const record_ref& r) { return r.record == 5; });
+      if (poison == made->records.end()) {
+        table.finish({order->job, made});
+        continue;
+      }
+      order->progress->record = static_cast<uint32_t>(poison - made->records.begin());
+      table.lost(worker, how, "boom");
+    }
+    const auto done = table.take_done();
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(done->fused);
+    EXPECT_EQ(table.cuts(), 3u) << "cut once, at the suspect";
+    ASSERT_EQ(done->batch->rejections.size(), 1u);
+    EXPECT_EQ(done->batch->rejections[0].record, 5u);
+    EXPECT_EQ(done->batch->records.size(), 4u) << "3, 4, 6 and 7";
+  }
+}
+
 TEST(work_table, a_late_result_is_ignored) {
   mill m;
   m.table.submit(make_batch(1, 2), t0);
   const auto first = m.table.take(1, t0);
   ASSERT_TRUE(first);
   m.table.lost(1, loss::hung, {});
-  EXPECT_FALSE(m.table.finish(first->job, worked(*first->batch)));
+  EXPECT_FALSE(m.table.finish({first->job, worked(*first->batch)}));
   const auto second = m.table.take(2, t0);
   ASSERT_TRUE(second);
   EXPECT_NE(second->job, first->job);
-  EXPECT_TRUE(m.table.finish(second->job, worked(*second->batch)));
-  EXPECT_FALSE(m.table.finish(second->job, worked(*second->batch)));
+  EXPECT_TRUE(m.table.finish({second->job, worked(*second->batch)}));
+  EXPECT_FALSE(m.table.finish({second->job, worked(*second->batch)}));
   EXPECT_TRUE(m.table.take_done());
   EXPECT_FALSE(m.table.take_done());
 }
@@ -399,7 +470,7 @@ struct chaos {
     }
     if (!calm && chance(0.05))
       return void(table.lost(worker, loss::left, ""));
-    EXPECT_TRUE(table.finish(order.job, worked(*order.batch)));
+    EXPECT_TRUE(table.finish({order.job, worked(*order.batch)}));
   }
 
   void step() {
@@ -411,7 +482,7 @@ struct chaos {
     if (!held.empty() && chance(0.7))
       work(random.next() % held.size());
     if (!given_up.empty() && chance(0.1)) { // a hung worker comes back with a result
-      EXPECT_FALSE(table.finish(given_up.back().job, worked(*given_up.back().batch)));
+      EXPECT_FALSE(table.finish({given_up.back().job, worked(*given_up.back().batch)}));
       given_up.pop_back();
     }
     while (auto done = table.take_done()) {

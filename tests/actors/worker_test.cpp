@@ -13,18 +13,28 @@ struct worker_test : tree_fixture {
   caf::actor uut;
 
   worker_test() {
-    worker_config with{"validate",
-                       [this] {
-                         ++factories;
-                         return work_function{
-                           [](const record_batch& in, std::atomic<uint32_t>& m) {
-                             m = 0;
-                             if (in.records.size() == 1)
-                               throw std::runtime_error("one is none");
-                             return std::make_shared<const record_batch>(in);
-                           }};
-                       },
-                       &roles};
+    worker_config with{
+      "validate",
+      [this] {
+        ++factories;
+        return work_function{[](const record_batch& in, std::atomic<uint32_t>& m) {
+          m = 0;
+          if (in.records.size() == 1)
+            throw std::runtime_error("one is none");
+          return std::make_shared<const record_batch>(in);
+        }};
+      },
+      [] {
+        return work_function{[](const record_batch& in, std::atomic<uint32_t>& m) {
+          if (in.records.size() == 4)
+            throw std::runtime_error("four are too many");
+          m = 0;
+          auto out = std::make_shared<record_batch>(in);
+          out->records.pop_back();
+          return out;
+        }};
+      },
+      &roles};
     uut = caf::actor_cast<caf::actor>(sys.spawn(worker, with));
     ends.push_back(uut);
     sched.run();
@@ -43,11 +53,11 @@ struct worker_test : tree_fixture {
   }
 
   std::shared_ptr<progress_mark> give(const caf::strong_actor_ptr& stage, uint64_t job,
-                                      uint32_t records) {
+                                      uint32_t records, bool fused = false) {
     auto mark = std::make_shared<progress_mark>();
-    uut->enqueue(stage, caf::make_message_id(),
-                 caf::make_message(work_order{job, make_batch(job, records), mark}),
-                 nullptr);
+    uut->enqueue(
+      stage, caf::make_message_id(),
+      caf::make_message(work_order{job, make_batch(job, records), mark, fused}), nullptr);
     sched.run();
     return mark;
   }
@@ -94,6 +104,26 @@ TEST_F(worker_test, dies_of_an_exception_and_leaves_its_mark_behind) {
   const auto reason = end_of(uut);
   EXPECT_EQ(reason, ec::crashed);
   EXPECT_NE(sys.render(reason).find("one is none"), std::string::npos);
+}
+
+TEST_F(worker_test, a_fused_order_gets_the_next_stages_work_as_well) {
+  const auto stage = raise_stage();
+  give(stage, 7, 3);
+  const auto mark = give(stage, 8, 3, true);
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].batch->records.size(), 3u);
+  EXPECT_EQ(results[0].next.records, 0u);
+  EXPECT_EQ(results[1].batch->records.size(), 2u);
+  EXPECT_EQ(results[1].next.records, 3u);
+  EXPECT_TRUE(mark->second);
+  EXPECT_EQ(mark->made->records.size(), 3u);
+}
+
+TEST_F(worker_test, dies_between_the_halves_of_a_fused_order_without_a_suspect) {
+  const auto mark = give(raise_stage(), 1, 4, true);
+  EXPECT_TRUE(results.empty());
+  EXPECT_TRUE(mark->second);
+  EXPECT_EQ(mark->record.load(), UINT32_MAX) << "the first half's mark says nothing now";
 }
 
 TEST_F(worker_test, finishes_the_order_before_the_drain_then_quits) {

@@ -14,7 +14,10 @@ constexpr node_roles persister{false, false, true};
 
 class cluster_drawing {
  public:
-  explicit cluster_drawing(uint64_t seed) : dice_(seed * 2 + 1) { made_.seed = seed; }
+  explicit cluster_drawing(uint64_t seed) : dice_(seed * 2 + 1) {
+    made_.seed = seed;
+    made_.fuse_bytes = fuse_bytes_of(seed);
+  }
 
   plan draw() {
     draw_nodes();

@@ -13,7 +13,10 @@ using std::chrono::seconds;
 
 class drawing {
  public:
-  explicit drawing(uint64_t seed) : dice_(seed) { made_.seed = seed; }
+  explicit drawing(uint64_t seed) : dice_(seed) {
+    made_.seed = seed;
+    made_.fuse_bytes = fuse_bytes_of(seed);
+  }
 
   plan draw();
 
@@ -416,12 +419,14 @@ std::string describe(const plan& p) {
   static constexpr const char* orders[] = {"fair", "random", "unfair"};
   auto text = fmt::format(
     "seed {}: order {}, {} workers, {} I/O threads, batches of {} bytes or {} records, "
-    "coalesced to {} bytes, {} segments, commits of {} bytes, queues of {}, {} rows a "
+    "coalesced to {} bytes, fused to {}, {} segments, commits of {} bytes, queues of {}, "
+    "{} rows a "
     "transaction, budget {}, work deadline {} ms, request timeout {} s, sync {} µs\n",
     p.seed, orders[static_cast<size_t>(p.order)], p.workers, p.io_threads, p.batch_bytes,
-    p.batch_records, p.coalesce_bytes, p.segments_max, p.group_bytes, p.queue_batches,
-    p.rows_per_transaction, p.budget_bytes, p.work_deadline.count() / 1000,
-    p.request_timeout.count() / 1'000'000, p.disk_latency.count());
+    p.batch_records, p.coalesce_bytes, p.fuse_bytes, p.segments_max, p.group_bytes,
+    p.queue_batches, p.rows_per_transaction, p.budget_bytes,
+    p.work_deadline.count() / 1000, p.request_timeout.count() / 1'000'000,
+    p.disk_latency.count());
   if (p.clustered())
     text +=
       fmt::format("links of {} to {} µs, a hiccup of {} ms, windows of {} batches or "

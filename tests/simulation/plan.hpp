@@ -118,6 +118,7 @@ struct plan {
   uint32_t segments_max = 4; ///< of 64 KiB
   uint32_t group_bytes = 8192;
   uint32_t queue_batches = 32;
+  uint32_t fuse_bytes = 0;
   uint32_t rows_per_transaction = 16;
   uint32_t budget_bytes = 1 << 20;
   duration work_deadline{1'000'000};
@@ -143,6 +144,12 @@ struct plan {
   /// and each with another that does the same work: no client may notice.
   bool only_drains() const;
 };
+
+/// In a third of the runs no batch is fused, in a third the small ones, else nearly all.
+constexpr uint32_t fuse_bytes_of(uint64_t seed) noexcept {
+  constexpr uint32_t each[] = {0, 700, 65'536};
+  return each[seed % 3];
+}
 
 plan draw_plan(uint64_t seed);
 /// Of several nodes, and what happens between them.
