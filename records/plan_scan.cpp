@@ -14,14 +14,6 @@ constexpr bool is_hex(char c) noexcept {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-// Onto the next special byte; may read up to 15 bytes behind the end.
-inline const char* next_special(const char* p, const char* end) noexcept {
-  for (; p < end; p += special_block)
-    if (const unsigned mask = special_mask(p))
-      return p + std::countr_zero(mask);
-  return p;
-}
-
 // The four hex digits of a \uXXXX at `p`, or -1.
 int code_unit(const char* p, const char* end) noexcept {
   if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
@@ -50,145 +42,124 @@ const char* skip_escape(const char* p, const char* end) noexcept {
   return partner >= 0xdc00 && partner <= 0xdfff ? p + 12 : nullptr;
 }
 
-bool skip_digits(scan_text& text) noexcept {
-  const char* const start = text.at;
-  while (text.at != text.end && is_digit(*text.at))
-    ++text.at;
-  return text.at != start;
+const char* skip_digits(const char* at, const char* end) noexcept {
+  const char* const start = at;
+  while (at != end && is_digit(*at))
+    ++at;
+  return at != start ? at : nullptr;
 }
 
-bool scan_integer(scan_text& text) noexcept {
-  if (text.at != text.end && *text.at == '-')
-    ++text.at;
-  if (text.at != text.end && *text.at == '0') {
-    ++text.at;
-    return true;
+const char* scan_integer(const char* at, const char* end) noexcept {
+  if (at != end && *at == '-')
+    ++at;
+  if (at != end && *at == '0')
+    return at + 1;
+  return skip_digits(at, end);
+}
+
+const char* scan_number(const char* at, const char* end) noexcept {
+  at = scan_integer(at, end);
+  if (at && at != end && *at == '.')
+    at = skip_digits(at + 1, end);
+  if (at && at != end && (*at | 0x20) == 'e') {
+    ++at;
+    if (at != end && (*at == '+' || *at == '-'))
+      ++at;
+    return skip_digits(at, end);
   }
-  return skip_digits(text);
+  return at;
 }
 
-bool scan_number(scan_text& text) noexcept {
-  if (!scan_integer(text))
-    return false;
-  if (text.at != text.end && *text.at == '.') {
-    ++text.at;
-    if (!skip_digits(text))
-      return false;
-  }
-  if (text.at != text.end && (*text.at | 0x20) == 'e') {
-    ++text.at;
-    if (text.at != text.end && (*text.at == '+' || *text.at == '-'))
-      ++text.at;
-    return skip_digits(text);
-  }
-  return true;
+const char* scan_word(const char* at, const char* end, std::string_view word) noexcept {
+  return static_cast<size_t>(end - at) >= word.size()
+             && std::memcmp(at, word.data(), word.size()) == 0
+           ? at + word.size()
+           : nullptr;
 }
 
-bool scan_word(scan_text& text, std::string_view word) noexcept {
-  if (static_cast<size_t>(text.end - text.at) < word.size()
-      || std::memcmp(text.at, word.data(), word.size()) != 0)
-    return false;
-  text.at += word.size();
-  return true;
+const char* pass_space(const char* at, const char* end, bool& spaced) noexcept {
+  const char* const behind = skip_space(at, end);
+  spaced |= behind != at;
+  return behind;
 }
 
-bool take(scan_text& text, char c) noexcept {
-  if (text.at == text.end || *text.at != c)
-    return false;
-  ++text.at;
-  return true;
-}
-
-bool scan_key(scan_text& text, bool& spaced) noexcept {
+const char* scan_key(const char* at, const char* end, bool& spaced) noexcept {
   bool escaped = false;
-  if (!take(text, '"') || !scan_string(text, escaped))
-    return false;
-  ++text.at;
-  spaced |= skip_space(text);
-  if (!take(text, ':'))
-    return false;
-  spaced |= skip_space(text);
-  return true;
+  if (at == end || *at != '"' || !(at = scan_string(at + 1, end, escaped)))
+    return nullptr;
+  at = pass_space(at + 1, end, spaced);
+  return at != end && *at == ':' ? pass_space(at + 1, end, spaced) : nullptr;
 }
 
-// `at` is behind the opening bracket.
-bool scan_members(scan_text& text, char close, unsigned depth_left,
-                  bool& spaced) noexcept {
-  spaced |= skip_space(text);
-  if (take(text, close))
-    return true;
+// From behind the opening bracket.
+const char* scan_members(const char* at, const char* end, char close, unsigned depth_left,
+                         bool& spaced) noexcept {
+  at = pass_space(at, end, spaced);
+  if (at != end && *at == close)
+    return at + 1;
   for (;;) {
-    if (close == '}' && !scan_key(text, spaced))
-      return false;
-    if (!scan_value(text, depth_left, spaced))
-      return false;
-    spaced |= skip_space(text);
-    if (take(text, close))
-      return true;
-    if (!take(text, ','))
-      return false;
-    spaced |= skip_space(text);
+    if (close == '}' && !(at = scan_key(at, end, spaced)))
+      return nullptr;
+    if (!(at = scan_value(at, end, depth_left, spaced)))
+      return nullptr;
+    at = pass_space(at, end, spaced);
+    if (at == end || (*at != close && *at != ','))
+      return nullptr;
+    if (*at++ == close)
+      return at;
+    at = pass_space(at, end, spaced);
   }
 }
 
 } // namespace
 
-bool scan_rest_of_string(scan_text& text, bool& escaped) noexcept {
-  const char* p = text.at;
-  for (;;) {
-    p = next_special(p, text.end);
-    if (p >= text.end)
-      return false;
-    if (*p == '"') {
-      text.at = p;
-      return true;
-    }
-    if (*p != '\\')
-      return false;
+const char* scan_rest_of_string(const char* at, const char* end, bool& escaped) noexcept {
+  while (at < end && *at != '"') {
+    if (*at != '\\')
+      return nullptr;
     escaped = true;
-    p = skip_escape(p, text.end);
-    if (!p)
-      return false;
+    at = skip_escape(at, end);
+    if (!at)
+      return nullptr;
+    at = next_special(at, end);
   }
+  return at < end ? at : nullptr;
 }
 
 // Recursion is bounded by depth_left.
-bool scan_value(scan_text& text, unsigned depth_left, bool& spaced) noexcept {
-  if (text.at == text.end)
-    return false;
+const char* scan_value(const char* at, const char* end, unsigned depth_left,
+                       bool& spaced) noexcept {
+  if (at == end)
+    return nullptr;
   bool escaped = false;
-  switch (*text.at) {
+  switch (*at) {
   case '"':
-    ++text.at;
-    if (!scan_string(text, escaped))
-      return false;
-    ++text.at;
-    return true;
+    at = scan_string(at + 1, end, escaped);
+    return at ? at + 1 : nullptr;
   case '{':
-  case '[': {
-    const char close = *text.at == '{' ? '}' : ']';
-    ++text.at;
-    return depth_left > 0 && scan_members(text, close, depth_left - 1, spaced);
-  }
+  case '[':
+    return depth_left == 0
+             ? nullptr
+             : scan_members(at + 1, end, *at == '{' ? '}' : ']', depth_left - 1, spaced);
   case 't':
-    return scan_word(text, "true");
+    return scan_word(at, end, "true");
   case 'f':
-    return scan_word(text, "false");
+    return scan_word(at, end, "false");
   case 'n':
-    return scan_word(text, "null");
+    return scan_word(at, end, "null");
   default:
-    return scan_number(text);
+    return scan_number(at, end);
   }
 }
 
 bool is_json_number(std::string_view text) noexcept {
-  scan_text t{text.data(), text.data() + text.size()};
-  return scan_number(t) && t.at == t.end;
+  const char* const end = text.data() + text.size();
+  return scan_number(text.data(), end) == end && !text.empty();
 }
 
 bool is_json_integer(std::string_view text) noexcept {
-  scan_text t{text.data(), text.data() + text.size()};
-  return scan_integer(t) && t.at == t.end;
+  const char* const end = text.data() + text.size();
+  return scan_integer(text.data(), end) == end && !text.empty();
 }
 
 std::string_view minify(std::string_view json, arena& memory) {

@@ -13,44 +13,46 @@ namespace weir::steps {
 /// containers inside each other, the record included
 inline constexpr unsigned depth_max = 64;
 
-/// Text being read. At least 16 bytes behind `end` are readable (text_padding).
-struct scan_text {
-  const char* at = nullptr;
-  const char* end = nullptr;
-};
+// A reader goes from token to token: each function takes where it is and the text's end, and
+// returns where it went on to, or null. By value, so that the place stays in a register from
+// one token to the next; in a struct behind a reference it was stored and loaded for each.
+// At least 16 bytes behind `end` are readable (text_padding).
 
 constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/// Moves behind white space; true if there was any.
-inline bool skip_space(scan_text& text) noexcept {
-  if (text.at != text.end && static_cast<unsigned char>(*text.at) > ' ')
-    return false;
-  const char* const start = text.at;
-  while (text.at != text.end && is_space(*text.at))
-    ++text.at;
-  return text.at != start;
+/// Behind white space.
+inline const char* skip_space(const char* at, const char* end) noexcept {
+  if (at != end && static_cast<unsigned char>(*at) > ' ')
+    return at;
+  while (at != end && is_space(*at))
+    ++at;
+  return at;
 }
 
-/// As scan_string, for strings of any length and with escapes.
-bool scan_rest_of_string(scan_text& text, bool& escaped) noexcept;
-
-/// `at` is behind the opening quote; moves it onto the closing one. False: not a valid
-/// string.
-inline bool scan_string(scan_text& text, bool& escaped) noexcept {
-  const unsigned mask = text.at < text.end ? special_mask(text.at) : 0;
-  const char* const p = text.at + std::countr_zero(mask | 1u << special_block);
-  if (mask == 0 || *p != '"' || p >= text.end)
-    return scan_rest_of_string(text, escaped);
-  text.at = p;
-  return true;
+/// The next special byte; at or behind `end` when there is none.
+inline const char* next_special(const char* at, const char* end) noexcept {
+  for (; at < end; at += special_block)
+    if (const unsigned mask = special_mask(at))
+      return at + std::countr_zero(mask);
+  return at;
 }
 
-/// `at` is on the first byte of a value; moves it behind. Sets `spaced` when there was
-/// white space outside of strings. False: not JSON, or more than `depth_left` containers
-/// inside each other.
-bool scan_value(scan_text& text, unsigned depth_left, bool& spaced) noexcept;
+/// scan_string from a special byte on that is not the closing quote.
+const char* scan_rest_of_string(const char* at, const char* end, bool& escaped) noexcept;
+
+/// From behind the opening quote to the closing one. Null: not a valid string.
+inline const char* scan_string(const char* at, const char* end, bool& escaped) noexcept {
+  at = next_special(at, end);
+  return at < end && *at == '"' ? at : scan_rest_of_string(at, end, escaped);
+}
+
+/// From the first byte of a value to behind it. Sets `spaced` when there was white space
+/// outside of strings. Null: not JSON, or more than `depth_left` containers inside each
+/// other.
+const char* scan_value(const char* at, const char* end, unsigned depth_left,
+                       bool& spaced) noexcept;
 
 /// The whole text is one JSON number; no padding needed behind it.
 bool is_json_number(std::string_view text) noexcept;

@@ -68,16 +68,13 @@ bool tree_node::erase(std::string_view name) {
 bool record_tree::parse(std::string_view record) {
   root_ = tree_node{};
   deepened_ = false;
-  scan_text text{record.data(), record.data() + record.size()};
-  skip_space(text);
-  if (text.at == text.end || *text.at != '{'
-      || !simdjson::validate_utf8(record.data(), record.size())
-      || !read_members(root_, text, depth_max - 1)) {
-    root_ = tree_node{};
-    return false;
-  }
-  skip_space(text);
-  if (text.at == text.end)
+  const char* const end = record.data() + record.size();
+  const char* at = skip_space(record.data(), end);
+  if (at != end && *at == '{' && simdjson::validate_utf8(record.data(), record.size()))
+    at = read_members(root_, at, end, depth_max - 1);
+  else
+    at = nullptr;
+  if (at && skip_space(at, end) == end)
     return true;
   root_ = tree_node{};
   return false;
@@ -85,84 +82,78 @@ bool record_tree::parse(std::string_view record) {
 
 tree_node* record_tree::parse_container(std::string_view json, unsigned depth_left) {
   auto* const node = new (memory_.array<tree_node>(1)) tree_node;
-  scan_text text{json.data(), json.data() + json.size()};
-  if (depth_left == 0 || json.empty())
+  if (depth_left == 0 || json.empty() || (json.front() != '[' && json.front() != '{'))
     return nullptr;
-  node->is_array = *text.at == '[';
-  if ((!node->is_array && *text.at != '{') || !read_members(*node, text, depth_left - 1))
-    return nullptr;
-  return text.at == text.end ? node : nullptr;
+  const char* const end = json.data() + json.size();
+  return read_members(*node, json.data(), end, depth_left - 1) == end ? node : nullptr;
 }
 
-// `at` is on the opening bracket; moves it behind the closing one.
-bool record_tree::read_members(tree_node& node, scan_text& text, unsigned depth_left) {
-  const char close = *text.at++ == '[' ? ']' : '}';
+// From the opening bracket to behind the closing one.
+const char* record_tree::read_members(tree_node& node, const char* at, const char* end,
+                                      unsigned depth_left) {
+  const char close = *at == '[' ? ']' : '}';
   node.is_array = close == ']';
-  skip_space(text);
-  if (text.at != text.end && *text.at == close) {
-    ++text.at;
-    return true;
-  }
+  at = skip_space(at + 1, end);
+  if (at != end && *at == close)
+    return at + 1;
   for (;;) {
     field& f = node.append(memory_);
     bool spaced = false;
-    if ((!node.is_array && !read_key(f, text, spaced))
-        || !read_value(f, text, depth_left, spaced))
-      return false;
-    f.verbatim = !spaced && !node.is_array;
-    skip_space(text);
-    if (text.at == text.end)
-      return false;
-    const char next = *text.at++;
-    if (next == close)
-      return true;
-    if (next != ',')
-      return false;
-    skip_space(text);
+    if (close == '}' && !(at = read_key(f, at, end, spaced)))
+      return nullptr;
+    at = read_value(f, at, end, depth_left, spaced);
+    if (!at)
+      return nullptr;
+    f.verbatim = !spaced && close == '}';
+    at = skip_space(at, end);
+    if (at == end || (*at != close && *at != ','))
+      return nullptr;
+    if (*at++ == close)
+      return at;
+    at = skip_space(at, end);
   }
 }
 
-bool record_tree::read_key(field& f, scan_text& text, bool& spaced) {
+inline const char* record_tree::read_key(field& f, const char* at, const char* end,
+                                         bool& spaced) {
   bool escaped = false;
-  if (text.at == text.end || *text.at != '"')
-    return false;
-  const char* const start = ++text.at;
-  if (!scan_string(text, escaped))
-    return false;
-  const std::string_view key{start, static_cast<size_t>(text.at - start)};
+  if (at == end || *at != '"')
+    return nullptr;
+  const char* const start = ++at;
+  at = scan_string(at, end, escaped);
+  if (!at)
+    return nullptr;
+  const std::string_view key{start, static_cast<size_t>(at - start)};
   f.key = key; // not read back: a load of two fresh halves stalls, measured
   f.name = escaped ? unescape(key, memory_) : key;
-  ++text.at;
-  spaced |= skip_space(text);
-  if (text.at == text.end || *text.at++ != ':')
-    return false;
-  spaced |= skip_space(text);
-  return true;
+  const char* const colon = skip_space(at + 1, end);
+  if (colon == end || *colon != ':')
+    return nullptr;
+  const char* const behind = skip_space(colon + 1, end);
+  spaced |= behind != at + 2;
+  return behind;
 }
 
-bool record_tree::read_value(field& f, scan_text& text, unsigned depth_left,
-                             bool& spaced) {
-  if (text.at == text.end)
-    return false;
-  if (*text.at == '"') {
+inline const char* record_tree::read_value(field& f, const char* at, const char* end,
+                                           unsigned depth_left, bool& spaced) {
+  const char* const start = at;
+  if (at != end && *at == '"') {
     bool escaped = false;
-    const char* const start = ++text.at;
-    if (!scan_string(text, escaped))
-      return false;
+    at = scan_string(at + 1, end, escaped);
+    if (!at)
+      return nullptr;
     f.held.is = escaped ? value::form::escaped : value::form::plain;
-    f.held.text = {start, static_cast<size_t>(text.at - start)};
-    ++text.at;
-    return true;
+    f.held.text = {start + 1, static_cast<size_t>(at - start - 1)};
+    return at + 1;
   }
-  const char* const start = text.at;
   bool inside = false;
-  if (!scan_value(text, depth_left, inside))
-    return false;
-  f.held.text = {start, static_cast<size_t>(text.at - start)};
-  if (inside)
-    f.held.text = minify(f.held.text, memory_);
+  at = scan_value(at, end, depth_left, inside);
+  if (!at)
+    return nullptr;
+  const std::string_view json{start, static_cast<size_t>(at - start)};
+  f.held.text = inside ? minify(json, memory_) : json;
   spaced |= inside;
-  return true;
+  return at;
 }
 
 tree_node* record_tree::open(field& f) {
@@ -246,22 +237,22 @@ record_tree::moved record_tree::rename(const field_pointer& from,
     return moved::missing;
   if (from.same_parent(to))
     return parent->is_array ? moved::blocked
-                            : rename_here(*parent, from.last(), to.last());
+                            : rename_here(*parent, *source, from.last(), to.last());
   const value held = source->held;
   parent->erase(from.last().name);
   return put(to, held) ? moved::done : moved::blocked;
 }
 
-record_tree::moved record_tree::rename_here(tree_node& parent, const pointer_token& from,
+record_tree::moved record_tree::rename_here(tree_node& parent, field& source,
+                                            const pointer_token& from,
                                             const pointer_token& to) {
-  field* const source = parent.find(from.name);
-  parent.erase_if([&](const field& f) {
-    return &f != source && (f.name == from.name || f.name == to.name);
+  const bool others = parent.erase_if([&](const field& f) {
+    return &f != &source && (f.name == from.name || f.name == to.name);
   });
-  field* const kept = parent.find(from.name);
-  kept->key = to.key;
-  kept->name = to.name;
-  kept->verbatim = false;
+  field& kept = others ? *parent.find(from.name) : source;
+  kept.key = to.key;
+  kept.name = to.name;
+  kept.verbatim = false;
   return moved::done;
 }
 

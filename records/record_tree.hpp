@@ -139,11 +139,13 @@ class record_tree {
   bool write(std::string& out) const;
 
  private:
-  bool read_members(tree_node& node, scan_text& text, unsigned depth_left);
-  bool read_key(field& f, scan_text& text, bool& spaced);
-  bool read_value(field& f, scan_text& text, unsigned depth_left, bool& spaced);
+  const char* read_members(tree_node& node, const char* at, const char* end,
+                           unsigned depth_left);
+  const char* read_key(field& f, const char* at, const char* end, bool& spaced);
+  const char* read_value(field& f, const char* at, const char* end, unsigned depth_left,
+                         bool& spaced);
   tree_node* parent_of(const field_pointer& at, bool make);
-  moved rename_here(tree_node& parent, const pointer_token& from,
+  moved rename_here(tree_node& parent, field& source, const pointer_token& from,
                     const pointer_token& to);
 
   arena& memory_;

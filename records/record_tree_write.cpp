@@ -112,9 +112,9 @@ bool record_tree::write(std::string& out) const {
   copy_to(out.data() + before, root_);
   if (!deepened_)
     return true;
-  scan_text text{out.data() + before, out.data() + before + bytes};
+  const char* const text = out.data() + before;
   bool spaced = false;
-  if (scan_value(text, depth_max, spaced))
+  if (scan_value(text, text + bytes, depth_max, spaced))
     return true;
   out.resize(before);
   return false;

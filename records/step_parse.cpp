@@ -59,16 +59,13 @@ tree_node* match_groups(std::string_view text, const re2::RE2& pattern,
 std::optional<value> read_json(std::string_view text, unsigned depth_left,
                                step_run& run) {
   const auto copy = run.memory.copy(text); // with padding behind it
-  scan_text scan{copy.data(), copy.data() + copy.size()};
+  const char* const end = copy.data() + copy.size();
   bool spaced = false;
-  skip_space(scan);
-  const char* const start = scan.at;
-  if (!scan_value(scan, depth_left, spaced))
+  const char* const start = skip_space(copy.data(), end);
+  const char* const behind = scan_value(start, end, depth_left, spaced);
+  if (!behind || skip_space(behind, end) != end)
     return std::nullopt;
-  std::string_view json{start, static_cast<size_t>(scan.at - start)};
-  skip_space(scan);
-  if (scan.at != scan.end)
-    return std::nullopt;
+  std::string_view json{start, static_cast<size_t>(behind - start)};
   if (spaced)
     json = minify(json, run.memory);
   if (json.front() != '"')

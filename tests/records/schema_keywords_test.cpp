@@ -127,6 +127,9 @@ TEST(schema_keywords, text_lengths_count_code_points) {
      {"\"a\u00e9\U0001F600\""},
      {R"("ab")", R"("abcd")"}},
     {R"({"maxLength":2.0})", {R"("ab")"}, {R"("abc")"}},
+    {R"({"minLength":10,"maxLength":10})", // longer than what is counted at once
+     {R"("ab\u20ac\u00e9efgh\uD83D\uDE00j")", R"("éééééééééé")", R"("aaaaaaaaa😀")"},
+     {R"("ééééééééé")", R"("ééééééééééé")", R"("aaaaaaaa😀")"}},
   });
 }
 
