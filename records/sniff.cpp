@@ -174,6 +174,9 @@ body_format sniff(std::string_view head) noexcept {
 }
 
 result<body_format> format_of(std::string_view content_type) {
+  for (const auto& [name, format] : media_types)
+    if (name == content_type) // as nearly all clients write it
+      return format;
   std::string_view rest = content_type;
   const std::string type = lower(trim(rest.substr(0, rest.find(';'))));
   rest.remove_prefix(std::min(rest.find(';'), rest.size()));
