@@ -54,6 +54,14 @@ bool answered_already(const envelope& source) {
                      [](const batch_part& p) { return p.ack == ack_level::accepted; });
 }
 
+std::string describe(loss how, uint32_t workers, std::string_view reason) {
+  auto text = (how == loss::hung ? "hung " : "crashed ") + std::to_string(workers)
+              + (workers == 1 ? " worker" : " workers");
+  if (!reason.empty())
+    text.append(": ").append(reason.substr(0, reason_bytes_max));
+  return text;
+}
+
 } // namespace
 
 work_table::admission work_table::submit(batch_ptr batch, time_point now) {
@@ -72,7 +80,7 @@ work_table::admission work_table::submit(batch_ptr batch, time_point now) {
     owner.results.push_back(std::move(batch));
     close_piece(id, owner);
   } else {
-    enqueue(piece{owner.age, id, std::move(batch)});
+    enqueue_unknown(id, owner, now);
   }
   return admission::taken;
 }
@@ -159,7 +167,9 @@ void work_table::retry(entry& owner, piece work, const order& from, loss how,
   if (count == 1) {
     if (work.crashes < tries_of(how))
       return enqueue(std::move(work));
-    quarantine(owner, work, how, reason);
+    if (how == loss::hung)
+      hung_.add(*work.batch, work.batch->records.front(), from.since);
+    quarantine(owner, *work.batch, 0, describe(how, work.crashes, reason));
     return close_piece(work.envelope, owner);
   }
   const auto suspect = suspect_of(*from.progress, *work.batch);
@@ -203,19 +213,33 @@ void work_table::add_piece(entry& owner, const piece& from, uint32_t first, uint
     piece{from.age, from.envelope, cut_out(*from.batch, first, last), crashes, suspect});
 }
 
-void work_table::quarantine(entry& owner, const piece& work, loss how,
-                            std::string_view reason) {
-  const auto& ref = work.batch->records.front();
+void work_table::enqueue_unknown(uint64_t envelope, entry& owner, time_point now) {
+  const piece whole{owner.age, envelope, owner.whole};
+  const auto count = static_cast<uint32_t>(whole.batch->records.size());
+  uint32_t first = 0;
+  for (uint32_t at = 0; at < count; ++at) {
+    if (!hung_.has(*whole.batch, whole.batch->records[at], now))
+      continue;
+    add_piece(owner, whole, first, at, 0, false);
+    quarantine(owner, *whole.batch, at, "hung workers when it came before");
+    first = at + 1;
+  }
+  if (first == 0)
+    return enqueue(whole);
+  add_piece(owner, whole, first, count, 0, false);
+  close_piece(envelope, owner);
+}
+
+void work_table::quarantine(entry& owner, const record_batch& batch, uint32_t record,
+                            std::string detail) {
+  const auto& ref = batch.records[record];
   rejection r;
   r.part = ref.part;
   r.record = ref.record;
   r.line = ref.line;
   r.code = reject::quarantined;
-  r.detail = (how == loss::hung ? "hung " : "crashed ") + std::to_string(work.crashes)
-             + (work.crashes == 1 ? " worker" : " workers");
-  if (!reason.empty())
-    r.detail.append(": ").append(reason.substr(0, reason_bytes_max));
-  r.body = work.batch->text_of(ref);
+  r.detail = std::move(detail);
+  r.body = batch.text_of(ref);
   owner.quarantined.push_back(std::move(r));
   owner.cut = true;
 }

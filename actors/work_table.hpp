@@ -5,7 +5,8 @@
 // A batch is worked on whole. When its worker dies or hangs, the progress mark says which
 // record was in hand, and the batch is cut in three: those before, the suspect alone,
 // those after. The suspect is tried again until `tries_max` workers have died of it, or it
-// has hung `hangs_max`; then it is quarantined and the rest goes through. Where there is
+// has hung `hangs_max`; then it is quarantined and the rest goes through. One that hung is
+// known when it comes again, and quarantined at once (known_poison). Where there is
 // no mark, or marks have accused an innocent record, the piece is tried once more and
 // then halved (bisection) until the culprit is alone. A piece is cut at most once per
 // record it has, so the work on a batch is bounded whatever its workers do. The pieces of
@@ -20,6 +21,7 @@
 // an eighth and never starves it.
 #pragma once
 
+#include "actors/known_poison.hpp"
 #include "proto/messages.hpp"
 
 #include <chrono>
@@ -128,6 +130,7 @@ class work_table {
 
   bool fuses(const record_batch& batch) const noexcept;
   void enqueue(piece work);
+  void enqueue_unknown(uint64_t envelope, entry& owner, time_point now);
   piece next_piece();
   void retry(entry& owner, piece work, const order& from, loss how,
              std::string_view reason);
@@ -136,7 +139,8 @@ class work_table {
   void halve(entry& owner, const piece& work);
   void add_piece(entry& owner, const piece& from, uint32_t first, uint32_t last,
                  uint32_t crashes, bool suspect);
-  void quarantine(entry& owner, const piece& work, loss how, std::string_view reason);
+  void quarantine(entry& owner, const record_batch& batch, uint32_t record,
+                  std::string detail);
   void close_piece(uint64_t envelope, entry& owner);
   /// An earlier batch of the same streamed request is still here.
   bool must_wait(uint64_t envelope) const;
@@ -147,6 +151,7 @@ class work_table {
   std::map<uint64_t, order> orders_; ///< by job; jobs grow, so the oldest is first
   std::unordered_map<worker_id, uint64_t> jobs_; ///< of workers that hold one
   std::deque<uint64_t> done_;                    ///< envelope ids
+  known_poison hung_;
   size_t queued_ = 0;
   uint64_t next_job_ = 1;
   uint64_t next_age_ = 1;

@@ -1,0 +1,42 @@
+#include "actors/known_poison.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace weir {
+
+namespace {
+
+void append(std::string& out, std::string_view field) {
+  out.append(std::to_string(field.size())).append(":").append(field);
+}
+
+uint64_t fingerprint(const record_batch& batch, const record_ref& ref) {
+  const auto& part = batch.source->parts.at(ref.part);
+  std::string all;
+  append(all, batch.source->stream);
+  append(all, to_string(part.format));
+  if (part.header)
+    for (const auto& field : *part.header)
+      append(all, field);
+  append(all, batch.text_of(ref));
+  return body_fingerprint(all);
+}
+
+} // namespace
+
+void known_poison::add(const record_batch& batch, const record_ref& ref, time_point now) {
+  if (entries_.size() == records_max)
+    entries_.pop_front();
+  entries_.push_back({ref.size, fingerprint(batch, ref), now});
+}
+
+bool known_poison::has(const record_batch& batch, const record_ref& ref,
+                       time_point now) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const entry& known) {
+    return known.size == ref.size && now - known.since < lasts
+           && known.fingerprint == fingerprint(batch, ref);
+  });
+}
+
+} // namespace weir

@@ -1,0 +1,39 @@
+// KNOWN POISON: the records that hung workers lately. A client that heard no answer in time
+// sends them again, and each would cost its threads again; these never come back, and at
+// `pipeline.hung_workers_max` the node has to end. What crashes is not remembered: a
+// crash costs a restart, and may have had another reason.
+//
+//   Bounded:   `records_max`, the oldest go. Each is remembered for `lasts`, so that what
+//              a reload has mended is tried again.
+//   Equal are: stream, format, fields of a csv header, and the record's bytes.
+#pragma once
+
+#include "proto/batch.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace weir {
+
+class known_poison {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  static constexpr size_t records_max = 64;
+  static constexpr std::chrono::minutes lasts{10};
+
+  void add(const record_batch& batch, const record_ref& ref, time_point now);
+  bool has(const record_batch& batch, const record_ref& ref, time_point now) const;
+
+ private:
+  struct entry {
+    uint32_t size = 0; ///< of its bytes: tells nearly all others without a fingerprint
+    uint64_t fingerprint = 0;
+    time_point since{};
+  };
+
+  std::deque<entry> entries_;
+};
+
+} // namespace weir
