@@ -12,6 +12,11 @@ CRASHES, HANGS = 20, 5
 POISON = [{"fault": {"field": "kind", "crash": "crash", "hang": "hang"}}]
 
 
+def worker_restarts(metrics):
+    """Of both stages: a small batch is transformed by who validated it."""
+    return sum(metrics[f'weir_worker_restarts_total{{stage="{stage}"}}'] for stage in ("validate", "transform"))
+
+
 class PoisonIsQuarantined(FailureTest):
     def test_20_crashing_and_5_hanging_records_among_good_traffic(self):
         # The long form has more in a minute than the 300 restarts that workers are allowed.
@@ -37,11 +42,10 @@ class PoisonIsQuarantined(FailureTest):
         self.assertEqual(sum(b["c"][0] == "p" for b in stored), 6 * len(kinds))
         self.assertFalse([b for b in stored if "kind" in b])
         wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == len(kinds), 10, "dead letters")
-        after, metrics = node.actors(), node.metrics()
-        restarts = metrics['weir_worker_restarts_total{stage="transform"}']
-        self.assertLessEqual(restarts, 3 * len(kinds), "a record had more than three tries")
+        after = node.actors()
+        self.assertLessEqual(worker_restarts(node.metrics()), 3 * len(kinds), "a record had more than three tries")
         restarted = {i for i, a in after.items() if i not in before or a["restarts_total"] > before[i]["restarts_total"]}
-        self.assertTrue(all(i.startswith("root/transform/workers/worker-") for i in restarted), restarted)
+        self.assertTrue(all("/workers/worker-" in i for i in restarted), restarted)
         self.assert_accounts(node)
         self.assertEqual(node.stop(15), 0)
 
@@ -75,7 +79,7 @@ class PoisonIsQuarantined(FailureTest):
         self.assert_ledger(node, load)
         metrics = node.metrics()
         self.assertEqual(metrics["weir_workers_hung"], 0)
-        self.assertEqual(metrics['weir_worker_restarts_total{stage="transform"}'], 0)
+        self.assertEqual(worker_restarts(metrics), 0)
 
     def test_a_whole_request_of_poison_is_refused_and_the_node_goes_on(self):
         node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True})
