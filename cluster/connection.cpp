@@ -41,6 +41,31 @@ host_port split_address(const std::string& address) {
   return {host, address.substr(colon + 1)};
 }
 
+result<void> listen(tcp::acceptor& on, const std::string& host, uint16_t port,
+                    bool with_tls) {
+  error_code failure;
+  const auto address = asio::ip::make_address(host, failure);
+  if (failure)
+    return fail(ec::invalid_config, "cluster.listen: " + host + " is no IP address");
+  if (!with_tls && !address.is_loopback())
+    return fail(
+      ec::invalid_config,
+      "cluster.listen: " + host
+        + " is not loopback: set cluster.tls (weir certs init, weir certs issue)");
+  const tcp::endpoint end{address, port};
+  on.open(end.protocol(), failure);
+  if (!failure)
+    on.set_option(tcp::acceptor::reuse_address{true}, failure);
+  if (!failure)
+    on.bind(end, failure);
+  if (!failure)
+    on.listen(asio::socket_base::max_listen_connections, failure);
+  if (failure)
+    return fail(ec::io_failed, "cluster.listen: cannot listen on " + endpoint_text(end)
+                                 + ": " + failure.message());
+  return {};
+}
+
 void tune(tcp::socket& socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay{true}, ignored);

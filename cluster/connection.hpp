@@ -5,6 +5,7 @@
 #include "cluster/frame_queue.hpp"
 #include "cluster/wire.hpp"
 #include "proto/link.hpp"
+#include "proto/result.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -40,6 +41,10 @@ struct host_port {
   std::string port;
 };
 host_port split_address(const std::string& address);
+
+/// Without TLS on loopback only.
+result<void> listen(wire::tcp::acceptor& on, const std::string& host, uint16_t port,
+                    bool with_tls);
 
 /// No delay, little in the kernel that is not on its way, and an end when the peer's is silent.
 void tune(wire::tcp::socket& socket);

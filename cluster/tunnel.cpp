@@ -3,6 +3,7 @@
 #include "cluster/dialer.hpp"
 #include "cluster/frame_lane.hpp"
 #include "cluster/greeting.hpp"
+#include "cluster/refusal_log.hpp"
 #include "proto/log.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -30,8 +31,6 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr auto other_link = "another link to the node is there";
-
 class asio_tunnel final : public tunnel {
  public:
   asio_tunnel(tunnel_config config, network_events& events)
@@ -54,7 +53,6 @@ class asio_tunnel final : public tunnel {
   void learn(std::vector<std::string> addresses) noexcept override;
 
  private:
-  result<void> listen();
   void work();
   void end_all(const std::string& reason);
 
@@ -63,7 +61,6 @@ class asio_tunnel final : public tunnel {
   awaitable<void> dial(std::string endpoint);
   awaitable<void> serve(connection_ptr one);
   void met(const connection& one);
-  void refused(connection& one, const std::string& problem);
 
   bool enter(const connection_ptr& one);
   awaitable<void> carry(connection_ptr one);
@@ -79,8 +76,8 @@ class asio_tunnel final : public tunnel {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::optional<link_registry> registry_;
   std::set<connection_ptr> open_;
-  std::map<link_id, connection_ptr> links_;         ///< as in registry_
-  std::map<std::string, std::string> last_refusal_; ///< by endpoint: each is logged once
+  std::map<link_id, connection_ptr> links_; ///< as in registry_
+  refusal_log refusals_;
   bool stopping_ = false;
   std::thread thread_;
 };
@@ -94,39 +91,14 @@ result<void> asio_tunnel::prepare() {
       return tl::unexpected(made.error());
     tls_ = std::move(*made);
   }
-  if (auto listening = listen(); !listening)
+  if (auto listening = listen(acceptor_, config_.host, config_.port, tls_ != nullptr);
+      !listening)
     return listening;
+  if (config_.self.address.empty())
+    config_.self.address = endpoint_text(acceptor_.local_endpoint());
   registry_.emplace(config_.self, config_.peers_max);
   for (const auto& seed : config_.seeds)
     dialer_.add_seed(seed);
-  return {};
-}
-
-result<void> asio_tunnel::listen() {
-  error_code failure;
-  const auto address = asio::ip::make_address(config_.host, failure);
-  if (failure)
-    return fail(ec::invalid_config,
-                "cluster.listen: " + config_.host + " is no IP address");
-  if (!tls_ && !address.is_loopback())
-    return fail(
-      ec::invalid_config,
-      "cluster.listen: " + config_.host
-        + " is not loopback: set cluster.tls (weir certs init, weir certs issue)");
-  const tcp::endpoint end{address, config_.port};
-  acceptor_.open(end.protocol(), failure);
-  if (!failure)
-    acceptor_.set_option(tcp::acceptor::reuse_address{true}, failure);
-  if (!failure)
-    acceptor_.bind(end, failure);
-  if (!failure)
-    acceptor_.listen(asio::socket_base::max_listen_connections, failure);
-  if (failure)
-    return fail(ec::io_failed, "cluster.listen: cannot listen on " + endpoint_text(end)
-                                 + ": " + failure.message());
-  const auto bound = acceptor_.local_endpoint(failure);
-  if (config_.self.address.empty())
-    config_.self.address = endpoint_text(bound);
   return {};
 }
 
@@ -260,11 +232,13 @@ awaitable<void> asio_tunnel::serve(connection_ptr one) {
   if (one->dialed_by_us)
     met(*one);
   if (problem.empty() && !enter(one))
-    problem = other_link;
+    problem = refusal_log::other_link;
   if (problem.empty())
     problem = co_await conclude(*one);
-  if (!problem.empty())
-    refused(*one, problem);
+  if (!problem.empty() && one->reason.empty())
+    one->reason = problem;
+  if (!problem.empty() && !stopping_)
+    refusals_.tell(one->endpoint, one->dialed_by_us, one->reason);
   else if (links_.contains(one->link)) // not lost to another meanwhile
     co_await carry(one);
   one->end("no link");
@@ -284,26 +258,6 @@ void asio_tunnel::met(const connection& one) {
     dialer_.found(one.endpoint, one.peer.name);
 }
 
-/// Logged once for each address and reason: a node that dials again and again is no news.
-void asio_tunnel::refused(connection& one, const std::string& problem) {
-  if (one.reason.empty())
-    one.reason = problem;
-  const auto& reason = one.reason;
-  constexpr size_t remembered_max = 256;
-  // A port of the peer's own choice says nothing, so an incoming one is known by its host.
-  const auto who = one.dialed_by_us ? one.endpoint : split_address(one.endpoint).host;
-  if (last_refusal_.size() >= remembered_max)
-    last_refusal_.clear();
-  auto& last = last_refusal_[who];
-  const bool expected = reason == "already linked" || reason == "this is the node itself"
-                        || reason == other_link;
-  if (last == reason || expected || stopping_)
-    return;
-  last = reason;
-  log_event(log_level::warning, "link_refused",
-            {{one.dialed_by_us ? "dialed" : "from", who}, {"reason", reason}});
-}
-
 // -- links
 
 /// False: another link to the same node stays.
@@ -313,10 +267,10 @@ bool asio_tunnel::enter(const connection_ptr& one) {
   if (const auto loser = registry_->enter(one->peer, one->link, one->dialed_by_us)) {
     if (*loser == one->link)
       return false;
-    drop(*loser, other_link);
+    drop(*loser, refusal_log::other_link);
   }
   links_[one->link] = one;
-  last_refusal_.erase(one->endpoint);
+  refusals_.forget(one->endpoint);
   return true;
 }
 
