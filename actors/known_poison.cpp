@@ -1,6 +1,7 @@
 #include "actors/known_poison.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 
 namespace weir {
@@ -33,9 +34,13 @@ void known_poison::add(const record_batch& batch, const record_ref& ref, time_po
 
 bool known_poison::has(const record_batch& batch, const record_ref& ref,
                        time_point now) const {
+  std::optional<uint64_t> own; // taken once, and only if it may decide
   return std::any_of(entries_.begin(), entries_.end(), [&](const entry& known) {
-    return known.size == ref.size && now - known.since < lasts
-           && known.fingerprint == fingerprint(batch, ref);
+    if (known.size != ref.size || now - known.since >= lasts)
+      return false;
+    if (!own)
+      own = fingerprint(batch, ref);
+    return known.fingerprint == *own;
   });
 }
 
