@@ -86,8 +86,9 @@ work_table::admission work_table::submit(batch_ptr batch, time_point now) {
 }
 
 bool work_table::fuses(const record_batch& batch) const noexcept {
-  return limits_.fuse_bytes > 0 && batch.text && batch.text->size() <= limits_.fuse_bytes
-         && streamed_request(batch) == 0;
+  if (streamed_request(batch) != 0)
+    return limits_.fuse_chunks;
+  return limits_.fuse_bytes > 0 && batch.text && batch.text->size() <= limits_.fuse_bytes;
 }
 
 void work_table::enqueue(piece work) {

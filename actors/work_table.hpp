@@ -12,9 +12,9 @@
 // record it has, so the work on a batch is bounded whatever its workers do. The pieces of
 // a batch are merged again and leave as one: a batch is stored whole or not at all.
 //
-// A small batch is fused: whoever works on it does the next stage's work as well, as handing it
-// over costs more than the work. A chunk of a streamed request never is, or it might overtake an
-// earlier, larger one at the stage that it skips.
+// A batch is fused unless it is large: whoever works on it does the next stage's work as well, as
+// handing it over costs more than it gains. Of a streamed request all chunks are or none, or one
+// might overtake an earlier, larger one at the stage that it skips.
 //
 // Order: high priority before normal before low, but each eighth order goes to the oldest
 // of the three queues' first pieces, so a flood of high priority slows the rest down to
@@ -44,6 +44,7 @@ struct work_limits {
   uint32_t tries_max = 3; ///< workers one record may kill; ≥ 2
   uint32_t hangs_max = 2; ///< workers it may hang: each is a thread that never comes back
   size_t fuse_bytes = 0;  ///< batches up to this size are fused; 0: none
+  bool fuse_chunks = false; ///< chunks of streamed requests are, whatever their size
 };
 
 /// How a worker left the order it held.

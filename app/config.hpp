@@ -99,7 +99,7 @@ struct pipeline_section {
   uint32_t transform_workers = 0; ///< likewise
   uint32_t queue_batches = 256;   ///< bound of each stage's queue
   uint64_t fuse_bytes =
-    uint64_t{64} << 10; ///< smaller batches are validated and transformed in one go
+    uint64_t{4} << 20; ///< batches up to it are validated and transformed in one go
   std::chrono::milliseconds work_deadline{2'000};
   uint32_t tries_max = 3;
   uint32_t hung_workers_max = 16;

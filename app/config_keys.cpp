@@ -42,9 +42,8 @@ void visit_pipeline(key_visitor& v, pipeline_section& c) {
       c.queue_batches, {1, 65'536});
     v.bytes(
       {"fuse_bytes",
-       "A batch up to this size, unless it is a chunk of a streamed body, is validated "
-       "and transformed by one worker in one go; handing it over would cost more. 0B: "
-       "none."},
+       "A batch up to this size is validated and transformed by one worker in one go, as "
+       "handing it over costs more than it gains. 0B: none."},
       c.fuse_bytes, {0, uint64_t{64} << 20});
     v.duration({"work_deadline",
                 "A worker that holds one batch longer counts as hung and is replaced."},

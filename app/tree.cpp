@@ -111,7 +111,10 @@ stage_config make_stage(const tree_parts& parts, const stage_parts& of) {
   made.limits.capacity = from.queue_batches;
   made.limits.deadline = from.work_deadline;
   made.limits.tries_max = from.tries_max;
-  made.limits.fuse_bytes = of.fused.empty() ? 0 : from.fuse_bytes;
+  if (!of.fused.empty()) {
+    made.limits.fuse_bytes = from.fuse_bytes;
+    made.limits.fuse_chunks = from.fuse_bytes >= parts.settings.ingest.batch_bytes;
+  }
   made.bound = "pipeline.queue, at least ingest.batches_in_flight + ingest.threads × "
                "ingest.coalesce_window";
   made.who_blocks = "nobody: admission's credit keeps it below its bound";

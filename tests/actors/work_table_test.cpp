@@ -218,6 +218,19 @@ TEST(work_table, small_batches_are_fused_larger_ones_and_chunks_of_a_stream_are_
   }
 }
 
+TEST(work_table, of_a_streamed_request_all_chunks_are_fused_or_none) {
+  auto limits = fusing(4);
+  limits.fuse_chunks = true;
+  work_table table{limits};
+  table.submit(make_batch(1, 1), t0);
+  table.submit(make_batch(2, 100), t0); // far above fuse_bytes
+  for (uint64_t worker = 1; worker <= 2; ++worker) {
+    const auto order = table.take(worker, t0);
+    ASSERT_TRUE(order);
+    EXPECT_TRUE(order->fused);
+  }
+}
+
 TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
   work_table table{fusing(0)};
   auto empty = std::make_shared<record_batch>(*small_batch(1, 1));

@@ -145,7 +145,7 @@ struct plan {
   bool only_drains() const;
 };
 
-/// In a third of the runs no batch is fused, in a third the small ones, else nearly all.
+/// In a third of the runs no batch is fused, in a third the small ones, else all.
 constexpr uint32_t fuse_bytes_of(uint64_t seed) noexcept {
   constexpr uint32_t each[] = {0, 700, 65'536};
   return each[seed % 3];

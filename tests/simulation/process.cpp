@@ -59,6 +59,7 @@ config make_settings(const surroundings& with, chance& salts) {
   c.pipeline.validate_workers = c.pipeline.transform_workers = shape.workers;
   c.pipeline.queue_batches = shape.queue_batches;
   c.pipeline.fuse_bytes = shape.fuse_bytes;
+  c.ingest.batch_bytes = shape.batch_bytes;
   c.pipeline.work_deadline = duration_cast<milliseconds>(shape.work_deadline);
   c.ingest.batches_in_flight = shape.queue_batches;
   c.journal.directory = "journal";
