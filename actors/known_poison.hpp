@@ -24,7 +24,7 @@ class known_poison {
   static constexpr std::chrono::minutes lasts{10};
 
   void add(const record_batch& batch, const record_ref& ref, time_point now);
-  bool has(const record_batch& batch, const record_ref& ref, time_point now) const;
+  bool has(const record_batch& batch, const record_ref& ref, time_point now);
 
  private:
   struct entry {
@@ -33,7 +33,13 @@ class known_poison {
     time_point since{};
   };
 
-  std::deque<entry> entries_;
+  uint64_t fingerprint(const record_batch& batch, const record_ref& ref);
+  uint64_t fingerprint(const std::shared_ptr<const csv_header>& header);
+
+  std::deque<entry> entries_; ///< the oldest first
+  /// Of the last batch: a long header is not to cost each of its short records.
+  std::shared_ptr<const csv_header> header_;
+  uint64_t header_fingerprint_ = 0;
 };
 
 } // namespace weir

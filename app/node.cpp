@@ -349,8 +349,9 @@ void node::reload() {
 /// the deadline.
 bool node::drain() {
   health_.set(condition::draining, true);
-  std::atomic<bool> done{false};
-  root_->attach_functor([&done](const caf::error&) { done = true; });
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
+  const auto& done = *ended;
+  root_->attach_functor([ended](const caf::error&) { *ended = true; });
   caf::anon_send(root_, drain_atom_v);
   const auto deadline = std::chrono::steady_clock::now() + settings_.shutdown_deadline
                         + std::chrono::seconds{1};
@@ -387,7 +388,10 @@ int node::run() {
   if (ingest_)
     ingest_->stop();
   operations_.reset();
-  network_.reset();
+  if (clean)
+    network_.reset();
+  else
+    (void)network_.release(); // what did not end may still use it, till the exit below
   root_ = nullptr;
   roles_.clear();
   log_event(log_level::info, "stopped", {{"failed", fatal_.load()}});

@@ -63,6 +63,7 @@ class asio_tunnel final : public tunnel {
   void met(const connection& one);
 
   bool enter(const connection_ptr& one);
+  bool has_link(const connection_ptr& one) const;
   awaitable<void> carry(connection_ptr one);
   awaitable<void> send_waiting(connection_ptr one);
   void drop(link_id link, const std::string& reason);
@@ -214,7 +215,12 @@ awaitable<void> asio_tunnel::dial(std::string endpoint) {
   error_code failure;
   const auto address = asio::ip::make_address(at.host, failure);
   const tcp::endpoint end{address, static_cast<uint16_t>(std::stoul(at.port))};
-  auto one = open(tcp::socket{context_, end.protocol()}, endpoint, true);
+  tcp::socket socket{context_};
+  if (!failure)
+    socket.open(end.protocol(), failure); // there may be no descriptor left
+  if (failure || stopping_)
+    co_return dialer_.failed(endpoint);
+  auto one = open(std::move(socket), endpoint, true);
   co_await one->outside.socket().async_connect(end,
                                                redirect_error(use_awaitable, failure));
   if (!failure)
@@ -239,11 +245,10 @@ awaitable<void> asio_tunnel::serve(connection_ptr one) {
     one->reason = problem;
   if (!problem.empty() && !stopping_)
     refusals_.tell(one->endpoint, one->dialed_by_us, one->reason);
-  else if (links_.contains(one->link)) // not lost to another meanwhile
+  else if (has_link(one)) // not lost to another meanwhile
     co_await carry(one);
   one->end("no link");
-  if (const auto found = links_.find(one->link);
-      found != links_.end() && found->second == one)
+  if (has_link(one))
     drop(one->link, one->reason);
   open_.erase(one);
 }
@@ -272,6 +277,11 @@ bool asio_tunnel::enter(const connection_ptr& one) {
   links_[one->link] = one;
   refusals_.forget(one->endpoint);
   return true;
+}
+
+bool asio_tunnel::has_link(const connection_ptr& one) const {
+  const auto found = links_.find(one->link);
+  return found != links_.end() && found->second == one;
 }
 
 awaitable<void> asio_tunnel::carry(connection_ptr one) {

@@ -20,6 +20,14 @@ namespace asio = boost::asio;
 using asio::redirect_error;
 using asio::use_awaitable;
 
+namespace {
+
+/// OpenSSL goes on within one call as long as a peer sends what is no data; after so many
+/// buffers of it others have a turn.
+constexpr uint32_t refills_max = 4;
+
+} // namespace
+
 /// Where OpenSSL reads and writes: a wire's buffers.
 struct wire_bio {
   static int write(BIO* bio, const char* from, int bytes) {
@@ -69,6 +77,8 @@ wire::~wire() = default;
 
 size_t wire::take(std::span<char> into, error_code& failure) {
   if (in_begin_ == in_end_) {
+    if (refills_++ == refills_max)
+      return 0;
     const auto got =
       ::recv(socket_.native_handle(), in_.get(), wire_buffer_bytes, MSG_DONTWAIT);
     if (got == 0)
@@ -134,6 +144,7 @@ asio::awaitable<wire::error_code> wire::handshake(bool as_client) {
   as_client ? SSL_set_connect_state(tls_.get()) : SSL_set_accept_state(tls_.get());
   while (true) {
     ERR_clear_error();
+    refills_ = 0;
     const int done = SSL_do_handshake(tls_.get());
     auto failure = why_failed(done);
     const auto unsent = co_await flush(); // also the alert that says why
@@ -154,7 +165,7 @@ std::string wire::certified_name() const {
     return {};
   auto name = common_name(certificate);
   X509_free(certificate);
-  return name;
+  return name.empty() ? "(no common name)" : name;
 }
 
 wire::error_code wire::seal(std::string_view bytes) {
@@ -165,10 +176,15 @@ wire::error_code wire::seal(std::string_view bytes) {
   ERR_clear_error();
   size_t taken = 0;
   const int done = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &taken);
-  return done == 1 ? error_code{} : why_failed(done);
+  if (done == 1)
+    return {};
+  // Our BIO takes everything: what stops OpenSSL here is what the peer has begun to say.
+  const auto failure = why_failed(done);
+  return failure ? failure : error_code{asio::error::connection_aborted};
 }
 
 size_t wire::open(std::span<char> into, error_code& failure) {
+  refills_ = 0;
   if (!tls_)
     return take(into, failure);
   ERR_clear_error();

@@ -37,7 +37,8 @@ class wire {
   wire& operator=(const wire&) = delete;
 
   awaitable<error_code> handshake(bool as_client);
-  /// The common name of the peer's certificate; empty when plain.
+  /// The common name of the peer's certificate, or words that are no node's name; empty when
+  /// plain.
   std::string certified_name() const;
 
   awaitable<error_code> read(std::span<char> into); ///< all of it
@@ -68,7 +69,8 @@ class wire {
   std::unique_ptr<char[]> in_; ///< received, not opened: [in_begin_, in_end_)
   size_t in_begin_ = 0;
   size_t in_end_ = 0;
-  std::string out_; ///< sealed; the first sent_ bytes are gone
+  uint32_t refills_ = 0; ///< of in_, since OpenSSL was last called
+  std::string out_;      ///< sealed; the first sent_ bytes are gone
   size_t sent_ = 0;
   error_code broken_; ///< what the socket said last
 };

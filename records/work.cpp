@@ -91,6 +91,8 @@ std::optional<decode_failure> append_decoded(std::string_view record,
                                              const batch_part& part, std::string& out) {
   switch (part.format) {
   case body_format::csv:
+    if (!part.header) // of a peer's making
+      return decode_failure{reject::ragged_row, "the batch has no header"};
     return csv_to_json(record, *part.header, out);
   case body_format::text:
     return text_to_json(record, out);
