@@ -20,7 +20,7 @@ def event(number):
 
 
 def _milliseconds(value, unit):
-    return float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
+    return float(value) * {"us": 1e-3, "ms": 1, "s": 1e3, "m": 6e4}[unit]
 
 
 def wrk(subject, stream, records, connections, seconds):
@@ -32,10 +32,10 @@ def wrk(subject, stream, records, connections, seconds):
         url = f"http://127.0.0.1:{subject.port}{subject.path(stream, records)}"
         out = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s",
                               "-s", script.name, url], capture_output=True, text=True, check=True).stdout
-    requests, took = re.search(r"(\d+) requests in ([\d.]+)s", out).groups()
+    requests, took, unit = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)\b", out).groups()
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     refused = int(errors.group(1)) if errors else 0
-    return {"records": (int(requests) - refused) * records, "refused": refused, "seconds": float(took),
+    return {"records": (int(requests) - refused) * records, "refused": refused, "seconds": _milliseconds(took, unit) / 1e3,
             "p50_ms": _milliseconds(*re.search(r"50%\s+([\d.]+)(us|ms|s)", out).groups()),
             "p99_ms": _milliseconds(*re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups())}
 
