@@ -23,6 +23,7 @@ class known_poison {
   static constexpr size_t records_max = 64;
   static constexpr std::chrono::minutes lasts{10};
 
+  bool empty() const noexcept { return entries_.empty(); }
   void add(const record_batch& batch, const record_ref& ref, time_point now);
   bool has(const record_batch& batch, const record_ref& ref, time_point now);
 

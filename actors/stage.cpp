@@ -163,7 +163,8 @@ void stage_state::open(stage_config with) {
   config = std::move(with);
   table.emplace(config.limits);
   figures = &config.figures->stage(config.role);
-  next_figures = &config.figures->stage(config.next_role);
+  if (!config.fused_role.empty())
+    next_figures = &config.figures->stage(config.next_role);
   queue = &config.figures->queue(config.role);
   queue->bound = config.bound;
   queue->who_blocks = config.who_blocks;

@@ -216,6 +216,8 @@ void work_table::add_piece(entry& owner, const piece& from, uint32_t first, uint
 
 void work_table::enqueue_unknown(uint64_t envelope, entry& owner, time_point now) {
   const piece whole{owner.age, envelope, owner.whole};
+  if (hung_.empty())
+    return enqueue(whole);
   const auto count = static_cast<uint32_t>(whole.batch->records.size());
   uint32_t first = 0;
   for (uint32_t at = 0; at < count; ++at) {

@@ -419,14 +419,13 @@ supervisor_spec make_tree(const tree_parts& parts) {
     root.children.push_back(make_cluster(parts));
   if (roles.worker) {
     const auto last = parts.cluster ? "to_persister" : "journal";
-    const auto fused = pipeline.fuse_bytes > 0 ? last : "";
+    const bool fuses = pipeline.fuse_bytes > 0;
     root.children.push_back(
       make_stage_tree(parts, {"transform", last, "", &parts.transform, nullptr,
                               pipeline.transform_workers}));
-    root.children.push_back(
-      make_stage_tree(parts, {"validate", "transform", fused, &parts.validate,
-                              pipeline.fuse_bytes > 0 ? &parts.transform : nullptr,
-                              pipeline.validate_workers}));
+    root.children.push_back(make_stage_tree(
+      parts, {"validate", "transform", fuses ? last : "", &parts.validate,
+              fuses ? &parts.transform : nullptr, pipeline.validate_workers}));
   }
   root.children.push_back(make_gateway(parts));
   return root;

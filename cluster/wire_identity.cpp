@@ -30,10 +30,9 @@ make_wire_context(const wire_identity& identity, const std::string& name) {
   using boost::asio::ssl::context;
   auto made = std::make_unique<context>(context::tls);
   boost::system::error_code failure;
-  made->set_options(context::default_workarounds | context::no_sslv2 | context::no_sslv3
-                    | context::no_tlsv1 | context::no_tlsv1_1 | SSL_OP_NO_RENEGOTIATION
-                    | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-  // Both sides are weir. 1.2 would let a peer ask for renegotiations that are refused one by one.
+  made->set_options(context::default_workarounds | SSL_OP_NO_TICKET);
+  // Both sides are weir. 1.2 would let a peer ask for renegotiations that are refused one by one;
+  // 1.3 has neither these nor compression.
   SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(made->native_handle(), ciphersuites);
   SSL_CTX_set_session_cache_mode(made->native_handle(), SSL_SESS_CACHE_OFF);
