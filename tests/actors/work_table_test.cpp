@@ -1,70 +1,13 @@
 #include "actors/work_table.hpp"
 
 #include "proto/clock.hpp"
-#include "tests/actors/tree_fixture.hpp"
+#include "tests/actors/work_table_fixture.hpp"
 
 #include <set>
 
 using namespace weir;
+using namespace weir::work_table_test;
 using namespace std::chrono_literals;
-
-namespace {
-
-const work_table::time_point t0{1h};
-
-/// What a worker makes of a piece: every record in upper case.
-batch_ptr worked(const record_batch& in) {
-  auto out = std::make_shared<record_batch>(in);
-  auto text = std::make_shared<std::string>();
-  for (auto& ref : out->records) {
-    std::string body{in.text_of(ref)};
-    for (char& c : body)
-      c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    ref.offset = static_cast<uint32_t>(text->size());
-    *text += body;
-  }
-  out->text = text;
-  return out;
-}
-
-/// Workers that die at "poison"; marks are set or not.
-struct mill {
-  work_table table;
-  bool marks = true;
-  loss how = loss::crashed;
-  uint64_t next_worker = 1;
-  int crashes = 0;
-
-  explicit mill(size_t capacity = 64) : table(work_limits{capacity, 5s, 3}) {}
-
-  /// One order by a fresh worker; false when nothing was queued.
-  bool turn() {
-    const auto worker = next_worker++;
-    const auto order = table.take(worker, t0);
-    if (!order)
-      return false;
-    for (uint32_t i = 0; i < order->batch->records.size(); ++i) {
-      if (marks)
-        order->progress->record = i;
-      if (order->batch->text_of(order->batch->records[i]) == "poison") {
-        ++crashes;
-        EXPECT_TRUE(table.lost(worker, how, "boom"));
-        return true;
-      }
-    }
-    EXPECT_TRUE(table.finish({order->job, worked(*order->batch)}));
-    return true;
-  }
-
-  batch_ptr grind() {
-    for (int i = 0; i < 100'000 && turn(); ++i) {
-    }
-    const auto done = table.take_done();
-    return done ? done->batch : nullptr;
-  }
-};
-
-} // namespace
 
 TEST(work_table, a_sound_batch_is_handed_through_as_the_worker_made_it) {
   mill m;
@@ -190,90 +133,6 @@ TEST(work_table, a_mark_that_accuses_an_innocent_record_is_not_believed_again) {
   EXPECT_LE(crashes, 40) << "halving, not one crash per record";
 }
 
-namespace {
-
-work_limits fusing(size_t bytes) {
-  work_limits limits;
-  limits.fuse_bytes = bytes;
-  return limits;
-}
-
-} // namespace
-
-TEST(work_table, small_batches_are_fused_larger_ones_and_chunks_of_a_stream_are_not) {
-  work_table table{fusing(30)};
-  table.submit(small_batch(1, 10), t0); // 30 bytes
-  table.submit(small_batch(2, 11), t0);
-  table.submit(make_batch(3, 1), t0);
-  for (const bool fused : {true, false, false}) {
-    const auto order = table.take(1, t0);
-    ASSERT_TRUE(order);
-    EXPECT_EQ(order->fused, fused);
-    EXPECT_TRUE(table.finish({order->job, worked(*order->batch), {7, 3ms}}));
-    const auto done = table.take_done();
-    ASSERT_TRUE(done);
-    EXPECT_EQ(done->fused, fused);
-    EXPECT_EQ(done->next.records, 7u);
-    EXPECT_EQ(done->next.took, 3ms);
-  }
-}
-
-TEST(work_table, of_a_streamed_request_all_chunks_are_fused_or_none) {
-  auto limits = fusing(4);
-  limits.fuse_chunks = true;
-  work_table table{limits};
-  table.submit(make_batch(1, 1), t0);
-  table.submit(make_batch(2, 100), t0); // far above fuse_bytes
-  for (uint64_t worker = 1; worker <= 2; ++worker) {
-    const auto order = table.take(worker, t0);
-    ASSERT_TRUE(order);
-    EXPECT_TRUE(order->fused);
-  }
-}
-
-TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
-  work_table table{fusing(0)};
-  auto empty = std::make_shared<record_batch>(*small_batch(1, 1));
-  empty->records.clear();
-  empty->text = std::make_shared<const std::string>();
-  table.submit(empty, t0);
-  const auto done = table.take_done();
-  ASSERT_TRUE(done);
-  EXPECT_FALSE(done->fused);
-}
-
-TEST(work_table,
-     a_worker_that_dies_in_the_second_half_of_a_fused_order_tells_its_suspect) {
-  for (const auto how : {loss::crashed, loss::hung}) {
-    work_table table{fusing(1000)};
-    table.submit(small_batch(1, 8), t0);
-    for (uint64_t worker = 1; table.has_queued(); ++worker) {
-      const auto order = table.take(worker, t0);
-      ASSERT_TRUE(order);
-      auto made = std::make_shared<record_batch>(*order->batch);
-      std::erase_if(made->records, [](const record_ref& r) { return r.record < 3; });
-      order->progress->record = 7; // where the first half ended
-      order->progress->made = made;
-      order->progress->second = true;
-      const auto poison = std::find_if(made->records.begin(), made->records.end(),
-                                       [](const record_ref& r) { return r.record == 5; });
-      if (poison == made->records.end()) {
-        table.finish({order->job, made});
-        continue;
-      }
-      order->progress->record = static_cast<uint32_t>(poison - made->records.begin());
-      table.lost(worker, how, "boom");
-    }
-    const auto done = table.take_done();
-    ASSERT_TRUE(done);
-    EXPECT_TRUE(done->fused);
-    EXPECT_EQ(table.cuts(), 3u) << "cut once, at the suspect";
-    ASSERT_EQ(done->batch->rejections.size(), 1u);
-    EXPECT_EQ(done->batch->rejections[0].record, 5u);
-    EXPECT_EQ(done->batch->records.size(), 4u) << "3, 4, 6 and 7";
-  }
-}
-
 TEST(work_table, a_late_result_is_ignored) {
   mill m;
   m.table.submit(make_batch(1, 2), t0);
@@ -298,55 +157,6 @@ TEST(work_table, a_record_that_hangs_two_workers_is_quarantined_as_such) {
   ASSERT_TRUE(done);
   ASSERT_EQ(done->rejections.size(), 1u);
   EXPECT_EQ(done->rejections[0].detail, "hung 2 workers: boom");
-}
-
-TEST(work_table, what_hung_before_costs_no_worker_and_its_neighbours_go_through) {
-  mill m;
-  m.how = loss::hung;
-  m.table.submit(make_batch(1, 5, {2}), t0);
-  m.grind();
-  m.table.submit(make_batch(2, 6, {0, 3, 5}), t0 + 9min);
-  const auto done = m.grind();
-  ASSERT_TRUE(done);
-  EXPECT_EQ(m.crashes, 2) << "those of the first time";
-  EXPECT_EQ(texts(*done), (std::vector<std::string>{"R1", "R2", "R4"}));
-  ASSERT_EQ(done->rejections.size(), 3u);
-  EXPECT_EQ(done->rejections[1].record, 3u);
-  EXPECT_EQ(done->rejections[1].code, reject::quarantined);
-  EXPECT_EQ(done->rejections[1].detail, "hung workers when it came before");
-  EXPECT_EQ(done->rejections[1].body, "poison");
-  m.table.submit(make_batch(3, 1, {0}), t0);
-  EXPECT_TRUE(m.table.take_done()) << "nothing of it stands, nobody works on it";
-  EXPECT_TRUE(m.table.empty());
-}
-
-TEST(work_table, what_hung_in_another_stream_or_long_ago_or_only_crashed_is_tried) {
-  mill m;
-  const auto come = [&](uint64_t id, const char* stream, work_table::time_point now) {
-    auto batch = std::make_shared<record_batch>(*make_batch(id, 1, {0}));
-    auto source = std::make_shared<envelope>(*batch->source);
-    source->stream = stream;
-    batch->source = source;
-    m.table.submit(batch, now);
-    m.grind();
-    return std::exchange(m.crashes, 0);
-  };
-  EXPECT_EQ(come(1, "default", t0), 3);
-  m.how = loss::hung;
-  EXPECT_EQ(come(2, "default", t0), 2);
-  EXPECT_EQ(come(3, "other", t0), 2);
-  EXPECT_EQ(come(4, "default", t0 + known_poison::lasts - 1s), 0);
-  EXPECT_EQ(come(5, "default", t0 + known_poison::lasts), 2);
-}
-
-TEST(known_poison, forgets_the_oldest_when_it_is_full) {
-  known_poison known;
-  const auto batch = make_batch(1, known_poison::records_max + 1);
-  for (const auto& ref : batch->records)
-    known.add(*batch, ref, t0);
-  EXPECT_FALSE(known.has(*batch, batch->records.front(), t0));
-  EXPECT_TRUE(known.has(*batch, batch->records[1], t0));
-  EXPECT_TRUE(known.has(*batch, batch->records.back(), t0));
 }
 
 TEST(work_table, an_order_is_overdue_only_past_its_deadline) {

@@ -1,0 +1,90 @@
+// Batches that are validated and transformed in one go, as the work table sees them.
+#include "tests/actors/work_table_fixture.hpp"
+
+using namespace weir;
+using namespace weir::work_table_test;
+using namespace std::chrono_literals;
+
+namespace {
+
+work_limits fusing(size_t bytes) {
+  work_limits limits;
+  limits.fuse_bytes = bytes;
+  return limits;
+}
+
+} // namespace
+
+TEST(work_table, small_batches_are_fused_larger_ones_and_chunks_of_a_stream_are_not) {
+  work_table table{fusing(30)};
+  table.submit(small_batch(1, 10), t0); // 30 bytes
+  table.submit(small_batch(2, 11), t0);
+  table.submit(make_batch(3, 1), t0);
+  for (const bool fused : {true, false, false}) {
+    const auto order = table.take(1, t0);
+    ASSERT_TRUE(order);
+    EXPECT_EQ(order->fused, fused);
+    EXPECT_TRUE(table.finish({order->job, worked(*order->batch), {7, 3ms}}));
+    const auto done = table.take_done();
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->fused, fused);
+    EXPECT_EQ(done->next.records, 7u);
+    EXPECT_EQ(done->next.took, 3ms);
+  }
+}
+
+TEST(work_table, of_a_streamed_request_all_chunks_are_fused_or_none) {
+  auto limits = fusing(4);
+  limits.fuse_chunks = true;
+  work_table table{limits};
+  table.submit(make_batch(1, 1), t0);
+  table.submit(make_batch(2, 100), t0); // far above fuse_bytes
+  for (uint64_t worker = 1; worker <= 2; ++worker) {
+    const auto order = table.take(worker, t0);
+    ASSERT_TRUE(order);
+    EXPECT_TRUE(order->fused);
+  }
+}
+
+TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
+  work_table table{fusing(0)};
+  auto empty = std::make_shared<record_batch>(*small_batch(1, 1));
+  empty->records.clear();
+  empty->text = std::make_shared<const std::string>();
+  table.submit(empty, t0);
+  const auto done = table.take_done();
+  ASSERT_TRUE(done);
+  EXPECT_FALSE(done->fused);
+}
+
+TEST(work_table,
+     a_worker_that_dies_in_the_second_half_of_a_fused_order_tells_its_suspect) {
+  for (const auto how : {loss::crashed, loss::hung}) {
+    work_table table{fusing(1000)};
+    table.submit(small_batch(1, 8), t0);
+    for (uint64_t worker = 1; table.has_queued(); ++worker) {
+      const auto order = table.take(worker, t0);
+      ASSERT_TRUE(order);
+      auto made = std::make_shared<record_batch>(*order->batch);
+      std::erase_if(made->records, [](const record_ref& r) { return r.record < 3; });
+      order->progress->record = 7; // where the first half ended
+      order->progress->made = made;
+      order->progress->second = true;
+      const auto poison = std::find_if(made->records.begin(), made->records.end(),
+                                       [](const record_ref& r) { return r.record == 5; });
+      if (poison == made->records.end()) {
+        table.finish({order->job, made});
+        continue;
+      }
+      order->progress->record = static_cast<uint32_t>(poison - made->records.begin());
+      table.lost(worker, how, "boom");
+    }
+    const auto done = table.take_done();
+    ASSERT_TRUE(done);
+    EXPECT_TRUE(done->fused);
+    EXPECT_EQ(table.cuts(), 3u) << "cut once, at the suspect";
+    ASSERT_EQ(done->batch->rejections.size(), 1u);
+    EXPECT_EQ(done->batch->rejections[0].record, 5u);
+    EXPECT_EQ(done->batch->records.size(), 4u) << "3, 4, 6 and 7";
+  }
+}
