@@ -162,23 +162,50 @@ void session::parse_input() {
     in_.consume(2);
     scanner_.reset();
   }
+  if (begin_as_before())
+    return;
   const auto length = scanner_.find_end(in_.view());
   if (!length)
     return refuse_and_close(length.error());
   if (*length == 0)
     return read_more(head_scanner::bytes_max);
   auto& head = thread_.head();
-  if (auto parsed = parse_head(in_.view().substr(0, *length), head); !parsed)
+  known_.forget();
+  const auto text = in_.view().substr(0, *length);
+  if (auto parsed = parse_head(text, head); !parsed)
     return refuse_and_close(parsed.error());
   in_.consume(*length); // its bytes stay where they are until the next read
-  begin(head);
+  begin(text, head);
 }
 
-void session::begin(const request_head& head) {
+/// The head of the last request again, under the same catalog and limits: what begin() read
+/// from it still holds. Rates, health and admission are asked anew.
+bool session::begin_as_before() {
+  const auto again = known_.match(in_.view());
+  auto& shared = thread_.shared();
+  if (!again || again->content_length == 0
+      || again->content_length > shared.config.body_bytes_max
+      || terms_.streams != shared.context.streams.get()
+      || terms_.limits != shared.limits())
+    return false;
+  in_.consume(again->bytes);
+  open_request();
+  body_unread_ = true;
+  body_left_ = terms_.length = again->content_length;
+  work_.emplace();
+  admit();
+  return true;
+}
+
+void session::open_request() {
   began_ = now();
   deadline_ = time_point::max();
   open_request_ = true;
   thread_.shared().requests.fetch_add(1, std::memory_order_relaxed);
+}
+
+void session::begin(std::string_view text, const request_head& head) {
+  open_request();
   keep_alive_ = head.keep_alive;
   http_1_0_ = head.version == 10;
   head_only_ = head.method == "HEAD";
@@ -205,8 +232,10 @@ void session::begin(const request_head& head) {
                           shared.config);
   if (!terms)
     return refuse(terms.error());
+  terms_ = std::move(*terms);
+  if (head.has_body() && keep_alive_ && !expects_)
+    known_.remember(text, head);
   work_.emplace();
-  work_->terms = std::move(*terms);
   admit();
 }
 

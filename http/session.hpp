@@ -15,6 +15,7 @@
 #include "http/ingest_request.hpp"
 #include "http/ingest_terms.hpp"
 #include "http/input_buffer.hpp"
+#include "http/known_head.hpp"
 #include "http/outstanding.hpp"
 #include "http/problem.hpp"
 #include "http/request_head.hpp"
@@ -70,7 +71,6 @@ class session final : public std::enable_shared_from_this<session>, public reque
 
   /// The request in hand once its head was accepted.
   struct exchange {
-    ingest_terms terms;
     std::unique_ptr<body_reader> reader;
     std::shared_ptr<ingest_request> request; ///< from the first batch on
     claim charged;                           ///< of the batch being made
@@ -95,7 +95,9 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void next_request();
   void read_more(size_t bytes_max);
   void parse_input();
-  void begin(const request_head& head);
+  bool begin_as_before();
+  void begin(std::string_view text, const request_head& head);
+  void open_request();
   void on_deadline();
   void take_input(size_t bytes);
   void connection_lost();
@@ -152,6 +154,10 @@ class session final : public std::enable_shared_from_this<session>, public reque
   bool reads_into_body_ = false; ///< it goes straight into the body, not into in_
   bool peer_done_ = false;       ///< the client has closed its side
   bool head_begun_ = false;      ///< the first byte of a head is here
+
+  known_head known_;
+  ingest_terms
+    terms_; ///< of the last request for ingest, which known_ may hold the head of
 
   // of the request in hand
   std::optional<exchange> work_;

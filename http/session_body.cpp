@@ -38,7 +38,7 @@ void session::admit() {
     closed = ec::draining;
   if (closed != ec::none)
     return refuse({closed, "nothing of the request was read or stored"});
-  const int wait = shared.rates.check(rate_subject(work_->terms, peer_), began_);
+  const int wait = shared.rates.check(rate_subject(terms_, peer_), began_);
   if (wait > 0)
     return refuse_with(problem{ec::rate_limited,
                                "the stream's or the client's rate of records is used "
@@ -52,10 +52,10 @@ void session::admit() {
 
 void session::enter_gate() {
   auto& shared = thread_.shared();
-  const auto& settings = work_->terms.stream->settings;
-  wanted_ = first_claim(shared.config, work_->terms);
+  const auto& settings = terms_.stream->settings;
+  wanted_ = first_claim(shared.config, terms_);
   const auto [what, ticket] =
-    shared.gate.enter(wanted_, work_->terms.level, settings.admission,
+    shared.gate.enter(wanted_, terms_.level, settings.admission,
                       [this] { // waiting_self_ keeps us till then
                         boost::asio::post(thread_.context(), [this] { granted(); });
                       });
@@ -123,14 +123,13 @@ void session::granted() {
 
 void session::start_body() {
   const auto& config = thread_.shared().config;
-  const auto& terms = work_->terms;
   body_terms body;
-  body.format = terms.format;
-  body.length = terms.length;
-  body.coding = terms.coding;
+  body.format = terms_.format;
+  body.length = terms_.length;
+  body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
-  body.framing.record_bytes_max = terms.stream->settings.record_bytes_max;
-  body.framing.json_depth_max = terms.stream->settings.json_depth_max;
+  body.framing.record_bytes_max = terms_.stream->settings.record_bytes_max;
+  body.framing.json_depth_max = terms_.stream->settings.json_depth_max;
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
   body.batch_records = config.batch_records;
@@ -139,7 +138,7 @@ void session::start_body() {
     return refuse(reader.error());
   work_->reader = std::move(*reader);
   body_unread_ = false;
-  if (terms.expects_continue && in_.empty() && !work_->reader->transferred()) {
+  if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
     phase_ = phase::inviting;
     expect_within(config.write_timeout);
     return link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this());
@@ -205,8 +204,8 @@ void session::send_cut(body_cut cut, bool last) {
   const bool whole = last && cut.chunk == 0;
   const bool small = whole && cut.bytes.size() <= shared.config.coalesce_bytes;
   if (!x.request)
-    x.request = std::make_shared<ingest_request>(this, x.terms.ack);
-  shared.rates.charge(rate_subject(x.terms, peer_), cut.records.size(), began_);
+    x.request = std::make_shared<ingest_request>(this, terms_.ack);
+  shared.rates.charge(rate_subject(terms_, peer_), cut.records.size(), began_);
   add(shared.stage.records_processed, cut.records.size());
   if (last)
     return_surplus(cut.bytes.size(), small);
@@ -232,27 +231,26 @@ void session::send_cut(body_cut cut, bool last) {
 
 submission session::make_submission(body_cut cut) {
   auto& x = *work_;
-  const auto& terms = x.terms;
-  const auto& stream = terms.stream->settings.name;
+  const auto& stream = terms_.stream->settings.name;
   batch_part part;
-  part.keyed = !terms.key.empty();
+  part.keyed = !terms_.key.empty();
   part.key = part.keyed
-               ? make_batch_key(stream, terms.tenant_name(), terms.key, cut.chunk)
+               ? make_batch_key(stream, terms_.tenant_name(), terms_.key, cut.chunk)
                : thread_.next_key();
   part.fingerprint = part.keyed ? fingerprint_of(cut) : 0;
   part.format = cut.format;
-  part.ack = terms.ack;
+  part.ack = terms_.ack;
   part.record_base = cut.record_base;
   part.line_base = cut.line_base;
   part.records = static_cast<uint32_t>(cut.records.size());
   part.header = std::move(cut.header);
   part.client = peer_;
-  part.trace = terms.trace;
+  part.trace = terms_.trace;
   x.request->add_chunk(part.records, part.key);
   submission out;
   out.arrived = std::make_shared<envelope>();
   out.arrived->stream = stream;
-  out.arrived->level = terms.level;
+  out.arrived->level = terms_.level;
   out.arrived->bytes = std::move(cut.bytes);
   out.arrived->parts.push_back(std::move(part));
   out.records = std::move(cut.records);
@@ -308,7 +306,7 @@ void session::claim_next_batch() {
     return;
   wanted_ = {budget_charge(shared.config, shared.config.batch_bytes), 1};
   const auto [what, ticket] =
-    shared.gate.enter(wanted_, work_->terms.level, admission_policy::wait, [this] {
+    shared.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
       boost::asio::post(thread_.context(), [this] { granted(); });
     });
   switch (what) {
