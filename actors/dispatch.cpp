@@ -98,22 +98,34 @@ void on_closed(dispatch_ptr self, const link_closed& link) {
   pump(self);
 }
 
-/// Nothing of the batch is stored there, and not for a reason that lies in the batch.
-bool refused(const arrived_receipt& receipt) {
-  const auto passing = [](const part_receipt& part) {
-    switch (part.outcome) {
-    case ec::saturated:
-    case ec::draining:
-    case ec::stage_away:
-    case ec::journal_full:
-    case ec::storage_failed:
-      return true;
-    default:
-      return false;
-    }
-  };
+/// The peer does not know what became of it.
+bool in_doubt(const part_receipt& part) noexcept {
+  return part.outcome == ec::deadline_exceeded;
+}
+
+/// The batch may go to another node: no part of it is decided.
+bool undecided(const arrived_receipt& receipt) {
   return !receipt.parts.empty()
-         && std::all_of(receipt.parts.begin(), receipt.parts.end(), passing);
+         && std::all_of(receipt.parts.begin(), receipt.parts.end(), [](const auto& part) {
+              return is_refusal(part.outcome) || in_doubt(part);
+            });
+}
+
+/// For another node, or for the same one when it grants again.
+void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
+               const std::vector<part_receipt>& refused) {
+  auto& st = self->state;
+  const auto& peer = st.peers.at(from);
+  log_event(log_level::debug, "batch_refused",
+            {{"batch", to_hex(placement_key(*batch))},
+             {"flow", to_string(st.config.flow)},
+             {"by", peer},
+             {"reason", to_string(refused.front().outcome)}});
+  if (std::any_of(refused.begin(), refused.end(), in_doubt))
+    batch->source->copied.set();
+  st.table->refused(from);
+  st.table->take_back(std::move(batch));
+  st.config.board->update(peer, [](link_view& view) { ++view.resends; });
 }
 
 /// The receipt as if it had come from this node: with the batch as its owner knows it.
@@ -134,21 +146,15 @@ void on_receipt(dispatch_ptr self, const link_receipt& came) {
   auto batch = st.table->settle(came.link, came.number);
   if (!batch)
     return; // late: it has gone to another node
-  const auto peer = st.peers.at(came.link);
   auto receipt = decode_receipt(came.bytes);
   if (!receipt) {
     // Also a gap in its window would follow: better to begin anew with this peer.
+    batch->source->copied.set();
     st.table->take_back(std::move(batch));
     st.config.network->close(came.link, receipt.error().text);
-  } else if (refused(*receipt)) {
-    log_event(log_level::debug, "batch_refused",
-              {{"batch", to_hex(placement_key(*batch))},
-               {"flow", to_string(st.config.flow)},
-               {"by", peer},
-               {"reason", to_string(receipt->parts.front().outcome)}});
-    st.table->refused(came.link);
-    st.table->take_back(std::move(batch));
-    st.config.board->update(peer, [](link_view& view) { ++view.resends; });
+  } else if (undecided(*receipt)
+             && dispatch_table::awaited(*batch, self->clock().now())) {
+    take_back(self, came.link, std::move(batch), receipt->parts);
   } else {
     deliver(batch, std::move(*receipt));
   }

@@ -290,11 +290,12 @@ void send_receipt(links_state& st, const batch_receipt& receipt) {
   show_held(st, peer);
 }
 
-void on_receipt(links_ptr self, const receipt_ptr& receipt) {
+void on_receipt(links_ptr self, const receipt_ptr& came) {
   auto& st = self->state;
-  if (!receipt || !receipt->batch || !receipt->batch->source
-      || !st.held.contains(receipt->batch->source->id))
+  if (!came || !came->batch || !came->batch->source
+      || !st.held.contains(came->batch->source->id))
     return;
+  const auto receipt = without_doubtful_refusals(came);
   if (const auto last = sequence_to_await(*receipt); last > st.stored)
     st.awaiting_sink.emplace(last, receipt);
   else
@@ -322,8 +323,10 @@ void on_resubmit(links_state& st) {
   for (const auto& [id, one] : st.held)
     if (!through.contains(id))
       again.push_back(one);
-  for (const auto& one : again)
+  for (const auto& one : again) {
+    one.batch->source->copied.set();
     hand_in(st, one);
+  }
 }
 
 // -- this node

@@ -2,6 +2,8 @@
 
 #include "proto/ports.hpp"
 
+#include <algorithm>
+
 namespace weir {
 
 void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail) {
@@ -21,6 +23,22 @@ void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail) 
     part.detail = detail;
   }
   origin->deliver(std::move(receipt));
+}
+
+receipt_ptr without_doubtful_refusals(const receipt_ptr& receipt) {
+  const auto refused = [](const part_receipt& part) { return is_refusal(part.outcome); };
+  const auto& parts = receipt->parts;
+  if (!receipt->batch->source->copied.is_set()
+      || std::none_of(parts.begin(), parts.end(), refused))
+    return receipt;
+  auto doubtful = std::make_shared<batch_receipt>(*receipt);
+  for (auto& part : doubtful->parts) {
+    if (!refused(part))
+      continue;
+    part.detail.insert(0, "an earlier copy may be stored; of this one: ");
+    part.outcome = ec::deadline_exceeded;
+  }
+  return doubtful;
 }
 
 } // namespace weir

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proto/batch.hpp"
+#include "proto/messages.hpp"
 
 #include <string_view>
 
@@ -10,5 +11,9 @@ namespace weir {
 /// Tells the batch's origin that nothing of it is stored, and why; does nothing when the
 /// origin is gone. Any thread.
 void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail);
+
+/// The receipt as another node may hear it. Of a batch that is copied no part is refused: with
+/// deadline_exceeded in place of a refusal it says that the outcome is not known.
+receipt_ptr without_doubtful_refusals(const receipt_ptr& receipt);
 
 } // namespace weir

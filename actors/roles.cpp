@@ -85,6 +85,20 @@ void role_table::subscribe(std::string_view name, role_rank rank,
   tell(who, std::string{name}, all.handle);
 }
 
+std::vector<caf::strong_actor_ptr> role_table::subscribers(std::string_view name,
+                                                           role_rank rank) const {
+  handles found;
+  const std::lock_guard guard{lock_};
+  const auto known = roles_.find(name);
+  if (known == roles_.end())
+    return found;
+  for (const auto& s : known->second.subscribers)
+    if (auto who = caf::actor_cast<caf::strong_actor_ptr>(s.who);
+        s.rank == rank && alive(who))
+      found.push_back(std::move(who));
+  return found;
+}
+
 role_table::node* role_table::find_node(std::string_view path) {
   const auto found = std::find_if(nodes_.begin(), nodes_.end(),
                                   [&](const node& n) { return n.view.id == path; });
@@ -148,7 +162,13 @@ void role_table::noted_restart(std::string_view supervisor) {
 }
 
 void role_table::abandoned(std::string_view path, uint64_t actor) {
+  handles released;
   const std::lock_guard guard{lock_};
+  for (auto& [name, each] : roles_)
+    std::erase_if(each.subscribers, [&](const subscriber& s) {
+      released.push_back(caf::actor_cast<caf::strong_actor_ptr>(s.who));
+      return s.who && s.who.id() == actor;
+    });
   const auto* n = find_node(path);
   if (n == nullptr || find_node(hung_path(path, actor)) != nullptr)
     return;

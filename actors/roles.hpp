@@ -51,9 +51,12 @@ class role_table final : public node_view {
   void down(std::string_view role, const caf::strong_actor_ptr& handle);
   /// Null while the role is away.
   caf::strong_actor_ptr find(std::string_view role) const;
-  /// Forgotten by itself when `subscriber` dies.
+  /// Forgotten by itself when `subscriber` dies or is abandoned.
   void subscribe(std::string_view role, role_rank rank,
                  const caf::strong_actor_ptr& subscriber);
+  /// Those of one rank that live, in the order in which they came.
+  std::vector<caf::strong_actor_ptr> subscribers(std::string_view role,
+                                                 role_rank rank) const;
 
   // -- the tree; `path` is actor_view::id
   /// Adds a node or renews its fixed fields; counts and the last crash stay. `plays`: the
@@ -66,7 +69,8 @@ class role_table final : public node_view {
   void ended(std::string_view path, std::string_view state, std::string_view crash);
   /// A supervisor restarts something: feeds its restarts_in_window.
   void noted_restart(std::string_view supervisor);
-  /// A hung actor left its place to a successor: shown as `path~actor` until released.
+  /// A hung actor left its place to a successor: shown as `path~actor` until released. It
+  /// is told of no more changes.
   void abandoned(std::string_view path, uint64_t actor);
   void released(std::string_view path, uint64_t actor);
   /// The actor last started at `path` and not reported as ended; it may be dead by now.

@@ -70,19 +70,37 @@ void on_batch(stage_ptr self, const batch_ptr& batch) {
   pump(self);
 }
 
+void get_to_know(stage_ptr self, const caf::strong_actor_ptr& worker) {
+  if (self->state.known.emplace(worker->id(), worker).second)
+    self->monitor(worker);
+}
+
+/// Workers that were here before this stage. One may hang over an order of the last one, and
+/// will never ask.
+void expect_workers(stage_ptr self) {
+  auto& st = self->state;
+  const auto now = self->clock().now();
+  for (const auto& worker :
+       st.config.roles->subscribers(st.config.role, role_rank::worker)) {
+    get_to_know(self, worker);
+    st.unheard.emplace(worker->id(), now);
+  }
+}
+
 void note_idle(stage_ptr self) {
   auto& st = self->state;
   const auto worker = self->current_sender();
   if (!worker || st.abandoned.count(worker->id()) != 0)
     return;
-  if (st.known.emplace(worker->id(), worker).second)
-    self->monitor(worker);
+  get_to_know(self, worker);
+  st.unheard.erase(worker->id());
   if (std::find(st.idle.begin(), st.idle.end(), worker) == st.idle.end())
     st.idle.push_back(worker);
 }
 
 void forget(stage_state& st, caf::actor_id worker) {
   st.known.erase(worker);
+  st.unheard.erase(worker);
   std::erase_if(st.idle, [&](const auto& who) { return who->id() == worker; });
 }
 
@@ -140,16 +158,29 @@ void arm_tick(stage_ptr self) {
 void excuse_standstill(stage_ptr self, caf::actor_clock::time_point now) {
   auto& st = self->state;
   const auto period = tick_period(st);
-  if (const auto late = now - st.ticked - period; late > period)
-    st.table->excuse(late);
+  const auto late = now - st.ticked - period;
+  if (late <= period)
+    return;
+  st.table->excuse(late);
+  for (auto& [worker, since] : st.unheard)
+    since += late;
+}
+
+void give_up_overdue(stage_ptr self, caf::actor_clock::time_point now) {
+  auto& st = self->state;
+  auto late = st.table->overdue(now);
+  for (const auto& [worker, since] : st.unheard)
+    if (now - since > st.config.limits.deadline)
+      late.push_back(worker);
+  for (const auto worker : late)
+    give_up(self, worker);
 }
 
 void on_tick(stage_ptr self) {
   auto& st = self->state;
   const auto now = self->clock().now();
   excuse_standstill(self, now);
-  for (const auto worker : st.table->overdue(now))
-    give_up(self, worker);
+  give_up_overdue(self, now);
   for (const auto& batch : st.table->expire(now))
     answer_failed(batch, ec::deadline_exceeded,
                   "it waited too long in " + st.config.role);
@@ -204,6 +235,7 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
   st.config.roles->subscribe(st.config.next_role, role_rank::stage, own);
   if (!st.config.fused_role.empty())
     st.config.roles->subscribe(st.config.fused_role, role_rank::stage, own);
+  expect_workers(self);
   arm_tick(self);
   return {
     [self](const batch_ptr& batch) { on_batch(self, batch); },

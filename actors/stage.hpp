@@ -10,8 +10,9 @@
 //                              it was fused, or waits here while either is away; its
 //                              sender has nothing to do now
 //                role_change   of these stages
-//                tick_atom     looks for workers past their deadline and batches
-//                              past theirs
+//                tick_atom     looks for workers past their deadline, with an order or
+//                              without a word since this stage began, and batches past
+//                              theirs
 //                drain_atom    finishes what it owns, then quits
 //   Supervised:  one_for_one beside the supervisor of its workers, permanent. The
 //                workers' supervisor stands left of the stage: the stage drains while
@@ -68,6 +69,8 @@ struct stage_state {
   caf::strong_actor_ptr next;          ///< null while the next stage is away
   caf::strong_actor_ptr behind_next;   ///< likewise; of use for fused batches only
   std::map<caf::actor_id, caf::strong_actor_ptr> known; ///< monitored workers
+  /// workers that were here before this stage and have not asked yet, since it knows them
+  std::map<caf::actor_id, caf::actor_clock::time_point> unheard;
   std::vector<caf::strong_actor_ptr> idle; ///< the last to ask is served first
   std::set<caf::actor_id> abandoned;       ///< hung: what they still send is ignored
   bool draining = false;

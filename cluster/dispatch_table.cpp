@@ -7,16 +7,12 @@
 
 namespace weir {
 
-namespace {
-
-/// A client has been told of it already: it must not be given up.
-bool promised(const record_batch& batch) noexcept {
+bool dispatch_table::awaited(const record_batch& batch, time_point now) noexcept {
   const auto& parts = batch.source->parts;
-  return std::any_of(parts.begin(), parts.end(),
-                     [](const auto& part) { return part.ack == ack_level::accepted; });
+  return batch.source->deadline > now
+         || std::any_of(parts.begin(), parts.end(),
+                        [](const auto& part) { return part.ack == ack_level::accepted; });
 }
-
-} // namespace
 
 void dispatch_table::link_up(link_id link, std::string name) {
   peers_[link].name = std::move(name);
@@ -28,8 +24,10 @@ size_t dispatch_table::link_down(link_id link) {
     return 0;
   auto lost = std::move(found->second.out);
   peers_.erase(found);
-  for (auto one = lost.rbegin(); one != lost.rend(); ++one)
+  for (auto one = lost.rbegin(); one != lost.rend(); ++one) {
+    one->second.batch->source->copied.set();
     waiting_.push_front(std::move(one->second.batch));
+  }
   return lost.size();
 }
 
@@ -157,7 +155,7 @@ void dispatch_table::take_back(batch_ptr batch) {
 std::vector<batch_ptr> dispatch_table::expire(time_point now) {
   std::vector<batch_ptr> gone;
   std::erase_if(waiting_, [&](const batch_ptr& batch) {
-    if (batch->source->deadline > now || promised(*batch))
+    if (awaited(*batch, now))
       return false;
     ids_.erase(batch->source->id);
     gone.push_back(batch);

@@ -47,7 +47,7 @@ class dispatch_table {
 
   // -- who there is
   void link_up(link_id link, std::string name);
-  /// What was there waits again; how many that were.
+  /// What was there waits again, marked as copied; how many that were.
   size_t link_down(link_id link);
   void granted(link_id link, link_window window);
   /// It has refused a batch: nothing goes there until it grants again.
@@ -66,10 +66,12 @@ class dispatch_table {
   std::optional<delivery> next(size_t own_depth);
   /// Its receipt came: forgotten, its share of the window free. Null for a late receipt.
   batch_ptr settle(link_id link, uint64_t number);
-  /// It was not stored there and waits again.
+  /// It was not decided there and waits again.
   void take_back(batch_ptr batch);
-  /// Removes and returns those that wait although nobody waits for them: past their
-  /// deadline, and not answered before (ack accepted).
+  /// Its deadline is not past, or a client has been told of it already (ack accepted): it
+  /// must not be given up.
+  static bool awaited(const record_batch& batch, time_point now) noexcept;
+  /// Removes and returns those that wait although they are not awaited.
   std::vector<batch_ptr> expire(time_point now);
   /// Removes and returns all that wait: their senders have others to ask.
   std::vector<batch_ptr> give_back();

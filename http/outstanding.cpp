@@ -22,8 +22,7 @@ const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noex
 /// Whether another copy of the batch may fare better. When the node drains there will be
 /// no other; who waited too long is told that the outcome is not known as it is.
 bool may_pass(ec refusal) noexcept {
-  return refusal == ec::saturated || refusal == ec::journal_full
-         || refusal == ec::storage_failed || refusal == ec::stage_away;
+  return is_refusal(refusal) && refusal != ec::draining;
 }
 
 } // namespace
@@ -108,7 +107,7 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
 }
 
 bool outstanding::undecided(const entry& e, const batch_receipt& receipt) noexcept {
-  return e.copied
+  return e.batch->source->copied.is_set()
          && std::any_of(receipt.parts.begin(), receipt.parts.end(),
                         [](const auto& part) { return may_pass(part.outcome); });
 }
@@ -123,7 +122,7 @@ void outstanding::settle_part(const entry& e, size_t index,
   missing.detail = "the pipeline's receipt has no word of this request";
   const auto* given = receipt_of(receipt, static_cast<uint32_t>(index));
   part_receipt unknown;
-  if (given && e.copied && given->outcome == ec::draining) {
+  if (given && e.batch->source->copied.is_set() && given->outcome == ec::draining) {
     unknown = *given;
     unknown.outcome = ec::deadline_exceeded;
     unknown.detail = "the node shuts down and the outcome is not known";
@@ -197,7 +196,7 @@ void outstanding::stored(uint64_t sequence) {
 
 void outstanding::resubmit() {
   for (auto& [id, e] : entries_) {
-    e.copied = true;
+    e.batch->source->copied.set();
     e.undecided = false;
     if (!context_.pipeline.submit(e.batch))
       return; // away again: another resubmit() will come

@@ -79,7 +79,6 @@ class outstanding {
     time_point sent;
     uint32_t beside = 0; ///< batches in flight when it was sent, with itself
     bool coalesced = false;
-    bool copied = false;    ///< submitted more than once
     bool undecided = false; ///< a copy was refused
   };
 

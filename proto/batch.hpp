@@ -12,6 +12,7 @@
 #include "proto/codes.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <compare>
 #include <cstddef>
@@ -83,7 +84,21 @@ struct batch_part {
 
 class receipt_port; // proto/ports.hpp
 
-/// What arrived. Immutable; `bytes` has `text_padding` bytes of capacity behind its size.
+/// Set when a batch goes out a second time while the first copy may still be stored or is
+/// already: from then on a refusal says nothing of the batch. Never taken back. Any thread.
+class copy_mark {
+ public:
+  copy_mark() = default;
+  copy_mark(const copy_mark& other) noexcept : set_(other.is_set()) {}
+  copy_mark& operator=(const copy_mark&) = delete;
+  void set() noexcept { set_.store(true, std::memory_order_release); }
+  bool is_set() const noexcept { return set_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<bool> set_{false};
+};
+
+/// What arrived. Immutable, but for the mark; `bytes` has `text_padding` bytes of capacity behind its size.
 struct envelope {
   uint64_t id = 0; ///< unique in this process's life
   std::string stream;
@@ -95,6 +110,7 @@ struct envelope {
   std::vector<batch_part> parts;
   std::weak_ptr<receipt_port>
     origin; ///< where the receipt goes; gone when the gateway is
+  mutable copy_mark copied{};
 };
 
 /// A name for an envelope that no other of this process's life has. Any thread.

@@ -25,7 +25,8 @@ enum class ec : uint8_t {
   all_records_rejected,
   key_reused,
   head_too_large,
-  // -- ours, and passing: 503 or 429 with Retry-After; nothing of the request is stored
+  // -- ours, and passing: 503 or 429 with Retry-After; nothing of the request is stored, but
+  // that deadline_exceeded says nothing of it
   saturated = 40,
   rate_limited,
   draining,
@@ -48,6 +49,13 @@ std::string_view to_string(ec code) noexcept;
 
 /// The HTTP status a request is answered with when `code` is its fate (RFC 9110). 200 for none.
 int http_status(ec code) noexcept;
+
+/// Nothing of the batch is stored here, and not for a reason that lies in the batch: another
+/// node may take it, or this one a moment later.
+constexpr bool is_refusal(ec code) noexcept {
+  return code == ec::saturated || code == ec::draining || code == ec::stage_away
+         || code == ec::journal_full || code == ec::storage_failed;
+}
 
 /// Why a record was rejected. The names are the `code` of an answer's errors and the `reason`
 /// label of weir_records_rejected_total.

@@ -232,6 +232,49 @@ TEST_F(cluster_test, when_a_stage_of_a_worker_comes_back_it_gets_what_peers_sent
   EXPECT_EQ(owner->receipts.size(), 1u);
 }
 
+TEST_F(cluster_test,
+       when_one_of_two_copies_is_refused_a_worker_says_that_it_is_in_doubt) {
+  auto [g, w, link] = linked();
+  const auto sent = batch(1);
+  g.submit("to_worker", sent);
+  settle();
+  w.origin->resubmit();
+  settle();
+  ASSERT_EQ(w.taken.size(), 2u);
+  cluster_node::answer(std::exchange(w.taken, {}).back(), ec::journal_full);
+  settle();
+  EXPECT_TRUE(owner->receipts.empty());
+  EXPECT_TRUE(sent->source->copied.is_set()) << "the other copy may be stored";
+  pass(300ms);
+  ASSERT_EQ(w.taken.size(), 1u) << "it is sent again";
+  w.answer_all();
+  settle();
+  EXPECT_EQ(owner->receipts.size(), 1u);
+}
+
+TEST_F(cluster_test, a_refusal_of_the_only_copy_leaves_no_doubt) {
+  auto [g, w, link] = linked();
+  const auto sent = batch(1);
+  g.submit("to_worker", sent);
+  settle();
+  cluster_node::answer(std::exchange(w.taken, {}).back(), ec::journal_full);
+  pass(300ms);
+  EXPECT_FALSE(sent->source->copied.is_set());
+  EXPECT_EQ(w.taken.size(), 1u) << "it is sent again";
+}
+
+TEST_F(cluster_test, a_worker_in_doubt_past_the_deadline_is_the_last_that_was_asked) {
+  auto [g, w, link] = linked();
+  g.submit("to_worker", batch(1));
+  pass(31s);
+  cluster_node::answer(std::exchange(w.taken, {}).back(), ec::deadline_exceeded);
+  settle();
+  ASSERT_EQ(owner->receipts.size(), 1u);
+  EXPECT_EQ(owner->receipts[0]->parts[0].outcome, ec::deadline_exceeded);
+  pass(1s);
+  EXPECT_TRUE(w.taken.empty());
+}
+
 TEST_F(cluster_test, a_stream_the_worker_does_not_know_is_refused_with_the_reason) {
   auto [g, w, link] = linked();
   auto sent = batch(1);

@@ -74,6 +74,19 @@ TEST_F(roles_test, a_dead_subscriber_is_forgotten_and_keeps_nobody_alive) {
   caf::anon_send_exit(actor, caf::exit_reason::kill);
 }
 
+TEST_F(roles_test, an_abandoned_subscriber_is_one_no_more) {
+  const auto hung = listener("hung"), other = listener("other");
+  roles.subscribe("validate", role_rank::worker, hung);
+  roles.subscribe("validate", role_rank::stage, other);
+  EXPECT_EQ(roles.subscribers("validate", role_rank::worker), (std::vector{hung}));
+  hear();
+  roles.declare({}, {}); // of the path ""
+  roles.abandoned("", hung->id());
+  EXPECT_TRUE(roles.subscribers("validate", role_rank::worker).empty());
+  roles.up("validate", other);
+  EXPECT_EQ(hear(), (list{"other:up"}));
+}
+
 TEST_F(roles_test, after_clear_no_handle_is_held_and_no_change_is_taken) {
   const auto actor = listener("x");
   roles.up("validate", actor);

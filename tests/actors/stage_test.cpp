@@ -336,6 +336,34 @@ TEST_F(stage_test, when_the_stage_crashes_its_workers_serve_its_successor) {
   EXPECT_EQ(roles.leftover("root/workers/w1"), worker_before) << "blast radius";
 }
 
+TEST_F(stage_test, a_worker_that_hung_before_its_stage_crashed_is_replaced_all_the_same) {
+  start({stuck_worker(), worker_child("w1")});
+  tell("validate", crash_atom_v);
+  pass(1ms);
+  for (int i = 0; i < 4; ++i)
+    pass(1250ms); // each a tick
+  EXPECT_EQ(figures.workers_hung.load(), 0);
+  pass(1250ms);
+  settle();
+  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(view("root/workers/stuck").restarts_total, 1u);
+  EXPECT_EQ(view("root/workers/w1").restarts_total, 0u) << "it has asked for work";
+
+  tell("validate", crash_atom_v); // what was given up once is not expected again
+  for (int i = 0; i < 10; ++i)
+    pass(1250ms);
+  EXPECT_EQ(gauge().errors.load(), 2u) << "the second one that was stuck";
+}
+
+TEST_F(stage_test, a_stage_that_stood_still_gives_up_no_worker_it_has_not_heard_of) {
+  start({stuck_worker()});
+  tell("validate", crash_atom_v);
+  pass(1ms);
+  pass(60'000ms); // one tick, far too late
+  pass(1250ms);
+  EXPECT_EQ(figures.workers_hung.load(), 0);
+}
+
 TEST_F(stage_test, a_batch_past_its_deadline_is_answered_so_and_forgotten) {
   start({});
   const auto batch = make_batch(1, 1, {}, origin);

@@ -127,8 +127,11 @@ TEST(dispatch_table_test,
   table.link_up(2, "b");
   table.granted(2, wide);
   std::vector<uint64_t> order;
-  while (const auto sent = table.next(0))
+  while (const auto sent = table.next(0)) {
     order.push_back(sent->batch->source->id);
+    EXPECT_EQ(sent->batch->source->copied.is_set(), order.back() != 4)
+      << "of what may be stored there, a refusal elsewhere says nothing";
+  }
   EXPECT_EQ(order, (std::vector<uint64_t>{1, 2, 3, 4}));
 }
 

@@ -189,6 +189,15 @@ TEST_F(outstanding_test, when_one_of_two_copies_is_refused_the_other_may_be_stor
   EXPECT_EQ(figures.records_received, sum());
 }
 
+TEST_F(outstanding_test, what_a_lost_link_took_along_is_not_refused_by_the_own_journal) {
+  const auto request = send(2);
+  pipeline.batches[0]->source->copied.set();
+  part_receipt refused;
+  refused.outcome = ec::journal_full;
+  EXPECT_EQ(sent.receive(receipt(0, refused)), outstanding::fate::unknown);
+  EXPECT_FALSE(request->failure());
+}
+
 TEST_F(outstanding_test, when_the_node_drains_the_fate_of_a_copied_batch_is_not_known) {
   part_receipt draining;
   draining.outcome = ec::draining;

@@ -44,6 +44,7 @@ enum class bite : uint8_t {
   answers_stored_when_durable,
   never_hands_in_again,
   closes_when_one_peer_drains,
+  forgets_copies_of_lost_link,
 };
 
 inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
@@ -76,6 +77,7 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::answers_stored_when_durable, "answers_stored_when_durable"},
   {bite::never_hands_in_again, "never_hands_in_again"},
   {bite::closes_when_one_peer_drains, "closes_when_one_peer_drains"},
+  {bite::forgets_copies_of_lost_link, "forgets_copies_of_lost_link"},
 };
 
 constexpr bool in_the_sources(bite which) noexcept {
