@@ -128,12 +128,16 @@ result<bool> body_reader::inflate_some() {
   return true;
 }
 
+body_format body_reader::sniffed(std::string_view body) noexcept {
+  return sniff(body.substr(0, sniff_bytes));
+}
+
 bool body_reader::sniff_format(bool last) {
   if (framer_)
     return true;
   if (text_.size() < sniff_bytes && !last)
     return false;
-  format_ = sniff(std::string_view{text_}.substr(0, sniff_bytes));
+  format_ = sniffed(text_);
   framer_.emplace(format_, terms_.framing);
   return true;
 }

@@ -51,6 +51,8 @@ class body_reader {
  public:
   /// Fails with unsupported_media_type for an unknown coding.
   static result<std::unique_ptr<body_reader>> make(body_terms terms);
+  /// The format of a body without a type.
+  static body_format sniffed(std::string_view body) noexcept;
 
   /// more: give it bytes. cut: take(), then go on. end: take() the last batch; it is the
   /// whole body if its chunk is 0. Fails with malformed_body or body_too_large; nothing

@@ -1,26 +1,26 @@
 #include "http/coalescer.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 namespace weir {
 
-void coalescer::add(submission one) {
-  one.coalesced = true;
-  if (in_flight_ < limits_.window && waiting_batches_.empty())
-    return send(std::move(one));
+void coalescer::add(small_request one) {
+  if (in_flight_ < limits_.window && waiting_batches_.empty()) {
+    auto alone = begin(one, 1);
+    join(alone, std::move(one));
+    return send(std::move(alone));
+  }
   ++waiting_;
   // Only the youngest batch of a stream and priority is open: requests keep their order.
   const auto same = [&](const submission& s) {
-    return s.arrived->stream == one.arrived->stream
-           && s.arrived->level == one.arrived->level;
+    return s.arrived->stream == one.stream && s.arrived->level == one.level;
   };
-  const auto youngest =
-    std::find_if(waiting_batches_.rbegin(), waiting_batches_.rend(), same);
-  if (youngest != waiting_batches_.rend() && joins(*youngest, one))
-    join(*youngest, std::move(one));
-  else
-    waiting_batches_.push_back(std::move(one));
+  auto youngest = std::find_if(waiting_batches_.rbegin(), waiting_batches_.rend(), same);
+  if (youngest == waiting_batches_.rend() || !joins(*youngest, one)) {
+    waiting_batches_.push_back(begin(one, gathered_));
+    youngest = waiting_batches_.rbegin();
+  }
+  join(*youngest, std::move(one));
 }
 
 void coalescer::settled() {
@@ -29,31 +29,43 @@ void coalescer::settled() {
   while (in_flight_ < limits_.window && !waiting_batches_.empty()) {
     auto next = std::move(waiting_batches_.front());
     waiting_batches_.pop_front();
-    waiting_ -= next.owners.size();
+    gathered_ = next.owners.size();
+    waiting_ -= gathered_;
     send(std::move(next));
   }
 }
 
-bool coalescer::joins(const submission& open, const submission& one) const noexcept {
-  return open.arrived->bytes.size() + one.arrived->bytes.size() <= limits_.batch_bytes
+bool coalescer::joins(const submission& open, const small_request& one) const noexcept {
+  return open.arrived->bytes.size() + one.bytes.size() <= limits_.batch_bytes
          && open.records.size() + one.records.size() <= limits_.batch_records;
 }
 
-void coalescer::join(submission& open, submission one) {
-  const auto offset = static_cast<uint32_t>(open.arrived->bytes.size());
-  const auto part = static_cast<uint32_t>(open.arrived->parts.size());
+submission coalescer::begin(const small_request& one, size_t parts) {
+  submission open;
+  open.coalesced = true;
+  open.arrived = std::make_shared<envelope>();
+  open.arrived->stream = one.stream;
+  open.arrived->level = one.level;
+  open.arrived->parts.reserve(parts);
+  open.owners.reserve(parts);
+  return open;
+}
+
+void coalescer::join(submission& open, small_request one) {
   auto& bytes = open.arrived->bytes;
-  const size_t needed = offset + one.arrived->bytes.size() + text_padding;
+  const auto offset = static_cast<uint32_t>(bytes.size());
+  const auto part = static_cast<uint32_t>(open.arrived->parts.size());
+  const size_t needed = offset + one.bytes.size() + text_padding;
   if (bytes.capacity() < needed)
     bytes.reserve(std::max(needed, 2 * bytes.capacity()));
-  bytes += one.arrived->bytes;
+  bytes += one.bytes;
   for (auto ref : one.records) {
     ref.offset += offset;
     ref.part = part;
     open.records.push_back(ref);
   }
-  open.arrived->parts.push_back(std::move(one.arrived->parts.front()));
-  open.owners.push_back(std::move(one.owners.front()));
+  open.arrived->parts.push_back(std::move(one.part));
+  open.owners.push_back(std::move(one.owner));
   open.charged.bytes += one.charged.bytes;
   open.charged.batches += one.charged.batches;
 }

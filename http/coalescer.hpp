@@ -14,9 +14,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
-#include <string>
-#include <vector>
+#include <span>
+#include <string_view>
 
 namespace weir {
 
@@ -24,6 +23,17 @@ struct coalescer_limits {
   size_t batch_bytes = 0;
   uint32_t batch_records = 0;
   uint32_t window = 0;
+};
+
+/// One request whose body is small: views of it, which need to last only until add() returns.
+struct small_request {
+  std::string_view stream;
+  priority level = priority::normal;
+  std::string_view bytes;
+  std::span<const record_ref> records; ///< of part 0, with offsets in `bytes`
+  batch_part part;
+  part_owner owner;
+  claim charged;
 };
 
 /// When the next batch may go after one has ended. Who was just answered tends to ask again
@@ -56,8 +66,7 @@ class coalescer {
   coalescer(coalescer_limits limits, sender send)
     : limits_(limits), send_(std::move(send)) {}
 
-  /// `one` is one request's batch of one part.
-  void add(submission one);
+  void add(small_request one);
   /// A batch of ours has its receipt, or was given up: there is room for the next one.
   void settled();
 
@@ -65,8 +74,9 @@ class coalescer {
   size_t waiting_requests() const noexcept { return waiting_; }
 
  private:
-  bool joins(const submission& open, const submission& one) const noexcept;
-  static void join(submission& open, submission one);
+  bool joins(const submission& open, const small_request& one) const noexcept;
+  static submission begin(const small_request& one, size_t parts);
+  static void join(submission& open, small_request one);
   void send(submission s);
 
   coalescer_limits limits_;
@@ -74,6 +84,8 @@ class coalescer {
   std::deque<submission> waiting_batches_;
   size_t waiting_ = 0; ///< requests in them
   uint32_t in_flight_ = 0;
+  size_t gathered_ =
+    0; ///< requests in the last batch that waited: the next one has as many
 };
 
 } // namespace weir

@@ -1,14 +1,16 @@
 #include "http/ingest_request.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
 void ingest_request::add_chunk(uint32_t records, const batch_key& key) {
-  if (chunks_.empty())
-    key_ = key;
-  chunks_.push_back({records, false});
   ++unsent_;
+  if (std::exchange(has_chunks_, true))
+    return later_.push_back({records, false});
+  key_ = key;
+  first_.records = records;
 }
 
 void ingest_request::sent() noexcept {
@@ -16,13 +18,13 @@ void ingest_request::sent() noexcept {
   ++in_flight_;
 }
 
-void ingest_request::settle(uint32_t chunk, const batch_part& part,
+void ingest_request::settle(uint32_t number, const batch_part& part,
                             const part_receipt& receipt,
                             std::span<const rejection> rejections) {
   if (receipt.outcome != ec::none)
-    return fail_chunk(chunk, {receipt.outcome, receipt.detail}, true);
+    return fail_chunk(number, {receipt.outcome, receipt.detail}, true);
   --in_flight_;
-  chunks_[chunk].durable = true;
+  chunk(number).durable = true;
   last_sequence_ = std::max(last_sequence_, receipt.last_sequence);
   verdicts_.add(part, receipt, rejections);
 }
@@ -34,8 +36,10 @@ void ingest_request::fail_chunk(uint32_t, fault why, bool was_sent) {
 }
 
 uint64_t ingest_request::durable_records() const noexcept {
-  uint64_t records = 0;
-  for (const auto& chunk : chunks_) {
+  if (!first_.durable)
+    return 0;
+  uint64_t records = first_.records;
+  for (const auto& chunk : later_) {
     if (!chunk.durable)
       break;
     records += chunk.records;

@@ -60,7 +60,7 @@ class ingest_request {
   const std::optional<fault>& failure() const noexcept { return failure_; }
   const verdicts& result_so_far() const noexcept { return verdicts_; }
   const batch_key& key() const noexcept { return key_; }
-  bool streamed() const noexcept { return chunks_.size() > 1; }
+  bool streamed() const noexcept { return !later_.empty(); }
   /// Records in the leading chunks whose fate is final.
   uint64_t durable_records() const noexcept;
 
@@ -70,9 +70,15 @@ class ingest_request {
     bool durable = false;
   };
 
+  chunk_state& chunk(uint32_t number) noexcept {
+    return number == 0 ? first_ : later_[number - 1];
+  }
+
   request_owner* owner_;
   ack_level ack_;
-  std::vector<chunk_state> chunks_;
+  bool has_chunks_ = false;
+  chunk_state first_; ///< the only one of nearly all requests
+  std::vector<chunk_state> later_;
   uint32_t unsent_ = 0;
   uint32_t in_flight_ = 0;
   uint64_t last_sequence_ = 0;

@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace weir {
 
@@ -47,10 +48,11 @@ class io_thread {
     return head_;
   } ///< scratch: valid until the next head is parsed
   std::string& scratch() noexcept { return scratch_; }
+  std::vector<record_ref>& scratch_records() noexcept { return scratch_records_; }
   const std::string& date() const noexcept { return date_; }
   batch_key next_key() noexcept;
   void submit(submission s) { outstanding_.submit(std::move(s)); }
-  void coalesce(submission s) { coalescer_.add(std::move(s)); }
+  void coalesce(small_request one) { coalescer_.add(std::move(one)); }
   /// A closed session must be struck off the list, which keeps it alive till then.
   void strike(session_list::iterator place) noexcept { sessions_.erase(place); }
 
@@ -83,6 +85,7 @@ class io_thread {
   session_list sessions_;
   request_head head_;
   std::string scratch_;
+  std::vector<record_ref> scratch_records_;
   std::string date_;
   batch_key key_base_;
   uint64_t keys_made_ = 0;

@@ -25,7 +25,9 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -78,6 +80,14 @@ class session final : public std::enable_shared_from_this<session>, public reque
     bool body_done = false;
   };
 
+  /// A body that is one small batch.
+  struct whole_body {
+    std::string_view bytes;              ///< up to the last record's end
+    std::span<const record_ref> records; ///< with offsets in them
+    body_format format = body_format::ndjson;
+    std::shared_ptr<const csv_header> header;
+  };
+
   // -- the connection (session.cpp)
   /// The boundary: whatever goes wrong inside ends this connection and nothing else.
   template <class F>
@@ -124,11 +134,15 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void stop_waiting() noexcept;
   void give_up_waiting();
   void start_body();
+  bool gather_at_once();
+  void gather(whole_body body);
   void read_body();
   void pump_body();
   bool feed_body();
   void send_cut(body_cut cut, bool last);
+  batch_part make_part(const whole_body& body, uint32_t chunk);
   submission make_submission(body_cut cut);
+  void count_records(size_t records);
   void return_surplus(size_t bytes, bool small);
   void claim_next_batch();
   bool wait_for_opening();

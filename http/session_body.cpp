@@ -13,10 +13,17 @@ namespace {
 
 constexpr size_t piece_bytes = size_t{64} << 10;
 
+framing_limits framing_of(const stream_spec& stream) noexcept {
+  framing_limits limits;
+  limits.record_bytes_max = stream.settings.record_bytes_max;
+  limits.json_depth_max = stream.settings.json_depth_max;
+  return limits;
+}
+
 /// The format is part of what a key stands for: the same bytes as text are other records.
-uint64_t fingerprint_of(const body_cut& cut) {
-  return body_fingerprint(cut.bytes)
-         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(cut.format)));
+uint64_t fingerprint_of(std::string_view bytes, body_format format) {
+  return body_fingerprint(bytes)
+         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(format)));
 }
 
 /// What a request is charged before its body is read.
@@ -122,14 +129,15 @@ void session::granted() {
 }
 
 void session::start_body() {
+  if (gather_at_once())
+    return;
   const auto& config = thread_.shared().config;
   body_terms body;
   body.format = terms_.format;
   body.length = terms_.length;
   body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
-  body.framing.record_bytes_max = terms_.stream->settings.record_bytes_max;
-  body.framing.json_depth_max = terms_.stream->settings.json_depth_max;
+  body.framing = framing_of(*terms_.stream);
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
   body.batch_records = config.batch_records;
@@ -202,13 +210,13 @@ void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
   const bool whole = last && cut.chunk == 0;
-  const bool small = whole && cut.bytes.size() <= shared.config.coalesce_bytes;
+  if (whole && cut.bytes.size() <= shared.config.coalesce_bytes)
+    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header)});
   if (!x.request)
     x.request = std::make_shared<ingest_request>(this, terms_.ack);
-  shared.rates.charge(rate_subject(terms_, peer_), cut.records.size(), began_);
-  add(shared.stage.records_processed, cut.records.size());
+  count_records(cut.records.size());
   if (last)
-    return_surplus(cut.bytes.size(), small);
+    return_surplus(cut.bytes.size(), false);
   auto batch = make_submission(std::move(cut));
   if (!whole)
     batch.arrived->parts.front().request = x.request->key().low | 1;
@@ -218,7 +226,7 @@ void session::send_cut(body_cut cut, bool last) {
     phase_ = phase::awaiting;
     expect_within(shared.config.request_timeout);
   }
-  small ? thread_.coalesce(std::move(batch)) : thread_.submit(std::move(batch));
+  thread_.submit(std::move(batch));
   if (last)
     return on_progress();
   if (x.request->failure())
@@ -229,27 +237,82 @@ void session::send_cut(body_cut cut, bool last) {
   expect_within(shared.config.request_timeout);
 }
 
-submission session::make_submission(body_cut cut) {
+/// A small body that is all here already, not compressed and in order needs no reader: it is
+/// cut as a reader would cut it, where it lies. What is wrong with another one, the reader says.
+bool session::gather_at_once() {
+  const auto& config = thread_.shared().config;
+  const auto length = terms_.length.value_or(0);
+  if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
+      || !terms_.coding.empty())
+    return false;
+  const auto bytes = in_.view().substr(0, length);
+  const auto format = terms_.format ? *terms_.format : body_reader::sniffed(bytes);
+  auto& records = thread_.scratch_records();
+  records.clear();
+  framer frames{format, framing_of(*terms_.stream)};
+  const auto framed = frames.scan(bytes, true, size_t{config.batch_records} + 1, records);
+  if (!framed || records.empty() || records.size() > config.batch_records)
+    return false;
+  body_unread_ = false;
+  in_.consume(length); // its bytes stay where they are until the next read
+  const auto end = size_t{records.back().offset} + records.back().size;
+  gather({bytes.substr(0, end), records, format, frames.header()});
+  return true;
+}
+
+/// Into the thread's open batch.
+void session::gather(whole_body body) {
   auto& x = *work_;
-  const auto& stream = terms_.stream->settings.name;
+  x.request = std::make_shared<ingest_request>(this, terms_.ack);
+  x.body_done = true;
+  count_records(body.records.size());
+  return_surplus(body.bytes.size(), true);
+  auto part = make_part(body, 0);
+  x.request->add_chunk(part.records, part.key);
+  // before the batch goes: its refusal may be answered on the way
+  phase_ = phase::awaiting;
+  expect_within(thread_.shared().config.request_timeout);
+  thread_.coalesce({terms_.stream->settings.name,
+                    terms_.level,
+                    body.bytes,
+                    body.records,
+                    std::move(part),
+                    {x.request, 0},
+                    std::exchange(x.charged, {})});
+  on_progress();
+}
+
+void session::count_records(size_t records) {
+  auto& shared = thread_.shared();
+  shared.rates.charge(rate_subject(terms_, peer_), records, began_);
+  add(shared.stage.records_processed, records);
+}
+
+batch_part session::make_part(const whole_body& body, uint32_t chunk) {
   batch_part part;
   part.keyed = !terms_.key.empty();
-  part.key = part.keyed
-               ? make_batch_key(stream, terms_.tenant_name(), terms_.key, cut.chunk)
-               : thread_.next_key();
-  part.fingerprint = part.keyed ? fingerprint_of(cut) : 0;
-  part.format = cut.format;
+  part.key = part.keyed ? make_batch_key(terms_.stream->settings.name,
+                                         terms_.tenant_name(), terms_.key, chunk)
+                        : thread_.next_key();
+  part.fingerprint = part.keyed ? fingerprint_of(body.bytes, body.format) : 0;
+  part.format = body.format;
   part.ack = terms_.ack;
-  part.record_base = cut.record_base;
-  part.line_base = cut.line_base;
-  part.records = static_cast<uint32_t>(cut.records.size());
-  part.header = std::move(cut.header);
+  part.records = static_cast<uint32_t>(body.records.size());
+  part.header = body.header;
   part.client = peer_;
   part.trace = terms_.trace;
+  return part;
+}
+
+submission session::make_submission(body_cut cut) {
+  auto& x = *work_;
+  auto part = make_part({cut.bytes, cut.records, cut.format, cut.header}, cut.chunk);
+  part.record_base = cut.record_base;
+  part.line_base = cut.line_base;
   x.request->add_chunk(part.records, part.key);
   submission out;
   out.arrived = std::make_shared<envelope>();
-  out.arrived->stream = stream;
+  out.arrived->stream = terms_.stream->settings.name;
   out.arrived->level = terms_.level;
   out.arrived->bytes = std::move(cut.bytes);
   out.arrived->parts.push_back(std::move(part));

@@ -6,20 +6,6 @@ using namespace weir;
 
 namespace {
 
-submission small(std::string stream, std::string text,
-                 priority level = priority::normal) {
-  submission s;
-  s.arrived = std::make_shared<envelope>();
-  s.arrived->stream = std::move(stream);
-  s.arrived->level = level;
-  s.records.push_back({0, static_cast<uint32_t>(text.size()), 0, 0, 0});
-  s.arrived->bytes = std::move(text);
-  s.arrived->parts.emplace_back();
-  s.owners.emplace_back();
-  s.charged = {100, 0};
-  return s;
-}
-
 struct coalescer_test : ::testing::Test {
   std::vector<submission> sent;
   bool accept = true;
@@ -28,23 +14,30 @@ struct coalescer_test : ::testing::Test {
                      sent.push_back(std::move(s));
                      return accept;
                    }};
+
+  /// One request of one record.
+  void add(std::string_view stream, std::string_view text,
+           priority level = priority::normal) {
+    const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
+    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}});
+  }
 };
 
 } // namespace
 
 TEST_F(coalescer_test, an_idle_system_sends_at_once) {
-  gather.add(small("web", "a"));
-  gather.add(small("web", "b"));
+  add("web", "a");
+  add("web", "b");
   EXPECT_EQ(sent.size(), 2u);
-  gather.add(small("web", "c"));
+  add("web", "c");
   EXPECT_EQ(sent.size(), 2u) << "two are in flight";
 }
 
 TEST_F(coalescer_test, gathers_what_waits_into_one_batch_that_keeps_its_parts_apart) {
-  gather.add(small("web", "1"));
-  gather.add(small("web", "2"));
-  gather.add(small("web", "abc"));
-  gather.add(small("web", "de"));
+  add("web", "1");
+  add("web", "2");
+  add("web", "abc");
+  add("web", "de");
   EXPECT_EQ(gather.waiting_requests(), 2u);
   gather.settled();
   ASSERT_EQ(sent.size(), 3u);
@@ -61,12 +54,12 @@ TEST_F(coalescer_test, gathers_what_waits_into_one_batch_that_keeps_its_parts_ap
 }
 
 TEST_F(coalescer_test, never_mixes_streams_or_priorities) {
-  gather.add(small("web", "1"));
-  gather.add(small("web", "2"));
-  gather.add(small("web", "a"));
-  gather.add(small("app", "b"));
-  gather.add(small("web", "c", priority::high));
-  gather.add(small("web", "d"));
+  add("web", "1");
+  add("web", "2");
+  add("web", "a");
+  add("app", "b");
+  add("web", "c", priority::high);
+  add("web", "d");
   for (int i = 0; i < 3; ++i)
     gather.settled();
   ASSERT_EQ(sent.size(), 5u);
@@ -76,11 +69,11 @@ TEST_F(coalescer_test, never_mixes_streams_or_priorities) {
 }
 
 TEST_F(coalescer_test, a_full_batch_takes_no_more) {
-  gather.add(small("web", "1"));
-  gather.add(small("web", "2"));
+  add("web", "1");
+  add("web", "2");
   for (int i = 0; i < 5; ++i)
-    gather.add(small("web", "x"));
-  gather.add(small("web", std::string(100, 'y')));
+    add("web", "x");
+  add("web", std::string(100, 'y'));
   for (int i = 0; i < 3; ++i)
     gather.settled();
   ASSERT_EQ(sent.size(), 5u);
@@ -92,7 +85,7 @@ TEST_F(coalescer_test, a_full_batch_takes_no_more) {
 TEST_F(coalescer_test, a_refused_batch_does_not_count_as_in_flight) {
   accept = false;
   for (int i = 0; i < 5; ++i)
-    gather.add(small("web", "a"));
+    add("web", "a");
   EXPECT_EQ(sent.size(), 5u);
   EXPECT_EQ(gather.in_flight(), 0u);
 }

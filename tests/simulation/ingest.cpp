@@ -314,9 +314,9 @@ void session::send_cut(body_cut cut, bool last) {
     request_ = std::make_shared<ingest_request>(this, terms_.ack);
   if (small && charged_.batches > 0)
     owner_.gate_.release({0, std::exchange(charged_.batches, 0u)}, now());
-  auto batch = make_submission(std::move(cut));
+  auto part = make_part(cut);
   if (!whole)
-    batch.arrived->parts.front().request = request_->key().low | 1;
+    part.request = request_->key().low | 1;
   body_done_ = last;
   if (last) {
     phase_ = phase::awaiting;
@@ -324,10 +324,14 @@ void session::send_cut(body_cut cut, bool last) {
   }
   auto& thread = *owner_.threads_[thread_];
   const auto self = shared_from_this();
+  part_owner owner{request_, cut.chunk};
+  const auto charged = std::exchange(charged_, {});
   if (small)
-    thread.small.add(std::move(batch));
+    thread.small.add({terms_.stream, terms_.level, cut.bytes, cut.records,
+                      std::move(part), std::move(owner), charged});
   else
-    thread.sent.submit(std::move(batch));
+    thread.sent.submit(
+      make_submission(std::move(cut), std::move(part), std::move(owner), charged));
   if (last)
     return progressed();
   if (request_->failure())
@@ -338,7 +342,7 @@ void session::send_cut(body_cut cut, bool last) {
   deadline_ = now() + owner_.config_.request_timeout;
 }
 
-submission session::make_submission(body_cut cut) {
+batch_part session::make_part(const body_cut& cut) {
   auto& thread = *owner_.threads_[thread_];
   batch_part part;
   part.keyed = !terms_.key.empty();
@@ -354,9 +358,14 @@ submission session::make_submission(body_cut cut) {
   part.record_base = cut.record_base;
   part.line_base = cut.line_base;
   part.records = static_cast<uint32_t>(cut.records.size());
-  part.header = std::move(cut.header);
+  part.header = cut.header;
   request_->add_chunk(part.records, part.key);
   on_cut_(part.key, part.record_base, part.records);
+  return part;
+}
+
+submission session::make_submission(body_cut cut, batch_part part, part_owner owner,
+                                    claim charged) const {
   submission out;
   out.arrived = std::make_shared<envelope>();
   out.arrived->stream = terms_.stream;
@@ -364,8 +373,8 @@ submission session::make_submission(body_cut cut) {
   out.arrived->bytes = std::move(cut.bytes);
   out.arrived->parts.push_back(std::move(part));
   out.records = std::move(cut.records);
-  out.owners.push_back({request_, cut.chunk});
-  out.charged = std::exchange(charged_, {});
+  out.owners.push_back(std::move(owner));
+  out.charged = charged;
   return out;
 }
 

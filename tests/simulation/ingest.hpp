@@ -121,7 +121,9 @@ class session final : public request_owner, public std::enable_shared_from_this<
   void start_body();
   void pump_body();
   void send_cut(body_cut cut, bool last);
-  submission make_submission(body_cut cut);
+  batch_part make_part(const body_cut& cut);
+  submission make_submission(body_cut cut, batch_part part, part_owner owner,
+                             claim charged) const;
   void claim_next_batch();
   bool wait_for_opening();
   void fail_body(fault why);
