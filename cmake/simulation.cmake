@@ -31,6 +31,9 @@ add_custom_command(OUTPUT ${seeded_sources}
   COMMAND "${Python3_EXECUTABLE}" tests/simulation/seeded_faults.py . "${seeded}"
   DEPENDS ${files} "${CMAKE_SOURCE_DIR}/tests/simulation/seeded_faults.py"
   WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+add_test(NAME simulation.each_seeded_fault_has_a_place WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
+  COMMAND "${Python3_EXECUTABLE}" tests/simulation/seeded_faults.py . "${seeded}_check")
+set_tests_properties(simulation.each_seeded_fault_has_a_place PROPERTIES LABELS simulation)
 add_executable(weir_simulate_seeded EXCLUDE_FROM_ALL
   tests/simulation/main.cpp ${seeded_sources})
 target_compile_definitions(weir_simulate_seeded PRIVATE WEIR_SEEDED_SOURCES)

@@ -62,8 +62,8 @@ FAULTS = [
      "last > st.stored)",
      "last > st.stored && !FAULT)"),
     ("never_hands_in_again", "actors/links.cpp",
-     "  for (const auto& one : again)\n    hand_in",
-     "  for (const auto& one : again)\n    if (!FAULT)\n      hand_in"),
+     "copied.set();\n    hand_in",
+     "copied.set();\n    if (!FAULT)\n      hand_in"),
     ("closes_when_one_peer_drains", "cluster/dispatch_table.cpp",
      "  return own_ || std::any_of(peers_.begin(), peers_.end(), [](const auto& entry) {",
      "  const auto all = [this](auto open) {\n"
