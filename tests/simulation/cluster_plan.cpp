@@ -24,6 +24,8 @@ class cluster_drawing {
     draw_settings();
     if (made_.seed % 10 == 9 && draw_drains())
       return std::move(made_);
+    if (made_.seed % 10 == 8 && draw_lost_copies())
+      return std::move(made_);
     draw_appetite();
     const auto steps = dice_.between(6, dice_.one_in(8) ? 60 : 25);
     for (uint64_t i = 0; i < steps; ++i)
@@ -40,6 +42,8 @@ class cluster_drawing {
   void draw_settings();
   void draw_appetite();
   bool draw_drains();
+  bool draw_lost_copies();
+  void send(uint64_t count, milliseconds gap_max);
   step draw_step();
   void draw_deed(step& s);
   std::string draw_path();
@@ -108,6 +112,52 @@ void cluster_drawing::draw_appetite() {
       fond_of_.push_back(kind);
 }
 
+void cluster_drawing::send(uint64_t count, milliseconds gap_max) {
+  for (; count > 0; --count) {
+    step s;
+    s.what = deed::send;
+    s.gap = between(milliseconds{0}, gap_max);
+    s.request = draw_request();
+    s.request.patience = seconds{60};
+    made_.steps.push_back(std::move(s));
+  }
+}
+
+/// Nodes that have journals of their own, and lose links while these take nothing: what a link
+/// took along comes back to a journal that refuses it.
+bool cluster_drawing::draw_lost_copies() {
+  auto& m = made_;
+  std::vector<size_t> losers;
+  for (size_t i = 0; i < m.nodes.size(); ++i)
+    if (m.nodes[i].roles.worker && m.nodes[i].roles.persister)
+      losers.push_back(i);
+  if (losers.size() < 2)
+    return false;
+  keyed_ = 20;
+  m.window = {8, 1'000'000};
+  m.delay_max = duration{100'000};
+  m.steps.emplace_back(); // settle: all are linked
+  for (auto rounds = dice_.between(2, 6); rounds > 0; --rounds) {
+    const auto at = dice_.below(losers.size());
+    send(dice_.between(1, 4), milliseconds{20});
+    step failing;
+    failing.what = deed::disk;
+    failing.disk = dice_.one_of({disk_fault::no_space, disk_fault::dead});
+    failing.node = failing.other = losers[at];
+    failing.gap = between(milliseconds{0}, milliseconds{100});
+    failing.lasts = between(milliseconds{100}, milliseconds{3'000});
+    m.steps.push_back(failing);
+    step loss;
+    loss.what = deed::lose_link;
+    loss.node = losers[at];
+    loss.other = losers[(at + 1) % losers.size()];
+    loss.gap = between(milliseconds{0}, milliseconds{1});
+    m.steps.push_back(loss);
+    send(dice_.between(0, 3), milliseconds{200});
+  }
+  return true;
+}
+
 /// Nodes that work together without haste, and end one after the other.
 bool cluster_drawing::draw_drains() {
   auto& m = made_;
@@ -122,24 +172,15 @@ bool cluster_drawing::draw_drains() {
   m.window = {8, 1'000'000};
   m.delay_max = duration{5'000};
   m.hiccup = duration{0};
-  const auto send = [&](uint64_t count) {
-    for (; count > 0; --count) {
-      step s;
-      s.what = deed::send;
-      s.gap = between(milliseconds{0}, milliseconds{200});
-      s.request = draw_request();
-      s.request.patience = seconds{60};
-      m.steps.push_back(std::move(s));
-    }
-  };
+  const milliseconds slowly{200};
   m.steps.emplace_back(); // settle: all are linked
   for (auto rounds = dice_.between(1, 3); rounds > 0; --rounds) {
-    send(dice_.between(2, 5));
+    send(dice_.between(2, 5), slowly);
     step end;
     end.what = deed::terminate;
     end.node = leavers[dice_.below(leavers.size())];
     m.steps.push_back(std::move(end));
-    send(dice_.between(3, 8));
+    send(dice_.between(3, 8), slowly);
     m.steps.emplace_back();
   }
   return true;
