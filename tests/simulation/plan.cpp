@@ -23,6 +23,8 @@ class drawing {
  private:
   void draw_node();
   void draw_appetite();
+  void love_hung_workers();
+  void love_refused_copies();
   step draw_step();
   request_plan draw_request();
   std::vector<record_kind> draw_records(bool checked);
@@ -39,7 +41,9 @@ class drawing {
   // what this run is fond of, in percent of its steps
   uint64_t crashes_ = 0, kills_ = 0, terminations_ = 0, disk_ = 0, sink_ = 0,
            letters_ = 0, wall_ = 0;
-  uint64_t poison_ = 0; ///< in a thousand records
+  uint64_t poison_ = 0;              ///< in a thousand records
+  uint64_t hanging_ = 20;            ///< in percent of those
+  std::vector<std::string> crashed_; ///< whom crashes befall; empty: everyone
   uint32_t padding_ = 0;
   uint64_t keyed_ = 50; ///< in percent of the requests
   std::vector<uint32_t> keyed_requests_;
@@ -49,6 +53,10 @@ class drawing {
 plan drawing::draw() {
   draw_node();
   draw_appetite();
+  if (made_.seed % 10 == 9)
+    love_hung_workers();
+  else if (made_.seed % 10 == 8)
+    love_refused_copies();
   const auto steps = dice_.between(6, dice_.one_in(8) ? 70 : 30);
   for (uint64_t i = 0; i < steps; ++i)
     made_.steps.push_back(draw_step());
@@ -93,6 +101,33 @@ void drawing::draw_appetite() {
   poison_ = dice_.one_in(3) ? dice_.between(5, 60) : 0;
   padding_ = dice_.one_of({0u, 0u, 100u, 1500u});
   keyed_ = dice_.one_of({0u, 50u, 90u});
+}
+
+/// Records hang, and what would replace their workers crashes meanwhile: alone each is easy.
+void drawing::love_hung_workers() {
+  made_.workers = dice_.one_in(2) ? 1 : made_.workers;
+  crashes_ = 30;
+  kills_ = terminations_ = disk_ = sink_ = letters_ = 0;
+  poison_ = 100;
+  hanging_ = 80;
+  crashed_ = {"root/validate/stage",
+              "root/transform/stage",
+              "root/validate/workers",
+              "root/transform/workers",
+              "root/gateway",
+              "root/validate/workers/worker-1",
+              "root/transform/workers/worker-1"};
+}
+
+/// A batch goes out again after a crash, and one of its copies meets a disk that takes nothing.
+void drawing::love_refused_copies() {
+  crashes_ = 25;
+  disk_ = 20;
+  kills_ = terminations_ = sink_ = letters_ = poison_ = 0;
+  keyed_ = 20;
+  made_.disk_latency = dice_.one_of({duration{200}, duration{5'000}, duration{20'000}});
+  crashed_ = {"root/validate/stage", "root/transform/stage", "root/gateway",
+              "root/persist/partition-0/journal"};
 }
 
 step drawing::draw_step() {
@@ -156,6 +191,8 @@ void drawing::draw_store_fault(step& s) {
 }
 
 std::string drawing::draw_path() {
+  if (!crashed_.empty())
+    return crashed_[dice_.below(crashed_.size())];
   if (dice_.one_in(60))
     return "root";
   const auto worker = [&] {
@@ -196,7 +233,7 @@ std::vector<record_kind> drawing::draw_records(bool checked) {
   for (uint64_t i = 0; i < count; ++i) {
     auto kind = record_kind::good;
     if (dice_.below(1000) < poison_)
-      kind = dice_.one_in(5) ? record_kind::hangs : record_kind::crashes;
+      kind = dice_.below(100) < hanging_ ? record_kind::hangs : record_kind::crashes;
     else if (dice_.one_in(checked ? 8 : 30))
       kind = record_kind::refused;
     else if (checked && dice_.one_in(10))
