@@ -1,5 +1,7 @@
 #include "http/answer.hpp"
 
+#include "proto/hex.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -30,6 +32,10 @@ void verdicts::add(const batch_part& part, const part_receipt& receipt,
 }
 
 void append_number(std::string& out, uint64_t number) {
+  if (number < 10) {
+    out += static_cast<char>('0' + number);
+    return;
+  }
   char digits[20];
   const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
   out.append(digits, end);
@@ -136,17 +142,25 @@ void append_verdict_members(std::string& out, const verdicts& v) {
     out += R"(,"errors_truncated":true)";
 }
 
-void append_answer(std::string& out, const batch_key& batch, const verdicts& v) {
+namespace {
+
+void append_key(std::string& out, const batch_key& batch) {
+  const auto digits = hex_digits(batch);
   out += R"({"batch":")";
-  out += to_hex(batch);
+  out.append(digits.data(), digits.size());
+}
+
+} // namespace
+
+void append_answer(std::string& out, const batch_key& batch, const verdicts& v) {
+  append_key(out, batch);
   out += R"(",)";
   append_verdict_members(out, v);
   out += '}';
 }
 
 void append_admitted(std::string& out, const batch_key& batch) {
-  out += R"({"batch":")";
-  out += to_hex(batch);
+  append_key(out, batch);
   out += R"("})";
 }
 
@@ -211,13 +225,18 @@ std::string_view reason_phrase(int status) noexcept {
   }
 }
 
-void append_response(std::string& out, const response& r) {
-  out += "HTTP/1.1 ";
-  append_number(out, static_cast<uint64_t>(r.status));
-  out.append(" ").append(reason_phrase(r.status));
-  out.append("\r\nDate: ").append(r.date);
-  out.append("\r\nContent-Type: ").append(r.content_type);
+std::string response_start(int status, std::string_view date, std::string_view type) {
+  std::string out = "HTTP/1.1 ";
+  append_number(out, static_cast<uint64_t>(status));
+  out.append(" ").append(reason_phrase(status));
+  out.append("\r\nDate: ").append(date);
+  out.append("\r\nContent-Type: ").append(type);
   out += "\r\nContent-Length: ";
+  return out;
+}
+
+void append_response(std::string& out, const response& r) {
+  out += r.start;
   append_number(out, r.body.size());
   out += "\r\n";
   out += r.fields;

@@ -70,14 +70,18 @@ void append_admitted(std::string& out, const batch_key& batch);
 std::string http_date(int64_t unix_seconds);
 std::string_view reason_phrase(int status) noexcept;
 
+inline constexpr std::string_view json_type = "application/json";
+inline constexpr std::string_view problem_type = "application/problem+json";
+
 enum class connection_note : uint8_t { none, close, keep_alive };
 
+/// From the status line to the name of Content-Length: the same for many answers of a second.
+std::string response_start(int status, std::string_view date, std::string_view type);
+
 struct response {
-  int status = 200;
-  std::string_view content_type = "application/json";
+  std::string_view start; ///< response_start()
   std::string_view body;
   std::string_view fields; ///< further header lines, each with CRLF
-  std::string_view date;
   connection_note connection = connection_note::none;
   bool head_only = false; ///< answers HEAD: the body's length without the body
 };

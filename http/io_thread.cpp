@@ -53,7 +53,7 @@ io_thread::~io_thread() {
 
 void io_thread::start() {
   shared_.context.pipeline.attach(mailbox_);
-  date_ = http_date(shared_.context.clock.unix_us() / 1'000'000);
+  look_at_date();
   listener_.start();
   schedule_tick();
   thread_ = std::thread([this] { run(); });
@@ -121,13 +121,12 @@ void io_thread::turn_away(tcp_socket& socket) {
   static constexpr std::string_view body =
     R"({"type":"urn:weir:problem:saturated","title":"The node is at its capacity",)"
     R"("status":503,"detail":"too many connections","code":"saturated","retry_after":1})";
+  const auto start = response_start(503, date_, problem_type);
   std::string out;
   response r;
-  r.status = 503;
-  r.content_type = "application/problem+json";
+  r.start = start;
   r.body = body;
   r.fields = "Retry-After: 1\r\n";
-  r.date = date_;
   r.connection = connection_note::close;
   append_response(out, r);
   // what came is taken off the socket, or closing it would reset the answer
@@ -162,6 +161,24 @@ void io_thread::await_lull(lull rounds) {
   });
 }
 
+void io_thread::read_soon(std::shared_ptr<session> one) {
+  to_read_.push_back(std::move(one));
+  if (to_read_.size() == 1)
+    asio::post(context_, [this] { read_heads(); });
+}
+
+void io_thread::read_heads() {
+  reading_.swap(to_read_);
+  for (const auto& one : reading_)
+    one->read_head();
+  reading_.clear();
+}
+
+void io_thread::look_at_date() {
+  date_ = http_date(shared_.context.clock.unix_us() / 1'000'000);
+  ok_start_ = response_start(200, date_, json_type);
+}
+
 void io_thread::schedule_tick() {
   const bool idle = sessions_.empty() && outstanding_.size() == 0;
   tick_.expires_after(shared_.config.tick * (idle ? idle_ticks : 1));
@@ -174,9 +191,8 @@ void io_thread::schedule_tick() {
 }
 
 void io_thread::tick() {
-  const auto& clock = shared_.context.clock;
-  const auto now = clock.now();
-  date_ = http_date(clock.unix_us() / 1'000'000);
+  const auto now = shared_.context.clock.now();
+  look_at_date();
   for_each_session([&](session& s) { s.tick(now); });
   for (auto given_up = outstanding_.expire(now); given_up > 0; --given_up)
     coalescer_.settled();

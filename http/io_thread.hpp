@@ -11,6 +11,7 @@
 #include "http/session.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include <list>
 #include <memory>
@@ -50,9 +51,14 @@ class io_thread {
   std::string& scratch() noexcept { return scratch_; }
   std::vector<record_ref>& scratch_records() noexcept { return scratch_records_; }
   const std::string& date() const noexcept { return date_; }
+  /// Of a 200 in JSON.
+  const std::string& ok_start() const noexcept { return ok_start_; }
   batch_key next_key() noexcept;
   void submit(submission s) { outstanding_.submit(std::move(s)); }
   void coalesce(small_request one) { coalescer_.add(std::move(one)); }
+  /// Behind the handlers that are ready. By then its client's next request may be here: asked
+  /// at once, the socket would mostly say that nothing is.
+  void read_soon(std::shared_ptr<session> one);
   /// A closed session must be struck off the list, which keeps it alive till then.
   void strike(session_list::iterator place) noexcept { sessions_.erase(place); }
 
@@ -68,13 +74,16 @@ class io_thread {
   void turn_away(tcp_socket& socket);
   void collect();
   void await_lull(lull rounds);
+  void read_heads();
+  void look_at_date();
   void schedule_tick();
   void tick();
   template <class F>
   void for_each_session(F&& f);
 
   ingest_state& shared_;
-  boost::asio::io_context context_{1};
+  /// one thread runs it, and its sockets are used by no other
+  boost::asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   timer tick_;
   listener listener_;
@@ -83,10 +92,13 @@ class io_thread {
   coalescer coalescer_;
   size_t ended_ = 0; ///< of the coalescer's batches; it hears of them at the next lull
   session_list sessions_;
+  std::vector<std::shared_ptr<session>> to_read_;
+  std::vector<std::shared_ptr<session>> reading_;
   request_head head_;
   std::string scratch_;
   std::vector<record_ref> scratch_records_;
   std::string date_;
+  std::string ok_start_;
   batch_key key_base_;
   uint64_t keys_made_ = 0;
   bool stopping_ = false;

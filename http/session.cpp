@@ -47,6 +47,7 @@ void session::expect_within(std::chrono::milliseconds time) {
 
 void session::start(session_list::iterator place) {
   place_ = place;
+  const auto self = shared_from_this();
   guarded([this] {
     expect_within(thread_.shared().config.handshake_timeout);
     link_->handshake(shared_from_this());
@@ -56,7 +57,7 @@ void session::start(session_list::iterator place) {
 void session::on_open(error_code failure) {
   if (phase_ == phase::closed)
     return;
-  guarded([&] { failure ? close() : next_request(); });
+  guarded([&] { failure ? close() : next_request(now()); });
 }
 
 void session::on_read(error_code failure, size_t bytes) {
@@ -72,7 +73,7 @@ void session::on_written(error_code failure) {
   guarded([&] {
     if (failure)
       return close();
-    phase_ == phase::inviting ? read_body() : after_answer();
+    phase_ == phase::inviting ? read_body() : after_answer(now());
   });
 }
 
@@ -125,7 +126,7 @@ void session::close() noexcept {
   thread_.strike(place_);
 }
 
-void session::next_request() {
+void session::next_request(time_point at) {
   phase_ = phase::head;
   scanner_.reset();
   if (!reading_)
@@ -134,13 +135,19 @@ void session::next_request() {
     out_ = {};
   head_begun_ = !in_.empty();
   if (head_begun_) {
-    expect_within(thread_.shared().config.head_timeout);
+    deadline_ = at + thread_.shared().config.head_timeout;
     return parse_input();
   }
   // While draining as well: a client that has not heard of it yet may be sending, and is
   // answered.
-  expect_within(thread_.shared().config.idle_timeout);
-  read_more(head_scanner::bytes_max);
+  deadline_ = at + thread_.shared().config.idle_timeout;
+  if (!reading_)
+    thread_.read_soon(shared_from_this());
+}
+
+void session::read_head() {
+  if (phase_ == phase::head)
+    guarded([this] { read_more(head_scanner::bytes_max); });
 }
 
 void session::read_more(size_t bytes_max) {
@@ -154,10 +161,6 @@ void session::read_more(size_t bytes_max) {
 }
 
 void session::parse_input() {
-  if (!head_begun_) {
-    head_begun_ = true;
-    expect_within(thread_.shared().config.head_timeout);
-  }
   while (in_.view().starts_with("\r\n")) { // RFC 9112 §2.2: empty lines before a request
     in_.consume(2);
     scanner_.reset();
@@ -167,8 +170,11 @@ void session::parse_input() {
   const auto length = scanner_.find_end(in_.view());
   if (!length)
     return refuse_and_close(length.error());
-  if (*length == 0)
+  if (*length == 0) {
+    if (!std::exchange(head_begun_, true))
+      expect_within(thread_.shared().config.head_timeout);
     return read_more(head_scanner::bytes_max);
+  }
   auto& head = thread_.head();
   known_.forget();
   const auto text = in_.view().substr(0, *length);
@@ -274,7 +280,7 @@ void session::on_deadline() {
   }
 }
 
-void session::after_answer() {
+void session::after_answer(time_point at) {
   if (std::exchange(open_request_, false))
     thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
   if (linger_ || (!keep_alive_ && (!in_.empty() || discard_left_ > 0))) {
@@ -290,7 +296,7 @@ void session::after_answer() {
     expect_within(thread_.shared().config.head_timeout);
     return discard();
   }
-  next_request();
+  next_request(at);
 }
 
 void session::discard() {
@@ -298,7 +304,7 @@ void session::discard() {
   in_.consume(here);
   discard_left_ -= here;
   if (discard_left_ == 0)
-    return next_request();
+    return next_request(now());
   read_more(head_scanner::bytes_max);
 }
 

@@ -56,6 +56,9 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void on_read(boost::system::error_code failure, size_t bytes);
   void on_written(boost::system::error_code failure);
 
+  /// By the thread, after next_request() has asked for it.
+  void read_head();
+
  private:
   enum class phase : uint8_t {
     handshake,
@@ -89,10 +92,10 @@ class session final : public std::enable_shared_from_this<session>, public reque
   };
 
   // -- the connection (session.cpp)
-  /// The boundary: whatever goes wrong inside ends this connection and nothing else.
+  /// The boundary: whatever goes wrong inside ends this connection and nothing else. The
+  /// caller keeps the session.
   template <class F>
   void guarded(F&& f) noexcept {
-    const auto self = shared_from_this();
     try {
       f();
     } catch (const std::exception& e) {
@@ -102,7 +105,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void failed(const std::exception& why) noexcept;
   time_point now() const noexcept;
   void expect_within(std::chrono::milliseconds time);
-  void next_request();
+  void next_request(time_point at);
   void read_more(size_t bytes_max);
   void parse_input();
   bool begin_as_before();
@@ -113,7 +116,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void connection_lost();
   void discard();
   void linger();
-  void after_answer();
+  void after_answer(time_point at);
 
   // -- answers (session_answer.cpp)
   void refuse_with(problem p);
@@ -135,7 +138,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void give_up_waiting();
   void start_body();
   bool gather_at_once();
-  void gather(whole_body body);
+  void gather(whole_body body, time_point at);
+  std::shared_ptr<ingest_request> fresh_request();
   void read_body();
   void pump_body();
   bool feed_body();
@@ -172,6 +176,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   known_head known_;
   ingest_terms
     terms_; ///< of the last request for ingest, which known_ may hold the head of
+
+  std::shared_ptr<ingest_request> last_request_; ///< to be used again
 
   // of the request in hand
   std::optional<exchange> work_;

@@ -3,6 +3,8 @@
 #include "http/session.hpp"
 #include "proto/health.hpp"
 
+#include <boost/asio/post.hpp>
+
 namespace weir {
 
 namespace {
@@ -22,7 +24,7 @@ void session::refuse_with(problem p) {
   auto& text = thread_.scratch();
   text.clear();
   append_problem(text, p);
-  respond(http_status(p.code), "application/problem+json", text, problem_fields(p));
+  respond(http_status(p.code), problem_type, text, problem_fields(p));
 }
 
 /// For what leaves unknown where the next request would begin.
@@ -59,7 +61,7 @@ void session::answer_probe(route where) {
   text.clear();
   leave_body_unread(ec::none);
   if (where == route::livez)
-    return respond(200, "application/json", text = R"({"status":"live"})", {});
+    return respond(200, json_type, text = R"({"status":"live"})", {});
   auto reasons = health.reasons();
   const bool draining = thread_.shared().draining.load(std::memory_order_relaxed);
   if (draining && !health.is(condition::draining))
@@ -76,7 +78,7 @@ void session::answer_probe(route where) {
     append_json_string(text, reasons[i]);
   }
   text += "]}";
-  respond(ready ? 200 : 503, "application/json", text, {});
+  respond(ready ? 200 : 503, json_type, text, {});
 }
 
 void session::answer_request() {
@@ -89,7 +91,7 @@ void session::answer_request() {
   text.clear();
   if (request.ack() == ack_level::accepted) {
     append_admitted(text, request.key());
-    return respond(202, "application/json", text, {});
+    return respond(202, json_type, text, {});
   }
   const auto& counts = request.result_so_far();
   if (counts.all_rejected())
@@ -100,7 +102,7 @@ void session::answer_request() {
                                &counts,
                                {}});
   append_answer(text, request.key(), counts);
-  respond(200, "application/json", text, {});
+  respond(200, json_type, text, {});
 }
 
 void session::answer_failure(const fault& why) {
@@ -124,12 +126,12 @@ void session::respond(int status, std::string_view type, std::string_view body,
   auto& shared = thread_.shared();
   if (shared.draining.load(std::memory_order_relaxed) || peer_done_)
     keep_alive_ = false;
+  const bool usual = status == 200 && type == json_type;
+  const auto other = usual ? std::string{} : response_start(status, thread_.date(), type);
   response r;
-  r.status = status;
-  r.content_type = type;
+  r.start = usual ? thread_.ok_start() : other;
   r.body = body;
   r.fields = fields;
-  r.date = thread_.date();
   r.head_only = head_only_;
   if (!keep_alive_)
     r.connection = connection_note::close;
@@ -138,11 +140,18 @@ void session::respond(int status, std::string_view type, std::string_view body,
   out_.clear();
   append_response(out_, r);
   add(shared.context.figures.responses[static_cast<size_t>(status)]);
-  shared.stage.latency.observe(std::chrono::duration<double>(now() - began_).count());
+  const auto at = now();
+  shared.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
   phase_ = phase::answering;
   end_exchange();
-  expect_within(shared.config.write_timeout);
-  link_->write(out_, shared_from_this());
+  deadline_ = at + shared.config.write_timeout;
+  if (!link_->write(out_, shared_from_this()))
+    return;
+  if (in_.empty())
+    return after_answer(at);
+  // a pipelined request waits its turn, and the stack stays shallow
+  boost::asio::post(thread_.context(),
+                    [self = shared_from_this()] { self->on_written({}); });
 }
 
 } // namespace weir

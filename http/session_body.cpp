@@ -149,7 +149,8 @@ void session::start_body() {
   if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
     phase_ = phase::inviting;
     expect_within(config.write_timeout);
-    return link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this());
+    if (!link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this()))
+      return;
   }
   read_body();
 }
@@ -211,9 +212,9 @@ void session::send_cut(body_cut cut, bool last) {
   auto& x = *work_;
   const bool whole = last && cut.chunk == 0;
   if (whole && cut.bytes.size() <= shared.config.coalesce_bytes)
-    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header)});
+    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header)}, now());
   if (!x.request)
-    x.request = std::make_shared<ingest_request>(this, terms_.ack);
+    x.request = fresh_request();
   count_records(cut.records.size());
   if (last)
     return_surplus(cut.bytes.size(), false);
@@ -256,14 +257,16 @@ bool session::gather_at_once() {
   body_unread_ = false;
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
-  gather({bytes.substr(0, end), records, format, frames.header()});
+  const bool waited = phase_ == phase::admission;
+  gather({bytes.substr(0, end), records, format, frames.header()},
+         waited ? now() : began_);
   return true;
 }
 
 /// Into the thread's open batch.
-void session::gather(whole_body body) {
+void session::gather(whole_body body, time_point at) {
   auto& x = *work_;
-  x.request = std::make_shared<ingest_request>(this, terms_.ack);
+  x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
   return_surplus(body.bytes.size(), true);
@@ -271,7 +274,7 @@ void session::gather(whole_body body) {
   x.request->add_chunk(part.records, part.key);
   // before the batch goes: its refusal may be answered on the way
   phase_ = phase::awaiting;
-  expect_within(thread_.shared().config.request_timeout);
+  deadline_ = at + thread_.shared().config.request_timeout;
   thread_.coalesce({terms_.stream->settings.name,
                     terms_.level,
                     body.bytes,
@@ -280,6 +283,17 @@ void session::gather(whole_body body) {
                     {x.request, 0},
                     std::exchange(x.charged, {})});
   on_progress();
+}
+
+/// The last one over again once nobody else has it. One that waits for the sink may be on a
+/// list there.
+std::shared_ptr<ingest_request> session::fresh_request() {
+  if (last_request_ && last_request_.use_count() == 1
+      && last_request_->ack() != ack_level::stored)
+    *last_request_ = ingest_request{this, terms_.ack};
+  else
+    last_request_ = std::make_shared<ingest_request>(this, terms_.ack);
+  return last_request_;
 }
 
 void session::count_records(size_t records) {
@@ -435,6 +449,7 @@ void session::end_exchange() noexcept {
 }
 
 void session::progressed() {
+  const auto self = shared_from_this();
   guarded([this] { on_progress(); });
 }
 

@@ -1,9 +1,15 @@
 #include "http/transport.hpp"
 #include "http/session.hpp"
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <new>
 
 namespace weir {
 
@@ -13,13 +19,48 @@ using boost::system::error_code;
 
 namespace {
 
-template <class Stream>
-void start_read(Stream& stream, std::span<char> room, std::shared_ptr<session> keeper) {
-  stream.async_read_some(asio::buffer(room.data(), room.size()),
-                         [keeper = std::move(keeper)](error_code failure, size_t bytes) {
-                           keeper->on_read(failure, bytes);
-                         });
+auto read_handler(std::shared_ptr<session> keeper) {
+  return [keeper = std::move(keeper)](error_code failure, size_t bytes) {
+    keeper->on_read(failure, bytes);
+  };
 }
+
+/// Where Asio keeps the one read of a connection that waits nearly all the time.
+class read_memory {
+ public:
+  void* take(size_t bytes) {
+    if (taken_ || bytes > sizeof block_)
+      return ::operator new(bytes);
+    taken_ = true;
+    return block_;
+  }
+  void give(void* block) noexcept {
+    if (block != block_)
+      return ::operator delete(block);
+    taken_ = false;
+  }
+
+ private:
+  alignas(std::max_align_t) std::byte block_[192];
+  bool taken_ = false;
+};
+
+template <class T>
+struct read_allocator {
+  using value_type = T;
+
+  explicit read_allocator(read_memory& from) noexcept : memory(&from) {}
+  template <class U>
+  read_allocator(const read_allocator<U>& other) noexcept : memory(other.memory) {}
+  T* allocate(size_t n) { return static_cast<T*>(memory->take(n * sizeof(T))); }
+  void deallocate(T* block, size_t) noexcept { memory->give(block); }
+  template <class U>
+  bool operator==(const read_allocator<U>& other) const noexcept {
+    return memory == other.memory;
+  }
+
+  read_memory* memory;
+};
 
 template <class Stream>
 void start_write(Stream& stream, std::string_view bytes,
@@ -36,10 +77,20 @@ class plain_transport final : public transport {
 
   void handshake(std::shared_ptr<session> keeper) override { keeper->on_open({}); }
   void read(std::span<char> room, std::shared_ptr<session> keeper) override {
-    start_read(socket_, room, std::move(keeper));
+    socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                            asio::bind_allocator(read_allocator<std::byte>{read_memory_},
+                                                 read_handler(std::move(keeper))));
   }
-  void write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+  /// An answer nearly always fits in the socket's buffer: Asio sees only what does not, and
+  /// what fails.
+  bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+    const auto sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(),
+                             MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent == static_cast<ssize_t>(bytes.size()))
+      return true;
+    bytes.remove_prefix(static_cast<size_t>(std::max<ssize_t>(sent, 0)));
     start_write(socket_, bytes, std::move(keeper));
+    return false;
   }
   void shut_sending() noexcept override {
     error_code ignored;
@@ -52,6 +103,7 @@ class plain_transport final : public transport {
 
  private:
   tcp_socket socket_;
+  read_memory read_memory_; ///< an operation keeps the session, and so this
 };
 
 class tls_transport final : public transport {
@@ -65,10 +117,12 @@ class tls_transport final : public transport {
       [keeper = std::move(keeper)](error_code failure) { keeper->on_open(failure); });
   }
   void read(std::span<char> room, std::shared_ptr<session> keeper) override {
-    start_read(stream_, room, std::move(keeper));
+    stream_.async_read_some(asio::buffer(room.data(), room.size()),
+                            read_handler(std::move(keeper)));
   }
-  void write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+  bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
     start_write(stream_, bytes, std::move(keeper));
+    return false;
   }
   /// Every answer has its length, so a peer does not need our close_notify to know its
   /// end.

@@ -24,8 +24,9 @@ class transport {
   virtual void handshake(std::shared_ptr<session> keeper) = 0; ///< on_open
   virtual void read(std::span<char> room,
                     std::shared_ptr<session> keeper) = 0; ///< on_read
-  /// Writes all of `bytes`, which stay until on_written.
-  virtual void write(std::string_view bytes, std::shared_ptr<session> keeper) = 0;
+  /// Writes all of `bytes`. True: the kernel has them. False: they stay until on_written.
+  [[nodiscard]] virtual bool write(std::string_view bytes,
+                                   std::shared_ptr<session> keeper) = 0;
   /// Says that no more will be sent; reading goes on.
   virtual void shut_sending() noexcept = 0;
   virtual void close() noexcept = 0;

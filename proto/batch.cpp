@@ -1,5 +1,7 @@
 #include "proto/batch.hpp"
 
+#include "proto/hex.hpp"
+
 #include <openssl/sha.h>
 
 #include <sys/random.h>
@@ -51,13 +53,8 @@ std::string_view to_string(ack_level level) noexcept {
 }
 
 std::string to_hex(const batch_key& key) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text(32, '0');
-  for (int i = 0; i < 16; ++i) {
-    text[static_cast<size_t>(15 - i)] = digits[(key.high >> (4 * i)) & 15];
-    text[static_cast<size_t>(31 - i)] = digits[(key.low >> (4 * i)) & 15];
-  }
-  return text;
+  const auto digits = hex_digits(key);
+  return {digits.data(), digits.size()};
 }
 
 namespace {

@@ -53,6 +53,20 @@ TEST_F(ingest_test, keep_alive_and_pipelined_requests_are_answered_in_order) {
     EXPECT_EQ(texts[i], "x" + std::to_string(i));
 }
 
+TEST_F(ingest_test, who_pipelines_thousands_and_reads_late_is_answered_all_the_same) {
+  start();
+  raw_client client{server->port()};
+  std::string all;
+  constexpr int count = 20'000; // more answers than the socket's buffers hold
+  for (int i = 0; i < count; ++i)
+    all += "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+  all += post("/ingest/web", "x", "Content-Type: text/plain\r\n");
+  client.send(all);
+  for (int i = 0; i < count; ++i)
+    ASSERT_TRUE(client.read().says("live")) << i;
+  EXPECT_EQ(client.read().status, 200);
+}
+
 TEST_F(ingest_test, a_chunked_body_is_read_and_what_follows_it_is_the_next_request) {
   start();
   raw_client client{server->port()};

@@ -1,0 +1,32 @@
+// HEX: the digits of a batch's key, for answers that are written many times a millisecond.
+#pragma once
+
+#include "proto/batch.hpp"
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+namespace weir {
+
+/// Eight at a time: a nibble becomes the value of a byte, and that a digit or a letter.
+inline std::array<char, 32> hex_digits(const batch_key& key) noexcept {
+  constexpr uint64_t ones = 0x0101010101010101;
+  std::array<char, 32> text{};
+  for (size_t word = 0; word < 4; ++word) {
+    const uint64_t half = (word < 2 ? key.high : key.low) >> (word % 2 == 0 ? 32 : 0);
+    uint64_t x = half & 0xffffffff;
+    x = (x | x << 16) & 0x0000ffff0000ffff;
+    x = (x | x << 8) & 0x00ff00ff00ff00ff;
+    x = (x | x << 4) & (ones * 0x0f);
+    const uint64_t is_letter = (x + ones * 6) >> 4 & ones;
+    x += ones * '0' + is_letter * ('a' - '0' - 10);
+    if constexpr (std::endian::native == std::endian::little)
+      x = __builtin_bswap64(x);
+    std::memcpy(text.data() + 8 * word, &x, 8);
+  }
+  return text;
+}
+
+} // namespace weir
