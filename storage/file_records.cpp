@@ -88,16 +88,20 @@ result<std::vector<record_file>> list_record_files(sqlite::connection& db) {
   }
 }
 
-void append_line(std::string& to, uint64_t id, const frame_view& frame,
-                 std::string_view body) {
+void append_lines(std::string& to, const frame_view& frame) {
   if (!plain(frame.stream))
     throw std::invalid_argument(
       "a stream name that needs escaping reached the file sink");
-  to.append(R"({"id":)");
-  append_number(to, id);
-  to.append(R"(,"stream":")").append(frame.stream).append(R"(","received_at":)");
-  append_number(to, frame.received_at_us);
-  to.append(R"(,"body":)").append(body).append("}\n");
+  std::string between{R"(,"stream":")"}; // the same in every line
+  between.append(frame.stream).append(R"(","received_at":)");
+  append_number(between, frame.received_at_us);
+  between.append(R"(,"body":)");
+  auto id = frame.first_sequence;
+  for (const auto body : frame.records) {
+    to.append(R"({"id":)");
+    append_number(to, id++);
+    to.append(between).append(body).append("}\n");
+  }
 }
 
 std::optional<stored_record> parse_line(std::string_view line) {

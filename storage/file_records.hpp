@@ -29,9 +29,9 @@ std::optional<uint64_t> parse_record_file_name(std::string_view name);
 /// Ordered by first.
 result<std::vector<record_file>> list_record_files(sqlite::connection& db);
 
-void append_line(std::string& to, uint64_t id, const frame_view& frame,
-                 std::string_view body);
-/// Takes a line without its newline apart; none when append_line cannot have written it.
+/// A line for each record of the frame, numbered as the frame says.
+void append_lines(std::string& to, const frame_view& frame);
+/// Takes a line without its newline apart; none when append_lines cannot have written it.
 std::optional<stored_record> parse_line(std::string_view line);
 
 /// Visits the committed lines with `after` < id <= `last`. Missing files are stepped

@@ -175,11 +175,9 @@ result<void> file_sink::put(std::span<const frame_view> frames) {
   lines_.clear();
   uint64_t first = 0;
   for (const auto& frame : frames) {
-    auto id = frame.first_sequence;
     if (lines_.empty())
-      first = id;
-    for (const auto body : frame.records)
-      append_line(lines_, id++, frame, body);
+      first = frame.first_sequence;
+    append_lines(lines_, frame);
   }
   if (lines_.empty())
     return {};

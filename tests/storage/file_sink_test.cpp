@@ -199,9 +199,13 @@ TEST(record_line, is_read_as_it_was_written_and_nothing_else_is) {
   frame_view frame;
   frame.stream = "a-b_9";
   frame.received_at_us = -7;
-  std::string line;
-  append_line(line, 18446744073709551615u, frame, R"({"x":"}\"","y":[1,2]})");
-  line.pop_back();
+  frame.first_sequence = 18446744073709551614u;
+  frame.records = {"{}", R"({"x":"}\"","y":[1,2]})"};
+  std::string lines;
+  append_lines(lines, frame);
+  const auto end = lines.find('\n');
+  EXPECT_EQ(parse_line(lines.substr(0, end))->id, 18446744073709551614u);
+  const auto line = lines.substr(end + 1, lines.size() - end - 2);
   const auto record = parse_line(line);
   ASSERT_TRUE(record);
   EXPECT_EQ(record->id, 18446744073709551615u);
