@@ -41,8 +41,8 @@ class link_events final : public network_events {
   void link_down(link_id link, const std::string& reason) noexcept override {
     tell(roles_, link_closed{link, reason});
   }
-  void received(link_id link, std::string frame) noexcept override {
-    tell(roles_, link_frame{link, std::move(frame)});
+  void received(link_id link, std::string head, std::string text) noexcept override {
+    tell(roles_, link_frame{link, std::move(head), std::move(text)});
   }
 
  private:

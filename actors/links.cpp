@@ -186,29 +186,30 @@ void hand_in(links_state& st, const links_state::held_batch& one) {
 }
 
 void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
-              const piece_frame& piece, std::string_view whole) {
+              const piece_frame& piece, std::string_view whole, std::string text) {
   auto& st = self->state;
   auto& held = peer.held[index(piece.flow)];
   if (st.config.flows[index(piece.flow)].stage.empty()
       || held.batches >= 2 * st.config.window.batches)
     return st.config.network->close(link, "a peer sends more than it was granted");
-  auto came = decode_batch(whole, self->clock().now());
+  const auto bytes = whole.size() + text.size();
+  auto came = decode_batch(whole, std::move(text), self->clock().now());
   if (!came)
     return st.config.network->close(link, came.error().text);
   came->source->id = next_envelope_id();
   came->source->origin = st.config.origin;
-  const auto& one = st.held[came->source->id] = {link, piece.flow, piece.number,
-                                                 whole.size(), std::move(came->batch)};
+  const auto& one = st.held[came->source->id] = {link, piece.flow, piece.number, bytes,
+                                                 std::move(came->batch)};
   held.batches += 1;
-  held.bytes += whole.size();
+  held.bytes += bytes;
   log_event(log_level::debug, "batch_received",
             {{"batch", to_hex(placement_key(*one.batch))},
              {"flow", to_string(piece.flow)},
              {"from", peer.card.name},
-             {"bytes", whole.size()}});
+             {"bytes", bytes}});
   st.config.board->update(peer.card.name, [&](link_view& view) {
     ++view.batches_received;
-    view.bytes_received += whole.size();
+    view.bytes_received += bytes;
   });
   show_held(st, peer);
   st.show();
@@ -220,30 +221,41 @@ void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
 }
 
 void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
-              const piece_frame& piece) {
+              const piece_frame& piece, std::string text) {
   auto& st = self->state;
+  if (!text.empty())
+    return on_batch(self, link, peer, piece, piece.bytes, std::move(text));
   const auto whole = peer.pieces.add(piece);
   if (!whole)
     return st.config.network->close(link, whole.error().text);
   if (!*whole)
     return;
   if (piece.what == piece_of::batch)
-    return on_batch(self, link, peer, piece, **whole);
+    return on_batch(self, link, peer, piece, **whole, {});
   st.config.board->update(
     peer.card.name, [&](link_view& view) { view.bytes_received += (*whole)->size(); });
   tell_dispatcher(st, piece.flow, link_receipt{link, piece.number, std::string{**whole}});
 }
 
-void on_frame(links_ptr self, const link_frame& came) {
+/// Text comes with a batch that is whole, and with nothing else.
+bool has_its_text(const link_frame_content& frame, size_t text_bytes) {
+  const auto* piece = std::get_if<piece_frame>(&frame);
+  return text_bytes == 0
+         || (piece && piece->what == piece_of::batch
+             && piece->bytes.size() + text_bytes == piece->total);
+}
+
+void on_frame(links_ptr self, link_frame& came) {
   auto& st = self->state;
   const auto found = st.peers.find(came.link);
   if (found == st.peers.end())
     return; // of a link that is down
   auto& peer = found->second;
   peer.heard = self->clock().now();
-  const auto frame = decode_frame(came.bytes);
-  if (!frame)
-    return st.config.network->close(came.link, frame.error().text);
+  const auto frame = decode_frame(came.head);
+  if (!frame || !has_its_text(*frame, came.text.size()))
+    return st.config.network->close(came.link, frame ? "a text that belongs to no batch"
+                                                     : frame.error().text);
   if (const auto* beat = std::get_if<heartbeat_frame>(&*frame))
     on_heartbeat(self, peer, *beat);
   else if (const auto* window = std::get_if<window_frame>(&*frame))
@@ -251,7 +263,7 @@ void on_frame(links_ptr self, const link_frame& came) {
   else if (const auto* cards = std::get_if<members_frame>(&*frame))
     st.config.network->learn(st.known->heard(cards->cards, peer.heard));
   else if (const auto* piece = std::get_if<piece_frame>(&*frame))
-    on_piece(self, came.link, peer, *piece);
+    on_piece(self, came.link, peer, *piece, std::move(came.text));
 }
 
 // -- receipts of peers' batches
@@ -441,7 +453,7 @@ links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self
   return {
     [self](const link_opened& opened) { on_opened(self, opened); },
     [self](const link_closed& closed) { on_closed(self, closed); },
-    [self](const link_frame& frame) { on_frame(self, frame); },
+    [self](link_frame& frame) { on_frame(self, frame); },
     [self](const receipt_ptr& receipt) { on_receipt(self, receipt); },
     [self](const stored_until& until) { on_stored(self, until); },
     [self](resubmit_atom) { on_resubmit(self->state); },

@@ -13,7 +13,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using time_point = std::chrono::steady_clock::time_point;
 
-constexpr uint8_t codec_version = 1;
+constexpr uint8_t codec_version = 2;
 constexpr size_t name_bytes_max = 256;
 constexpr size_t small_text_bytes_max = 4096; ///< pointers, details, traces
 constexpr size_t text_bytes_max = size_t{256} << 20;
@@ -116,6 +116,54 @@ std::vector<rejection> read_rejections(byte_reader& from, size_t parts) {
   return all;
 }
 
+constexpr uint8_t apart = 255; ///< instead of a gap: the whole reference follows
+constexpr size_t near_ref_bytes = 3;
+
+/// Where a record most likely lies: behind `before`, which is all ones at first.
+record_ref next_to(const record_ref& before) noexcept {
+  return {before.offset + before.size, 0, before.part, before.record + 1,
+          before.line + 1};
+}
+constexpr record_ref before_all{0, 0, 0, UINT32_MAX, UINT32_MAX};
+
+void write_records(byte_writer& to, const std::vector<record_ref>& records) {
+  to.number(static_cast<uint32_t>(records.size()));
+  auto before = before_all;
+  for (const auto& ref : records) {
+    const auto expected = next_to(before);
+    const auto gap = ref.offset - expected.offset;
+    if (gap < apart && ref.size <= UINT16_MAX && ref.part == expected.part
+        && ref.record == expected.record && ref.line == expected.line) {
+      const char near[near_ref_bytes]{static_cast<char>(gap), static_cast<char>(ref.size),
+                                      static_cast<char>(ref.size >> 8)};
+      to.raw(near, sizeof near);
+    } else {
+      to.number(apart);
+      to.raw(&ref, sizeof ref);
+    }
+    before = ref;
+  }
+}
+
+std::vector<record_ref> read_records(byte_reader& from) {
+  const auto count = from.count(items_max, near_ref_bytes);
+  std::vector<record_ref> records;
+  records.reserve(count);
+  auto before = before_all;
+  for (uint32_t i = 0; i < count && from.good(); ++i) {
+    auto ref = next_to(before);
+    if (const auto gap = from.number<uint8_t>(); gap == apart) {
+      from.raw(&ref, sizeof ref);
+    } else {
+      ref.offset += gap;
+      ref.size = from.number<uint16_t>();
+    }
+    records.push_back(ref);
+    before = ref;
+  }
+  return records;
+}
+
 void check_records(byte_reader& from, const record_batch& batch, size_t parts) {
   const size_t size = batch.text->size();
   const bool inside =
@@ -126,16 +174,21 @@ void check_records(byte_reader& from, const record_batch& batch, size_t parts) {
     from.spoil();
 }
 
-/// The text, in the envelope when it is what arrived there, else beside it; with the padding
+/// The text, in the envelope when it is what arrived there, else of its own; with the padding
 /// that simdjson reads into.
-void read_text(byte_reader& from, bool raw, arrived_batch& to) {
-  const auto text = from.text(text_bytes_max);
-  auto beside = raw ? nullptr : std::make_shared<std::string>();
-  auto& bytes = raw ? to.source->bytes : *beside;
-  bytes.reserve(text.size() + text_padding);
-  bytes = text;
-  to.batch->text = raw ? std::shared_ptr<const std::string>(to.source, &to.source->bytes)
-                       : std::shared_ptr<const std::string>(std::move(beside));
+void read_text(byte_reader& from, bool raw, std::string text, arrived_batch& to) {
+  const auto size = from.number<uint32_t>();
+  const auto inside = text.empty() ? from.take(size) : std::string_view{};
+  text.reserve(std::max(text.size(), inside.size()) + text_padding);
+  text += inside;
+  if (text.size() != size)
+    from.spoil();
+  if (!raw) {
+    to.batch->text = std::make_shared<const std::string>(std::move(text));
+    return;
+  }
+  to.source->bytes = std::move(text);
+  to.batch->text = std::shared_ptr<const std::string>(to.source, &to.source->bytes);
 }
 
 tl::unexpected<fault> damaged(const char* what) {
@@ -148,7 +201,8 @@ tl::unexpected<fault> damaged(const char* what) {
 size_t encoded_batch_bytes(const record_batch& batch) noexcept {
   const bool raw = is_raw(batch);
   size_t bytes = 64 + batch.source->stream.size() + batch.text->size()
-                 + batch.records.size() * sizeof(record_ref) + batch.dropped.size() * 4;
+                 + batch.records.size() * (1 + sizeof(record_ref))
+                 + batch.dropped.size() * 4;
   for (const auto& part : batch.source->parts) {
     bytes += part_bytes_min + 4 + part.client.size() + part.trace.size();
     if (raw && part.header)
@@ -160,12 +214,10 @@ size_t encoded_batch_bytes(const record_batch& batch) noexcept {
   return bytes;
 }
 
-std::string encode_batch(const record_batch& batch, time_point now, size_t room) {
+outgoing_frame encode_batch(const record_batch& batch, time_point now, size_t room) {
   const auto& source = *batch.source;
   const bool raw = is_raw(batch);
-  std::string bytes;
-  bytes.reserve(room + encoded_batch_bytes(batch));
-  bytes.resize(room);
+  std::string bytes(room, '\0');
   byte_writer to{bytes};
   to.number(codec_version);
   to.text(source.stream);
@@ -177,16 +229,16 @@ std::string encode_batch(const record_batch& batch, time_point now, size_t room)
   for (const auto& part : source.parts)
     write_part(to, part, raw);
   to.flag(raw);
-  to.text(*batch.text);
-  to.number(static_cast<uint32_t>(batch.records.size()));
-  to.raw(batch.records.data(), batch.records.size() * sizeof(record_ref));
+  write_records(to, batch.records);
   write_rejections(to, batch.rejections, true);
   for (size_t i = 0; i < source.parts.size(); ++i)
     to.number(i < batch.dropped.size() ? batch.dropped[i] : uint32_t{0});
-  return bytes;
+  to.number(static_cast<uint32_t>(batch.text->size()));
+  return {std::move(bytes), batch.text};
 }
 
-result<arrived_batch> decode_batch(std::string_view bytes, time_point now) {
+result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
+                                   time_point now) {
   byte_reader from{bytes};
   if (from.number<uint8_t>() != codec_version)
     return damaged("batch of another version");
@@ -206,16 +258,14 @@ result<arrived_batch> decode_batch(std::string_view bytes, time_point now) {
   const bool raw = from.flag();
   if (!from.good())
     return damaged("batch");
-  read_text(from, raw, to);
   to.batch->source = to.source;
-  to.batch->records.resize(from.count(items_max, sizeof(record_ref)));
-  from.raw(to.batch->records.data(), to.batch->records.size() * sizeof(record_ref));
-  if (from.good())
-    check_records(from, *to.batch, parts);
+  to.batch->records = read_records(from);
   to.batch->rejections = read_rejections(from, parts);
   to.batch->dropped.resize(parts);
   for (auto& dropped : to.batch->dropped)
     dropped = from.number<uint32_t>();
+  read_text(from, raw, std::move(text), to);
+  check_records(from, *to.batch, parts);
   if (!from.complete() || parts == 0)
     return damaged("batch");
   return to;

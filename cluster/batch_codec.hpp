@@ -2,8 +2,11 @@
 // as its work has come: the text as it is now and where each record lies in it; what the
 // receiving side does not need (the raw bytes behind a transformed text) stays at home.
 //
-//   batch    u8 version | stream | level | received_at_us | time left, ms | parts
-//            | flags | text | record refs, as they lie | rejections | dropped per part
+//   batch    u8 version | stream | level | received_at_us | time left, ms | parts | flags
+//            | where the records lie | rejections | dropped per part | u32 bytes of text
+//            | text, which may also come beside
+//   record   u8 bytes after the end of the one before | u16 bytes, when it is the next record,
+//            and line, of the same part; else u8 255 and all of it
 //   receipt  u8 version | parts | rejections, without their records
 //
 // Pure. Whatever the bytes are, decoding allocates at most a small multiple of their number
@@ -12,6 +15,7 @@
 #pragma once
 
 #include "proto/batch.hpp"
+#include "proto/link.hpp"
 #include "proto/result.hpp"
 
 #include <chrono>
@@ -23,12 +27,12 @@
 
 namespace weir {
 
-/// How many bytes encode_batch() will make, to charge a window before encoding.
+/// How many bytes encode_batch() will make at most, to charge a window before encoding.
 size_t encoded_batch_bytes(const record_batch& batch) noexcept;
 
-/// Behind `room` bytes for whoever frames it, as a batch is large and best copied once.
-std::string encode_batch(const record_batch& batch,
-                         std::chrono::steady_clock::time_point now, size_t room = 0);
+/// Behind `room` bytes for whoever frames it. The text is not copied but shared.
+outgoing_frame encode_batch(const record_batch& batch,
+                            std::chrono::steady_clock::time_point now, size_t room = 0);
 
 /// A batch that has just arrived. The envelope is new, so the caller may still set its id
 /// and its origin; the batch refers to it.
@@ -36,7 +40,8 @@ struct arrived_batch {
   std::shared_ptr<envelope> source;
   std::shared_ptr<record_batch> batch;
 };
-result<arrived_batch> decode_batch(std::string_view bytes,
+/// `text` becomes the batch's; empty when it is the last of `bytes`.
+result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
                                    std::chrono::steady_clock::time_point now);
 
 /// last_sequence is not sent: sequence numbers mean something only where they were given.

@@ -2,6 +2,7 @@
 
 #include "cluster/bytes.hpp"
 #include "cluster/link_frame.hpp"
+#include "proto/batch.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
@@ -37,20 +38,26 @@ wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over) {
   co_return failure;
 }
 
-wire::awaitable<std::string> receive_frames(wire& from,
-                                            std::function<void(std::string)> take) {
+wire::awaitable<std::string> receive_frames(wire& from, const frame_taker& take) {
   size_t turn = 0;
   while (true) {
-    std::array<char, frame_head_bytes> head{};
-    if (const auto failure = co_await from.read(head); failure)
+    std::array<char, frame_lengths_bytes> lengths{};
+    if (const auto failure = co_await from.read(lengths); failure)
       co_return reason_for(failure);
-    const auto bytes = byte_reader{{head.data(), head.size()}}.number<uint32_t>();
-    if (bytes == 0 || bytes > frame_bytes_max)
-      co_return "the peer promises a frame of " + std::to_string(bytes) + " bytes";
-    std::string frame;
-    if (const auto failure = co_await from.append(frame, bytes); failure)
+    byte_reader promised{{lengths.data(), lengths.size()}};
+    const auto bytes = promised.number<uint32_t>();
+    const auto text_bytes = promised.number<uint32_t>();
+    if (bytes > frame_bytes_max || text_bytes >= bytes)
+      co_return "the peer promises a frame of " + std::to_string(bytes) + " bytes, "
+        + std::to_string(text_bytes) + " of them text";
+    std::string head, text;
+    if (const auto failure = co_await from.append(head, bytes - text_bytes); failure)
       co_return reason_for(failure);
-    take(std::move(frame));
+    if (text_bytes > 0)
+      text.reserve(text_bytes + text_padding);
+    if (const auto failure = co_await from.append(text, text_bytes); failure)
+      co_return reason_for(failure);
+    take(std::move(head), std::move(text));
     turn += bytes + turn_bytes_per_frame;
     if (turn >= turn_bytes) {
       turn = 0;

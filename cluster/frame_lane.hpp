@@ -12,8 +12,10 @@ namespace weir {
 /// Until the queue is empty, or the wire breaks.
 wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over);
 
-/// Until the wire breaks or the peer promises a frame that is empty or too large. Says why.
-wire::awaitable<std::string> receive_frames(wire& from,
-                                            std::function<void(std::string)> take);
+/// Head and text of a frame; the text has text_padding of capacity behind its size.
+using frame_taker = std::function<void(std::string, std::string)>;
+
+/// Until the wire breaks or the peer promises a frame without a head or too large. Says why.
+wire::awaitable<std::string> receive_frames(wire& from, const frame_taker& take);
 
 } // namespace weir

@@ -3,12 +3,13 @@
 #include "cluster/bytes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
 std::string_view frame_queue::next(size_t bytes_max) {
   record_.clear();
-  while (!rest_.empty() || begin_frame()) {
+  while (!rest_.empty() || begin_text() || begin_frame()) {
     if (record_.empty() && rest_.size() >= record_bytes_) {
       const auto bytes = std::max(std::min(rest_.size(), bytes_max), record_bytes_);
       const auto records = rest_.substr(0, bytes - bytes % record_bytes_);
@@ -24,19 +25,27 @@ std::string_view frame_queue::next(size_t bytes_max) {
   return record_;
 }
 
-/// When its head has room in the record.
+bool frame_queue::begin_text() {
+  rest_ = std::exchange(text_, {});
+  return !rest_.empty();
+}
+
+/// When its lengths have room in the record.
 bool frame_queue::begin_frame() {
   auto& from = small_.empty() ? large_ : small_;
   if (from.empty()) {
     frame_ = {};
     return false;
   }
-  if (record_.size() + frame_head_bytes >= record_bytes_)
+  if (record_.size() + frame_lengths_bytes >= record_bytes_)
     return false;
   frame_ = std::move(from.front());
   from.pop_front();
-  rest_ = frame_;
-  byte_writer{record_}.number(static_cast<uint32_t>(frame_.size()));
+  rest_ = frame_.head;
+  text_ = frame_.text ? std::string_view{*frame_.text} : std::string_view{};
+  byte_writer to{record_};
+  to.number(static_cast<uint32_t>(frame_.size()));
+  to.number(static_cast<uint32_t>(text_.size()));
   return true;
 }
 

@@ -2,10 +2,12 @@
 // receipt) is sent before any large one that has not begun: behind some batches for a slow
 // peer it would come too late to be a sign of life. On the wire:
 //
-//   frame   u32 bytes, at most frame_bytes_max | the bytes
+//   frame   u32 bytes, at most frame_bytes_max | u32 how many of them are text | head | text
 //
 // Pure. Bounded by the windows that the peer grants: see network_port::send.
 #pragma once
+
+#include "proto/link.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -14,7 +16,7 @@
 
 namespace weir {
 
-inline constexpr size_t frame_head_bytes = 4;
+inline constexpr size_t frame_lengths_bytes = 8;
 inline constexpr size_t small_frame_bytes_max = 4096;
 
 class frame_queue {
@@ -22,12 +24,12 @@ class frame_queue {
   /// Bytes leave in records, so that TLS, which encrypts so many at a time, makes full ones.
   explicit frame_queue(size_t record_bytes) : record_bytes_(record_bytes) {}
 
-  void push(std::string frame) {
+  void push(outgoing_frame frame) {
     auto& to = frame.size() <= small_frame_bytes_max ? small_ : large_;
     to.push_back(std::move(frame));
   }
   bool empty() const noexcept {
-    return rest_.empty() && small_.empty() && large_.empty();
+    return rest_.empty() && text_.empty() && small_.empty() && large_.empty();
   }
   /// What is to be sent next: some full records of a large frame, or one record in which
   /// frames begin or end. Good until the next call.
@@ -35,12 +37,14 @@ class frame_queue {
 
  private:
   bool begin_frame();
+  bool begin_text();
 
   const size_t record_bytes_;
-  std::deque<std::string> small_;
-  std::deque<std::string> large_;
-  std::string frame_;     ///< the one that has begun
-  std::string_view rest_; ///< of it
+  std::deque<outgoing_frame> small_;
+  std::deque<outgoing_frame> large_;
+  outgoing_frame frame_;  ///< the one that has begun
+  std::string_view rest_; ///< of its head, or of its text
+  std::string_view text_; ///< its text, as long as that has not begun
   std::string record_;
 };
 

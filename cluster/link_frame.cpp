@@ -149,22 +149,27 @@ result<link_frame_content> decode_frame(std::string_view bytes) {
   return content;
 }
 
-std::vector<std::string> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
-                                       std::string whole, size_t bytes_max) {
-  std::vector<std::string> frames;
-  const auto content = std::string_view{whole}.substr(piece_head_bytes);
-  const auto total = static_cast<uint32_t>(content.size());
-  for (size_t at = 0; at < total; at += bytes_max) {
-    const auto bytes = content.substr(at, bytes_max);
-    frames.emplace_back();
-    byte_writer to{frames.back()};
-    write_head(to, {what, flow, number, total, static_cast<uint32_t>(at), bytes});
-    if (bytes.size() < total)
-      frames.back().append(bytes);
+std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
+                                          outgoing_frame whole, size_t bytes_max) {
+  std::vector<outgoing_frame> frames;
+  const auto total = static_cast<uint32_t>(whole.size() - piece_head_bytes);
+  if (total <= bytes_max) {
+    std::string head;
+    byte_writer to{head};
+    write_head(to, {what, flow, number, total, 0,
+                    std::string_view{whole.head}.substr(piece_head_bytes)});
+    whole.head.replace(0, piece_head_bytes, head);
+    frames.push_back(std::move(whole));
+    return frames;
   }
-  if (total > 0 && total <= bytes_max) {
-    whole.replace(0, piece_head_bytes, frames.back());
-    frames.back() = std::move(whole);
+  const auto joined = whole.joined();
+  const auto content = std::string_view{joined}.substr(piece_head_bytes);
+  for (size_t at = 0; at < total; at += bytes_max) {
+    std::string frame;
+    byte_writer to{frame};
+    write(to, piece_frame{what, flow, number, total, static_cast<uint32_t>(at),
+                          content.substr(at, bytes_max)});
+    frames.emplace_back(std::move(frame));
   }
   return frames;
 }

@@ -10,7 +10,8 @@
 //               all the nodes the sender knows
 //   piece       u8 4 | what | flow | number | total | offset | bytes
 //               of a batch on its way to a worker or persister, or of the receipt that
-//               comes back for it; `number` is its sender's name for the batch
+//               comes back for it; `number` is its sender's name for the batch. A batch in
+//               one piece has its text behind the frame's head, where it is not copied
 //
 // Pure.
 #pragma once
@@ -64,10 +65,10 @@ std::string encode_frame(const link_frame_content& content);
 result<link_frame_content> decode_frame(std::string_view bytes);
 
 /// What lies behind `piece_head_bytes` of room in `whole`, cut into frames, in order. One that
-/// fits into a single frame becomes it where it lies.
-std::vector<std::string> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
-                                       std::string whole,
-                                       size_t bytes_max = piece_bytes_max);
+/// fits into a single frame becomes it where it lies; only then the text stays beside.
+std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
+                                          outgoing_frame whole,
+                                          size_t bytes_max = piece_bytes_max);
 
 void write_card(class byte_writer& to, const node_card& card);
 node_card read_card(class byte_reader& from);

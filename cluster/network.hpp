@@ -20,7 +20,7 @@ class network_port {
   virtual ~network_port() = default;
 
   /// Dropped when the link is down. The caller bounds what is on the way (link windows).
-  virtual void send(link_id to, std::string frame) noexcept = 0;
+  virtual void send(link_id to, outgoing_frame frame) noexcept = 0;
   /// Ends a link; link_down follows on both sides.
   virtual void close(link_id link, std::string reason) noexcept = 0;
   /// Ends all links: this node's actors have lost what they knew of them.
@@ -37,7 +37,8 @@ class network_events {
   /// the only link to that node.
   virtual void link_up(link_id link, const node_card& peer) noexcept = 0;
   virtual void link_down(link_id link, const std::string& reason) noexcept = 0;
-  virtual void received(link_id link, std::string frame) noexcept = 0;
+  /// A frame, in the two parts it was sent in; `text` as in link_frame.
+  virtual void received(link_id link, std::string head, std::string text) noexcept = 0;
 };
 
 } // namespace weir

@@ -47,7 +47,7 @@ class asio_tunnel final : public tunnel {
   void run() override;
   const node_card& self() const noexcept override { return config_.self; }
 
-  void send(link_id to, std::string frame) noexcept override;
+  void send(link_id to, outgoing_frame frame) noexcept override;
   void close(link_id link, std::string reason) noexcept override;
   void reset() noexcept override;
   void learn(std::vector<std::string> addresses) noexcept override;
@@ -141,7 +141,7 @@ asio_tunnel::~asio_tunnel() {
 
 // -- what the actors want
 
-void asio_tunnel::send(link_id to, std::string frame) noexcept {
+void asio_tunnel::send(link_id to, outgoing_frame frame) noexcept {
   asio::post(context_, [this, to, frame = std::move(frame)]() mutable {
     const auto found = links_.find(to);
     if (found == links_.end() || !found->second->up)
@@ -288,8 +288,8 @@ awaitable<void> asio_tunnel::carry(connection_ptr one) {
   one->up = true;
   one->deadline.cancel();
   events_.link_up(one->link, one->peer);
-  std::function<void(std::string)> take = [this, &one](std::string frame) {
-    events_.received(one->link, std::move(frame));
+  const frame_taker take = [this, &one](std::string head, std::string text) {
+    events_.received(one->link, std::move(head), std::move(text));
   };
   const auto why = co_await receive_frames(one->outside, take);
   one->end(why);

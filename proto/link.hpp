@@ -5,7 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace weir {
 
@@ -13,7 +16,21 @@ namespace weir {
 using link_id = uint64_t;
 
 /// Both ends of a link must speak the same. Raise it with every change of a frame's bytes.
-inline constexpr uint16_t protocol_version = 2;
+inline constexpr uint16_t protocol_version = 3;
+
+/// What goes over a link as one: `head`, and behind it the text of a batch, which is not
+/// copied but sent from where it lies.
+struct outgoing_frame {
+  outgoing_frame() = default;
+  outgoing_frame(std::string bytes, std::shared_ptr<const std::string> behind = {})
+    : head(std::move(bytes)), text(std::move(behind)) {}
+
+  std::string head;
+  std::shared_ptr<const std::string> text; ///< may be null
+
+  size_t size() const noexcept { return head.size() + (text ? text->size() : 0); }
+  std::string joined() const { return text ? head + *text : head; }
+};
 
 /// Which leg of a batch's way: its receipt comes back on the same.
 enum class link_flow : uint8_t {

@@ -83,7 +83,8 @@ struct reader_cursor {
 /// From the network to the links: a frame of cluster/link_frame.hpp.
 struct link_frame {
   link_id link = 0;
-  std::string bytes;
+  std::string head;
+  std::string text; ///< of a batch, with text_padding of capacity behind its size
 };
 
 /// From the network to the links, and from them to the dispatchers it concerns.

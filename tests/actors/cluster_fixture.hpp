@@ -25,7 +25,8 @@ struct test_network {
   struct letter {
     link_id on;
     cluster_node* to;
-    std::string frame;
+    void arrive();
+    outgoing_frame frame;
   };
   std::map<link_id, link> links;
   std::deque<letter> mail;
@@ -54,7 +55,7 @@ struct cluster_node final : network_port {
     health.set(condition::starting, false);
   }
 
-  void send(link_id to, std::string frame) noexcept override {
+  void send(link_id to, outgoing_frame frame) noexcept override {
     const auto found = network.links.find(to);
     if (found == network.links.end() || !found->second.up)
       return;
@@ -180,6 +181,10 @@ inline link_id test_network::connect(cluster_node& a, cluster_node& b) {
   return id;
 }
 
+inline void test_network::letter::arrive() {
+  to->events->received(on, frame.head, frame.text ? *frame.text : std::string{});
+}
+
 inline void test_network::cut(link_id id, const std::string& reason) {
   const auto found = links.find(id);
   if (found == links.end() || !std::exchange(found->second.up, false))
@@ -193,7 +198,7 @@ inline void test_network::deliver() {
   while (!mail.empty()) {
     auto next = std::move(mail.front());
     mail.pop_front();
-    next.to->events->received(next.on, std::move(next.frame));
+    next.arrive();
   }
 }
 

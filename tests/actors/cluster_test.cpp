@@ -299,22 +299,40 @@ TEST_F(cluster_test, a_frame_that_can_not_be_read_ends_that_link_alone) {
   const auto bad = net.connect(g, w1);
   const auto good = net.connect(g, w2);
   settle();
-  g.events->received(bad, "nonsense");
+  g.events->received(bad, "nonsense", {});
   settle();
   EXPECT_FALSE(net.links[bad].up);
   EXPECT_TRUE(net.links[good].up);
-  g.events->received(good, encode_frame(piece_frame{piece_of::batch, link_flow::work, 1,
-                                                    4'000'000'000, 0, "x"}));
+  g.events->received(
+    good,
+    encode_frame(piece_frame{piece_of::batch, link_flow::work, 1, 4'000'000'000, 0, "x"}),
+    {});
   settle();
   EXPECT_FALSE(net.links[good].up) << "more than any window";
+}
+
+TEST_F(cluster_test, a_text_that_belongs_to_no_whole_batch_ends_its_link) {
+  const piece_frame part{piece_of::batch, link_flow::work, 1, 100, 0, "x"};
+  const piece_frame receipt{piece_of::receipt, link_flow::work, 1, 5, 0, "x"};
+  auto& g = add_gateway("g");
+  auto& w = add_worker("w");
+  for (const auto& head :
+       {encode_frame(heartbeat_frame{}), encode_frame(part), encode_frame(receipt)}) {
+    settle();
+    const auto link = net.connect(g, w);
+    settle();
+    w.events->received(link, head, "text");
+    settle();
+    EXPECT_FALSE(net.links[link].up);
+  }
 }
 
 TEST_F(cluster_test, a_peer_that_sends_more_than_it_was_granted_has_its_link_closed) {
   auto [g, w, link] = linked();
   const auto bytes = encode_batch(*batch(1), sched.clock().now(), piece_head_bytes);
   for (uint64_t number = 1; net.links[link].up && number < 1000; ++number) {
-    w.events->received(link,
-                       cut_in_pieces(piece_of::batch, link_flow::work, number, bytes)[0]);
+    const auto frames = cut_in_pieces(piece_of::batch, link_flow::work, number, bytes);
+    test_network::letter{link, &w, frames[0]}.arrive();
     settle();
   }
   EXPECT_FALSE(net.links[link].up);
@@ -425,7 +443,7 @@ TEST_F(cluster_test, under_random_cuts_and_delays_every_batch_has_its_receipt_on
       const auto at = random.next() % net.mail.size();
       auto letter = net.mail[at];
       net.mail.erase(net.mail.begin() + static_cast<std::ptrdiff_t>(at));
-      letter.to->events->received(letter.on, std::move(letter.frame));
+      letter.arrive();
     }
     sched.run();
   }

@@ -65,6 +65,14 @@ void expect_same(const record_batch& sent, const record_batch& came) {
   EXPECT_EQ(sent.dropped, came.dropped);
 }
 
+std::string encoded(const record_batch& batch, test_clock::time_point at = now) {
+  return encode_batch(batch, at).joined();
+}
+
+result<arrived_batch> decoded(std::string_view bytes, test_clock::time_point at = now) {
+  return decode_batch(bytes, {}, at);
+}
+
 } // namespace
 
 TEST(batch_codec_test, any_batch_arrives_as_it_was_sent) {
@@ -73,17 +81,56 @@ TEST(batch_codec_test, any_batch_arrives_as_it_was_sent) {
   for (int i = 0; i < 500; ++i) {
     SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed) + " round " + std::to_string(i));
     const auto sent = make_random_batch(random, now);
-    const auto bytes = encode_batch(*sent, now);
-    EXPECT_LE(bytes.size(), encoded_batch_bytes(*sent) + 64);
-    const auto came = decode_batch(bytes, now);
+    const auto frame = encode_batch(*sent, now);
+    EXPECT_LE(frame.size(), encoded_batch_bytes(*sent));
+    const auto came = decoded(frame.joined());
     ASSERT_TRUE(came) << came.error().text;
     expect_same(*sent, *came->batch);
+    const auto beside = decode_batch(frame.head, *frame.text, now);
+    ASSERT_TRUE(beside) << beside.error().text;
+    expect_same(*sent, *beside->batch);
   }
+}
+
+TEST(batch_codec_test, records_that_lie_one_behind_the_other_take_three_bytes_each) {
+  const auto few = encoded(*make_test_batch(1, 10, now)).size();
+  const auto many = encoded(*make_test_batch(1, 1010, now)).size();
+  EXPECT_EQ(many - few, 1000 * (10 + 3));
+}
+
+TEST(batch_codec_test, records_apart_from_each_other_arrive) {
+  auto sent = make_test_batch(1, 0, now);
+  auto source = std::make_shared<envelope>(*sent->source);
+  source->parts.resize(2);
+  source->bytes.assign(200'000, 'x');
+  source->bytes.reserve(200'000 + text_padding);
+  sent->source = source;
+  sent->text = std::shared_ptr<const std::string>(source, &source->bytes);
+  sent->dropped.resize(2);
+  sent->records = {{0, 65'535, 0, 0, 0},
+                   {65'535 + 254, 9, 0, 1, 1},
+                   {65'798 + 255, 9, 0, 2, 2},
+                   {70'000, 65'536, 0, 3, 3},
+                   {0, 5, 0, 4, 4},
+                   {5, 5, 0, 6, 5},
+                   {10, 5, 0, 7, 7},
+                   {15, 5, 1, 8, 8}};
+  const auto came = decoded(encoded(*sent));
+  ASSERT_TRUE(came) << came.error().text;
+  expect_same(*sent, *came->batch);
+}
+
+TEST(batch_codec_test, a_text_beside_that_is_not_as_long_as_promised_is_refused) {
+  const auto frame = encode_batch(*make_test_batch(1, 3, now), now);
+  EXPECT_TRUE(decode_batch(frame.head, *frame.text, now));
+  EXPECT_FALSE(decode_batch(frame.head, *frame.text + "x", now));
+  EXPECT_FALSE(decode_batch(frame.head, frame.text->substr(1), now));
+  EXPECT_FALSE(decode_batch(frame.joined(), *frame.text, now)) << "twice";
 }
 
 TEST(batch_codec_test, a_batch_of_which_no_record_stands_arrives) {
   const auto sent = make_test_batch(1, 0, now);
-  const auto came = decode_batch(encode_batch(*sent, now), now);
+  const auto came = decoded(encoded(*sent));
   ASSERT_TRUE(came) << came.error().text;
   expect_same(*sent, *came->batch);
 }
@@ -91,20 +138,20 @@ TEST(batch_codec_test, a_batch_of_which_no_record_stands_arrives) {
 TEST(batch_codec_test, what_is_left_of_the_deadline_counts_not_the_senders_clock) {
   const auto sent = make_test_batch(1, 3, now);
   const auto there = test_clock::time_point{77s};
-  const auto came = decode_batch(encode_batch(*sent, now + 10s), there);
+  const auto came = decoded(encoded(*sent, now + 10s), there);
   ASSERT_TRUE(came);
   EXPECT_EQ(came->source->deadline, there + 20s);
-  const auto late = decode_batch(encode_batch(*sent, now + 100s), there);
+  const auto late = decoded(encoded(*sent, now + 100s), there);
   ASSERT_TRUE(late);
   EXPECT_EQ(late->source->deadline, there);
 }
 
 TEST(batch_codec_test, a_cut_batch_is_refused_wherever_it_is_cut) {
   random_source random{1};
-  const auto bytes = encode_batch(*make_random_batch(random, now), now);
+  const auto bytes = encoded(*make_random_batch(random, now));
   for (size_t size = 0; size < bytes.size(); ++size)
-    EXPECT_FALSE(decode_batch(std::string_view{bytes}.substr(0, size), now)) << size;
-  EXPECT_FALSE(decode_batch(bytes + "x", now));
+    EXPECT_FALSE(decoded(std::string_view{bytes}.substr(0, size))) << size;
+  EXPECT_FALSE(decoded(bytes + "x"));
 }
 
 TEST(batch_codec_test, a_damaged_batch_is_refused_or_consistent_in_itself) {
@@ -112,10 +159,10 @@ TEST(batch_codec_test, a_damaged_batch_is_refused_or_consistent_in_itself) {
   random_source random{seed};
   for (int i = 0; i < 3000; ++i) {
     SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed) + " round " + std::to_string(i));
-    auto bytes = encode_batch(*make_random_batch(random, now), now);
+    auto bytes = encoded(*make_random_batch(random, now));
     for (int flips = 0; flips < 3; ++flips)
       bytes[random.next() % bytes.size()] = static_cast<char>(random.next());
-    const auto came = decode_batch(bytes, now);
+    const auto came = decoded(bytes);
     if (!came)
       continue;
     const auto& batch = *came->batch;
@@ -130,11 +177,11 @@ TEST(batch_codec_test, a_damaged_batch_is_refused_or_consistent_in_itself) {
 }
 
 TEST(batch_codec_test, a_count_that_promises_more_than_follows_allocates_nothing) {
-  auto bytes = encode_batch(*make_test_batch(1, 0), now);
-  // the number of records is the four bytes before rejections (4) and dropped (4)
-  for (size_t i = bytes.size() - 12; i < bytes.size() - 8; ++i)
+  auto bytes = encoded(*make_test_batch(1, 0));
+  // the number of records is the four bytes before rejections, dropped and the text's size
+  for (size_t i = bytes.size() - 16; i < bytes.size() - 12; ++i)
     bytes[i] = '\xff';
-  EXPECT_FALSE(decode_batch(bytes, now));
+  EXPECT_FALSE(decoded(bytes));
 }
 
 TEST(batch_codec_test, a_receipt_arrives_without_sequence_numbers_and_bodies) {

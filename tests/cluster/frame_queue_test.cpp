@@ -24,11 +24,14 @@ std::string all_of(frame_queue& queue, size_t bytes_max) {
   return bytes;
 }
 
-std::vector<std::string> frames_in(std::string_view bytes) {
+std::vector<std::string> frames_in(std::string_view bytes, size_t& texts_bytes) {
   std::vector<std::string> frames;
   byte_reader from{bytes};
-  while (!from.rest().empty())
-    frames.emplace_back(from.text(SIZE_MAX));
+  while (!from.rest().empty()) {
+    const auto size = from.number<uint32_t>();
+    texts_bytes += from.number<uint32_t>();
+    frames.emplace_back(from.take(size));
+  }
   EXPECT_TRUE(from.good());
   return frames;
 }
@@ -40,13 +43,19 @@ TEST(frame_queue_test, frames_of_any_size_come_out_whole_and_once) {
   for (int round = 0; round < 200; ++round) {
     frame_queue queue{record_bytes};
     std::vector<std::string> sent;
+    size_t texts_bytes_sent = 0;
     const auto number = 1 + random.next() % 20;
     for (uint64_t i = 0; i < number; ++i) {
       const auto largest = size_t{1} << (random.next() % 18);
       sent.emplace_back(1 + random.next() % largest, static_cast<char>('a' + i));
-      queue.push(sent.back());
+      const auto head = 1 + random.next() % sent.back().size();
+      queue.push({sent.back().substr(0, head),
+                  std::make_shared<const std::string>(sent.back().substr(head))});
+      texts_bytes_sent += sent.back().size() - head;
     }
-    auto came = frames_in(all_of(queue, 1 + random.next() % 100'000));
+    size_t texts_bytes = 0;
+    auto came = frames_in(all_of(queue, 1 + random.next() % 100'000), texts_bytes);
+    EXPECT_EQ(texts_bytes, texts_bytes_sent);
     std::sort(sent.begin(), sent.end());
     std::sort(came.begin(), came.end());
     EXPECT_EQ(came, sent);
@@ -62,9 +71,9 @@ TEST(frame_queue_test, what_is_handed_out_is_full_records_until_the_queue_ends) 
     if (queue.empty())
       break;
     EXPECT_LE(next.size(), 50'000u);
-    // A frame whose head has no room left begins in the next record.
+    // A frame whose lengths have no room left begins in the next record.
     EXPECT_TRUE(next.size() % record_bytes == 0
-                || next.size() > record_bytes - frame_head_bytes - 1)
+                || next.size() > record_bytes - frame_lengths_bytes - 1)
       << next.size();
   }
 }
@@ -75,11 +84,12 @@ TEST(frame_queue_test,
   for (const char name : {'1', '2', '3'})
     queue.push(std::string(100'000, name));
   std::string bytes{queue.next(20'000)};
-  queue.push("heartbeat");
-  queue.push("window");
+  queue.push({"heartbeat"});
+  queue.push({"window"});
   bytes += all_of(queue, 20'000);
   std::string order;
-  for (const auto& frame : frames_in(bytes))
+  size_t texts_bytes = 0;
+  for (const auto& frame : frames_in(bytes, texts_bytes))
     order += frame[0];
   EXPECT_EQ(order, "1hw23");
 }

@@ -17,8 +17,8 @@ node_card card(std::string name) {
 
 const std::string room(piece_head_bytes, '\0');
 
-piece_frame piece_in(const std::string& frame) {
-  return std::get<piece_frame>(*decode_frame(frame));
+piece_frame piece_in(const outgoing_frame& frame) {
+  return std::get<piece_frame>(*decode_frame(frame.head));
 }
 
 } // namespace
@@ -47,11 +47,22 @@ TEST(link_frame_test, a_cut_or_unknown_frame_is_refused) {
   EXPECT_FALSE(decode_frame("\x09"));
 }
 
+TEST(link_frame_test, a_batch_that_fits_keeps_its_text_where_it_lies) {
+  const auto text = std::make_shared<const std::string>(100'000, 't');
+  const auto frames =
+    cut_in_pieces(piece_of::batch, link_flow::work, 1, {room + "head", text});
+  ASSERT_EQ(frames.size(), 1u);
+  EXPECT_EQ(frames[0].text, text);
+  EXPECT_EQ(piece_in(frames[0]).bytes, "head");
+  EXPECT_EQ(piece_in(frames[0]).total, 4 + text->size());
+}
+
 TEST(link_frame_test, no_frame_of_a_large_batch_is_above_the_bound) {
   const std::string whole(10'000'000, 'x');
+  const auto text = std::make_shared<const std::string>(whole.substr(100));
   size_t bytes = 0;
-  for (const auto& frame :
-       cut_in_pieces(piece_of::batch, link_flow::work, 1, room + whole)) {
+  for (const auto& frame : cut_in_pieces(piece_of::batch, link_flow::work, 1,
+                                         {room + whole.substr(0, 100), text})) {
     EXPECT_LE(frame.size(), frame_bytes_max);
     bytes += piece_in(frame).bytes.size();
   }
@@ -61,7 +72,8 @@ TEST(link_frame_test, no_frame_of_a_large_batch_is_above_the_bound) {
 TEST(assembler_test, pieces_of_several_batches_in_any_order_make_the_batches) {
   random_source random{7};
   for (int round = 0; round < 100; ++round) {
-    std::vector<std::string> wholes, frames;
+    std::vector<std::string> wholes;
+    std::vector<outgoing_frame> frames;
     for (uint64_t number = 0; number < 3; ++number) {
       std::string whole(1 + random.next() % 300, '\0');
       for (auto& c : whole)
@@ -127,7 +139,7 @@ TEST(hello_test, another_protocol_version_is_named_with_both_numbers) {
   bytes[4] = 77;
   const auto head = read_hello_head(std::string_view{bytes}.substr(0, hello_head_bytes));
   ASSERT_FALSE(head);
-  EXPECT_NE(head.error().text.find("protocol 77, this node 2"), std::string::npos)
+  EXPECT_NE(head.error().text.find("protocol 77, this node 3"), std::string::npos)
     << head.error().text;
 }
 

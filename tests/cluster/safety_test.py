@@ -14,7 +14,7 @@ from cluster import BINARY, Cluster, certificate, forget_certificates, wait_unti
 
 ONE_OF_EACH = {"gateway": 1, "worker": 1, "persister": 1}
 GROWTH_BYTES_MAX = 16 << 20
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 def tearDownModule():
@@ -139,8 +139,8 @@ class SafetyTest(unittest.TestCase):
             tls.sendall(hello(b"newer", version=77))
             said = self.refusal(tls)
             self.assertEqual(said[:6], b"WEIR" + struct.pack("<H", PROTOCOL), "the head can be read by every version")
-            self.assertIn(b"cluster protocol 77, this node 2", said)
-        wait_until(lambda: "protocol 77, this node 2" in self.node.log_text(), 5, "it is logged")
+            self.assertIn(b"cluster protocol 77, this node 3", said)
+        wait_until(lambda: "protocol 77, this node 3" in self.node.log_text(), 5, "it is logged")
         self.untouched()
 
     def test_connections_that_say_nothing_are_closed_and_bounded(self):
@@ -156,10 +156,11 @@ class SafetyTest(unittest.TestCase):
         self.untouched()
 
     def test_a_peer_whose_frames_are_garbage_loses_its_link_and_nothing_else(self):
-        frames = {"a frame of four gigabytes": struct.pack("<I", 0xFFFFFFFF),
-                  "an empty frame": struct.pack("<I", 0),
-                  "a frame of no kind": struct.pack("<I", 1000) + os.urandom(1000),
-                  "a batch that is cut off": struct.pack("<IBB", 100, 4, 0) + bytes(98),
+        frames = {"a frame of four gigabytes": struct.pack("<II", 0xFFFFFFFF, 0),
+                  "an empty frame": struct.pack("<II", 0, 0),
+                  "a frame that is all text": struct.pack("<II", 10, 10) + bytes(10),
+                  "a frame of no kind": struct.pack("<II", 1000, 0) + os.urandom(1000),
+                  "a batch that is cut off": struct.pack("<IIBB", 100, 50, 4, 0) + bytes(98),
                   "ten megabytes of random bytes": os.urandom(10 << 20)}
         for what, garbage in frames.items():
             with self.subTest(what), self.linked_stranger() as tls:
@@ -170,7 +171,7 @@ class SafetyTest(unittest.TestCase):
 
     def test_a_frame_that_is_promised_and_does_not_come_uses_no_memory(self):
         with self.linked_stranger() as tls:
-            tls.sendall(struct.pack("<I", 4 << 20) + b"x")
+            tls.sendall(struct.pack("<II", 4 << 20, 4_000_000) + b"x")
             self.untouched({"stranger"})
             wait_until(lambda: "stranger" not in self.node.peers_up(), 5, "silence ends it")
         self.untouched()

@@ -1,8 +1,10 @@
 #include "cluster/tunnel.hpp"
 
 #include "cluster/bytes.hpp"
+#include "cluster/frame_queue.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
+#include "proto/batch.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -43,9 +45,10 @@ struct listener final : network_events {
     downs.push_back(reason);
     changed.notify_all();
   }
-  void received(link_id, std::string frame) noexcept override {
+  void received(link_id, std::string head, std::string text) noexcept override {
     const std::lock_guard guard{lock};
-    frames.push_back(std::move(frame));
+    EXPECT_TRUE(text.empty() || text.capacity() >= text.size() + text_padding);
+    frames.push_back(head + text);
     changed.notify_all();
   }
   template <class Condition>
@@ -76,7 +79,7 @@ struct test_node {
     net->run();
   }
   const std::string& address() const { return net->self().address; }
-  void send(const std::string& peer, std::string frame) {
+  void send(const std::string& peer, outgoing_frame frame) {
     net->send(heard.link_to(peer), std::move(frame));
   }
 };
@@ -103,8 +106,8 @@ struct stranger {
   }
   void hear_words() { hear(read_hello_head(hear(hello_head_bytes))->bytes); }
   std::string hear_frame() {
-    const auto head = hear(4);
-    return hear(byte_reader{head}.number<uint32_t>());
+    const auto lengths = hear(frame_lengths_bytes);
+    return hear(byte_reader{lengths}.number<uint32_t>());
   }
 };
 
@@ -120,7 +123,7 @@ TEST(tunnel_test, frames_of_every_size_arrive_whole_in_both_directions) {
     sent.emplace_back(bytes, static_cast<char>('a' + sent.size()));
   for (const auto& frame : sent) {
     a.send("b", frame);
-    b.send("a", frame);
+    b.send("a", {frame.substr(0, 1), std::make_shared<const std::string>(frame, 1)});
   }
   for (auto* node : {&a, &b}) {
     ASSERT_TRUE(node->heard.until(
@@ -136,7 +139,7 @@ TEST(tunnel_test, two_nodes_that_dial_each_other_at_once_never_have_two_links) {
     a.net->learn({b.address()});
     b.net->learn({a.address()});
     ASSERT_TRUE(a.heard.linked_to("b") && b.heard.linked_to("a"));
-    a.send("b", "over the link that stays");
+    a.send("b", {"over the link that stays"});
     EXPECT_TRUE(
       b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
     EXPECT_EQ(a.heard.link_to("b"), b.heard.link_to("a"));
@@ -151,19 +154,22 @@ TEST(tunnel_test, when_a_peer_promises_too_much_its_link_ends_and_the_others_sta
   test_node a{"a"}, b{"b"};
   a.net->learn({b.address()});
   ASSERT_TRUE(a.heard.linked_to("b"));
-  for (const uint32_t promised : {uint32_t{0}, static_cast<uint32_t>(frame_bytes_max + 1),
-                                  std::numeric_limits<uint32_t>::max()}) {
+  const auto too_many = static_cast<uint32_t>(frame_bytes_max + 1);
+  const auto most = std::numeric_limits<uint32_t>::max();
+  for (const auto& [promised, text] : std::vector<std::pair<uint32_t, uint32_t>>{
+         {0, 0}, {too_many, 1}, {most, 0}, {0, most}, {100, 100}, {100, 101}}) {
     stranger peer{a.address()};
     ASSERT_TRUE(a.heard.linked_to("stranger"));
     std::string head;
     byte_writer{head}.number(promised);
+    byte_writer{head}.number(text);
     peer.say(head);
     ASSERT_TRUE(a.heard.until([](const auto& heard) { return !heard.downs.empty(); }));
-    EXPECT_EQ(a.heard.downs[0],
-              "the peer promises a frame of " + std::to_string(promised) + " bytes");
+    EXPECT_EQ(a.heard.downs[0], "the peer promises a frame of " + std::to_string(promised)
+                                  + " bytes, " + std::to_string(text) + " of them text");
     a.heard.downs.clear();
   }
-  a.send("b", "still here");
+  a.send("b", {"still here"});
   EXPECT_TRUE(b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
 }
 
@@ -174,7 +180,7 @@ TEST(tunnel_test, a_heartbeat_overtakes_the_batches_that_a_slow_peer_has_not_tak
   constexpr size_t batches = 16;
   for (size_t i = 0; i < batches; ++i)
     a.send("stranger", std::string(frame_bytes_max, 'b'));
-  a.send("stranger", "heartbeat");
+  a.send("stranger", {"heartbeat"});
   size_t before = 0;
   while (slow.hear_frame() != "heartbeat")
     ++before;

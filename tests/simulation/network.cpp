@@ -24,7 +24,7 @@ std::optional<piece_frame> piece_in(std::string_view frame) {
 
 struct network::letter {
   enum class kind : uint8_t { up, frame, end } what = kind::frame;
-  std::string text;
+  outgoing_frame frame;
   time_point due{};
 };
 
@@ -48,7 +48,7 @@ struct network::connection {
 class network::port final : public network_port {
  public:
   port(network& owner, size_t node) : owner_(owner), node_(node) {}
-  void send(link_id to, std::string frame) noexcept override {
+  void send(link_id to, outgoing_frame frame) noexcept override {
     owner_.send(node_, to, std::move(frame));
   }
   void close(link_id link, std::string reason) noexcept override {
@@ -218,7 +218,7 @@ void network::tidy() {
 
 // -- what is on its way
 
-void network::send(size_t from, link_id link, std::string frame) {
+void network::send(size_t from, link_id link, outgoing_frame frame) {
   const auto found = connections_.find(link);
   if (found == connections_.end())
     return;
@@ -240,7 +240,7 @@ void network::post(link_id link, connection& c, size_t from_end, letter what) {
   auto& mine = c.from[from_end];
   const auto now = events_.clock().now();
   const auto due = now + delay_of(c);
-  if (what.what == letter::kind::frame && what.text.size() <= small_bytes_max_)
+  if (what.what == letter::kind::frame && what.frame.size() <= small_bytes_max_)
     what.due = mine.last_small_due = std::max(mine.last_small_due, due);
   else if (what.what == letter::kind::frame)
     what.due = mine.last_due = std::max(mine.last_due, due);
@@ -282,15 +282,16 @@ void network::hand_over(link_id link, connection& c, size_t to_end, letter what)
       post(link, c, to_end, {letter::kind::end, {}, {}});
     return;
   }
-  count_received(c, to_end, what.text);
-  log_.note_quietly(3, link << 16 | what.text.size());
-  here.hears->received(link, std::move(what.text));
+  count_received(c, to_end, what.frame.head);
+  log_.note_quietly(3, link << 16 | what.frame.size());
+  here.hears->received(link, std::move(what.frame.head),
+                       what.frame.text ? *what.frame.text : std::string{});
 }
 
 // -- windows
 
-void network::count_sent(connection& c, size_t end, std::string_view frame) {
-  const auto piece = piece_in(frame);
+void network::count_sent(connection& c, size_t end, const outgoing_frame& frame) {
+  const auto piece = piece_in(frame.head);
   if (!piece || piece->what != piece_of::batch || !complaint_.empty())
     return;
   auto& out = c.from[end].out[static_cast<size_t>(piece->flow)];
@@ -306,8 +307,8 @@ void network::count_sent(connection& c, size_t end, std::string_view frame) {
 }
 
 /// The receipt frees its batch's share once its last piece is there.
-void network::count_received(connection& c, size_t end, std::string_view frame) {
-  const auto piece = piece_in(frame);
+void network::count_received(connection& c, size_t end, std::string_view head) {
+  const auto piece = piece_in(head);
   if (piece && piece->what == piece_of::receipt
       && piece->offset + piece->bytes.size() == piece->total)
     c.from[end].out[static_cast<size_t>(piece->flow)].erase(piece->number);

@@ -51,15 +51,15 @@ class network {
   static pair both(size_t a, size_t b) { return std::minmax(a, b); }
   void dial();
   void dial(size_t a, size_t b);
-  void send(size_t from, link_id link, std::string frame);
+  void send(size_t from, link_id link, outgoing_frame frame);
   void close(size_t by, link_id link, const std::string& reason);
   void close_all(size_t by);
   void hang_up(link_id link, connection& c, size_t end, const std::string& reason);
   void post(link_id link, connection& c, size_t from_end, letter what);
   void deliver(link_id link, size_t from_end);
   void hand_over(link_id link, connection& c, size_t to_end, letter what);
-  void count_sent(connection& c, size_t end, std::string_view frame);
-  static void count_received(connection& c, size_t end, std::string_view frame);
+  void count_sent(connection& c, size_t end, const outgoing_frame& frame);
+  static void count_received(connection& c, size_t end, std::string_view head);
   bool is_up(const connection& c, size_t end) const;
   bool lives_on(const connection& c, size_t end) const;
   duration delay_of(const connection& c);
