@@ -144,6 +144,7 @@ TEST(tunnel_test, two_nodes_that_dial_each_other_at_once_never_have_two_links) {
       b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
     EXPECT_EQ(a.heard.link_to("b"), b.heard.link_to("a"));
     for (auto* node : {&a, &b}) {
+      const std::lock_guard guard{node->heard.lock};
       EXPECT_EQ(node->heard.links_of_one_peer_max, 1u);
       EXPECT_TRUE(node->heard.downs.empty());
     }
