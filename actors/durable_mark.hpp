@@ -13,12 +13,15 @@ namespace weir {
 class durable_mark {
  public:
   /// `sequence` is that of the last record before `until`; at and behind `letters_end` no
-  /// frame has dead letters.
-  void advance(journal_position until, uint64_t sequence, journal_position letters_end) {
+  /// frame has dead letters, at and behind `awaited_end` none is one that a client waits for
+  /// until it is in the sink.
+  void advance(journal_position until, uint64_t sequence, journal_position letters_end,
+               journal_position awaited_end) {
     const std::lock_guard lock{mutex_};
     until_ = std::max(until_, until);
     sequence_ = std::max(sequence_, sequence);
     letters_end_ = std::max(letters_end_, letters_end);
+    awaited_end_ = std::max(awaited_end_, awaited_end);
   }
 
   /// What there is behind a position, as the journal would answer it.
@@ -27,11 +30,17 @@ class durable_mark {
     return {until_, sequence_, after < letters_end_};
   }
 
+  bool awaited_behind(journal_position after) const {
+    const std::lock_guard lock{mutex_};
+    return after < awaited_end_;
+  }
+
  private:
   mutable std::mutex mutex_;
   journal_position until_;
   uint64_t sequence_ = 0;
   journal_position letters_end_;
+  journal_position awaited_end_;
 };
 
 } // namespace weir

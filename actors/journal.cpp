@@ -18,6 +18,13 @@ bool has_dead_letters(const record_batch& batch) noexcept {
     [](const rejection& r) { return r.code == reject::quarantined || !r.body.empty(); });
 }
 
+bool is_awaited(const record_batch& batch) noexcept {
+  const auto& parts = batch.source->parts;
+  return std::any_of(parts.begin(), parts.end(), [](const batch_part& part) {
+    return part.ack == ack_level::stored;
+  });
+}
+
 void log_recovery(const recovery_report& report) {
   for (const auto& alarm : report.alarms)
     log_event(log_level::error, "journal_damaged", {{"reason", alarm}});
@@ -56,6 +63,7 @@ result<void> journal_state::open(journal_actor_config with) {
 void journal_state::add(const batch_ptr& batch) {
   arrived.push_back(config.clock->now());
   group_has_dead_letters = group_has_dead_letters || has_dead_letters(*batch);
+  group_is_awaited = group_is_awaited || is_awaited(*batch);
   writer->add(batch);
   group_queue->depth.store(static_cast<int64_t>(arrived.size()),
                            std::memory_order_relaxed);
@@ -71,6 +79,8 @@ void journal_state::commit() {
   const auto receipts = writer->commit();
   if (group_has_dead_letters)
     dead_letters_end = writer->durable_end();
+  if (group_is_awaited)
+    awaited_end = writer->durable_end();
   publish();
   const auto now = config.clock->now();
   for (size_t i = 0; i < receipts.size(); ++i) {
@@ -82,7 +92,7 @@ void journal_state::commit() {
   }
   arrived.clear();
   group_queue->depth.store(0, std::memory_order_relaxed);
-  group_has_dead_letters = false;
+  group_has_dead_letters = group_is_awaited = false;
 }
 
 void journal_state::prepare() {
@@ -165,7 +175,7 @@ void journal_state::publish() {
   figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
   if (config.durable)
     config.durable->advance(writer->durable_end(), writer->last_sequence(),
-                            dead_letters_end);
+                            dead_letters_end, awaited_end);
   config.health->set(condition::journal_full, writer->full());
   config.health->set(condition::storage_failed, writer->failed());
 }

@@ -88,9 +88,11 @@ struct journal_state {
   bool spare_refused = false;      ///< prepare() failed: left to the tick
   std::vector<time_point> arrived; ///< of each batch of the group
   bool group_has_dead_letters = false;
+  bool group_is_awaited = false; ///< a client waits until it is in the sink
   /// Behind the last commit with dead letters; what was there at the start may have some.
   journal_position dead_letters_end;
-  journal_figures counted; ///< what the telemetry knows already
+  journal_position awaited_end; ///< behind the last commit that was awaited
+  journal_figures counted;      ///< what the telemetry knows already
   std::map<std::string, journal_position> cursors;
   std::string last_release_failure;
   std::map<caf::actor_id, caf::typed_response_promise<durable_until>> waiting;

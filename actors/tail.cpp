@@ -50,6 +50,11 @@ bool tail_state::worth_waiting() const noexcept {
          && goal.sequence < sequence + config.gather_records;
 }
 
+bool tail_state::worth_waiting_on() const noexcept {
+  return delays > 0 && delays < config.gather_delays_max && config.durable
+         && !config.durable->awaited_behind(position) && worth_waiting();
+}
+
 result<void> tail_state::transfer() {
   if (!reader) {
     auto made = config.open_reader(position);
@@ -126,17 +131,22 @@ void ask(self_pointer self, tail_state& state) {
       });
 }
 
+void gather(self_pointer self, tail_state& state) {
+  state.working = true;
+  ++state.delays;
+  self->delayed_send(self, state.config.gather_delay, state.goal);
+}
+
 /// Whatever is to be done next, by sending a message to ourselves or to the journal.
 void proceed(self_pointer self, tail_state& state) {
   if (state.working || state.retrying)
     return;
   state.look();
   if (state.position < state.goal.until) {
-    state.working = true;
     if (state.worth_waiting())
-      self->delayed_send(self, state.config.gather_delay, state.goal);
-    else
-      self->send(self, state.goal);
+      return gather(self, state);
+    state.working = true;
+    self->send(self, state.goal);
   } else if (state.draining) {
     self->quit(caf::exit_reason::user_shutdown);
   } else {
@@ -237,8 +247,12 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
         return proceed(self, state);
       state.working = false;
       state.look();
-      if (!state.retrying)
-        work(self, state);
+      if (state.retrying)
+        return;
+      if (state.worth_waiting_on())
+        return gather(self, state);
+      state.delays = 0;
+      work(self, state);
     },
     [self, &state](const role_change& change) { follow(self, state, change); },
     [self, &state](tick_atom) { on_tick(self, state); },

@@ -57,8 +57,10 @@ struct tail_config {
   std::chrono::milliseconds drain_deadline{5000};
   /// A transaction for a handful of records costs as much as one for hundreds: while
   /// fewer than `gather_records` are known to wait, the next one begins this much later.
-  /// 0: at once.
+  /// 0: at once. Up to `gather_delays_max` times in a row, and once only when a client waits
+  /// for one of them to be in the sink.
   std::chrono::milliseconds gather_delay{5};
+  uint32_t gather_delays_max = 5;
   uint64_t gather_records = 1000;
   /// So often the store gets a commit of nothing, when there is nothing: for one that does
   /// more than storing then. 0: never.
@@ -82,6 +84,8 @@ struct tail_state {
   std::chrono::steady_clock::time_point retry_at{};
   std::chrono::steady_clock::time_point next_idle_commit{};
 
+  uint32_t delays = 0; ///< in a row
+
   durable_until goal;        ///< how far the journal is known to be durable
   uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known
   journal_position position; ///< how far we are
@@ -97,6 +101,8 @@ struct tail_state {
   result<void> advance();
   /// There is little to do yet, and more may come.
   bool worth_waiting() const noexcept;
+  /// As well after the delays there were.
+  bool worth_waiting_on() const noexcept;
   /// Between half of and the whole of the doubled delay.
   std::chrono::milliseconds retry_delay() noexcept;
 

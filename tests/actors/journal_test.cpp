@@ -230,6 +230,25 @@ TEST_F(journal_actor_test, when_a_commit_has_dead_letters_readers_behind_it_hear
   EXPECT_FALSE(later->dead_letters);
 }
 
+TEST_F(journal_actor_test, when_a_client_waits_for_the_sink_its_readers_can_see_so) {
+  settings.durable = std::make_shared<durable_mark>();
+  start();
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_FALSE(settings.durable->awaited_behind({}));
+  batch_builder build;
+  build.part({8, 1}).record("{}");
+  build.source().parts.back().ack = ack_level::stored;
+  self->send(uut, build.done());
+  sched.run();
+  const auto end = settings.durable->behind({}).until;
+  EXPECT_TRUE(settings.durable->awaited_behind({}));
+  EXPECT_FALSE(settings.durable->awaited_behind(end));
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_FALSE(settings.durable->awaited_behind(end));
+}
+
 TEST_F(journal_actor_test, when_a_reader_asks_again_its_older_question_is_answered_too) {
   start();
   const auto now = ask<durable_until>(uut, tail_request{});

@@ -81,6 +81,7 @@ TEST_F(sink_writer_test,
 
 TEST_F(sink_writer_test, gathers_a_trickle_into_one_transaction_but_lets_no_flood_wait) {
   tail_settings.gather_delay = 5ms;
+  tail_settings.gather_delays_max = 3;
   tail_settings.gather_records = 50;
   publish(1, 10);
   start_all();
@@ -88,6 +89,10 @@ TEST_F(sink_writer_test, gathers_a_trickle_into_one_transaction_but_lets_no_floo
   for (int i = 0; i < 4; ++i) {
     publish(1, 10);
     sched.run();
+    sched.advance_time(1ms);
+    sched.run();
+  }
+  for (int i = 0; i < 10; ++i) {
     sched.advance_time(1ms);
     sched.run();
   }
@@ -243,6 +248,27 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
   EXPECT_TRUE(disk.rows.empty());
 }
 
+TEST_F(sink_writer_test, gathers_no_longer_than_once_what_a_client_waits_for) {
+  tail_settings.gather_delay = 5ms;
+  tail_settings.gather_delays_max = 100;
+  publish(1, 10);
+  start_all();
+  publish(1, 10);
+  sched.run();
+  for (int i = 0; i < 20; ++i) {
+    sched.advance_time(5ms);
+    sched.run();
+  }
+  EXPECT_EQ(disk.transactions, 1u) << "nobody waits for it";
+  w.awaited = true;
+  publish(1, 10);
+  sched.run();
+  sched.advance_time(5ms);
+  sched.run();
+  EXPECT_EQ(disk.transactions, 2u);
+  EXPECT_EQ(disk.rows, expected());
+}
+
 TEST_F(sink_writer_test,
        when_drained_after_the_journal_it_stores_what_is_durable_and_no_more) {
   const auto synced = std::make_shared<durable_mark>();
@@ -250,7 +276,7 @@ TEST_F(sink_writer_test,
   start_all();
   stop_journal();
   publish(3, 10); // what the journal committed last, and could tell nobody
-  synced->advance(w.end(), 0, {});
+  synced->advance(w.end(), 0, {}, {});
   const auto durable = expected();
   publish(3, 10); // written, and not synced when the journal crashed
   self->send(uut, drain_atom_v);

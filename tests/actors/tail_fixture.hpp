@@ -24,6 +24,7 @@ struct world {
   uint64_t readers_opened = 0;
   uint64_t frames_read = 0;
   std::optional<fault> reading_fails;
+  bool awaited = false; ///< a client waits for what is published
 
   journal_position end() const {
     return published == 0 ? journal_position{} : frames.all()[published - 1].next;
@@ -201,7 +202,8 @@ struct tail_fixture : deterministic {
   }
   void publish_all() {
     w.published = w.frames.all().size();
-    mark->advance(w.end(), w.sequence(), w.letters_end());
+    mark->advance(w.end(), w.sequence(), w.letters_end(),
+                  w.awaited ? w.end() : journal_position{});
     if (journal)
       self->send(journal, commit_atom_v);
   }
