@@ -44,7 +44,8 @@ struct system_config : caf::actor_system_config {
     register_protocol(*this);
     // `sharing` costs nothing when idle and hands over in 13 µs; `stealing` polls.
     set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", size_t{2}); // stages and supervisors: microseconds each
+    // Stages, links, supervisors: microseconds each, which a second thread would be woken to share.
+    set("scheduler.max-threads", size_t{1});
     set("scheduler.max-throughput", size_t{50});
     set("logger.verbosity", caf::atom("quiet"));
   }
