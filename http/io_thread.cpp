@@ -162,9 +162,9 @@ void io_thread::await_lull(lull rounds) {
 }
 
 void io_thread::read_soon(std::shared_ptr<session> one) {
-  to_read_.push_back(std::move(one));
-  if (to_read_.size() == 1)
+  if (to_read_.empty()) // before it is not, should one of both find no memory
     asio::post(context_, [this] { read_heads(); });
+  to_read_.push_back(std::move(one));
 }
 
 void io_thread::read_heads() {
