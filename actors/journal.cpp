@@ -1,6 +1,7 @@
 #include "actors/journal.hpp"
 
 #include "actors/exits.hpp"
+#include "proto/asks.hpp"
 #include "proto/log.hpp"
 #include "proto/ports.hpp"
 
@@ -16,13 +17,6 @@ bool has_dead_letters(const record_batch& batch) noexcept {
   return std::any_of(
     batch.rejections.begin(), batch.rejections.end(),
     [](const rejection& r) { return r.code == reject::quarantined || !r.body.empty(); });
-}
-
-bool is_awaited(const record_batch& batch) noexcept {
-  const auto& parts = batch.source->parts;
-  return std::any_of(parts.begin(), parts.end(), [](const batch_part& part) {
-    return part.ack == ack_level::stored;
-  });
 }
 
 void log_recovery(const recovery_report& report) {
@@ -63,7 +57,7 @@ result<void> journal_state::open(journal_actor_config with) {
 void journal_state::add(const batch_ptr& batch) {
   arrived.push_back(config.clock->now());
   group_has_dead_letters = group_has_dead_letters || has_dead_letters(*batch);
-  group_is_awaited = group_is_awaited || is_awaited(*batch);
+  group_is_awaited = group_is_awaited || asks_for(*batch->source, ack_level::stored);
   writer->add(batch);
   group_queue->depth.store(static_cast<int64_t>(arrived.size()),
                            std::memory_order_relaxed);

@@ -1,5 +1,7 @@
 #include "actors/work_table.hpp"
 
+#include "proto/asks.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -47,11 +49,6 @@ uint32_t suspect_of(const progress_mark& mark, const record_batch& held) {
   return found == held.records.end()
            ? no_mark
            : static_cast<uint32_t>(found - held.records.begin());
-}
-
-bool answered_already(const envelope& source) {
-  return std::any_of(source.parts.begin(), source.parts.end(),
-                     [](const batch_part& p) { return p.ack == ack_level::accepted; });
 }
 
 std::string describe(loss how, uint32_t workers, std::string_view reason) {
@@ -272,7 +269,7 @@ std::vector<batch_ptr> work_table::expire(time_point now) {
   for (auto& [id, owner] : entries_) {
     const auto& source = *owner.whole->source;
     if (owner.held == 0 && !owner.cut && source.deadline != time_point{}
-        && source.deadline < now && !answered_already(source))
+        && source.deadline < now && !asks_for(source, ack_level::accepted))
       by_age.emplace(owner.age, owner.whole);
   }
   std::vector<batch_ptr> expired;

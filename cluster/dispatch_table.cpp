@@ -2,16 +2,14 @@
 
 #include "cluster/batch_codec.hpp"
 #include "cluster/rendezvous.hpp"
+#include "proto/asks.hpp"
 
 #include <algorithm>
 
 namespace weir {
 
 bool dispatch_table::awaited(const record_batch& batch, time_point now) noexcept {
-  const auto& parts = batch.source->parts;
-  return batch.source->deadline > now
-         || std::any_of(parts.begin(), parts.end(),
-                        [](const auto& part) { return part.ack == ack_level::accepted; });
+  return batch.source->deadline > now || asks_for(*batch.source, ack_level::accepted);
 }
 
 void dispatch_table::link_up(link_id link, std::string name) {

@@ -29,11 +29,8 @@ void session::refuse_with(problem p) {
 
 /// For what leaves unknown where the next request would begin.
 void session::refuse_and_close(const fault& why) {
-  if (!open_request_) {
-    began_ = now();
-    open_request_ = true;
-    thread_.shared().requests.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (!open_request_)
+    open_request();
   head_only_ = false;
   body_unread_ = true;
   body_left_.reset();
