@@ -131,10 +131,15 @@ class Cluster:
 
     def wait_linked(self, seconds=20):
         """Until every running node has a link to every other."""
-        names = {n.name for n in self.running()}
-        wait_until(lambda: all(names - {n.name} <= n.peers_up() for n in self.running()), seconds,
-                   "every node has a link to every other: "
-                   + str({n.name: sorted(n.peers_up()) for n in self.running()}))
+        nodes = self.running()
+        names = {n.name for n in nodes}
+
+        def linked():
+            for node in nodes:
+                node.assert_runs()
+            return all(names - {n.name} <= n.peers_up() for n in nodes)
+        wait_until(linked, seconds, lambda: "every node has a link to every other: "
+                   + str({n.name: sorted(n.peers_up()) for n in nodes}))
 
     def close(self):
         for node in self.nodes.values():

@@ -75,7 +75,7 @@ class AccountsBalance(FailureTest):
         # A key that is repeated before its first request is stored may be told twice or not at all: not less than stored.
         self.assertEqual(told["accepted"], rows)
         wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == told["rejected"] + told["quarantined"], 20,
-                   f"{told}, dead letters {node.metrics()['weir_dead_letters_stored_total']}")
+                   lambda: f"{told}, dead letters {node.metrics()['weir_dead_letters_stored_total']}")
         self.assertEqual(len(node.export()), rows)
         for end in (node.stop, node.kill):
             end()

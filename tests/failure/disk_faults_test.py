@@ -127,7 +127,7 @@ class DiskFaults(FailureTest):
             node.start(wait=False)
             wait_until(lambda: "EIO" in node.log_text() or "Input/output" in node.log_text(), 10, "it says why")
             self.assertIsNone(node.process.poll(), "it waits for the disk: " + node.log_text()[-2000:])
-        wait_until(node.ready, 15, "ready when the disk is: " + node.log_text()[-1000:])
+        wait_until(node.ready, 15, lambda: "ready when the disk is: " + node.log_text()[-1000:])
         self.assert_ledger(node, load)
 
 

@@ -35,7 +35,7 @@ class Faults(ServerTest):
             now = node.actors().get(actor_id)
             return now and now["state"] == "running" and (
                 now["restarts_total"] > before[actor_id]["restarts_total"] or now["last_crash"])
-        wait_until(restarted, 20, f"{actor_id} runs again: {node.actors().get(actor_id)}")
+        wait_until(restarted, 20, lambda: f"{actor_id} runs again: {node.actors().get(actor_id)}")
         goal = done() + 200
         wait_until(lambda: done() > goal, 30, "records flow again")
         for w in writers:

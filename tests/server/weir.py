@@ -4,6 +4,7 @@ Nothing here sleeps to wait for something: waits poll a condition with a deadlin
 """
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -21,21 +22,45 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BINARY = os.environ.get("WEIR_BINARY", str(ROOT / "build/release/weir"))
 
 
+PORTS = range(10240, 32768)  # below the ephemeral ports: no connection on its way out takes one meanwhile
+
+
 def free_port():
+    """A port that no test program is given again before all others were. (The kernel, asked for any
+    port, names the same one twice in a hundredth of all sets of eighteen.) Its turn is kept in a file
+    that all test programs of a user share."""
+    turns = os.open(pathlib.Path(tempfile.gettempdir()) / f"weir-test-ports-{os.getuid()}",
+                    os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(turns, fcntl.LOCK_EX)
+        turn = int(os.pread(turns, 16, 0) or 0)
+        while not bindable(port := PORTS[turn % len(PORTS)]):
+            turn += 1
+        os.pwrite(turns, b"%-16d" % (turn + 1), 0)
+        return port
+    finally:
+        os.close(turns)
+
+
+def bindable(port):
     with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return True
+    return False
 
 
 def wait_until(condition, seconds, what):
-    """Polls until `condition()` is true and returns its value; fails after `seconds`."""
+    """Polls until `condition()` is true and returns its value; fails after `seconds` with `what`, or what
+    that returns."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
         time.sleep(0.01)
 
 
@@ -95,12 +120,15 @@ class Node:
             self.command("run"), stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL,
             env={**os.environ, **self.environment, **environment})
         if wait:
-            wait_until(self.ready, 20, "the node is ready; log: " + self.log_text()[-2000:])
+            wait_until(self.ready, 20, lambda: "the node is ready; log: " + self.log_text()[-2000:])
         return self
 
-    def ready(self):
+    def assert_runs(self):
         if self.process.poll() is not None:
             raise AssertionError(f"weir ended with {self.process.returncode}: {self.log_text()[-3000:]}")
+
+    def ready(self):
+        self.assert_runs()
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.operations("GET", "/readyz").status == 200
         return False
@@ -244,4 +272,4 @@ class ServerTest(unittest.TestCase):
             return m["weir_records_in_flight"], m["weir_records_received_total"] - (
                 m["weir_records_accepted_total"] + m["weir_records_duplicate_total"] + rejected
                 + m["weir_records_dropped_total"] + m["weir_records_failed_total"])
-        wait_until(lambda: balance() == (0, 0), 10, f"received = stored + rejected + …: {balance()}")
+        wait_until(lambda: balance() == (0, 0), 10, lambda: f"received = stored + rejected + …: {balance()}")
