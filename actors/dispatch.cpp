@@ -128,12 +128,14 @@ void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
   st.config.board->update(peer, [](link_view& view) { ++view.resends; });
 }
 
-/// The receipt as if it had come from this node: with the batch as its owner knows it.
+/// The receipt as if it had come from this node: with the batch as its owner knows it, but
+/// for the records, which are of no use any more.
 void deliver(const batch_ptr& batch, arrived_receipt came) {
   const auto origin = batch->source->origin.lock();
   if (!origin)
     return;
-  auto settled = std::make_shared<record_batch>(*batch);
+  auto settled = std::make_shared<record_batch>();
+  settled->source = batch->source;
   settled->rejections = std::move(came.rejections);
   auto receipt = std::make_shared<batch_receipt>();
   receipt->batch = std::move(settled);

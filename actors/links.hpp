@@ -56,7 +56,7 @@ struct flow_roles {
 struct links_config {
   node_card self;
   std::array<flow_roles, link_flows> flows;
-  std::chrono::milliseconds heartbeat{200};
+  std::chrono::milliseconds heartbeat{300};
   std::chrono::milliseconds silence{1000}; ///< without a word for this long: down
   std::chrono::milliseconds forget_after{600'000};
   link_window window{32, 8 << 20}; ///< granted to each peer and flow

@@ -126,7 +126,7 @@ struct cluster_section {
   std::string ca;                 ///< PEM; empty: plain, loopback only
   std::string certificate;
   std::string key;
-  std::chrono::milliseconds heartbeat{200};
+  std::chrono::milliseconds heartbeat{300};
   std::chrono::milliseconds silence{1'000};
   uint32_t window_batches = 32;
   uint64_t window_bytes = uint64_t{4} << 20;

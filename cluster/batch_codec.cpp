@@ -3,7 +3,10 @@
 #include "cluster/bytes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace weir {
 
@@ -18,6 +21,7 @@ constexpr size_t name_bytes_max = 256;
 constexpr size_t small_text_bytes_max = 4096; ///< pointers, details, traces
 constexpr size_t text_bytes_max = size_t{256} << 20;
 constexpr uint32_t items_max = uint32_t{1} << 24;
+constexpr size_t head_bytes_usual = 256; ///< what a buffer is made for at first
 constexpr int64_t time_left_ms_max = 3'600'000;
 
 // The least each item takes, so that a count can't promise more than the bytes behind it.
@@ -128,37 +132,53 @@ constexpr record_ref before_all{0, 0, 0, UINT32_MAX, UINT32_MAX};
 
 void write_records(byte_writer& to, const std::vector<record_ref>& records) {
   to.number(static_cast<uint32_t>(records.size()));
+  std::array<char, 64 * near_ref_bytes>
+    near; // a call of append for each would cost more than the rest
+  size_t filled = 0;
+  const auto flush = [&] { to.raw(near.data(), std::exchange(filled, 0)); };
   auto before = before_all;
   for (const auto& ref : records) {
     const auto expected = next_to(before);
     const auto gap = ref.offset - expected.offset;
     if (gap < apart && ref.size <= UINT16_MAX && ref.part == expected.part
         && ref.record == expected.record && ref.line == expected.line) {
-      const char near[near_ref_bytes]{static_cast<char>(gap), static_cast<char>(ref.size),
-                                      static_cast<char>(ref.size >> 8)};
-      to.raw(near, sizeof near);
+      near[filled] = static_cast<char>(gap);
+      near[filled + 1] = static_cast<char>(ref.size);
+      near[filled + 2] = static_cast<char>(ref.size >> 8);
+      filled += near_ref_bytes;
     } else {
+      flush();
       to.number(apart);
       to.raw(&ref, sizeof ref);
     }
+    if (filled == near.size())
+      flush();
     before = ref;
   }
+  flush();
+}
+
+uint32_t byte_at(std::string_view bytes, size_t i) noexcept {
+  return static_cast<uint8_t>(bytes[i]);
 }
 
 std::vector<record_ref> read_records(byte_reader& from) {
-  const auto count = from.count(items_max, near_ref_bytes);
-  std::vector<record_ref> records;
-  records.reserve(count);
+  std::vector<record_ref> records(from.count(items_max, near_ref_bytes));
   auto before = before_all;
-  for (uint32_t i = 0; i < count && from.good(); ++i) {
-    auto ref = next_to(before);
-    if (const auto gap = from.number<uint8_t>(); gap == apart) {
-      from.raw(&ref, sizeof ref);
+  for (auto& ref : records) {
+    const auto near = from.take(near_ref_bytes);
+    if (near.empty())
+      break; // and the reader is bad
+    if (byte_at(near, 0) == apart) {
+      constexpr auto begun = near_ref_bytes - 1;
+      auto* whole = reinterpret_cast<char*>(&ref);
+      std::memcpy(whole, near.data() + 1, begun);
+      from.raw(whole + begun, sizeof ref - begun);
     } else {
-      ref.offset += gap;
-      ref.size = from.number<uint16_t>();
+      ref = next_to(before);
+      ref.offset += byte_at(near, 0);
+      ref.size = byte_at(near, 1) | byte_at(near, 2) << 8;
     }
-    records.push_back(ref);
     before = ref;
   }
   return records;
@@ -217,7 +237,10 @@ size_t encoded_batch_bytes(const record_batch& batch) noexcept {
 outgoing_frame encode_batch(const record_batch& batch, time_point now, size_t room) {
   const auto& source = *batch.source;
   const bool raw = is_raw(batch);
-  std::string bytes(room, '\0');
+  std::string bytes;
+  bytes.reserve(room + head_bytes_usual + source.parts.size() * (part_bytes_min + 24)
+                + batch.records.size() * near_ref_bytes);
+  bytes.resize(room);
   byte_writer to{bytes};
   to.number(codec_version);
   to.text(source.stream);

@@ -258,7 +258,7 @@ struct cluster_fixture : deterministic {
     settle();
     return {g, w, link};
   }
-  /// Time passes in steps of a heartbeat.
+  /// Time passes in steps shorter than a heartbeat.
   void pass(std::chrono::milliseconds time) {
     for (std::chrono::milliseconds gone{0}; gone < time;
          gone += std::chrono::milliseconds{100}) {

@@ -140,7 +140,7 @@ TEST_F(cluster_test,
   ASSERT_EQ(w1.taken.size(), 1u);
   net.connect(g, w2);
   w1.health.set(condition::draining, true);
-  pass(500ms);
+  pass(2 * links_config{}.heartbeat);
   EXPECT_TRUE(w1.board.drain_announced);
   for (uint64_t id = 2; id <= 9; ++id)
     g.submit("to_worker", batch(id));
