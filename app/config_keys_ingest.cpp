@@ -40,7 +40,10 @@ void visit_batches(key_visitor& v, ingest_section& c) {
   v.count({"coalesce_window",
            "Batches an I/O thread has in flight before it gathers small requests."},
           c.coalesce_window, {1, 1024});
-  v.bytes({"coalesce_bytes", "Size of a gathered batch; at most `batch_bytes`."},
+  v.count({"coalesce_large_window",
+           "And before it gathers larger ones, up to a quarter of `batch_bytes` each."},
+          c.coalesce_large_window, {1, 1024});
+  v.bytes({"coalesce_bytes", "Size of a small request; at most `batch_bytes`."},
           c.coalesce_bytes, {1 * kib, 64 * mib});
   v.count({"batches_in_flight", "Batches between admission and the journal: the credit."},
           c.batches_in_flight, {1, 65'536});

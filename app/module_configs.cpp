@@ -22,6 +22,7 @@ ingest_config make_ingest_config(const config& settings) {
   to.streams_window = from.request_window;
   to.coalesce_bytes = from.coalesce_bytes;
   to.coalesce_window = from.coalesce_window;
+  to.coalesce_large_window = from.coalesce_large_window;
   to.budget_bytes = from.budget_bytes;
   to.batches_max = from.batches_in_flight;
   to.waiters_max = from.connections_max;

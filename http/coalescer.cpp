@@ -4,7 +4,22 @@
 
 namespace weir {
 
-void coalescer::add(small_request one) {
+namespace {
+
+void append(std::string& to, const whole_request& one) {
+  const size_t needed = to.size() + one.bytes.size() + text_padding;
+  if (to.capacity() < needed && to.empty() && one.text) {
+    to = std::move(*one.text);
+    return;
+  }
+  if (to.capacity() < needed)
+    to.reserve(std::max(needed, 2 * to.capacity()));
+  to += one.bytes;
+}
+
+} // namespace
+
+void coalescer::add(whole_request one) {
   if (in_flight_ < limits_.window && waiting_batches_.empty()) {
     auto alone = begin(one, 1);
     join(alone, std::move(one));
@@ -17,8 +32,9 @@ void coalescer::add(small_request one) {
   };
   auto youngest = std::find_if(waiting_batches_.rbegin(), waiting_batches_.rend(), same);
   if (youngest == waiting_batches_.rend() || !joins(*youngest, one)) {
-    waiting_batches_.push_back(begin(one, gathered_));
+    waiting_batches_.push_back(begin(one, last_requests_));
     youngest = waiting_batches_.rbegin();
+    youngest->arrived->bytes.reserve(last_bytes_ + text_padding);
   }
   join(*youngest, std::move(one));
 }
@@ -29,20 +45,21 @@ void coalescer::settled() {
   while (in_flight_ < limits_.window && !waiting_batches_.empty()) {
     auto next = std::move(waiting_batches_.front());
     waiting_batches_.pop_front();
-    gathered_ = next.owners.size();
-    waiting_ -= gathered_;
+    last_requests_ = next.owners.size();
+    last_bytes_ = next.arrived->bytes.size();
+    waiting_ -= last_requests_;
     send(std::move(next));
   }
 }
 
-bool coalescer::joins(const submission& open, const small_request& one) const noexcept {
+bool coalescer::joins(const submission& open, const whole_request& one) const noexcept {
   return open.arrived->bytes.size() + one.bytes.size() <= limits_.batch_bytes
          && open.records.size() + one.records.size() <= limits_.batch_records;
 }
 
-submission coalescer::begin(const small_request& one, size_t parts) {
+submission coalescer::begin(const whole_request& one, size_t parts) const {
   submission open;
-  open.coalesced = true;
+  open.by = limits_.as;
   open.arrived = std::make_shared<envelope>();
   open.arrived->stream = one.stream;
   open.arrived->level = one.level;
@@ -51,14 +68,10 @@ submission coalescer::begin(const small_request& one, size_t parts) {
   return open;
 }
 
-void coalescer::join(submission& open, small_request one) {
-  auto& bytes = open.arrived->bytes;
-  const auto offset = static_cast<uint32_t>(bytes.size());
+void coalescer::join(submission& open, whole_request one) {
+  const auto offset = static_cast<uint32_t>(open.arrived->bytes.size());
   const auto part = static_cast<uint32_t>(open.arrived->parts.size());
-  const size_t needed = offset + one.bytes.size() + text_padding;
-  if (bytes.capacity() < needed)
-    bytes.reserve(std::max(needed, 2 * bytes.capacity()));
-  bytes += one.bytes;
+  append(open.arrived->bytes, one);
   for (auto ref : one.records) {
     ref.offset += offset;
     ref.part = part;

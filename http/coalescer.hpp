@@ -1,10 +1,12 @@
-// COALESCER: gathers small requests of one stream into one batch while earlier batches of
-// this I/O thread are on their way. With fewer than `window` of its batches in flight a
+// COALESCER: gathers requests of one stream into one batch while earlier batches of this
+// I/O thread are on their way. With fewer than `window` of its batches in flight a
 // request is sent at once, so an idle system adds no delay; under load the batch grows
-// with the time a batch takes.
+// with the time a batch takes. An I/O thread has one for small requests, whose window is
+// small so that many share a batch's price, and one for larger ones, whose window has work
+// for all workers.
 //
-//   Bounded:   what it holds was admitted: by the byte budget. In flight:
-//              `window` batches.
+//   Bounded:   what it holds was admitted: by the byte budget, large requests by the
+//              credit too. In flight: `window` batches.
 //   Failure:   the stage is away when a batch's turn comes: its requests get 503.
 #pragma once
 
@@ -20,13 +22,14 @@
 namespace weir {
 
 struct coalescer_limits {
+  gathered as = gathered::small;
   size_t batch_bytes = 0;
   uint32_t batch_records = 0;
   uint32_t window = 0;
 };
 
-/// One request whose body is small: views of it, which need to last only until add() returns.
-struct small_request {
+/// One request whose body is all here: views of it, which need to last only until add() returns.
+struct whole_request {
   std::string_view stream;
   priority level = priority::normal;
   std::string_view bytes;
@@ -34,6 +37,8 @@ struct small_request {
   batch_part part;
   part_owner owner;
   claim charged;
+  std::string* text =
+    nullptr; ///< if set: it is `bytes`, has text_padding, and may be taken
 };
 
 /// When the next batch may go after one has ended. Who was just answered tends to ask again
@@ -66,7 +71,7 @@ class coalescer {
   coalescer(coalescer_limits limits, sender send)
     : limits_(limits), send_(std::move(send)) {}
 
-  void add(small_request one);
+  void add(whole_request one);
   /// A batch of ours has its receipt, or was given up: there is room for the next one.
   void settled();
 
@@ -74,9 +79,9 @@ class coalescer {
   size_t waiting_requests() const noexcept { return waiting_; }
 
  private:
-  bool joins(const submission& open, const small_request& one) const noexcept;
-  static submission begin(const small_request& one, size_t parts);
-  static void join(submission& open, small_request one);
+  bool joins(const submission& open, const whole_request& one) const noexcept;
+  submission begin(const whole_request& one, size_t parts) const;
+  static void join(submission& open, whole_request one);
   void send(submission s);
 
   coalescer_limits limits_;
@@ -84,8 +89,9 @@ class coalescer {
   std::deque<submission> waiting_batches_;
   size_t waiting_ = 0; ///< requests in them
   uint32_t in_flight_ = 0;
-  size_t gathered_ =
-    0; ///< requests in the last batch that waited: the next one has as many
+  /// of the last batch that waited: the next one has as much
+  size_t last_requests_ = 0;
+  size_t last_bytes_ = 0;
 };
 
 } // namespace weir

@@ -31,7 +31,8 @@ result<void> check(const ingest_config& c, const ingest_limits* limits) {
     return invalid("ingest: io_threads must be 1 to 64");
   if (c.batch_bytes == 0 || c.batch_bytes > (size_t{1} << 30) || c.batch_records == 0)
     return invalid("ingest: a batch needs at least one record and at most 1 GiB");
-  if (c.coalesce_bytes > c.batch_bytes || c.coalesce_window == 0 || c.streams_window == 0)
+  if (c.coalesce_bytes > c.batch_bytes || c.coalesce_window == 0
+      || c.coalesce_large_window == 0 || c.streams_window == 0)
     return invalid("ingest: coalesce_bytes must not be over batch_bytes, windows not 0");
   if (c.expansion < 1 || c.batches_max == 0 || c.tick.count() <= 0)
     return invalid("ingest: expansion is at least 1, batches_max and tick at least one");

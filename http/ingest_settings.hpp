@@ -5,6 +5,7 @@
 
 #include "http/auth.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -48,9 +49,14 @@ struct ingest_config {
   uint32_t batch_records = 4096;
   uint32_t streams_window = 4; ///< batches in flight of one streamed request
 
-  // -- coalescing of small requests
-  size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is a batch of its own
-  uint32_t coalesce_window = 2; ///< coalesced batches in flight per I/O thread
+  // -- coalescing; windows are batches in flight per I/O thread
+  size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is none of the small ones
+  uint32_t coalesce_window = 2;
+  uint32_t coalesce_large_window = 8;
+  /// A longer body is never gathered: copying it would cost more than a batch does.
+  size_t coalesce_bytes_max() const noexcept {
+    return std::max(coalesce_bytes, batch_bytes / 4);
+  }
 
   // -- admission
   size_t budget_bytes = size_t{256} << 20;

@@ -41,10 +41,15 @@ io_thread::io_thread(ingest_state& shared)
               }),
     mailbox_(std::make_shared<receipt_mailbox>(context_, [this] { collect(); })),
     outstanding_(shared.context, shared.gate, outstanding_options(shared, mailbox_)),
-    coalescer_({shared.config.batch_bytes, shared.config.batch_records,
-                shared.config.coalesce_window},
-               [this](submission s) { return outstanding_.submit(std::move(s)); }),
+    small_(make_coalescer(gathered::small, shared.config.coalesce_window)),
+    large_(make_coalescer(gathered::large, shared.config.coalesce_large_window)),
     key_base_(random_batch_key()) {}
+
+coalescer io_thread::make_coalescer(gathered as, uint32_t window) {
+  const auto& config = shared_.config;
+  return {{as, config.batch_bytes, config.batch_records, window},
+          [this](submission s) { return outstanding_.submit(std::move(s)); }};
+}
 
 io_thread::~io_thread() {
   mailbox_->close();
@@ -141,9 +146,12 @@ void io_thread::collect() {
   receipt_mailbox::mail mail;
   mailbox_->take(mail);
   for (const auto& receipt : mail.receipts) {
-    if (outstanding_.ends_coalesced(*receipt) && ended_++ == 0)
+    const auto by = outstanding_.ends(*receipt);
+    if (by == gathered::small && ended_++ == 0)
       await_lull({});
     (void)outstanding_.receive(*receipt);
+    if (by == gathered::large) // what waits there is a batch's worth already
+      large_.settled();
   }
   if (mail.stored > 0)
     outstanding_.stored(mail.stored);
@@ -154,10 +162,10 @@ void io_thread::collect() {
 /// Behind the handlers that are ready: those of the next round have a post of their own.
 void io_thread::await_lull(lull rounds) {
   asio::post(context_, [this, rounds]() mutable {
-    if (!rounds.came(coalescer_.waiting_requests(), sessions_.size()))
+    if (!rounds.came(small_.waiting_requests(), sessions_.size()))
       return await_lull(rounds);
     for (auto count = std::exchange(ended_, 0); count > 0; --count)
-      coalescer_.settled();
+      small_.settled();
   });
 }
 
@@ -194,8 +202,9 @@ void io_thread::tick() {
   const auto now = shared_.context.clock.now();
   look_at_date();
   for_each_session([&](session& s) { s.tick(now); });
-  for (auto given_up = outstanding_.expire(now); given_up > 0; --given_up)
-    coalescer_.settled();
+  for (const auto by : outstanding_.expire(now))
+    if (by != gathered::no)
+      (by == gathered::small ? small_ : large_).settled();
 }
 
 /// `f` may close the session it is given.

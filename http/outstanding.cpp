@@ -60,7 +60,7 @@ bool outstanding::submit(submission s) {
   kept.charged = s.charged;
   kept.sent = now;
   kept.beside = gate_.used().batches;
-  kept.coalesced = s.coalesced;
+  kept.by = s.by;
   for (const auto& owner : kept.owners) {
     owner.request->sent();
     if (owner.request->ack() == ack_level::accepted)
@@ -85,10 +85,10 @@ outstanding::find(const batch_receipt& receipt) noexcept {
                                                 : entries_.end();
 }
 
-bool outstanding::ends_coalesced(const batch_receipt& receipt) noexcept {
+gathered outstanding::ends(const batch_receipt& receipt) noexcept {
   const auto found = find(receipt);
-  return found != entries_.end() && found->second.coalesced
-         && !undecided(found->second, receipt);
+  return found != entries_.end() && !undecided(found->second, receipt) ? found->second.by
+                                                                       : gathered::no;
 }
 
 outstanding::fate outstanding::receive(const batch_receipt& receipt) {
@@ -203,11 +203,11 @@ void outstanding::resubmit() {
   }
 }
 
-size_t outstanding::expire(time_point now) {
+std::vector<gathered> outstanding::expire(time_point now) {
   for (auto& [id, e] : entries_)
     if (e.undecided && context_.pipeline.submit(e.batch))
       e.undecided = false;
-  size_t coalesced = 0;
+  std::vector<gathered> given_up;
   while (!entries_.empty()
          && now - entries_.begin()->second.sent >= opts_.abandon_after) {
     const auto lost = std::move(entries_.begin()->second);
@@ -224,10 +224,10 @@ size_t outstanding::expire(time_point now) {
       lost.owners[i].request->fail_chunk(
         lost.owners[i].chunk, {ec::deadline_exceeded, "no receipt came"}, true);
     }
-    coalesced += lost.coalesced;
+    given_up.push_back(lost.by);
     close(lost);
   }
-  return coalesced;
+  return given_up;
 }
 
 } // namespace weir

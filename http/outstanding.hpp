@@ -3,8 +3,8 @@
 // + dropped + failed + in flight holds after every call. One per I/O thread, used only
 // there.
 //
-//   Bounded:   by admission: every entry holds a claim (coalesced ones their
-//              requests' bytes).
+//   Bounded:   by admission: every entry holds a claim (of small requests their
+//              bytes).
 //   Failure:   a stage that comes back gets every entry again (resubmit). From then on
 //              there may be two copies of it under way, so a refusal of one is not the
 //              batch's fate: the other may be stored. It is submitted once more at the
@@ -30,6 +30,9 @@ struct part_owner {
   uint32_t chunk = 0;
 };
 
+/// Whether a coalescer made a batch, and which: it is to hear of the batch's end.
+enum class gathered : uint8_t { no, small, large };
+
 /// A batch about to be sent. `arrived` has stream, level, bytes and parts; the rest is
 /// filled in.
 struct submission {
@@ -37,7 +40,7 @@ struct submission {
   std::vector<record_ref> records;
   std::vector<part_owner> owners; ///< one per part
   claim charged;
-  bool coalesced = false;
+  gathered by = gathered::no;
 };
 
 class outstanding {
@@ -61,13 +64,13 @@ class outstanding {
   /// What a receipt meant: unknown when it decided nothing.
   enum class fate : uint8_t { unknown, settled };
   fate receive(const batch_receipt& receipt);
-  /// Whether receive() would end a batch that the coalescer made.
-  bool ends_coalesced(const batch_receipt& receipt) noexcept;
+  /// Who gathered the batch that receive() would end.
+  gathered ends(const batch_receipt& receipt) noexcept;
   void stored(uint64_t sequence);
   void resubmit();
   /// At every tick: submits again what was refused undecided, and gives up what is too
-  /// old. The number of coalesced batches that were given up.
-  size_t expire(time_point now);
+  /// old. Who had gathered those.
+  std::vector<gathered> expire(time_point now);
 
   size_t size() const noexcept { return entries_.size(); }
 
@@ -78,7 +81,7 @@ class outstanding {
     claim charged;
     time_point sent;
     uint32_t beside = 0; ///< batches in flight when it was sent, with itself
-    bool coalesced = false;
+    gathered by = gathered::no;
     bool undecided = false; ///< a copy was refused
   };
 

@@ -83,12 +83,13 @@ class session final : public std::enable_shared_from_this<session>, public reque
     bool body_done = false;
   };
 
-  /// A body that is one small batch.
+  /// A body that is here as a whole.
   struct whole_body {
     std::string_view bytes;              ///< up to the last record's end
     std::span<const record_ref> records; ///< with offsets in them
     body_format format = body_format::ndjson;
     std::shared_ptr<const csv_header> header;
+    std::string* text = nullptr; ///< as in whole_request
   };
 
   // -- the connection (session.cpp)

@@ -211,8 +211,9 @@ void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
   const bool whole = last && cut.chunk == 0;
-  if (whole && cut.bytes.size() <= shared.config.coalesce_bytes)
-    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header)}, now());
+  if (whole && cut.bytes.size() <= shared.config.coalesce_bytes_max())
+    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header), &cut.bytes},
+                  now());
   if (!x.request)
     x.request = fresh_request();
   count_records(cut.records.size());
@@ -258,30 +259,33 @@ bool session::gather_at_once() {
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
-  gather({bytes.substr(0, end), records, format, frames.header()},
+  gather({bytes.substr(0, end), records, format, frames.header(), nullptr},
          waited ? now() : began_);
   return true;
 }
 
-/// Into the thread's open batch.
+/// Into an open batch of the thread.
 void session::gather(whole_body body, time_point at) {
   auto& x = *work_;
   x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
-  return_surplus(body.bytes.size(), true);
+  const bool small = body.bytes.size() <= thread_.shared().config.coalesce_bytes;
+  return_surplus(body.bytes.size(), small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // before the batch goes: its refusal may be answered on the way
   phase_ = phase::awaiting;
   deadline_ = at + thread_.shared().config.request_timeout;
-  thread_.coalesce({terms_.stream->settings.name,
+  thread_.coalesce(small ? gathered::small : gathered::large,
+                   {terms_.stream->settings.name,
                     terms_.level,
                     body.bytes,
                     body.records,
                     std::move(part),
                     {x.request, 0},
-                    std::exchange(x.charged, {})});
+                    std::exchange(x.charged, {}),
+                    body.text});
   on_progress();
 }
 
@@ -320,7 +324,8 @@ batch_part session::make_part(const whole_body& body, uint32_t chunk) {
 
 submission session::make_submission(body_cut cut) {
   auto& x = *work_;
-  auto part = make_part({cut.bytes, cut.records, cut.format, cut.header}, cut.chunk);
+  auto part =
+    make_part({cut.bytes, cut.records, cut.format, cut.header, nullptr}, cut.chunk);
   part.record_base = cut.record_base;
   part.line_base = cut.line_base;
   x.request->add_chunk(part.records, part.key);

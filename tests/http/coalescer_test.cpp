@@ -9,17 +9,18 @@ namespace {
 struct coalescer_test : ::testing::Test {
   std::vector<submission> sent;
   bool accept = true;
-  coalescer gather{{.batch_bytes = 100, .batch_records = 4, .window = 2},
-                   [this](submission s) {
-                     sent.push_back(std::move(s));
-                     return accept;
-                   }};
+  coalescer gather{
+    {.as = gathered::small, .batch_bytes = 100, .batch_records = 4, .window = 2},
+    [this](submission s) {
+      sent.push_back(std::move(s));
+      return accept;
+    }};
 
   /// One request of one record.
   void add(std::string_view stream, std::string_view text,
            priority level = priority::normal) {
     const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
-    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}});
+    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}, nullptr});
   }
 };
 
@@ -51,6 +52,28 @@ TEST_F(coalescer_test, gathers_what_waits_into_one_batch_that_keeps_its_parts_ap
   EXPECT_EQ(both.owners.size(), 2u);
   EXPECT_EQ(both.charged.bytes, 200u);
   EXPECT_EQ(gather.waiting_requests(), 0u);
+}
+
+TEST_F(coalescer_test, takes_the_text_that_may_be_taken_where_it_begins_a_batch) {
+  std::string first(60, 'a'), second(30, 'b'), third(30, 'c');
+  for (auto* text : {&first, &second})
+    text->reserve(100 + text_padding);
+  const auto* place = first.data();
+  const auto give = [&](std::string& text) {
+    const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
+    gather.add({"web", priority::normal, text, {&all, 1}, {}, {}, {100, 1}, &text});
+  };
+  give(first);
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].arrived->bytes.data(), place) << "not copied";
+  EXPECT_EQ(sent[0].records[0].size, 60u);
+  add("web", "1");
+  give(second);
+  give(third);
+  gather.settled();
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(sent[2].arrived->bytes, std::string(30, 'b') + std::string(30, 'c'));
+  EXPECT_EQ(sent[2].charged.batches, 2u) << "the credit of both";
 }
 
 TEST_F(coalescer_test, never_mixes_streams_or_priorities) {

@@ -375,6 +375,38 @@ TEST_F(ingest_test, small_requests_share_batches_while_earlier_ones_are_on_their
   EXPECT_EQ(figures.records_accepted.load(), 20u);
 }
 
+TEST_F(ingest_test,
+       larger_requests_share_batches_beyond_their_window_and_keep_their_credit) {
+  config.batch_bytes = 10'000;
+  config.coalesce_bytes = 100;
+  config.coalesce_large_window = 2;
+  config.batches_max = 6;
+  streams["web"].settings.admission = admission_policy::reject;
+  start();
+  pipeline.hold(true);
+  const auto larger =
+    post("/ingest/web", std::string(2'000, 'x'), "Content-Type: text/plain\r\n");
+  std::deque<raw_client> clients;
+  for (int i = 0; i < 6; ++i)
+    clients.emplace_back(server->port()).send(larger);
+  raw_client small{server->port()};
+  small.send(post("/ingest/web", "y", "Content-Type: text/plain\r\n"));
+  EXPECT_TRUE(eventually([&] { return server->in_flight() == 7 + 3; }))
+    << server->in_flight();
+  raw_client seventh{server->port()};
+  EXPECT_EQ(seventh.ask(larger).status, 503)
+    << "six hold the credit, in flight or gathered";
+  EXPECT_EQ(pipeline.submitted(), 3u)
+    << "two larger ones, and the small one, which has a window of its own";
+  pipeline.hold(false);
+  for (auto& client : clients)
+    EXPECT_EQ(client.read().status, 200);
+  EXPECT_EQ(small.read().status, 200);
+  EXPECT_EQ(pipeline.submitted(), 4u) << "the other four went together";
+  EXPECT_TRUE(comes_to_rest());
+  expect_balance();
+}
+
 TEST_F(ingest_test, the_port_can_not_be_taken_twice) {
   start();
   auto taken = config;

@@ -73,11 +73,17 @@ struct ingest::io_thread {
            {owner.config_.request_timeout,
             owner.config_.request_timeout * abandon_after_timeouts, mail,
             &owner.outstanding_total_}),
-      small({owner.config_.batch_bytes, owner.config_.batch_records,
-             owner.config_.coalesce_window},
-            [this](submission s) { return sent.submit(std::move(s)); }),
+      small(
+        make_coalescer(owner.config_, gathered::small, owner.config_.coalesce_window)),
+      large(make_coalescer(owner.config_, gathered::large,
+                           owner.config_.coalesce_large_window)),
       next_key(first_key) {
     owner.context_.pipeline.attach(mail);
+  }
+
+  coalescer make_coalescer(const ingest_config& config, gathered as, uint32_t window) {
+    return {{as, config.batch_bytes, config.batch_records, window},
+            [this](submission s) { return sent.submit(std::move(s)); }};
   }
 
   bool ready() const noexcept { return mail->awake || !posted.empty(); }
@@ -97,9 +103,12 @@ struct ingest::io_thread {
     for (auto& receipt : receipts) {
       if (seeded(bite::acknowledges_failed_parts))
         receipt = without_failures(*receipt);
-      if (sent.ends_coalesced(*receipt)) // behind the answers, as the I/O thread does it
+      const auto by = sent.ends(*receipt);
+      if (by == gathered::small) // behind the answers, as the I/O thread does it
         posted.push_back([this] { small.settled(); });
       (void)sent.receive(*receipt);
+      if (by == gathered::large)
+        large.settled();
     }
     if (mail->stored_up_to > 0)
       sent.stored(std::exchange(mail->stored_up_to, 0));
@@ -119,6 +128,7 @@ struct ingest::io_thread {
   std::shared_ptr<mailbox> mail = std::make_shared<mailbox>();
   outstanding sent;
   coalescer small;
+  coalescer large;
   batch_key next_key;
   std::list<std::shared_ptr<session>> sessions;
   std::deque<std::function<void()>> posted;
@@ -179,8 +189,9 @@ void ingest::tick() {
     for (const auto& one : std::vector(thread->sessions.begin(), thread->sessions.end()))
       one->tick(now);
     std::erase_if(thread->sessions, [](const auto& one) { return one->closed(); });
-    for (auto given_up = thread->sent.expire(now); given_up > 0; --given_up)
-      thread->small.settled();
+    for (const auto by : thread->sent.expire(now))
+      if (by != gathered::no)
+        (by == gathered::small ? thread->small : thread->large).settled();
   }
   if (!idle() && !std::exchange(ticking_, true))
     events_.in(config_.tick, [this, alive = std::weak_ptr{alive_}] {
@@ -309,7 +320,8 @@ void session::pump_body() {
 
 void session::send_cut(body_cut cut, bool last) {
   const bool whole = last && cut.chunk == 0;
-  const bool small = whole && cut.bytes.size() <= owner_.config_.coalesce_bytes;
+  const auto bytes = cut.bytes.size();
+  const bool small = whole && bytes <= owner_.config_.coalesce_bytes;
   if (!request_)
     request_ = std::make_shared<ingest_request>(this, terms_.ack);
   if (small && charged_.batches > 0)
@@ -326,9 +338,10 @@ void session::send_cut(body_cut cut, bool last) {
   const auto self = shared_from_this();
   part_owner owner{request_, cut.chunk};
   const auto charged = std::exchange(charged_, {});
-  if (small)
-    thread.small.add({terms_.stream, terms_.level, cut.bytes, cut.records,
-                      std::move(part), std::move(owner), charged});
+  if (whole && bytes <= owner_.config_.coalesce_bytes_max())
+    (small ? thread.small : thread.large)
+      .add({terms_.stream, terms_.level, cut.bytes, cut.records, std::move(part),
+            std::move(owner), charged, &cut.bytes});
   else
     thread.sent.submit(
       make_submission(std::move(cut), std::move(part), std::move(owner), charged));
