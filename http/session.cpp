@@ -80,7 +80,9 @@ void session::on_written(error_code failure) {
 void session::take_input(size_t bytes) {
   add(thread_.shared().context.figures.bytes_received, bytes);
   const bool into_body = std::exchange(reads_into_body_, false);
-  if (parked_reader_)
+  if (std::exchange(drops_, false))
+    phase_ == phase::discarding ? discard_left_ -= bytes : lingered_ += bytes;
+  else if (parked_reader_)
     parked_reader_.reset(); // the request has failed meanwhile; its bytes are not wanted
   else if (into_body)
     work_->reader->commit(bytes);
@@ -90,7 +92,7 @@ void session::take_input(size_t bytes) {
   case phase::head:
     return parse_input();
   case phase::admission:
-    return read_more(head_scanner::bytes_max);
+    return hear_when_it_goes();
   case phase::body:
     count_body_bytes(bytes);
     return pump_body();
@@ -305,7 +307,7 @@ void session::discard() {
   discard_left_ -= here;
   if (discard_left_ == 0)
     return next_request(now());
-  read_more(head_scanner::bytes_max);
+  drop_more(discard_left_);
 }
 
 void session::linger() {
@@ -313,7 +315,15 @@ void session::linger() {
   in_.consume(in_.size());
   if (lingered_ > linger_bytes_max || peer_done_)
     return close();
-  read_more(size_t{64} << 10);
+  drop_more(linger_bytes_max);
+}
+
+void session::drop_more(size_t bytes_max) {
+  if (reading_)
+    return;
+  reading_ = true;
+  drops_ = true;
+  link_->drop(bytes_max, shared_from_this());
 }
 
 } // namespace weir

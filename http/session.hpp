@@ -117,6 +117,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void connection_lost();
   void discard();
   void linger();
+  void drop_more(size_t bytes_max);
   void after_answer(time_point at);
 
   // -- answers (session_answer.cpp)
@@ -134,6 +135,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void admit();
   void enter_gate();
   void granted();
+  void hear_when_it_goes();
   void wait_for_grant(std::chrono::milliseconds time);
   void stop_waiting() noexcept;
   void give_up_waiting();
@@ -171,6 +173,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   head_scanner scanner_;
   bool reading_ = false;         ///< a read is under way
   bool reads_into_body_ = false; ///< it goes straight into the body, not into in_
+  bool drops_ = false;           ///< it goes nowhere
   bool peer_done_ = false;       ///< the client has closed its side
   bool head_begun_ = false;      ///< the first byte of a head is here
 

@@ -9,7 +9,7 @@ namespace weir {
 
 namespace {
 
-constexpr uint64_t discard_bytes_max = size_t{64} << 10;
+constexpr uint64_t discard_bytes_max = size_t{256} << 10;
 
 } // namespace
 

@@ -74,10 +74,18 @@ void session::enter_gate() {
     phase_ = phase::admission;
     ticket_ = ticket;
     wait_for_grant(settings.admission_wait);
-    return read_more(head_scanner::bytes_max); // to hear when the client goes
+    return hear_when_it_goes();
   case admission::verdict::refused:
     return refuse({ec::saturated, "nothing of the request was read or stored"});
   }
+}
+
+/// While it waits. Behind the bytes of a body that does not fit here there is nothing to hear,
+/// and to read a piece of it costs more than all else of a refusal.
+void session::hear_when_it_goes() {
+  const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_max;
+  if (fits || in_.empty())
+    read_more(head_scanner::bytes_max);
 }
 
 void session::wait_for_grant(std::chrono::milliseconds time) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <memory>
 #include <new>
 
 namespace weir {
@@ -24,6 +25,13 @@ auto read_handler(std::shared_ptr<session> keeper) {
     keeper->on_read(failure, bytes);
   };
 }
+
+constexpr size_t tls_record_bytes_max = size_t{16} << 10;
+constexpr size_t drop_bytes_max = size_t{256} << 10;
+
+/// Where bytes that nobody wants would go. The kernel does not even copy them; were it one
+/// that knows no MSG_TRUNC on a stream, they would land here.
+char nowhere[drop_bytes_max];
 
 /// Where Asio keeps the one read of a connection that waits nearly all the time.
 class read_memory {
@@ -81,6 +89,12 @@ class plain_transport final : public transport {
                             asio::bind_allocator(read_allocator<std::byte>{read_memory_},
                                                  read_handler(std::move(keeper))));
   }
+  void drop(size_t bytes_max, std::shared_ptr<session> keeper) override {
+    socket_.async_receive(asio::buffer(nowhere, std::min(bytes_max, drop_bytes_max)),
+                          MSG_TRUNC,
+                          asio::bind_allocator(read_allocator<std::byte>{read_memory_},
+                                               read_handler(std::move(keeper))));
+  }
   /// An answer nearly always fits in the socket's buffer: Asio sees only what does not, and
   /// what fails.
   bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
@@ -119,6 +133,14 @@ class tls_transport final : public transport {
   void read(std::span<char> room, std::shared_ptr<session> keeper) override {
     stream_.async_read_some(asio::buffer(room.data(), room.size()),
                             read_handler(std::move(keeper)));
+  }
+  void drop(size_t bytes_max, std::shared_ptr<session> keeper) override {
+    const auto bytes = std::min(bytes_max, tls_record_bytes_max);
+    auto room = std::make_unique<char[]>(bytes); // has to be decrypted somewhere
+    const auto target = asio::buffer(room.get(), bytes);
+    stream_.async_read_some(
+      target, [keeper = std::move(keeper), room = std::move(room)](
+                error_code failure, size_t got) { keeper->on_read(failure, got); });
   }
   bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
     start_write(stream_, bytes, std::move(keeper));

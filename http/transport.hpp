@@ -24,6 +24,8 @@ class transport {
   virtual void handshake(std::shared_ptr<session> keeper) = 0; ///< on_open
   virtual void read(std::span<char> room,
                     std::shared_ptr<session> keeper) = 0; ///< on_read
+  /// Takes up to `bytes_max` bytes off the connection that nobody wants.
+  virtual void drop(size_t bytes_max, std::shared_ptr<session> keeper) = 0; ///< on_read
   /// Writes all of `bytes`. True: the kernel has them. False: they stay until on_written.
   [[nodiscard]] virtual bool write(std::string_view bytes,
                                    std::shared_ptr<session> keeper) = 0;

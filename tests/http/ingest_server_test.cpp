@@ -163,6 +163,21 @@ TEST_F(ingest_test, refusals_before_the_body_keep_the_connection_when_the_body_i
   EXPECT_EQ(figures.records_received.load(), 1u);
 }
 
+TEST_F(ingest_test, of_a_refused_body_nothing_more_is_dropped_than_was_announced) {
+  start();
+  raw_client client{server->port()};
+  const std::string body(200'000, 'x');
+  for (int again = 0; again < 3; ++again) {
+    client.send(post("/ingest/nope", body) + post("/ingest/web", "behind it"));
+    EXPECT_EQ(client.read().status, 404);
+    EXPECT_EQ(client.read().status, 200) << "the request behind the dropped body";
+  }
+  EXPECT_EQ(pipeline.texts(), std::vector<std::string>(3, "behind it"));
+  const auto sent =
+    3 * (post("/ingest/nope", body) + post("/ingest/web", "behind it")).size();
+  EXPECT_EQ(figures.bytes_received.load(), sent);
+}
+
 TEST_F(ingest_test, a_405_names_the_methods) {
   start();
   raw_client client{server->port()};

@@ -111,6 +111,17 @@ TEST_F(tls_test, requests_are_served_under_tls_1_2_and_1_3) {
   EXPECT_EQ(figures.records_accepted.load(), 4u);
 }
 
+TEST_F(tls_test, a_refused_body_is_dropped_and_the_connection_goes_on) {
+  start();
+  tls_client client{server->port(), 0};
+  for (int again = 0; again < 2; ++again) {
+    const auto refused = client.ask(post("/ingest/nope", std::string(200'000, 'x')));
+    EXPECT_NE(refused.find("404"), std::string::npos) << refused;
+    EXPECT_NE(client.ask(post("/ingest/web", "x")).find("200 OK"), std::string::npos);
+  }
+  EXPECT_EQ(figures.records_accepted.load(), 2u);
+}
+
 TEST_F(tls_test, older_versions_and_plain_text_are_refused) {
   start();
   tls_client old{server->port(), TLS1_1_VERSION};
