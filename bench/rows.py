@@ -10,6 +10,10 @@ import load
 from subjects import BUILD, STREAMS, Discard, FluentBit, Pipeline, Weir, cpu_seconds, status_mib
 
 
+CONNECTIONS = ["ingest.connections_max=10000"]
+PATIENT = {"web": {**STREAMS["web"], "admission_wait": "7s"}}
+
+
 class Pace:
     """How long everything takes."""
 
@@ -192,14 +196,25 @@ def grow_streams(pace):
 
 
 def grow_connections(pace, records):
+    """Nobody is refused: who finds no room waits in line. What a client went away from at the end of a run is
+    stored as well, so weir's own count is what its CPU is divided by. What a refusal costs is the row `crowd`."""
     points = []
     for count in pace.connections:
-        with Weir("null", settings=["ingest.connections_max=10000"]) as node:
-            figures = load.measured(node, lambda: load.wrk(node, "web", records, count, pace.seconds),
-                                    lambda: load.wrk(node, "web", records, count, 1))
-        points.append({"x": count, "cpu_us_per_record": figures["cpu_us_per_record"],
-                       "records_per_second": figures["records_per_second"]})
+        with Weir("null", streams=PATIENT, settings=CONNECTIONS) as node:
+            load.wrk(node, "web", records, count, 1)
+            node.wait_for_rest(60)
+            before, begin = cpu_seconds(node.pid), node.accepted()
+            figures = load.wrk(node, "web", records, count, pace.seconds)
+            node.wait_for_rest(60)
+            spent, stored = cpu_seconds(node.pid) - before, node.accepted() - begin
+        points.append({"x": count, "cpu_us_per_record": spent / stored * 1e6, "refused": figures["refused"],
+                       "records_per_second": figures["records"] / figures["seconds"]})
     return points
+
+
+def crowd(pace):
+    """5,000 connections with batches, each of which asks again at once when it is refused after 100 ms."""
+    return interleaved(pace, [Pipeline, lambda: Weir("null", settings=CONNECTIONS)], drive_wrk(pace, 500, 5000))
 
 
 def every_row(pace, chosen):
@@ -211,7 +226,7 @@ def every_row(pace, chosen):
         "acknowledged": lambda: acknowledged(pace), "idle": lambda: idle(pace), "ready": lambda: ready(pace),
         "grow_stored": lambda: grow_stored(pace), "grow_streams": lambda: grow_streams(pace),
         "grow_connections": lambda: grow_connections(pace, 1),
-        "grow_connections_batches": lambda: grow_connections(pace, 500),
+        "grow_connections_batches": lambda: grow_connections(pace, 500), "crowd": lambda: crowd(pace),
     }
     unknown = set(chosen) - set(rows)
     if unknown:

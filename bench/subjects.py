@@ -180,6 +180,11 @@ class Weir(Subject):
     def wait_for_sink(self, seconds):
         wait_until(self.node.drained, seconds, "the sink has every record")
 
+    def wait_for_rest(self, seconds):
+        """Until every connection is gone and the sink has every record."""
+        wait_until(lambda: self.node.metrics()["weir_http_connections_open"] == 0 and self.node.drained(), seconds,
+                   "the node is at rest")
+
     def stored(self):
         """How many durable records `weir export` finds; the node may be running."""
         with subprocess.Popen(self.node.command("export"), stdout=subprocess.PIPE) as export:

@@ -5,7 +5,7 @@ MIB = 1 << 20
 
 class _Line:
     def __init__(self, what, weir, baseline, ratio, target, met):
-        self.cells = [what, weir, baseline, ratio, target, "yes" if met else "NO"]
+        self.cells = [what, weir, baseline, ratio, target, {True: "yes", False: "NO", None: ""}[met]]
 
 
 def _thousands(value):
@@ -101,6 +101,17 @@ def _growth(what, unit):
     return lines
 
 
+def _crowd(found, _):
+    ours, go = found["weir/null"], found["go"]
+    rate, theirs = ours["records_per_second"], go["records_per_second"]  # theirs may be none at all
+    yield _Line("batches over 5,000 connections that ask again at once", _thousands(rate), f"Go {_thousands(theirs)}",
+                "", "≥ Go", rate >= theirs)
+    yield _Line("  peak memory", f"{ours['peak_mib']:.0f} MiB", f"Go {go['peak_mib']:.0f} MiB", "", "≤ Go",
+                ours["peak_mib"] <= go["peak_mib"])
+    yield _Line("  CPU a record; refusals for each stored batch",
+                f"{ours['cpu_us_per_record']:.2f} µs; {500 * ours['refused'] / ours['records']:.1f}", "", "", "", None)
+
+
 LINES = {
     "batches": _batches, "sustained": _sustained,
     "single_64": _single("single POSTs, 64 connections", 1.4, 0.55),
@@ -108,7 +119,7 @@ LINES = {
     "latency": _latency, "shapes": _shapes, "upload": _upload, "acknowledged": _acknowledged, "idle": _idle,
     "ready": _ready, "grow_stored": _growth("", "records stored"), "grow_streams": _growth("", "streams"),
     "grow_connections": _growth(", single POSTs", "connections"),
-    "grow_connections_batches": _growth(", batches", "connections"),
+    "grow_connections_batches": _growth(", batches", "connections"), "crowd": _crowd,
 }
 
 
