@@ -41,8 +41,9 @@ class link_events final : public network_events {
   void link_down(link_id link, const std::string& reason) noexcept override {
     tell(roles_, link_closed{link, reason});
   }
-  void received(link_id link, std::string head, std::string text) noexcept override {
-    tell(roles_, link_frame{link, std::move(head), std::move(text)});
+  void received(link_id link, std::string head, std::string text,
+                frame_slip slip) noexcept override {
+    tell(roles_, link_frame{link, std::move(head), std::move(text), std::move(slip)});
   }
 
  private:

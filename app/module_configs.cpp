@@ -1,5 +1,7 @@
 #include "app/module_configs.hpp"
 
+#include "cluster/link_frame.hpp"
+
 namespace weir {
 
 ingest_config make_ingest_config(const config& settings) {
@@ -59,6 +61,8 @@ tunnel_config make_tunnel_config(const config& settings) {
   to.self.address = from.advertise;
   to.identity = {from.ca, from.certificate, from.key};
   to.peers_max = from.peers_max;
+  // Both flows' windows, and receipts, heartbeats and one frame beyond them.
+  to.unread_bytes_max = 2 * from.window_bytes + 2 * frame_bytes_max;
   return to;
 }
 

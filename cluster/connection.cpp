@@ -22,6 +22,7 @@ void connection::end(const std::string& why) noexcept {
   if (reason.empty())
     reason = why;
   deadline.cancel();
+  unread.close();
   outside.close();
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cluster/frame_queue.hpp"
+#include "cluster/unread_frames.hpp"
 #include "cluster/wire.hpp"
 #include "proto/link.hpp"
 #include "proto/result.hpp"
@@ -15,8 +16,10 @@
 namespace weir {
 
 struct connection {
-  connection(wire::tcp::socket socket, boost::asio::ssl::context* tls)
-    : deadline(socket.get_executor()), outside(std::move(socket), tls) {}
+  connection(wire::tcp::socket socket, boost::asio::io_context& context,
+             boost::asio::ssl::context* tls, size_t unread_bytes_max)
+    : deadline(context), outside(std::move(socket), tls),
+      unread(context, unread_bytes_max) {}
 
   boost::asio::steady_timer deadline;
   wire outside;
@@ -26,6 +29,7 @@ struct connection {
   node_card peer;
   bool up = false; ///< the actors have been told of the link
   frame_queue waiting{wire_record_bytes};
+  unread_frames unread;
   bool sending = false; ///< somebody is emptying the queue
   std::string reason;   ///< why it ended; the first counts
 

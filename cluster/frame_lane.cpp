@@ -38,7 +38,8 @@ wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over) {
   co_return failure;
 }
 
-wire::awaitable<std::string> receive_frames(wire& from, const frame_taker& take) {
+wire::awaitable<std::string> receive_frames(wire& from, unread_frames& unread,
+                                            const frame_taker& take) {
   size_t turn = 0;
   while (true) {
     std::array<char, frame_lengths_bytes> lengths{};
@@ -57,7 +58,8 @@ wire::awaitable<std::string> receive_frames(wire& from, const frame_taker& take)
       text.reserve(text_bytes + text_padding);
     if (const auto failure = co_await from.append(text, text_bytes); failure)
       co_return reason_for(failure);
-    take(std::move(head), std::move(text));
+    take(std::move(head), std::move(text), unread.add(bytes));
+    co_await unread.room();
     turn += bytes + turn_bytes_per_frame;
     if (turn >= turn_bytes) {
       turn = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/frame_queue.hpp"
+#include "cluster/unread_frames.hpp"
 #include "cluster/wire.hpp"
 
 #include <functional>
@@ -13,9 +14,10 @@ namespace weir {
 wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over);
 
 /// Head and text of a frame; the text has text_padding of capacity behind its size.
-using frame_taker = std::function<void(std::string, std::string)>;
+using frame_taker = std::function<void(std::string, std::string, frame_slip)>;
 
 /// Until the wire breaks or the peer promises a frame without a head or too large. Says why.
-wire::awaitable<std::string> receive_frames(wire& from, const frame_taker& take);
+wire::awaitable<std::string> receive_frames(wire& from, unread_frames& unread,
+                                            const frame_taker& take);
 
 } // namespace weir

@@ -39,6 +39,8 @@ bool frame_queue::begin_frame() {
   }
   if (record_.size() + frame_lengths_bytes >= record_bytes_)
     return false;
+  if (&from == &small_)
+    small_bytes_ -= from.front().size();
   frame_ = std::move(from.front());
   from.pop_front();
   rest_ = frame_.head;

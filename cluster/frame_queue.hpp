@@ -4,7 +4,8 @@
 //
 //   frame   u32 bytes, at most frame_bytes_max | u32 how many of them are text | head | text
 //
-// Pure. Bounded by the windows that the peer grants: see network_port::send.
+// Pure. Bounded by the windows that the peer grants (see network_port::send) and, for small
+// ones, by whoever looks at small_bytes().
 #pragma once
 
 #include "proto/link.hpp"
@@ -25,9 +26,13 @@ class frame_queue {
   explicit frame_queue(size_t record_bytes) : record_bytes_(record_bytes) {}
 
   void push(outgoing_frame frame) {
-    auto& to = frame.size() <= small_frame_bytes_max ? small_ : large_;
-    to.push_back(std::move(frame));
+    const bool small = frame.size() <= small_frame_bytes_max;
+    small_bytes_ += small ? frame.size() : 0;
+    (small ? small_ : large_).push_back(std::move(frame));
   }
+  /// Of the small ones that have not begun. A peer that reads, but slowly, is never silent,
+  /// and nothing else bounds them.
+  size_t small_bytes() const noexcept { return small_bytes_; }
   bool empty() const noexcept {
     return rest_.empty() && text_.empty() && small_.empty() && large_.empty();
   }
@@ -41,6 +46,7 @@ class frame_queue {
 
   const size_t record_bytes_;
   std::deque<outgoing_frame> small_;
+  size_t small_bytes_ = 0;
   std::deque<outgoing_frame> large_;
   outgoing_frame frame_;  ///< the one that has begun
   std::string_view rest_; ///< of its head, or of its text

@@ -37,8 +37,9 @@ class network_events {
   /// the only link to that node.
   virtual void link_up(link_id link, const node_card& peer) noexcept = 0;
   virtual void link_down(link_id link, const std::string& reason) noexcept = 0;
-  /// A frame, in the two parts it was sent in; `text` as in link_frame.
-  virtual void received(link_id link, std::string head, std::string text) noexcept = 0;
+  /// A frame, in the two parts it was sent in; `text` and `slip` as in link_frame.
+  virtual void received(link_id link, std::string head, std::string text,
+                        frame_slip slip) noexcept = 0;
 };
 
 } // namespace weir

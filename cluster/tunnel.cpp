@@ -148,6 +148,8 @@ void asio_tunnel::send(link_id to, outgoing_frame frame) noexcept {
       return;
     auto& one = found->second;
     one->waiting.push(std::move(frame));
+    if (one->waiting.small_bytes() > config_.small_waiting_bytes_max)
+      return drop(to, "the peer takes what it is sent too slowly");
     if (!std::exchange(one->sending, true))
       asio::co_spawn(context_, send_waiting(one), asio::detached);
   });
@@ -177,7 +179,8 @@ void asio_tunnel::learn(std::vector<std::string> addresses) noexcept {
 connection_ptr asio_tunnel::open(tcp::socket socket, std::string endpoint,
                                  bool dialed_by_us) {
   tune(socket);
-  auto one = std::make_shared<connection>(std::move(socket), tls_.get());
+  auto one = std::make_shared<connection>(std::move(socket), context_, tls_.get(),
+                                          config_.unread_bytes_max);
   one->endpoint = std::move(endpoint);
   one->dialed_by_us = dialed_by_us;
   open_.insert(one);
@@ -288,10 +291,11 @@ awaitable<void> asio_tunnel::carry(connection_ptr one) {
   one->up = true;
   one->deadline.cancel();
   events_.link_up(one->link, one->peer);
-  const frame_taker take = [this, &one](std::string head, std::string text) {
-    events_.received(one->link, std::move(head), std::move(text));
+  const frame_taker take = [this, &one](std::string head, std::string text,
+                                        frame_slip slip) {
+    events_.received(one->link, std::move(head), std::move(text), std::move(slip));
   };
-  const auto why = co_await receive_frames(one->outside, take);
+  const auto why = co_await receive_frames(one->outside, one->unread, take);
   one->end(why);
 }
 

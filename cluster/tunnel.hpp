@@ -5,8 +5,10 @@
 //   Owner:    the node; one thread of its own, on which `network_events` are told.
 //   Bounds:   connections that are not links yet: `handshakes_max`, each for at most
 //             `handshake_deadline`; links: `peers_max`; for each link 600 KiB of buffers,
-//             what the peer's windows allow to wait (network_port::send), one frame that
-//             has come in part. A longer frame ends its link before there is memory for it.
+//             what the peer's windows allow to wait (network_port::send), and
+//             `small_waiting_bytes_max` of small frames; one frame that has come in part, and
+//             `unread_bytes_max` that actors have not read. A longer frame ends its link
+//             before there is memory for it.
 //   Failure:  whatever goes wrong with a connection closes it, and it alone.
 #pragma once
 
@@ -29,6 +31,8 @@ struct tunnel_config {
   wire_identity identity;
   size_t peers_max = 16;
   size_t handshakes_max = 64;
+  size_t unread_bytes_max = size_t{16} << 20;        ///< of a link's frames
+  size_t small_waiting_bytes_max = size_t{16} << 20; ///< heartbeats, receipts, for a link
   std::chrono::milliseconds handshake_deadline{3000};
   std::chrono::milliseconds dial_interval{250};
 };

@@ -4,7 +4,7 @@ function(weir_module name)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/app/main\\.cpp$|/proto/messages\\.cpp$")
   if(WEIR_FUZZ) # sockets: nothing to fuzz, and coroutines that clang 14 and Boost 1.74 can't do
-    list(FILTER sources EXCLUDE REGEX "/cluster/(connection|dialer|frame_lane|greeting|refusal_log|tunnel|wire|wire_identity)\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "/cluster/(connection|dialer|frame_lane|greeting|refusal_log|tunnel|unread_frames|wire|wire_identity)\\.cpp$")
   endif()
   add_library(weir_${name} STATIC ${sources})
   set_target_properties(weir_${name} PROPERTIES LINKER_LANGUAGE CXX)

@@ -32,6 +32,9 @@ struct outgoing_frame {
   std::string joined() const { return text ? head + *text : head; }
 };
 
+/// Kept with a frame that came until it has been read: a peer sends only so much ahead.
+using frame_slip = std::shared_ptr<const void>;
+
 /// Which leg of a batch's way: its receipt comes back on the same.
 enum class link_flow : uint8_t {
   work,    ///< from a gateway to a worker

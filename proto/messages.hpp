@@ -85,6 +85,7 @@ struct link_frame {
   link_id link = 0;
   std::string head;
   std::string text; ///< of a batch, with text_padding of capacity behind its size
+  frame_slip slip;
 };
 
 /// From the network to the links, and from them to the dispatchers it concerns.

@@ -182,7 +182,7 @@ inline link_id test_network::connect(cluster_node& a, cluster_node& b) {
 }
 
 inline void test_network::letter::arrive() {
-  to->events->received(on, frame.head, frame.text ? *frame.text : std::string{});
+  to->events->received(on, frame.head, frame.text ? *frame.text : std::string{}, {});
 }
 
 inline void test_network::cut(link_id id, const std::string& reason) {

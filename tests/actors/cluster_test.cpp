@@ -299,14 +299,14 @@ TEST_F(cluster_test, a_frame_that_can_not_be_read_ends_that_link_alone) {
   const auto bad = net.connect(g, w1);
   const auto good = net.connect(g, w2);
   settle();
-  g.events->received(bad, "nonsense", {});
+  g.events->received(bad, "nonsense", {}, {});
   settle();
   EXPECT_FALSE(net.links[bad].up);
   EXPECT_TRUE(net.links[good].up);
   g.events->received(
     good,
     encode_frame(piece_frame{piece_of::batch, link_flow::work, 1, 4'000'000'000, 0, "x"}),
-    {});
+    {}, {});
   settle();
   EXPECT_FALSE(net.links[good].up) << "more than any window";
 }
@@ -321,7 +321,7 @@ TEST_F(cluster_test, a_text_that_belongs_to_no_whole_batch_ends_its_link) {
     settle();
     const auto link = net.connect(g, w);
     settle();
-    w.events->received(link, head, "text");
+    w.events->received(link, head, "text", {});
     settle();
     EXPECT_FALSE(net.links[link].up);
   }

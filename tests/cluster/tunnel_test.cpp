@@ -17,6 +17,7 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <thread>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -32,6 +33,8 @@ struct listener final : network_events {
   size_t links_of_one_peer_max = 0;
   std::vector<std::string> frames;
   std::vector<std::string> downs;
+  bool busy = false; ///< what comes is not read
+  std::vector<frame_slip> slips;
 
   void link_up(link_id link, const node_card& peer) noexcept override {
     const std::lock_guard guard{lock};
@@ -45,8 +48,11 @@ struct listener final : network_events {
     downs.push_back(reason);
     changed.notify_all();
   }
-  void received(link_id, std::string head, std::string text) noexcept override {
+  void received(link_id, std::string head, std::string text,
+                frame_slip slip) noexcept override {
     const std::lock_guard guard{lock};
+    if (busy)
+      slips.push_back(std::move(slip));
     EXPECT_TRUE(text.empty() || text.capacity() >= text.size() + text_padding);
     frames.push_back(head + text);
     changed.notify_all();
@@ -69,9 +75,8 @@ struct test_node {
   listener heard;
   std::unique_ptr<tunnel> net;
 
-  explicit test_node(const std::string& name) {
+  explicit test_node(const std::string& name, tunnel_config config = {}) {
     static uint64_t instances = 0;
-    tunnel_config config;
     config.host = "127.0.0.1";
     config.self = {name, ++instances, 1, {true, true, true}, {}, false};
     config.dial_interval = 5ms;
@@ -99,6 +104,13 @@ struct stranger {
     hear_words();
   }
   void say(const std::string& bytes) { asio::write(socket, asio::buffer(bytes)); }
+  void say_frame(const std::string& head) {
+    std::string lengths;
+    byte_writer to{lengths};
+    to.number(static_cast<uint32_t>(head.size()));
+    to.number(uint32_t{0});
+    say(lengths + head);
+  }
   std::string hear(size_t bytes) {
     std::string came(bytes, '\0');
     asio::read(socket, asio::buffer(came));
@@ -186,6 +198,58 @@ TEST(tunnel_test, a_heartbeat_overtakes_the_batches_that_a_slow_peer_has_not_tak
   while (slow.hear_frame() != "heartbeat")
     ++before;
   EXPECT_LT(before, batches);
+}
+
+TEST(tunnel_test, while_nobody_reads_what_comes_its_peer_is_stopped_and_others_are_not) {
+  constexpr size_t frames = 4'000, frame_bytes = 4'096, ahead = 64'000;
+  constexpr size_t held_max = ahead / frame_bytes + 1;
+  tunnel_config config;
+  config.unread_bytes_max = ahead;
+  test_node a{"a", config}, b{"b"};
+  stranger keen{a.address()};
+  b.net->learn({a.address()});
+  ASSERT_TRUE(a.heard.linked_to("stranger") && b.heard.linked_to("a"));
+  a.heard.busy = true;
+  std::thread sender{[&] {
+    for (size_t i = 0; i < frames; ++i)
+      keen.say_frame(std::string(frame_bytes, 'k'));
+  }};
+  const auto stopped = [&](const auto& heard) {
+    return heard.slips.size() >= ahead / (frame_bytes + 512);
+  };
+  for (size_t came = 0; came < frames;) {
+    ASSERT_TRUE(a.heard.until(stopped));
+    b.send("a", {"beside it"}); // behind it whatever of the other's was to be read
+    ASSERT_TRUE(a.heard.until(
+      [](auto& heard) { return std::erase(heard.frames, "beside it") > 0; }));
+    const std::lock_guard guard{a.heard.lock};
+    EXPECT_LE(a.heard.slips.size(), held_max);
+    came = a.heard.frames.size();
+    a.heard.slips.clear();
+    a.heard.busy = frames - came > held_max;
+    if (!a.heard.busy)
+      break;
+  }
+  sender.join();
+  EXPECT_TRUE(
+    a.heard.until([&](const auto& heard) { return heard.frames.size() == frames; }));
+}
+
+TEST(tunnel_test,
+     a_peer_that_takes_its_small_frames_too_slowly_loses_its_link_and_no_other_does) {
+  tunnel_config config;
+  config.small_waiting_bytes_max = 64'000;
+  test_node a{"a", config}, b{"b"};
+  stranger slow{a.address()};
+  a.net->learn({b.address()});
+  ASSERT_TRUE(a.heard.linked_to("stranger") && a.heard.linked_to("b"));
+  const auto link = a.heard.link_to("stranger");
+  for (int i = 0; i < 8'000; ++i) // more than two kernels take
+    a.net->send(link, std::string(small_frame_bytes_max, 's'));
+  ASSERT_TRUE(a.heard.until([](const auto& heard) { return !heard.downs.empty(); }));
+  EXPECT_EQ(a.heard.downs[0], "the peer takes what it is sent too slowly");
+  a.send("b", {"still here"});
+  EXPECT_TRUE(b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
 }
 
 TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {

@@ -285,7 +285,7 @@ void network::hand_over(link_id link, connection& c, size_t to_end, letter what)
   count_received(c, to_end, what.frame.head);
   log_.note_quietly(3, link << 16 | what.frame.size());
   here.hears->received(link, std::move(what.frame.head),
-                       what.frame.text ? *what.frame.text : std::string{});
+                       what.frame.text ? *what.frame.text : std::string{}, {});
 }
 
 // -- windows
