@@ -72,15 +72,6 @@ constexpr const char* list_keys_sql =
   "received_at"
   " FROM batch_keys WHERE number >= ?1 AND received_at >= ?2 ORDER BY number";
 
-result<void> prepare_into(sqlite::statement& to, sqlite::connection& db,
-                          const char* operation, const char* sql) {
-  auto made = db.prepare(operation, sql);
-  if (!made)
-    return tl::unexpected(made.error());
-  to = std::move(*made);
-  return {};
-}
-
 } // namespace
 
 result<sink_state> sink_state::open(sqlite::connection& db, const sink_config& config,

@@ -147,6 +147,15 @@ result<statement> connection::prepare(const char* operation, const std::string& 
   return statement{handle_.get(), code, operation};
 }
 
+result<void> prepare_into(statement& to, connection& db, const char* operation,
+                          const std::string& sql) {
+  auto made = db.prepare(operation, sql);
+  if (!made)
+    return tl::unexpected(made.error());
+  to = std::move(*made);
+  return {};
+}
+
 result<int64_t> connection::number(const char* operation, const std::string& sql) {
   auto query = prepare(operation, sql);
   if (!query)

@@ -107,6 +107,9 @@ class connection {
   uint64_t wal_inode_ = 0; ///< 0: not seen yet
 };
 
+result<void> prepare_into(statement& to, connection& db, const char* operation,
+                          const std::string& sql);
+
 /// BEGIN IMMEDIATE … COMMIT; rolled back when destroyed before commit() succeeded.
 class transaction {
  public:

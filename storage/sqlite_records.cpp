@@ -15,40 +15,88 @@ const sqlite::schema& sqlite_sink_schema() {
 }
 
 result<record_inserter> record_inserter::open(sqlite::connection& db) {
-  std::string many = "INSERT INTO records VALUES (?,?,?,?)";
-  const auto one = many;
+  const std::string one = "INSERT INTO records(stream, received_at, body) VALUES (?,?,?)";
+  auto many = one;
   for (int i = 1; i < rows_per_statement; ++i)
-    many += ",(?,?,?,?)";
-  auto first = db.prepare("insert records", many);
-  if (!first)
-    return tl::unexpected(first.error());
-  auto second = db.prepare("insert a record", one);
-  if (!second)
-    return tl::unexpected(second.error());
+    many += ",(?,?,?)";
   record_inserter made;
-  made.many_ = std::move(*first);
-  made.one_ = std::move(*second);
-  return made;
+  return prepare_into(made.place_, db, "insert a record",
+                      "INSERT INTO records(stream, received_at, body, id)"
+                      " VALUES (?,?,?,?)")
+    .and_then([&] { return prepare_into(made.many_, db, "insert records", many); })
+    .and_then([&] { return prepare_into(made.one_, db, "insert a record", one); })
+    .and_then([&] {
+      return prepare_into(made.largest_, db, "find the end of the records",
+                          "SELECT max(id) FROM records");
+    })
+    .map([&] { return std::move(made); });
 }
 
-void record_inserter::bind(sqlite::statement& to, int slot, const row& from) noexcept {
-  const auto base = slot * 4;
-  to.bind(base + 1, from.id);
-  to.bind_text(base + 2, from.frame->stream);
-  to.bind(base + 3, from.frame->received_at_us);
-  to.bind_text(base + 4, from.body);
+void record_inserter::bind(sqlite::statement& to, int first, const frame_view& frame,
+                           std::string_view body) noexcept {
+  to.bind_text(first, frame.stream);
+  to.bind(first + 1, frame.received_at_us);
+  to.bind_text(first + 2, body);
+}
+
+result<void> record_inserter::take(uint64_t id, const frame_view& frame,
+                                   std::string_view body) {
+  if (id != next_)
+    return place(id, frame, body);
+  ++next_;
+  rows_[static_cast<size_t>(held_++)] = {&frame, body};
+  return held_ == rows_per_statement ? run_full() : result<void>{};
+}
+
+/// Where records with larger ids are in the table already, each is placed.
+result<void> record_inserter::place(uint64_t id, const frame_view& frame,
+                                    std::string_view body) {
+  if (auto before = expect_last(); !before)
+    return before;
+  bind(place_, 1, frame, body);
+  place_.bind(4, id);
+  if (auto placed = place_.run(); !placed)
+    return placed;
+  return largest_id().map([&](uint64_t largest) { next_ = largest == id ? id + 1 : 0; });
+}
+
+result<uint64_t> record_inserter::largest_id() {
+  const auto found = largest_.step();
+  if (!found)
+    return tl::unexpected(found.error());
+  const auto largest = *found ? largest_.natural(0) : 0;
+  largest_.reset();
+  return largest;
+}
+
+/// What was held is stored, under the ids it should have.
+result<void> record_inserter::expect_last() {
+  if (next_ == 0)
+    return {};
+  if (auto stored = run_rest(); !stored)
+    return stored;
+  const auto largest = largest_id();
+  if (!largest)
+    return tl::unexpected(largest.error());
+  if (*largest + 1 != next_)
+    return fail(ec::io_failed, "sqlite gave record " + std::to_string(next_ - 1)
+                                 + " the id " + std::to_string(*largest)
+                                 + ": is there a trigger on the table?");
+  return {};
 }
 
 result<void> record_inserter::run_full() {
   for (int i = 0; i < held_; ++i)
-    bind(many_, i, rows_[static_cast<size_t>(i)]);
+    bind(many_, 3 * i + 1, *rows_[static_cast<size_t>(i)].frame,
+         rows_[static_cast<size_t>(i)].body);
   held_ = 0;
   return many_.run();
 }
 
 result<void> record_inserter::run_rest() {
   for (int i = 0; i < held_; ++i) {
-    bind(one_, 0, rows_[static_cast<size_t>(i)]);
+    bind(one_, 1, *rows_[static_cast<size_t>(i)].frame,
+         rows_[static_cast<size_t>(i)].body);
     if (auto inserted = one_.run(); !inserted)
       return inserted;
   }
@@ -58,16 +106,14 @@ result<void> record_inserter::run_rest() {
 
 result<void> record_inserter::insert(std::span<const frame_view> frames) {
   held_ = 0;
+  next_ = 0; // others may write between transactions
   for (const auto& frame : frames) {
     auto id = frame.first_sequence;
-    for (const auto body : frame.records) {
-      rows_[static_cast<size_t>(held_++)] = {id++, &frame, body};
-      if (held_ == rows_per_statement)
-        if (auto inserted = run_full(); !inserted)
-          return inserted;
-    }
+    for (const auto body : frame.records)
+      if (auto taken = take(id++, frame, body); !taken)
+        return taken;
   }
-  return run_rest();
+  return expect_last();
 }
 
 namespace {

@@ -11,10 +11,12 @@ namespace weir {
 const sqlite::schema& sqlite_sink_schema();
 
 /// Inserts records with statements of many rows: parsing and locking cost once per 64
-/// rows.
+/// rows. Only the first record of a run is given its id; the next ones get theirs from
+/// sqlite, one above the largest in the table. An id that is given is looked for in the
+/// b-tree, which costs the more the more is stored; the table's end is found at once.
 class record_inserter {
  public:
-  /// × 4 parameters, far below sqlite's 32,766
+  /// × 3 parameters, far below sqlite's 32,766
   static constexpr int rows_per_statement = 64;
   static result<record_inserter> open(sqlite::connection& db);
 
@@ -23,20 +25,27 @@ class record_inserter {
 
  private:
   record_inserter() = default;
+  result<void> take(uint64_t id, const frame_view& frame, std::string_view body);
+  result<void> place(uint64_t id, const frame_view& frame, std::string_view body);
   result<void> run_full();
   result<void> run_rest();
+  result<void> expect_last();
+  result<uint64_t> largest_id();
 
   struct row {
-    uint64_t id = 0;
     const frame_view* frame = nullptr;
     std::string_view body;
   };
-  static void bind(sqlite::statement& to, int slot, const row& from) noexcept;
+  static void bind(sqlite::statement& to, int first, const frame_view& frame,
+                   std::string_view body) noexcept;
 
+  sqlite::statement place_; ///< with an id
   sqlite::statement many_;
   sqlite::statement one_;
+  sqlite::statement largest_;
   std::array<row, rows_per_statement> rows_{};
   int held_ = 0;
+  uint64_t next_ = 0; ///< the id that sqlite would give; 0: another one
 };
 
 /// Visits rows with `after` < id <= `last` in pages, each read in a short transaction of

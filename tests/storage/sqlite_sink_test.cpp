@@ -51,6 +51,25 @@ TEST_F(sqlite_sink_test,
   EXPECT_EQ(sink->cursor().last_sequence, 521u);
 }
 
+TEST_F(sqlite_sink_test, what_others_put_behind_its_records_moves_none_of_them) {
+  frame_list frames;
+  for (const size_t records : {3, 70, 200, 1})
+    frames.add(records);
+  {
+    auto sink = open();
+    auto db = other();
+    ASSERT_TRUE(db.execute("insert", "INSERT INTO records VALUES (1000, 'x', 1, '{}')"));
+    ASSERT_TRUE(commit_all(*sink, frames));
+    EXPECT_EQ(contents(*sink), contents(frames.all()));
+    ASSERT_TRUE(db.execute("delete", "DELETE FROM records"));
+  }
+  frames.add(130);
+  auto sink = open();
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(*other().number("count", "SELECT count(*) FROM records"), 130);
+  EXPECT_EQ(*other().number("first", "SELECT min(id) FROM records"), 275);
+}
+
 TEST_F(sqlite_sink_test, has_the_documented_table) {
   open();
   auto db = other();
