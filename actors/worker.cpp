@@ -25,12 +25,13 @@ void go_on(worker_ptr self, progress_mark& mark, work_result& result) {
   mark.made = result.batch;
   mark.second.store(true, std::memory_order_release);
   const auto began = self->clock().now();
-  result.batch = self->state.next_work(*mark.made, mark.record);
+  result.batch = self->state.does.next_work(*mark.made, mark.record);
   result.next = {mark.made->records.size(), self->clock().now() - began};
 }
 
 void on_order(worker_ptr self, const work_order& order) {
-  work_result result{order.job, self->state.work(*order.batch, order.progress->record)};
+  work_result result{order.job,
+                     self->state.does.work(*order.batch, order.progress->record)};
   if (order.fused && result.batch)
     go_on(self, *order.progress, result);
   // Jobs are numbered per life of a stage: only the one that gave the order may have the
@@ -48,9 +49,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
                                    worker_config config) {
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
-  self->state.work = config.make_work();
-  if (config.make_next_work)
-    self->state.next_work = config.make_next_work();
+  self->state.does = config.make_work();
   self->state.stage_role = std::move(config.stage_role);
   config.roles->subscribe(self->state.stage_role, role_rank::worker,
                           caf::actor_cast<caf::strong_actor_ptr>(self));

@@ -30,19 +30,22 @@ namespace weir {
 using work_function =
   std::function<batch_ptr(const record_batch& batch, std::atomic<uint32_t>& mark)>;
 
+/// What one worker does; both functions work with its own scratch.
+struct worker_functions {
+  work_function work;
+  work_function next_work{}; ///< empty where no order is fused
+};
+
 struct worker_config {
   std::string stage_role;
-  /// Called once by each worker at its start, so that each has its own scratch.
-  std::function<work_function()> make_work;
-  /// Likewise; empty where no order is fused.
-  std::function<work_function()> make_next_work{};
+  /// Called once by each worker at its start.
+  std::function<worker_functions()> make_work;
   role_table* roles = nullptr; ///< outlives the actor system
 };
 
 struct worker_state {
   static inline const char* name = "worker";
-  work_function work;
-  work_function next_work;
+  worker_functions does;
   std::string stage_role;
   caf::strong_actor_ptr stage; ///< null while it is away
 };

@@ -79,16 +79,14 @@ struct stage_parts {
   uint32_t workers = 1;
 };
 
-std::function<work_function()> work_of(const tree_parts& parts, const batch_work* work,
-                                       uint64_t seed) {
+/// `work` on the streams there are at the time.
+work_function on_streams(const catalog_holder& streams, const batch_work* work,
+                         std::shared_ptr<work_scratch> scratch) {
   if (work == nullptr)
     return {};
-  return [&streams = parts.streams, work, seed]() -> work_function {
-    auto scratch = std::make_shared<work_scratch>(seed);
-    return
-      [&streams, work, scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
-        return (*work)(batch, *streams.get(), *scratch, mark);
-      };
+  return [&streams, work, scratch = std::move(scratch)](const record_batch& batch,
+                                                        std::atomic<uint32_t>& mark) {
+    return (*work)(batch, *streams.get(), *scratch, mark);
   };
 }
 
@@ -96,8 +94,11 @@ worker_config make_worker(const tree_parts& parts, const stage_parts& of, uint64
   worker_config made;
   made.stage_role = of.role;
   made.roles = &parts.roles;
-  made.make_work = work_of(parts, of.work, seed);
-  made.make_next_work = work_of(parts, of.next_work, seed);
+  made.make_work = [&streams = parts.streams, work = of.work, next = of.next_work, seed] {
+    const auto scratch = std::make_shared<work_scratch>(seed);
+    return worker_functions{on_streams(streams, work, scratch),
+                            on_streams(streams, next, scratch)};
+  };
   return made;
 }
 

@@ -90,14 +90,15 @@ std::vector<std::string> plan::describe() const {
 }
 
 transform_outcome plan::run(std::string_view record, const record_context& context,
-                            plan_scratch& scratch, std::string& out) const {
+                            plan_scratch& scratch, std::string& out,
+                            token_offsets tokens) const {
   transform_outcome outcome;
   if (empty()) {
     out += record;
     return outcome;
   }
   scratch.memory.reset();
-  if (!scratch.tree.parse(record))
+  if (!scratch.tree.parse(record, tokens))
     return not_a_record(
       "the record is not one JSON object of at most 64 levels in UTF-8");
   steps::step_run run{scratch.tree,   scratch.memory, context,

@@ -5,6 +5,7 @@
 #include "proto/batch.hpp"
 #include "proto/clock.hpp"
 #include "proto/result.hpp"
+#include "records/outline.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -60,9 +61,11 @@ class plan {
 
   /// Runs the steps on `record` (one JSON object with text_padding readable bytes behind
   /// it) and appends the result to `out` when kept; `out` is as before otherwise. Any
-  /// thread; the scratch is the caller's own.
+  /// thread; the scratch is the caller's own. With `tokens` of the record, which change
+  /// nothing of the result, it is not read again.
   transform_outcome run(std::string_view record, const record_context& context,
-                        plan_scratch& scratch, std::string& out) const;
+                        plan_scratch& scratch, std::string& out,
+                        token_offsets tokens = {}) const;
 
   struct program;
 

@@ -2,14 +2,9 @@
 
 #include "records/plan_text.hpp"
 
-#include <simdjson.h>
-
 #include <charconv>
 
 namespace weir::steps {
-
-static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
-              "proto promises enough for simdjson");
 
 value_type value::type() const noexcept {
   switch (is) {
@@ -63,97 +58,6 @@ bool tree_node::erase(std::string_view name) {
     return erase_if([name](const field& f) { return f.name == name; });
   const field* const element = find(name);
   return element && erase_if([element](const field& f) { return &f == element; });
-}
-
-bool record_tree::parse(std::string_view record) {
-  root_ = tree_node{};
-  deepened_ = false;
-  const char* const end = record.data() + record.size();
-  const char* at = skip_space(record.data(), end);
-  if (at != end && *at == '{' && simdjson::validate_utf8(record.data(), record.size()))
-    at = read_members(root_, at, end, depth_max - 1);
-  else
-    at = nullptr;
-  if (at && skip_space(at, end) == end)
-    return true;
-  root_ = tree_node{};
-  return false;
-}
-
-tree_node* record_tree::parse_container(std::string_view json, unsigned depth_left) {
-  auto* const node = new (memory_.array<tree_node>(1)) tree_node;
-  if (depth_left == 0 || json.empty() || (json.front() != '[' && json.front() != '{'))
-    return nullptr;
-  const char* const end = json.data() + json.size();
-  return read_members(*node, json.data(), end, depth_left - 1) == end ? node : nullptr;
-}
-
-// From the opening bracket to behind the closing one.
-const char* record_tree::read_members(tree_node& node, const char* at, const char* end,
-                                      unsigned depth_left) {
-  const char close = *at == '[' ? ']' : '}';
-  node.is_array = close == ']';
-  at = skip_space(at + 1, end);
-  if (at != end && *at == close)
-    return at + 1;
-  for (;;) {
-    field& f = node.append(memory_);
-    bool spaced = false;
-    if (close == '}' && !(at = read_key(f, at, end, spaced)))
-      return nullptr;
-    at = read_value(f, at, end, depth_left, spaced);
-    if (!at)
-      return nullptr;
-    f.verbatim = !spaced && close == '}';
-    at = skip_space(at, end);
-    if (at == end || (*at != close && *at != ','))
-      return nullptr;
-    if (*at++ == close)
-      return at;
-    at = skip_space(at, end);
-  }
-}
-
-inline const char* record_tree::read_key(field& f, const char* at, const char* end,
-                                         bool& spaced) {
-  bool escaped = false;
-  if (at == end || *at != '"')
-    return nullptr;
-  const char* const start = ++at;
-  at = scan_string(at, end, escaped);
-  if (!at)
-    return nullptr;
-  const std::string_view key{start, static_cast<size_t>(at - start)};
-  f.key = key; // not read back: a load of two fresh halves stalls, measured
-  f.name = escaped ? unescape(key, memory_) : key;
-  const char* const colon = skip_space(at + 1, end);
-  if (colon == end || *colon != ':')
-    return nullptr;
-  const char* const behind = skip_space(colon + 1, end);
-  spaced |= behind != at + 2;
-  return behind;
-}
-
-inline const char* record_tree::read_value(field& f, const char* at, const char* end,
-                                           unsigned depth_left, bool& spaced) {
-  const char* const start = at;
-  if (at != end && *at == '"') {
-    bool escaped = false;
-    at = scan_string(at + 1, end, escaped);
-    if (!at)
-      return nullptr;
-    f.held.is = escaped ? value::form::escaped : value::form::plain;
-    f.held.text = {start + 1, static_cast<size_t>(at - start - 1)};
-    return at + 1;
-  }
-  bool inside = false;
-  at = scan_value(at, end, depth_left, inside);
-  if (!at)
-    return nullptr;
-  const std::string_view json{start, static_cast<size_t>(at - start)};
-  f.held.text = inside ? minify(json, memory_) : json;
-  spaced |= inside;
-  return at;
 }
 
 tree_node* record_tree::open(field& f) {

@@ -7,6 +7,7 @@
 // ones.
 #pragma once
 
+#include "records/outline.hpp"
 #include "records/plan_arena.hpp"
 #include "records/plan_pointer.hpp"
 #include "records/plan_scan.hpp"
@@ -106,8 +107,8 @@ class record_tree {
 
   /// Opens the top level and checks all of `record`: valid UTF-8, one JSON object, at
   /// most depth_max deep. False otherwise; the tree is then empty. Needs text_padding
-  /// behind.
-  bool parse(std::string_view record);
+  /// behind. `tokens` of it stand for most of the checks: simdjson has made them.
+  bool parse(std::string_view record, token_offsets tokens = {});
   /// The same for a container that came out of a string; `depth_left` counts it too.
   tree_node* parse_container(std::string_view json, unsigned depth_left);
 
@@ -139,11 +140,15 @@ class record_tree {
   bool write(std::string& out) const;
 
  private:
+  bool read_record(std::string_view record);
+  bool read_tokens(std::string_view record, token_offsets tokens);
   const char* read_members(tree_node& node, const char* at, const char* end,
                            unsigned depth_left);
   const char* read_key(field& f, const char* at, const char* end, bool& spaced);
   const char* read_value(field& f, const char* at, const char* end, unsigned depth_left,
                          bool& spaced);
+  const char* read_json(value& into, const char* at, const char* end, unsigned depth_left,
+                        bool& spaced);
   tree_node* parent_of(const field_pointer& at, bool make);
   moved rename_here(tree_node& parent, field& source, const pointer_token& from,
                     const pointer_token& to);

@@ -124,6 +124,7 @@ class validator {
   validator(const record_batch& batch, const stream_spec& spec, work_scratch& scratch)
     : batch_(batch), spec_(spec), scratch_(scratch), copies_(!stored_as_it_came(batch)),
       out_(batch, copies_) {
+    scratch_.outline.clear();
     const size_t depth = spec.settings.json_depth_max + 1; // the scalars inside count
     if (scratch.parser.max_depth() != depth) {
       [[maybe_unused]] const auto failed =
@@ -134,8 +135,10 @@ class validator {
 
   void check(const record_ref& ref) {
     if (!copies_) {
-      if (matches(ref, batch_.text_of(ref)))
+      if (matches(ref, batch_.text_of(ref))) {
         out_.keep(ref);
+        remember();
+      }
       return;
     }
     auto& text = out_.text();
@@ -145,15 +148,26 @@ class validator {
       return out_.refuse(ref, failure->code, {}, std::move(failure->detail),
                          spec_.settings);
     text.reserve(text.size() + text_padding);
-    if (matches(ref, std::string_view{text}.substr(begin)))
+    if (matches(ref, std::string_view{text}.substr(begin))) {
       out_.keep_copied(ref, begin);
-    else
+      remember();
+    } else {
       text.resize(begin);
+    }
   }
 
-  batch_ptr finish() { return out_.finish(copies_); }
+  batch_ptr finish() {
+    auto made = out_.finish(copies_);
+    scratch_.outline.belongs_to(made);
+    return made;
+  }
 
  private:
+  void remember() {
+    if (!spec_.steps->empty())
+      scratch_.outline.add(scratch_.parser);
+  }
+
   bool matches(const record_ref& ref, std::string_view text) {
     simdjson::dom::element record;
     if (const auto error =
@@ -210,6 +224,7 @@ batch_ptr transform(const record_batch& batch, const catalog& streams,
                     work_scratch& scratch, std::atomic<uint32_t>& mark) {
   const auto& spec = spec_of(batch, streams);
   const bool copies = !spec.steps->empty();
+  const bool outlined = scratch.outline.is_of(batch);
   result_builder out{batch, copies};
   record_context context{batch.source->stream, {}, batch.source->received_at_us};
   for (uint32_t i = 0; i < batch.records.size(); ++i) {
@@ -222,7 +237,8 @@ batch_ptr transform(const record_batch& batch, const catalog& streams,
     context.client = batch.source->parts[ref.part].client;
     const auto begin = out.text().size();
     auto outcome =
-      spec.steps->run(batch.text_of(ref), context, *scratch.transform, out.text());
+      spec.steps->run(batch.text_of(ref), context, *scratch.transform, out.text(),
+                      outlined ? scratch.outline.of(i) : token_offsets{});
     switch (outcome.what) {
     case transform_outcome::kind::kept:
       out.keep_copied(ref, begin);

@@ -4,6 +4,7 @@
 
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
+#include "records/outline.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -17,6 +18,7 @@ namespace weir {
 struct work_scratch {
   explicit work_scratch(uint64_t seed) : transform(make_plan_scratch(seed)) {}
   simdjson::dom::parser parser;
+  batch_outline outline; ///< of the batch that validate made last
   plan_scratch_ptr transform;
 };
 
@@ -25,7 +27,8 @@ struct work_scratch {
 batch_ptr validate(const record_batch& batch, const catalog& streams,
                    work_scratch& scratch, std::atomic<uint32_t>& mark);
 
-/// Runs the stream's steps on every record; needs a validated batch.
+/// Runs the stream's steps on every record; needs a validated batch. What the scratch
+/// knows of its records from validating them is not read again.
 batch_ptr transform(const record_batch& batch, const catalog& streams,
                     work_scratch& scratch, std::atomic<uint32_t>& mark);
 

@@ -1,7 +1,7 @@
 // One stage on many batches, for a simulator that counts instructions: bench/instructions.py
 // runs it under callgrind, which collects inside measured_region() only.
 //
-//   bench_instructions parse|schema|transform|journal BATCHES
+//   bench_instructions parse|schema|transform|fused|journal BATCHES
 #include "bench/micro/workload.hpp"
 #include "proto/clock.hpp"
 #include "storage/journal.hpp"
@@ -35,6 +35,10 @@ class stages {
       return over(make_batch("web", shape::json), validate);
     if (name == "transform")
       return over(make_batch("web", shape::json), transform);
+    if (name == "fused")
+      return over(make_batch("web", shape::json), [](const auto& batch, auto&&... rest) {
+        return transform(*validate(batch, rest...), rest...);
+      });
     if (name == "journal")
       return append(make_batch("web", shape::json, key));
     throw std::runtime_error("no such stage");

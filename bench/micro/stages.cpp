@@ -53,6 +53,14 @@ void transforming(benchmark::State& state, const char* stream, shape as) {
         transform);
 }
 
+/// Both on the same records, as one worker does.
+void fused(benchmark::State& state) {
+  stage(state, make_batch("web", shape::json), make_catalog(),
+        [](const record_batch& batch, auto&&... rest) {
+          return transform(*validate(batch, rest...), rest...);
+        });
+}
+
 void journal_append(benchmark::State& state) {
   careless_disk disk;
   const system_clock_source clock;
@@ -92,6 +100,7 @@ BENCHMARK_CAPTURE(validating, parse_and_schema, "web", shape::json);
 BENCHMARK_CAPTURE(validating, csv, "plain", shape::csv);
 BENCHMARK_CAPTURE(validating, text, "plain", shape::log);
 BENCHMARK_CAPTURE(transforming, two_steps, "web", shape::json);
+BENCHMARK(fused);
 BENCHMARK_CAPTURE(transforming, combined_log, "log", shape::log);
 BENCHMARK(journal_append);
 BENCHMARK(admission_round);

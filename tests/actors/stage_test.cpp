@@ -77,8 +77,11 @@ struct stage_test : tree_fixture {
     child.role = "worker";
     child.stage = "validate";
     child.start = [this](caf::local_actor& parent) {
-      worker_config c{"validate", [] { return work_function{honest}; },
-                      [] { return work_function{honest}; }, &roles};
+      worker_config c{"validate",
+                      [] {
+                        return worker_functions{honest, honest};
+                      },
+                      &roles};
       return caf::actor_cast<caf::strong_actor_ptr>(parent.system().spawn(worker, c));
     };
     return child;

@@ -148,7 +148,7 @@ struct survival : ::testing::Test {
     for (int i = 0; i < 3; ++i)
       workers.children.push_back(
         child("worker-" + std::to_string(i), "", [this, role](caf::actor_system& sys) {
-          worker_config c{role, [] { return work_function{honest}; }, {}, &roles};
+          worker_config c{role, [] { return worker_functions{honest}; }, &roles};
           return sys.spawn<caf::detached>(worker, c);
         }));
     auto front = child("stage", role, [this, role, next](caf::actor_system& sys) {

@@ -13,28 +13,26 @@ struct worker_test : tree_fixture {
   caf::actor uut;
 
   worker_test() {
-    worker_config with{
-      "validate",
-      [this] {
-        ++factories;
-        return work_function{[](const record_batch& in, std::atomic<uint32_t>& m) {
-          m = 0;
-          if (in.records.size() == 1)
-            throw std::runtime_error("one is none");
-          return std::make_shared<const record_batch>(in);
-        }};
-      },
-      [] {
-        return work_function{[](const record_batch& in, std::atomic<uint32_t>& m) {
-          if (in.records.size() == 4)
-            throw std::runtime_error("four are too many");
-          m = 0;
-          auto out = std::make_shared<record_batch>(in);
-          out->records.pop_back();
-          return out;
-        }};
-      },
-      &roles};
+    worker_config with{"validate",
+                       [this] {
+                         ++factories;
+                         return worker_functions{
+                           [](const record_batch& in, std::atomic<uint32_t>& m) {
+                             m = 0;
+                             if (in.records.size() == 1)
+                               throw std::runtime_error("one is none");
+                             return std::make_shared<const record_batch>(in);
+                           },
+                           [](const record_batch& in, std::atomic<uint32_t>& m) {
+                             if (in.records.size() == 4)
+                               throw std::runtime_error("four are too many");
+                             m = 0;
+                             auto out = std::make_shared<record_batch>(in);
+                             out->records.pop_back();
+                             return out;
+                           }};
+                       },
+                       &roles};
     uut = caf::actor_cast<caf::actor>(sys.spawn(worker, with));
     ends.push_back(uut);
     sched.run();
