@@ -74,7 +74,7 @@ struct ingest_section {
   uint32_t request_window = 4; ///< batches of one streamed request in flight
   /// batches in flight per I/O thread before small requests gather, and before larger ones do
   uint32_t coalesce_window = 1;
-  uint32_t coalesce_large_window = 8;
+  uint32_t coalesce_large_window = 4;
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64;            ///< the credit of all I/O threads together
   std::chrono::milliseconds delay_max{1'000}; ///< 0: admission does not look at time

@@ -52,7 +52,7 @@ struct ingest_config {
   // -- coalescing; windows are batches in flight per I/O thread
   size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is none of the small ones
   uint32_t coalesce_window = 2;
-  uint32_t coalesce_large_window = 8;
+  uint32_t coalesce_large_window = 4;
   /// A longer body is never gathered: copying it would cost more than a batch does.
   size_t coalesce_bytes_max() const noexcept {
     return std::max(coalesce_bytes, batch_bytes / 4);
