@@ -61,11 +61,13 @@ void unread_frames::close() noexcept {
 
 frame_slip unread_frames::add(size_t bytes) {
   const auto count = bytes + bytes_per_frame;
-  frame_slip slip{tally_.get(),
-                  [kept = tally_, count](const void*) { kept->give_back(kept, count); }};
-  const std::lock_guard guard{tally_->lock};
-  tally_->bytes += count;
-  return slip;
+  {
+    const std::lock_guard guard{tally_->lock};
+    tally_->bytes += count;
+  }
+  // Should there be no memory for the slip, its deleter is called all the same.
+  return {tally_.get(),
+          [kept = tally_, count](const void*) { kept->give_back(kept, count); }};
 }
 
 asio::awaitable<void> unread_frames::room() {

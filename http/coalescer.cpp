@@ -60,6 +60,7 @@ bool coalescer::joins(const submission& open, const whole_request& one) const no
 submission coalescer::begin(const whole_request& one, size_t parts) const {
   submission open;
   open.by = limits_.as;
+  open.begun = one.at;
   open.arrived = std::make_shared<envelope>();
   open.arrived->stream = one.stream;
   open.arrived->level = one.level;

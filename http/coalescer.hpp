@@ -12,6 +12,7 @@
 
 #include "http/outstanding.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -37,6 +38,7 @@ struct whole_request {
   batch_part part;
   part_owner owner;
   claim charged;
+  std::chrono::steady_clock::time_point at{};
   std::string* text =
     nullptr; ///< if set: it is `bytes`, has text_padding, and may be taken
 };

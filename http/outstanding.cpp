@@ -58,6 +58,7 @@ bool outstanding::submit(submission s) {
   kept.batch = std::move(batch);
   kept.owners = std::move(s.owners);
   kept.charged = s.charged;
+  kept.begun = s.by == gathered::no ? now : s.begun;
   kept.sent = now;
   kept.beside = gate_.used().batches;
   kept.by = s.by;
@@ -177,7 +178,7 @@ void outstanding::close(const entry& e) {
   if (opts_.total)
     opts_.total->fetch_sub(1, std::memory_order_relaxed);
   const auto now = context_.clock.now();
-  gate_.complete(e.charged, e.beside, now - e.sent, now);
+  gate_.complete(e.charged, e.beside, now - e.begun, now);
   for (const auto& owner : e.owners)
     owner.request->notify();
 }

@@ -41,6 +41,8 @@ struct submission {
   std::vector<part_owner> owners; ///< one per part
   claim charged;
   gathered by = gathered::no;
+  /// When it was begun, if it was gathered: it has waited since.
+  std::chrono::steady_clock::time_point begun{};
 };
 
 class outstanding {
@@ -79,6 +81,7 @@ class outstanding {
     batch_ptr batch;
     std::vector<part_owner> owners;
     claim charged;
+    time_point begun; ///< or sent, if it was not gathered
     time_point sent;
     uint32_t beside = 0; ///< batches in flight when it was sent, with itself
     gathered by = gathered::no;

@@ -293,6 +293,7 @@ void session::gather(whole_body body, time_point at) {
                     std::move(part),
                     {x.request, 0},
                     std::exchange(x.charged, {}),
+                    at,
                     body.text});
   on_progress();
 }

@@ -20,7 +20,7 @@ struct coalescer_test : ::testing::Test {
   void add(std::string_view stream, std::string_view text,
            priority level = priority::normal) {
     const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
-    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}, nullptr});
+    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}, {}, nullptr});
   }
 };
 
@@ -61,7 +61,7 @@ TEST_F(coalescer_test, takes_the_text_that_may_be_taken_where_it_begins_a_batch)
   const auto* place = first.data();
   const auto give = [&](std::string& text) {
     const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
-    gather.add({"web", priority::normal, text, {&all, 1}, {}, {}, {100, 1}, &text});
+    gather.add({"web", priority::normal, text, {&all, 1}, {}, {}, {100, 1}, {}, &text});
   };
   give(first);
   ASSERT_EQ(sent.size(), 1u);

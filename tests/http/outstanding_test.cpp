@@ -85,6 +85,23 @@ struct outstanding_test : ::testing::Test {
 
 } // namespace
 
+TEST_F(outstanding_test, the_time_in_an_open_batch_counts_in_what_delay_max_lets_in) {
+  admission slow{
+    {.bytes_max = 1000, .batches_max = 64, .waiters_max = 0, .delay_max = 1s}};
+  outstanding its{
+    {pipeline, streams, figures, health, clock}, slow, {30s, 300s, {}, nullptr}};
+  submission s;
+  s.arrived = std::make_shared<envelope>();
+  s.charged = {100, 10};
+  s.by = gathered::large;
+  s.begun = clock.at;
+  (void)slow.enter(s.charged, priority::normal, admission_policy::reject, [] {});
+  clock.at += 2s;
+  its.submit(std::move(s));
+  EXPECT_EQ(its.receive(receipt(0, {})), outstanding::fate::settled);
+  EXPECT_EQ(slow.credit(), 8u) << "5 a second, and the least: not all 64";
+}
+
 TEST_F(outstanding_test, every_record_is_counted_once_whatever_becomes_of_it) {
   for (uint32_t i = 0; i < 4; ++i)
     send(10);

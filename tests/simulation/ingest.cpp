@@ -341,7 +341,7 @@ void session::send_cut(body_cut cut, bool last) {
   if (whole && bytes <= owner_.config_.coalesce_bytes_max())
     (small ? thread.small : thread.large)
       .add({terms_.stream, terms_.level, cut.bytes, cut.records, std::move(part),
-            std::move(owner), charged, &cut.bytes});
+            std::move(owner), charged, now(), &cut.bytes});
   else
     thread.sent.submit(
       make_submission(std::move(cut), std::move(part), std::move(owner), charged));
