@@ -45,22 +45,26 @@ std::vector<std::string> values_of(const std::string& json) {
   return out;
 }
 
-// The fields of one row as libcsv reads them in strict mode; nothing when it refuses the
-// row.
-std::optional<std::vector<std::string>> libcsv_fields(const std::string& row) {
+struct csv_text {
   std::vector<std::string> fields;
+  size_t rows = 0;
+};
+
+// As libcsv reads it in strict mode; nothing when it refuses it.
+std::optional<csv_text> read_by_libcsv(const std::string& text) {
+  csv_text came;
   csv_parser parser;
   csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI);
   csv_set_space_func(&parser, [](unsigned char) { return 0; });
-  const auto on_field = [](void* text, size_t size, void* into) {
-    static_cast<std::vector<std::string>*>(into)->emplace_back(static_cast<char*>(text),
-                                                               size);
+  const auto on_field = [](void* field, size_t size, void* into) {
+    static_cast<csv_text*>(into)->fields.emplace_back(static_cast<char*>(field), size);
   };
+  const auto on_row = [](int, void* into) { ++static_cast<csv_text*>(into)->rows; };
   const bool good =
-    csv_parse(&parser, row.data(), row.size(), on_field, nullptr, &fields) == row.size()
-    && csv_fini(&parser, on_field, nullptr, &fields) == 0;
+    csv_parse(&parser, text.data(), text.size(), on_field, on_row, &came) == text.size()
+    && csv_fini(&parser, on_field, on_row, &came) == 0;
   csv_free(&parser);
-  return good ? std::optional{fields} : std::nullopt;
+  return good ? std::optional{came} : std::nullopt;
 }
 
 csv_header header_of(size_t columns_count) {
@@ -129,15 +133,17 @@ TEST(csv_to_json_property, agrees_with_libcsv_on_any_row) {
                   ? "\"" + random.text(40, "ab,\n\\ \t")
                       + (random.one_in(3) ? "\"\"" : "") + "\""
                   : random.text(40, random.one_in(9) ? "ab\"" : "ab \t\\xyz\x01"));
-    const auto expected = libcsv_fields(row);
-    if (row.empty() || row.front() == '\n')
-      continue; // an empty line is no row to libcsv
+    const auto expected = read_by_libcsv(row);
+    // An empty line is no row to libcsv. Quotes may have come to stand so that a line feed is
+    // outside of them: then it ends a row, as in the framer.
+    if (row.empty() || row.front() == '\n' || (expected && expected->rows > 1))
+      continue;
     std::string out;
     const auto failure =
-      csv_to_json(row, header_of(expected ? expected->size() : fields), out);
+      csv_to_json(row, header_of(expected ? expected->fields.size() : fields), out);
     ASSERT_EQ(!failure, expected.has_value()) << row << (failure ? failure->detail : "");
     if (expected) {
-      EXPECT_EQ(values_of(out), *expected) << row;
+      EXPECT_EQ(values_of(out), expected->fields) << row;
       ++accepted;
     }
   }
