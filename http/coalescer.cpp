@@ -90,4 +90,12 @@ void coalescer::send(submission s) {
     --in_flight_;
 }
 
+coalescers::coalescers(const ingest_config& config, const coalescer::sender& send)
+  : small_(
+    {gathered::small, config.batch_bytes, config.batch_records, config.coalesce_window},
+    send),
+    large_({gathered::large, config.batch_bytes, config.batch_records,
+            config.coalesce_large_window},
+           send) {}
+
 } // namespace weir

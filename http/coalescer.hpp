@@ -23,7 +23,7 @@
 namespace weir {
 
 struct coalescer_limits {
-  gathered as = gathered::small;
+  gathered as = gathered::small; ///< or large
   size_t batch_bytes = 0;
   uint32_t batch_records = 0;
   uint32_t window = 0;
@@ -94,6 +94,23 @@ class coalescer {
   /// of the last batch that waited: the next one has as much
   size_t last_requests_ = 0;
   size_t last_bytes_ = 0;
+};
+
+/// Both of an I/O thread.
+class coalescers {
+ public:
+  coalescers(const ingest_config& config, const coalescer::sender& send);
+
+  coalescer& of(gathered as) noexcept { return as == gathered::small ? small_ : large_; }
+  /// Nothing if none of them made the batch.
+  void settled(gathered by) {
+    if (by != gathered::no)
+      of(by).settled();
+  }
+
+ private:
+  coalescer small_;
+  coalescer large_;
 };
 
 } // namespace weir

@@ -5,7 +5,6 @@
 
 #include "http/auth.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +18,9 @@ class catalog_holder;
 class node_health;
 class clock_source;
 struct telemetry;
+
+/// Which coalescer makes a batch, if one does: it is to hear of the batch's end.
+enum class gathered : uint8_t { no, small, large };
 
 struct ingest_config {
   std::string host = "127.0.0.1"; ///< an address, not a name
@@ -53,9 +55,12 @@ struct ingest_config {
   size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is none of the small ones
   uint32_t coalesce_window = 2;
   uint32_t coalesce_large_window = 4;
-  /// A longer body is never gathered: copying it would cost more than a batch does.
-  size_t coalesce_bytes_max() const noexcept {
-    return std::max(coalesce_bytes, batch_bytes / 4);
+  /// What becomes of a whole body of so many bytes. Above a quarter of a batch copying it would
+  /// cost more than a batch does.
+  gathered gathers(uint64_t bytes) const noexcept {
+    if (bytes <= coalesce_bytes)
+      return gathered::small;
+    return bytes <= batch_bytes / 4 ? gathered::large : gathered::no;
   }
 
   // -- admission

@@ -41,15 +41,9 @@ io_thread::io_thread(ingest_state& shared)
               }),
     mailbox_(std::make_shared<receipt_mailbox>(context_, [this] { collect(); })),
     outstanding_(shared.context, shared.gate, outstanding_options(shared, mailbox_)),
-    small_(make_coalescer(gathered::small, shared.config.coalesce_window)),
-    large_(make_coalescer(gathered::large, shared.config.coalesce_large_window)),
+    coalescers_(shared.config,
+                [this](submission s) { return outstanding_.submit(std::move(s)); }),
     key_base_(random_batch_key()) {}
-
-coalescer io_thread::make_coalescer(gathered as, uint32_t window) {
-  const auto& config = shared_.config;
-  return {{as, config.batch_bytes, config.batch_records, window},
-          [this](submission s) { return outstanding_.submit(std::move(s)); }};
-}
 
 io_thread::~io_thread() {
   mailbox_->close();
@@ -151,7 +145,7 @@ void io_thread::collect() {
       await_lull({});
     (void)outstanding_.receive(*receipt);
     if (by == gathered::large) // what waits there is a batch's worth already
-      large_.settled();
+      coalescers_.settled(by);
   }
   if (mail.stored > 0)
     outstanding_.stored(mail.stored);
@@ -162,10 +156,11 @@ void io_thread::collect() {
 /// Behind the handlers that are ready: those of the next round have a post of their own.
 void io_thread::await_lull(lull rounds) {
   asio::post(context_, [this, rounds]() mutable {
-    if (!rounds.came(small_.waiting_requests(), sessions_.size()))
+    auto& small = coalescers_.of(gathered::small);
+    if (!rounds.came(small.waiting_requests(), sessions_.size()))
       return await_lull(rounds);
     for (auto count = std::exchange(ended_, 0); count > 0; --count)
-      small_.settled();
+      small.settled();
   });
 }
 
@@ -203,8 +198,7 @@ void io_thread::tick() {
   look_at_date();
   for_each_session([&](session& s) { s.tick(now); });
   for (const auto by : outstanding_.expire(now))
-    if (by != gathered::no)
-      (by == gathered::small ? small_ : large_).settled();
+    coalescers_.settled(by);
 }
 
 /// `f` may close the session it is given.

@@ -56,7 +56,7 @@ class io_thread {
   batch_key next_key() noexcept;
   void submit(submission s) { outstanding_.submit(std::move(s)); }
   void coalesce(gathered as, whole_request one) {
-    (as == gathered::small ? small_ : large_).add(std::move(one));
+    coalescers_.of(as).add(std::move(one));
   }
   /// Behind the handlers that are ready. By then its client's next request may be here: asked
   /// at once, the socket would mostly say that nothing is.
@@ -75,7 +75,6 @@ class io_thread {
   void accepted(tcp_socket socket, std::string peer);
   void turn_away(tcp_socket& socket);
   void collect();
-  coalescer make_coalescer(gathered as, uint32_t window);
   void await_lull(lull rounds);
   void read_heads();
   void look_at_date();
@@ -92,9 +91,8 @@ class io_thread {
   listener listener_;
   std::shared_ptr<receipt_mailbox> mailbox_;
   outstanding outstanding_;
-  coalescer small_;
-  coalescer large_;
-  size_t ended_ = 0; ///< of small_'s batches; it hears of them at the next lull
+  coalescers coalescers_;
+  size_t ended_ = 0; ///< batches of small requests; these hear of them at the next lull
   session_list sessions_;
   std::vector<std::shared_ptr<session>> to_read_;
   std::vector<std::shared_ptr<session>> reading_;

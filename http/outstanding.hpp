@@ -30,9 +30,6 @@ struct part_owner {
   uint32_t chunk = 0;
 };
 
-/// Whether a coalescer made a batch, and which: it is to hear of the batch's end.
-enum class gathered : uint8_t { no, small, large };
-
 /// A batch about to be sent. `arrived` has stream, level, bytes and parts; the rest is
 /// filled in.
 struct submission {

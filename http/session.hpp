@@ -131,7 +131,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void respond(int status, std::string_view type, std::string_view body,
                std::string_view fields);
 
-  // -- the request's body and its batches (session_body.cpp)
+  // -- its claims (session_admission.cpp)
   void admit();
   void enter_gate();
   void granted();
@@ -139,9 +139,14 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void wait_for_grant(std::chrono::milliseconds time);
   void stop_waiting() noexcept;
   void give_up_waiting();
+  void claim_next_batch();
+  bool wait_for_opening();
+  void look_whether_open();
+
+  // -- the request's body and its batches (session_body.cpp)
   void start_body();
   bool gather_at_once();
-  void gather(whole_body body, time_point at);
+  void gather(gathered as, whole_body body, time_point at);
   std::shared_ptr<ingest_request> fresh_request();
   void read_body();
   void pump_body();
@@ -151,9 +156,6 @@ class session final : public std::enable_shared_from_this<session>, public reque
   submission make_submission(body_cut cut);
   void count_records(size_t records);
   void return_surplus(size_t bytes, bool small);
-  void claim_next_batch();
-  bool wait_for_opening();
-  void look_whether_open();
   void fail_body(fault why);
   void check_body_rate(time_point at);
   void count_body_bytes(size_t bytes);

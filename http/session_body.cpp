@@ -1,4 +1,4 @@
-// From admission to the last receipt: the body of the request in hand and its batches.
+// From the first byte to the last receipt: the body of the request in hand and its batches.
 #include "http/io_thread.hpp"
 #include "http/session.hpp"
 #include "proto/health.hpp"
@@ -26,115 +26,7 @@ uint64_t fingerprint_of(std::string_view bytes, body_format format) {
          ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(format)));
 }
 
-/// What a request is charged before its body is read.
-claim first_claim(const ingest_config& config, const ingest_terms& terms) noexcept {
-  const bool known =
-    terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
-  if (!known)
-    return {budget_charge(config, config.batch_bytes), 1};
-  return {budget_charge(config, *terms.length),
-          *terms.length <= config.coalesce_bytes ? 0u : 1u};
-}
-
 } // namespace
-
-void session::admit() {
-  auto& shared = thread_.shared();
-  auto closed = shared.context.health.closed();
-  if (shared.draining.load(std::memory_order_relaxed))
-    closed = ec::draining;
-  if (closed != ec::none)
-    return refuse({closed, "nothing of the request was read or stored"});
-  const int wait = shared.rates.check(rate_subject(terms_, peer_), began_);
-  if (wait > 0)
-    return refuse_with(problem{ec::rate_limited,
-                               "the stream's or the client's rate of records is used "
-                               "up; nothing of the request was read or stored",
-                               wait,
-                               {},
-                               nullptr,
-                               {}});
-  enter_gate();
-}
-
-void session::enter_gate() {
-  auto& shared = thread_.shared();
-  const auto& settings = terms_.stream->settings;
-  wanted_ = first_claim(shared.config, terms_);
-  const auto [what, ticket] =
-    shared.gate.enter(wanted_, terms_.level, settings.admission,
-                      [this] { // waiting_self_ keeps us till then
-                        boost::asio::post(thread_.context(), [this] { granted(); });
-                      });
-  switch (what) {
-  case admission::verdict::granted:
-    work_->charged = wanted_;
-    return start_body();
-  case admission::verdict::waiting:
-    phase_ = phase::admission;
-    ticket_ = ticket;
-    wait_for_grant(settings.admission_wait);
-    return hear_when_it_goes();
-  case admission::verdict::refused:
-    return refuse({ec::saturated, "nothing of the request was read or stored"});
-  }
-}
-
-/// While it waits. Behind the bytes of a body that does not fit here there is nothing to hear,
-/// and to read a piece of it costs more than all else of a refusal.
-void session::hear_when_it_goes() {
-  const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_max;
-  if (fits || in_.empty())
-    read_more(head_scanner::bytes_max);
-}
-
-void session::wait_for_grant(std::chrono::milliseconds time) {
-  waiting_self_ = shared_from_this();
-  waiting_work_.emplace(thread_.context().get_executor());
-  waiting_timer_.emplace(thread_.context().get_executor(), time);
-  waiting_timer_->async_wait(
-    [self = shared_from_this(), ticket = ticket_](boost::system::error_code failure) {
-      if (!failure && self->ticket_ == ticket && self->phase_ != phase::closed)
-        self->guarded([&] { self->give_up_waiting(); });
-    });
-}
-
-/// The ticket may just have been granted: then the claim is on its way and the request
-/// goes on.
-void session::give_up_waiting() {
-  if (ticket_ == 0 || !thread_.shared().gate.cancel(ticket_))
-    return;
-  stop_waiting();
-  const fault why{ec::saturated, "the wait for admission was over"};
-  phase_ == phase::paused ? fail_body(why) : refuse(why);
-}
-
-void session::stop_waiting() noexcept {
-  if (ticket_ != 0 && phase_ == phase::closed && !thread_.shared().gate.cancel(ticket_))
-    return; // granted() is on its way and gives the claim back
-  ticket_ = 0;
-  waiting_timer_.reset();
-  waiting_work_.reset();
-  waiting_self_.reset();
-}
-
-void session::granted() {
-  const auto self = std::move(waiting_self_);
-  ticket_ = 0;
-  waiting_timer_.reset();
-  waiting_work_.reset();
-  const bool paused = phase_ == phase::paused;
-  if (!work_ || (phase_ != phase::admission && !paused))
-    return thread_.shared().gate.release(wanted_, now());
-  work_->charged = wanted_;
-  guarded([&] {
-    if (!paused)
-      return start_body();
-    if (work_->request->failure())
-      return fail_body(*work_->request->failure());
-    read_body();
-  });
-}
 
 void session::start_body() {
   if (gather_at_once())
@@ -219,9 +111,10 @@ void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
   const bool whole = last && cut.chunk == 0;
-  if (whole && cut.bytes.size() <= shared.config.coalesce_bytes_max())
-    return gather({cut.bytes, cut.records, cut.format, std::move(cut.header), &cut.bytes},
-                  now());
+  const auto as = whole ? shared.config.gathers(cut.bytes.size()) : gathered::no;
+  if (as != gathered::no)
+    return gather(
+      as, {cut.bytes, cut.records, cut.format, std::move(cut.header), &cut.bytes}, now());
   if (!x.request)
     x.request = fresh_request();
   count_records(cut.records.size());
@@ -267,34 +160,33 @@ bool session::gather_at_once() {
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
-  gather({bytes.substr(0, end), records, format, frames.header(), nullptr},
+  gather(gathered::small,
+         {bytes.substr(0, end), records, format, frames.header(), nullptr},
          waited ? now() : began_);
   return true;
 }
 
 /// Into an open batch of the thread.
-void session::gather(whole_body body, time_point at) {
+void session::gather(gathered as, whole_body body, time_point at) {
   auto& x = *work_;
   x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
-  const bool small = body.bytes.size() <= thread_.shared().config.coalesce_bytes;
-  return_surplus(body.bytes.size(), small);
+  return_surplus(body.bytes.size(), as == gathered::small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // before the batch goes: its refusal may be answered on the way
   phase_ = phase::awaiting;
   deadline_ = at + thread_.shared().config.request_timeout;
-  thread_.coalesce(small ? gathered::small : gathered::large,
-                   {terms_.stream->settings.name,
-                    terms_.level,
-                    body.bytes,
-                    body.records,
-                    std::move(part),
-                    {x.request, 0},
-                    std::exchange(x.charged, {}),
-                    at,
-                    body.text});
+  thread_.coalesce(as, {terms_.stream->settings.name,
+                        terms_.level,
+                        body.bytes,
+                        body.records,
+                        std::move(part),
+                        {x.request, 0},
+                        std::exchange(x.charged, {}),
+                        at,
+                        body.text});
   on_progress();
 }
 
@@ -362,56 +254,6 @@ void session::return_surplus(size_t bytes, bool small) {
   charged.bytes -= surplus.bytes;
   charged.batches -= surplus.batches;
   thread_.shared().gate.release(surplus, began_);
-}
-
-/// While a full journal or a stage's restart closes admission, the rest of a streamed
-/// body waits unread instead of failing: its client is slowed down to what the sink can
-/// take. True: it waits.
-bool session::wait_for_opening() {
-  auto& shared = thread_.shared();
-  const auto closed = shared.context.health.closed();
-  if (closed != ec::journal_full && closed != ec::stage_away)
-    return false;
-  phase_ = phase::paused;
-  waits_for_opening_ = true;
-  expect_within(shared.config.request_timeout);
-  return true;
-}
-
-/// Once per tick.
-void session::look_whether_open() {
-  if (!waits_for_opening_ || phase_ != phase::paused)
-    return;
-  waits_for_opening_ = false;
-  const auto deadline = deadline_;
-  on_progress();
-  if (waits_for_opening_)
-    deadline_ = deadline;
-}
-
-/// A streamed body waits for its next claim as long as for a receipt: leaving the socket
-/// unread is what slows its client down.
-void session::claim_next_batch() {
-  auto& shared = thread_.shared();
-  if (wait_for_opening())
-    return;
-  wanted_ = {budget_charge(shared.config, shared.config.batch_bytes), 1};
-  const auto [what, ticket] =
-    shared.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
-      boost::asio::post(thread_.context(), [this] { granted(); });
-    });
-  switch (what) {
-  case admission::verdict::granted:
-    work_->charged = wanted_;
-    return;
-  case admission::verdict::waiting:
-    phase_ = phase::paused;
-    ticket_ = ticket;
-    deadline_ = time_point::max();
-    return wait_for_grant(shared.config.request_timeout);
-  case admission::verdict::refused:
-    return fail_body({ec::saturated, "no room for the rest of the body"});
-  }
 }
 
 /// Nothing more of the body is wanted. Batches that are on their way are waited for, so

@@ -73,17 +73,9 @@ struct ingest::io_thread {
            {owner.config_.request_timeout,
             owner.config_.request_timeout * abandon_after_timeouts, mail,
             &owner.outstanding_total_}),
-      small(
-        make_coalescer(owner.config_, gathered::small, owner.config_.coalesce_window)),
-      large(make_coalescer(owner.config_, gathered::large,
-                           owner.config_.coalesce_large_window)),
+      open(owner.config_, [this](submission s) { return sent.submit(std::move(s)); }),
       next_key(first_key) {
     owner.context_.pipeline.attach(mail);
-  }
-
-  coalescer make_coalescer(const ingest_config& config, gathered as, uint32_t window) {
-    return {{as, config.batch_bytes, config.batch_records, window},
-            [this](submission s) { return sent.submit(std::move(s)); }};
   }
 
   bool ready() const noexcept { return mail->awake || !posted.empty(); }
@@ -105,10 +97,10 @@ struct ingest::io_thread {
         receipt = without_failures(*receipt);
       const auto by = sent.ends(*receipt);
       if (by == gathered::small) // behind the answers, as the I/O thread does it
-        posted.push_back([this] { small.settled(); });
+        posted.push_back([this] { open.settled(gathered::small); });
       (void)sent.receive(*receipt);
       if (by == gathered::large)
-        large.settled();
+        open.settled(by);
     }
     if (mail->stored_up_to > 0)
       sent.stored(std::exchange(mail->stored_up_to, 0));
@@ -127,8 +119,7 @@ struct ingest::io_thread {
 
   std::shared_ptr<mailbox> mail = std::make_shared<mailbox>();
   outstanding sent;
-  coalescer small;
-  coalescer large;
+  coalescers open;
   batch_key next_key;
   std::list<std::shared_ptr<session>> sessions;
   std::deque<std::function<void()>> posted;
@@ -190,8 +181,7 @@ void ingest::tick() {
       one->tick(now);
     std::erase_if(thread->sessions, [](const auto& one) { return one->closed(); });
     for (const auto by : thread->sent.expire(now))
-      if (by != gathered::no)
-        (by == gathered::small ? thread->small : thread->large).settled();
+      thread->open.settled(by);
   }
   if (!idle() && !std::exchange(ticking_, true))
     events_.in(config_.tick, [this, alive = std::weak_ptr{alive_}] {
@@ -230,7 +220,7 @@ void session::admit() {
   const auto& c = owner_.config_;
   const bool whole = terms_.length <= c.batch_bytes;
   const claim first{budget_charge(c, whole ? terms_.length : c.batch_bytes),
-                    whole && terms_.length <= c.coalesce_bytes ? 0u : 1u};
+                    whole && c.gathers(terms_.length) == gathered::small ? 0u : 1u};
   enter_gate(first, stream_->settings.admission, stream_->settings.admission_wait, false);
 }
 
@@ -320,11 +310,10 @@ void session::pump_body() {
 
 void session::send_cut(body_cut cut, bool last) {
   const bool whole = last && cut.chunk == 0;
-  const auto bytes = cut.bytes.size();
-  const bool small = whole && bytes <= owner_.config_.coalesce_bytes;
+  const auto as = whole ? owner_.config_.gathers(cut.bytes.size()) : gathered::no;
   if (!request_)
     request_ = std::make_shared<ingest_request>(this, terms_.ack);
-  if (small && charged_.batches > 0)
+  if (as == gathered::small && charged_.batches > 0)
     owner_.gate_.release({0, std::exchange(charged_.batches, 0u)}, now());
   auto part = make_part(cut);
   if (!whole)
@@ -338,10 +327,10 @@ void session::send_cut(body_cut cut, bool last) {
   const auto self = shared_from_this();
   part_owner owner{request_, cut.chunk};
   const auto charged = std::exchange(charged_, {});
-  if (whole && bytes <= owner_.config_.coalesce_bytes_max())
-    (small ? thread.small : thread.large)
-      .add({terms_.stream, terms_.level, cut.bytes, cut.records, std::move(part),
-            std::move(owner), charged, now(), &cut.bytes});
+  if (as != gathered::no)
+    thread.open.of(as).add({terms_.stream, terms_.level, cut.bytes, cut.records,
+                            std::move(part), std::move(owner), charged, now(),
+                            &cut.bytes});
   else
     thread.sent.submit(
       make_submission(std::move(cut), std::move(part), std::move(owner), charged));
