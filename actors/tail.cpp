@@ -47,12 +47,11 @@ result<void> tail_state::pass_over() {
 
 bool tail_state::worth_waiting() const noexcept {
   return config.gather_delay.count() > 0 && !draining && sequence != 0
-         && goal.sequence < sequence + config.records_per_transaction_max;
+         && goal.sequence < sequence + config.gather_records;
 }
 
-bool tail_state::worth_waiting_on(
-  std::chrono::steady_clock::time_point now) const noexcept {
-  return gathering && now < gather_until && config.durable
+bool tail_state::worth_waiting_on() const noexcept {
+  return delays > 0 && delays < config.gather_delays_max && config.durable
          && !config.durable->awaited_behind(position) && worth_waiting();
 }
 
@@ -133,9 +132,8 @@ void ask(self_pointer self, tail_state& state) {
 }
 
 void gather(self_pointer self, tail_state& state) {
-  if (!state.gathering)
-    state.gather_until = self->clock().now() + state.config.gather_max;
-  state.working = state.gathering = true;
+  state.working = true;
+  ++state.delays;
   self->delayed_send(self, state.config.gather_delay, state.goal);
 }
 
@@ -251,9 +249,9 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
       state.look();
       if (state.retrying)
         return;
-      if (state.worth_waiting_on(self->clock().now()))
+      if (state.worth_waiting_on())
         return gather(self, state);
-      state.gathering = false;
+      state.delays = 0;
       work(self, state);
     },
     [self, &state](const role_change& change) { follow(self, state, change); },

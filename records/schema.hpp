@@ -4,8 +4,10 @@
 
 #include "proto/result.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +20,10 @@ struct violation {
   std::string pointer; ///< RFC 6901, into the record
   std::string detail;  ///< one sentence with the keyword and the bound it broke
 };
+
+/// Which of the schema's names the last record's members had, in their order: where to look
+/// for the next one's first. Any content is as good as the names' own order at worst.
+using member_order = std::array<uint32_t, 32>;
 
 class schema {
  public:
@@ -32,6 +38,12 @@ class schema {
   /// without shared state. `record` lies in a document a simdjson parser made; beyond 64
   /// levels, or too much work for its schema, it does not match.
   std::optional<violation> check(simdjson::dom::element record) const;
+
+  /// True: `record` is a JSON object that check() would find nothing wrong with; without a
+  /// schema, that it is a JSON object. False: not known, have it parsed. `tokens` are the
+  /// offsets that simdjson's first pass found in it, without a complaint. Any thread.
+  static bool surely_admits(const schema* which, std::string_view record,
+                            std::span<const uint32_t> tokens, member_order& order);
 
   struct program; ///< compiled nodes: records/schema_program.hpp
 

@@ -7,6 +7,7 @@
 #include "records/schema_program.hpp"
 
 #include <concepts>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,14 @@ class checker {
 
   /// Nothing when the record matches.
   std::optional<violation> run(simdjson::dom::element record);
+
+  /// True: the text is one JSON object that run() would find nothing wrong with. False: not
+  /// known. `tokens`: what simdjson's first pass over the text found, without a complaint.
+  /// 64 bytes behind the text are readable.
+  bool admits_flat(std::string_view record, std::span<const uint32_t> tokens,
+                   member_order& order);
+  /// Longer records could be too much work, which is run()'s to count.
+  static constexpr size_t flat_bytes_max = size_t{1} << 20;
 
  private:
   enum class stop : uint8_t { no, too_deep, too_long };
@@ -39,6 +48,12 @@ class checker {
   bool dependencies(const object_rule& rule, simdjson::dom::object given);
   bool has_key(simdjson::dom::object given, std::string_view key);
   bool any_value(const value_set& set, simdjson::dom::element given);
+
+  const node* flat_member(const object_rule* rule, std::string_view key, uint32_t& guess,
+                          uint64_t& seen) const noexcept;
+  bool flat_value(const node& rule, std::string_view token);
+  bool flat_string(const node& rule, std::string_view value);
+  bool flat_number(const node& rule, std::string_view token);
 
   bool apply(const applicator& op, simdjson::dom::element given, int depth);
   bool matches_none(const applicator& op, std::string_view name,

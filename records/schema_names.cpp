@@ -30,6 +30,7 @@ name_table::name_table(std::vector<std::string> names) : names_(std::move(names)
 bool name_table::fill(uint32_t bits, uint64_t multiplier) {
   multiplier_ = multiplier;
   shift_ = 64 - bits;
+  keys_.resize(names_.size());
   slots_.assign(size_t{1} << bits, slot{});
   bool perfect = true;
   for (uint32_t index = 0; index < names_.size(); ++index) {
@@ -40,7 +41,7 @@ bool name_table::fill(uint32_t bits, uint64_t multiplier) {
     size_t place = place_of(key);
     for (; slots_[place].index != absent; place = (place + 1) & (slots_.size() - 1))
       perfect = false;
-    slots_[place] = key;
+    keys_[index] = slots_[place] = key;
   }
   return perfect;
 }

@@ -28,6 +28,15 @@ class name_table {
   uint32_t find_padded(std::string_view name) const noexcept {
     return find_key(padded_key(name), name);
   }
+  /// The same, and asks `guess` first: an index, or any other number. The names of records
+  /// mostly come in the same order, and a guess that holds is not waited for as the place
+  /// of a hash is.
+  uint32_t find_padded(std::string_view name, uint32_t guess) const noexcept {
+    const slot key = padded_key(name);
+    if (guess < keys_.size() && is(keys_[guess], key, name))
+      return guess;
+    return find_key(key, name);
+  }
   const std::vector<std::string>& names() const noexcept { return names_; }
 
  private:
@@ -42,11 +51,17 @@ class name_table {
     const uint64_t mixed = (key.head ^ std::rotl(key.tail, 29) ^ key.size) * multiplier_;
     return (mixed ^ mixed << 32) >> shift_;
   }
+  bool is(const slot& found, const slot& key, std::string_view name) const noexcept {
+    return found.head == key.head && found.tail == key.tail && found.size == key.size
+           && (key.size <= 16
+               || std::memcmp(names_[found.index].data(), name.data(), key.size) == 0);
+  }
   uint32_t find_key(const slot& key, std::string_view name) const noexcept;
   /// Fills a table of 2^bits slots; false if two names wanted the same one.
   bool fill(uint32_t bits, uint64_t multiplier);
 
   std::vector<std::string> names_;
+  std::vector<slot> keys_;  ///< by index
   std::vector<slot> slots_; ///< at least half are empty, so every probe ends
   uint64_t multiplier_ = 1;
   uint32_t shift_ = 63;
@@ -68,9 +83,7 @@ inline uint32_t name_table::find_key(const slot& key,
                                      std::string_view name) const noexcept {
   for (size_t place = place_of(key);; place = (place + 1) & (slots_.size() - 1)) {
     const slot& found = slots_[place];
-    if (found.head == key.head && found.tail == key.tail && found.size == key.size
-        && (key.size <= 16
-            || std::memcmp(names_[found.index].data(), name.data(), key.size) == 0))
+    if (is(found, key, name))
       return found.index;
     if (found.index == absent)
       return absent;

@@ -1,5 +1,6 @@
 #include "records/schema_number.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -105,6 +106,39 @@ number number::of(simdjson::dom::element value) noexcept {
   default:
     return of(value.get_double().value_unsafe());
   }
+}
+
+/// The digits and the power of ten are exact doubles, so their quotient is the double
+/// nearest to the number (Clinger, "How to Read Floating Point Numbers Accurately", 1990).
+std::optional<number> read_short_number(std::string_view text) noexcept {
+  static constexpr std::array powers{1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
+  const bool negative = text.starts_with('-');
+  if (negative)
+    text.remove_prefix(1);
+  const bool zero_first = text.size() > 1 && text[0] == '0' && text[1] != '.';
+  if (text.empty() || text.size() > 16 || zero_first)
+    return std::nullopt;
+  int64_t value = 0;
+  size_t point = text.size();
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned digit = static_cast<unsigned char>(text[i]) - unsigned{'0'};
+    if (digit <= 9)
+      value = value * 10 + digit;
+    else if (text[i] == '.' && point == text.size() && i != 0)
+      point = i;
+    else
+      return std::nullopt;
+  }
+  if (negative && value == 0) // as a double it has a sign
+    return std::nullopt;
+  const int64_t whole = negative ? -value : value;
+  if (point == text.size())
+    return number::of(whole);
+  const size_t decimals = text.size() - point - 1;
+  if (decimals == 0)
+    return std::nullopt;
+  return number::of(static_cast<double>(whole) / powers[decimals]);
 }
 
 int compare_mixed(const number& left, const number& right) noexcept {

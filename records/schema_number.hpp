@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <simdjson.h>
 
@@ -32,6 +33,10 @@ struct number {
   /// Precondition: `value.is_number()`.
   static number of(simdjson::dom::element value) noexcept;
 };
+
+/// The value of a JSON number of at most 15 digits without an exponent, exactly as a parser
+/// reads it. Nothing for any other text: it may be a number all the same.
+std::optional<number> read_short_number(std::string_view text) noexcept;
 
 /// -1, 0 or 1, by mathematical value: 9007199254740993 is above 9007199254740992.0.
 int compare(const number& left, const number& right) noexcept;

@@ -169,6 +169,34 @@ class validator {
   }
 
   bool matches(const record_ref& ref, std::string_view text) {
+    return surely_matches(text) || parses_and_matches(ref, text);
+  }
+
+  /// By the parser's first pass alone. Where that is not enough, it is tried less and less
+  /// often: the next records are probably alike.
+  bool surely_matches(std::string_view text) {
+    if (untried_ > 0) {
+      --untried_;
+      return false;
+    }
+    auto& parser = scratch_.parser;
+    if (parser.capacity() < text.size()) // the whole parse makes room
+      return false;
+    auto& found = *parser.implementation;
+    const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+    if (!found.stage1(bytes, text.size(), simdjson::stage1_mode::regular)
+        && schema::surely_admits(
+          spec_.check.get(), text,
+          {found.structural_indexes.get(), found.n_structural_indexes}, scratch_.order)) {
+      pause_ = 0;
+      return true;
+    }
+    pause_ = std::min(2 * pause_ + 1, untried_max);
+    untried_ = pause_;
+    return false;
+  }
+
+  bool parses_and_matches(const record_ref& ref, std::string_view text) {
     simdjson::dom::element record;
     if (const auto error =
           scratch_.parser.parse(text.data(), text.size(), false).get(record)) {
@@ -191,9 +219,13 @@ class validator {
     return false;
   }
 
+  static constexpr uint32_t untried_max = 63;
+
   const record_batch& batch_;
   const stream_spec& spec_;
   work_scratch& scratch_;
+  uint32_t pause_ = 0;   ///< after the last one that was not certain
+  uint32_t untried_ = 0; ///< records of it that are left
   bool copies_;
   result_builder out_;
 };

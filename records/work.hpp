@@ -19,6 +19,7 @@ struct work_scratch {
   explicit work_scratch(uint64_t seed) : transform(make_plan_scratch(seed)) {}
   simdjson::dom::parser parser;
   batch_outline outline; ///< of the batch that validate made last
+  member_order order{};  ///< of the records that validate checked last
   plan_scratch_ptr transform;
 };
 
