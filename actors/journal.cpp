@@ -4,6 +4,10 @@
 #include "proto/asks.hpp"
 #include "proto/log.hpp"
 #include "proto/ports.hpp"
+#include "storage/errands.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -97,6 +101,12 @@ void journal_state::prepare() {
     log_event(log_level::warning, "journal_no_next_segment",
               {{"reason", prepared.error().text}});
   }
+  publish();
+}
+
+void journal_state::keep_up() {
+  prepare();
+  delete_passed();
   publish();
 }
 
@@ -233,11 +243,33 @@ void drain(journal_self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
+/// From itself, or from the upkeep.
+void on_tick(journal_self self) {
+  auto& st = self->state;
+  if (self->current_sender() == self)
+    st.tick_scheduled = false;
+  if (st.in_trouble())
+    st.retry();
+  else
+    st.keep_up();
+  st.answer_waiting();
+  watch_trouble(self);
+}
+
+std::shared_ptr<errand_runner> make_upkeep_thread(journal_self self) {
+  return std::make_shared<errand_thread>([address = self->address()] {
+    if (const auto journal = caf::actor_cast<journal_actor>(address))
+      caf::anon_send(journal, tick_atom_v);
+  });
+}
+
 } // namespace
 
 journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_state> self,
                                      journal_actor_config config) {
   const auto announce = std::exchange(config.on_open, {});
+  if (config.upkeep_thread)
+    config.journal.errands = make_upkeep_thread(self);
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   if (auto opened = self->state.open(std::move(config)); !opened) {
@@ -264,13 +296,7 @@ journal_actor::behavior_type journal(journal_actor::stateful_pointer<journal_sta
       self->state.release(cursor);
       watch_trouble(self);
     },
-    [self](tick_atom) {
-      self->state.tick_scheduled = false;
-      if (self->state.in_trouble())
-        self->state.retry();
-      self->state.answer_waiting();
-      watch_trouble(self);
-    },
+    [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("injected crash"); },
     [self](drain_atom) { drain(self); },
   };

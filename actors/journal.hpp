@@ -10,10 +10,12 @@
 //                                "so far"
 //                reader_cursor   segments below the slowest reader are deleted, once
 //                                every expected reader has told where it is
-//                tick_atom       from itself every 100 ms while the disk is full or fails
+//                tick_atom       from itself every 100 ms while the disk is full or fails;
+//                                from its upkeep when an errand is over
 //                drain_atom      commits what was collected, then quits
 //   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks
-//                in fdatasync).
+//                in fdatasync), with a second thread that makes segments ahead and deletes
+//                passed ones. It goes before the actor does.
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
 //                group: `commit_bytes_max` and one batch.
 //   On failure:  of the disk: every part of the group is answered storage_failed or
@@ -70,6 +72,7 @@ struct journal_actor_config {
   std::function<result<journal_recall>()> recall;
   /// Called once, in the actor, when it is open and takes batches.
   std::function<void(caf::actor_id journal)> on_open;
+  bool upkeep_thread = false; ///< else what it would do is done between commits
 };
 
 struct journal_state {
@@ -106,6 +109,8 @@ struct journal_state {
   void commit();
   /// Nobody waits now: allocates ahead.
   void prepare();
+  /// An errand is over: what it brought is noted, and the next one sent.
+  void keep_up();
   void retry();
   void release(const reader_cursor& cursor);
   /// Deletes the segments that every reader has passed.

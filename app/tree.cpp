@@ -181,6 +181,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.durable = parts.durable;
   made.readers = {"sink", "dead_letters"};
+  made.upkeep_thread = parts.own_threads;
   const bool shared_sink = parts.settings.sink.kind == "postgres";
   made.recall = [&stores = parts.stores, shared_sink] {
     return recall(stores, shared_sink);

@@ -17,6 +17,7 @@
 
 namespace weir {
 
+class errand_runner;
 class key_index;
 
 struct journal_config {
@@ -39,6 +40,9 @@ struct journal_config {
   /// Draws each segment's salt; empty: from std::random_device, as those who send records
   /// must not be able to guess it.
   std::function<uint64_t()> draw_salt;
+  /// Makes segments ahead and deletes passed ones. Null: prepare() and release() do so
+  /// themselves.
+  std::shared_ptr<errand_runner> errands;
 };
 
 /// An index for `recent_keys` of its size. The clock outlives it.
@@ -110,11 +114,13 @@ class journal_writer {
   virtual bool failed() const noexcept = 0;
   /// Allocates the next segment if there is none yet: call it when nobody waits for a
   /// commit, or commit() does it when the current segment is used up. Fails like retry().
+  /// With errands it only sends one, and tells of a failure when called after it.
   virtual result<void> prepare() = 0;
-  /// Deletes whole segments before `slowest`.
+  /// Deletes whole segments before `slowest`. With errands: sends one for the first of them,
+  /// goes on with the next when called after it, and tells of a failure then.
   virtual result<void> release(journal_position slowest) = 0;
-  /// After a failure: try to allocate and begin the next segment again. Fails with
-  /// journal_full or io_failed while that can't be done.
+  /// After a failure: try to allocate and begin the next segment again, and wait for it.
+  /// Fails with journal_full or io_failed while that can't be done.
   virtual result<void> retry() = 0;
   virtual journal_figures figures() const noexcept = 0;
 };

@@ -1,5 +1,6 @@
 #include "storage/journal_segments.hpp"
 
+#include "storage/errands.hpp"
 #include "storage/journal_segment.hpp"
 
 #include <algorithm>
@@ -12,6 +13,55 @@ namespace {
 /// A larger group pays for its blocks itself: zeros would double what is written.
 constexpr uint64_t small_append = uint64_t{64} << 10;
 
+/// A segment without a header: all that rule 1 asks for but that.
+errand_outcome make_blank(file_system& files, const journal_config& config,
+                          uint64_t number) {
+  errand_outcome made;
+  auto created = files.create(segment_path(config.directory, number));
+  if (!created) {
+    made.done = tl::unexpected{created.error()};
+    return made;
+  }
+  made.changed = true;
+  made.done =
+    (*created)
+      ->allocate(config.segment_bytes)
+      .and_then([&]() -> result<void> { return (*created)->sync_data(); })
+      .and_then([&]() -> result<void> { return files.sync_directory(config.directory); });
+  if (made.done)
+    made.made = std::move(*created);
+  return made;
+}
+
+/// A file system that discards what it frees does so file by file, and each sync of others
+/// waits that long: 20 ms for 64 MiB. So a file whose name is gone is given back in pieces,
+/// unless somebody is still reading in it.
+void give_back(file& nameless) {
+  constexpr uint64_t piece = uint64_t{1} << 20;
+  const auto size = nameless.size();
+  if (!size || !nameless.unshared())
+    return;
+  for (auto left = *size; left > piece;)
+    if (!nameless.truncate(left -= piece))
+      return;
+}
+
+/// With a sync of its own, so that a crash can't bring back a segment without its neighbours.
+errand_outcome remove_segment(file_system& files, const journal_config& config,
+                              uint64_t number) {
+  const auto path = segment_path(config.directory, number);
+  const auto opened =
+    files.open(path, true); // what it takes on the disk stays until then
+  errand_outcome removed;
+  removed.done = files.remove(path);
+  removed.changed = removed.done.has_value();
+  if (removed.changed)
+    removed.done = files.sync_directory(config.directory);
+  if (removed.done && opened)
+    give_back(**opened);
+  return removed;
+}
+
 } // namespace
 
 segment_store::segment_store(const journal_config& config, file_system& files,
@@ -20,6 +70,11 @@ segment_store::segment_store(const journal_config& config, file_system& files,
     segments_(std::move(found.segments)), highest_number_(found.highest_number),
     end_(found.end),
     failure_(fault{ec::storage_failed, config.directory + ": no segment was begun yet"}) {
+}
+
+segment_store::~segment_store() {
+  if (busy() && config_.errands)
+    config_.errands->wait();
 }
 
 std::string segment_store::path(uint64_t number) const {
@@ -56,19 +111,57 @@ bool segment_store::has_room() {
          <= config_.reopen_fraction * static_cast<double>(config_.bytes_max);
 }
 
-result<void> segment_store::create_blank(uint64_t number) {
-  auto created = files_.create(path(number));
-  if (!created)
-    return tl::unexpected{created.error()};
-  segments_[number] = config_.segment_bytes;
-  if (auto allocated = (*created)->allocate(config_.segment_bytes); !allocated)
-    return allocated;
-  if (auto synced = (*created)->sync_data(); !synced)
-    return synced;
-  if (auto synced = files_.sync_directory(config_.directory); !synced)
-    return synced;
-  spare_ = std::move(*created);
+/// What it throws is thrown again by collect(), in the thread that keeps the books.
+void segment_store::send(uint64_t number, bool making,
+                         std::function<errand_outcome()> errand) {
+  const auto job =
+    std::make_shared<std::packaged_task<errand_outcome()>>(std::move(errand));
+  errand_ = job->get_future();
+  errand_number_ = number;
+  errand_makes_ = making;
+  if (config_.errands)
+    config_.errands->run([job] { (*job)(); });
+  else
+    (*job)();
+}
+
+/// Puts into the books what the errand has brought, if it is over.
+void segment_store::collect() {
+  if (!busy() || errand_.wait_for(std::chrono::seconds{0}) != std::future_status::ready)
+    return;
+  auto outcome = errand_.get();
+  if (errand_makes_) {
+    if (auto kept = keep_blank(errand_number_, std::move(outcome), false); !kept)
+      making_failed_ = kept.error();
+    return;
+  }
+  if (outcome.changed)
+    segments_.erase(errand_number_);
+  if (!outcome.done)
+    removing_failed_ = outcome.done.error();
+}
+
+void segment_store::wait() {
+  if (busy() && config_.errands)
+    config_.errands->wait();
+  collect();
+}
+
+result<void> segment_store::keep_blank(uint64_t number, errand_outcome made,
+                                       bool over_the_limit) {
+  if (!made.done) {
+    if (made.changed)
+      discard(number);
+    else
+      segments_.erase(number);
+    if (made.done.error().code == ec::journal_full)
+      full_ = disk_full_ = true;
+    return made.done;
+  }
+  spare_ = std::move(made.made);
   spare_number_ = number;
+  if (!over_the_limit)
+    full_ = disk_full_ = false;
   return {};
 }
 
@@ -86,9 +179,8 @@ void segment_store::clear_debris() {
     discard(number);
 }
 
-result<void> segment_store::allocate(bool over_the_limit) {
-  if (spare_)
-    return {};
+/// The number of a segment that may be made now. It counts from here on.
+result<uint64_t> segment_store::reserve(bool over_the_limit) {
   clear_debris();
   if (!over_the_limit && !has_room()) {
     full_ = true;
@@ -98,17 +190,21 @@ result<void> segment_store::allocate(bool over_the_limit) {
                                     + std::to_string(config_.bytes_max)
                                     + "; look at the sink or raise journal.bytes_max");
   }
-  const auto number = ++highest_number_;
-  auto created = create_blank(number);
-  if (!created) {
-    discard(number);
-    if (created.error().code == ec::journal_full)
-      full_ = disk_full_ = true;
-    return created;
-  }
-  if (!over_the_limit)
-    full_ = disk_full_ = false;
-  return {};
+  segments_[++highest_number_] = config_.segment_bytes;
+  return highest_number_;
+}
+
+result<void> segment_store::allocate(bool over_the_limit) {
+  collect();
+  if (!spare_)
+    wait();
+  if (spare_)
+    return {};
+  making_failed_.reset(); // done again here
+  const auto number = reserve(over_the_limit);
+  if (!number)
+    return tl::unexpected{number.error()};
+  return keep_blank(*number, make_blank(files_, config_, *number), over_the_limit);
 }
 
 result<void> segment_store::begin(uint64_t next_sequence) {
@@ -195,21 +291,34 @@ bool segment_store::cut(file& segment) {
 }
 
 result<void> segment_store::prepare() {
-  return current_ ? allocate(false) : result<void>{};
+  collect();
+  if (current_ && !spare_ && !busy() && !making_failed_) {
+    const auto number = reserve(false);
+    if (!number)
+      return tl::unexpected{number.error()};
+    send(*number, true, [&files = files_, &config = config_, number = *number] {
+      return make_blank(files, config, number);
+    });
+    collect();
+  }
+  if (const auto why = std::exchange(making_failed_, std::nullopt))
+    return tl::unexpected{*why};
+  return {};
 }
 
 result<void> segment_store::release(journal_position slowest) {
-  while (!segments_.empty()) {
+  const auto end = std::min(slowest.segment, end_.segment);
+  collect();
+  while (!busy() && !removing_failed_ && !segments_.empty()
+         && segments_.begin()->first < end) {
     const auto number = segments_.begin()->first;
-    if (number >= slowest.segment || number >= end_.segment)
-      break;
-    if (auto removed = files_.remove(path(number)); !removed)
-      return removed;
-    segments_.erase(number);
-    // One by one, so that a crash can't bring back a segment without its neighbours.
-    if (auto synced = files_.sync_directory(config_.directory); !synced)
-      return synced;
+    send(number, false, [&files = files_, &config = config_, number] {
+      return remove_segment(files, config, number);
+    });
+    collect();
   }
+  if (const auto why = std::exchange(removing_failed_, std::nullopt))
+    return tl::unexpected{*why};
   return full_ && current_ && has_room() ? prepare() : result<void>{};
 }
 

@@ -9,12 +9,22 @@
 //      reached the disk, its predecessor takes no more frames, whatever happened to
 //      the header.
 //   3. After a failed write or sync the segment is never written again.
+//
+// What takes long and no commit waits for, making the segment ahead and deleting a passed one,
+// is an errand (storage/errands.hpp) when there is somebody to run it. An errand touches files
+// only; the books are kept here, in the thread that commits, once it is over. There is one at
+// a time, so everything else that makes or deletes segments finds none under way: begin() and
+// abandon() wait for it when there is no segment ahead yet, and then do what it did not. The
+// store does not go while one is under way, so the next writer of the directory counts on
+// from every number that was given.
 #pragma once
 
 #include "storage/journal.hpp"
 #include "storage/journal_recovery.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,11 +35,20 @@
 
 namespace weir {
 
+struct errand_outcome {
+  bool changed = false;       ///< the file is there now, or is no longer
+  std::unique_ptr<file> made; ///< when all was done
+  result<void> done;
+};
+
 /// One thread.
 class segment_store {
  public:
   segment_store(const journal_config& config, file_system& files,
                 recovered_journal found);
+  ~segment_store();
+  segment_store(const segment_store&) = delete;
+  segment_store& operator=(const segment_store&) = delete;
 
   bool open() const noexcept { return current_ != nullptr; } ///< a segment takes frames
   uint64_t room() const noexcept;                            ///< in the current segment
@@ -55,15 +74,24 @@ class segment_store {
   /// next one or else by cutting it. False when the disk refuses both: then it is ended
   /// by the next begin() that succeeds.
   bool abandon(const fault& reason, uint64_t next_sequence);
-  /// Allocates the next segment if there is none yet.
+  /// Allocates the next segment if there is none yet, or sends an errand for it; then a
+  /// failure is told by the first call after it.
   result<void> prepare();
+  /// The same, but waits for it.
+  result<void> prepare_now() { return current_ ? allocate(false) : result<void>{}; }
+  /// Deletes what lies before; by errands one segment a call, failures told as by prepare().
   result<void> release(journal_position slowest);
 
  private:
   result<void> allocate(bool over_the_limit);
   result<void> begin_spare(uint64_t next_sequence);
   result<void> write_ahead(uint64_t bytes);
-  result<void> create_blank(uint64_t number);
+  result<uint64_t> reserve(bool over_the_limit);
+  result<void> keep_blank(uint64_t number, errand_outcome made, bool over_the_limit);
+  void send(uint64_t number, bool making, std::function<errand_outcome()> errand);
+  bool busy() const noexcept { return errand_.valid(); }
+  void collect();
+  void wait();
   void discard(uint64_t number);
   void clear_debris();
   bool has_room();
@@ -83,6 +111,11 @@ class segment_store {
   uint64_t salt_ = 0;
   std::unique_ptr<file> spare_;
   uint64_t spare_number_ = 0;
+  std::future<errand_outcome> errand_; ///< valid until its outcome is in the books
+  uint64_t errand_number_ = 0;
+  bool errand_makes_ = false;            ///< else it removes
+  std::optional<fault> making_failed_;   ///< to be told
+  std::optional<fault> removing_failed_; ///< to be told
   bool full_ = false;
   bool disk_full_ = false; ///< full_ because of the disk, not of bytes_max
   std::optional<fault> failure_;

@@ -91,7 +91,7 @@ class writer final : public journal_writer {
     if (!store_->open())
       if (auto begun = store_->begin(next_sequence_); !begun)
         return begun;
-    return store_->prepare();
+    return store_->prepare_now();
   }
   result<void> release(journal_position slowest) override {
     if (auto released = store_->release(slowest); !released)

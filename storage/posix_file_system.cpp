@@ -114,6 +114,14 @@ class posix_file final : public file {
     return static_cast<uint64_t>(about.st_size);
   }
 
+  /// A write lease is given only to one who is alone.
+  bool unshared() noexcept override {
+    if (::fcntl(fd_.get(), F_SETLEASE, F_WRLCK) != 0)
+      return false;
+    ::fcntl(fd_.get(), F_SETLEASE, F_UNLCK);
+    return true;
+  }
+
  private:
   descriptor fd_;
   std::string path_;

@@ -2,10 +2,14 @@
 
 #include "proto/ports.hpp"
 #include "tests/actors/fixture.hpp"
+#include "tests/storage/held_errands.hpp"
 #include "tests/storage/journal_batches.hpp"
 #include "tests/storage/simulated_disk.hpp"
 
 #include <chrono>
+#include <filesystem>
+
+#include <unistd.h>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -192,6 +196,85 @@ TEST_F(journal_actor_test, when_a_full_journal_can_not_delete_a_segment_it_tries
   sched.advance_time(settings.retry_after); // the sink has no news to tell
   sched.run();
   EXPECT_FALSE(is_full());
+}
+
+TEST_F(journal_actor_test, when_an_errand_is_over_the_next_one_follows_without_a_commit) {
+  const auto errands = std::make_shared<held_errands>();
+  settings.journal.errands = errands;
+  settings.readers = {"sink"};
+  start();
+  const std::vector<std::string> records(10, std::string(1500, 'x'));
+  while (!is_full()) {
+    self->send(uut, make_batch(records));
+    errands->finish();
+    sched.run();
+  }
+  const auto news = ask<durable_until>(uut, tail_request{});
+  ASSERT_TRUE(news);
+  const auto before = errands->sent;
+  self->send(uut, reader_cursor{"sink", news->until});
+  sched.run();
+  EXPECT_EQ(errands->sent, before + 1);
+  for (int i = 0; i < 10 && errands->holds(); ++i) {
+    errands->finish();
+    self->send(uut, tick_atom_v); // as the upkeep does
+    sched.run();
+  }
+  EXPECT_EQ(errands->sent, before + 3) << "every segment but the current one";
+  EXPECT_FALSE(is_full());
+  EXPECT_LE(figures.journal_bytes,
+            static_cast<int64_t>(2 * settings.journal.segment_bytes));
+}
+
+TEST_F(journal_actor_test,
+       when_a_segment_can_not_be_made_ahead_it_is_tried_at_each_tick) {
+  const auto errands = std::make_shared<held_errands>();
+  settings.journal.errands = errands;
+  start();
+  const std::vector<std::string> records(10, std::string(1500, 'x'));
+  while (!errands->holds()) {
+    self->send(uut, make_batch(records));
+    sched.run();
+  }
+  disk.faults.creates_until_error = 0;
+  errands->finish();
+  self->send(uut, tick_atom_v);
+  sched.run();
+  const auto sent = errands->sent;
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(errands->sent, sent) << "not by every commit";
+  EXPECT_TRUE(sched.has_pending_timeout());
+  sched.advance_time(settings.retry_after);
+  sched.run();
+  EXPECT_FALSE(sched.has_pending_timeout()) << "no tick without trouble";
+}
+
+TEST_F(journal_actor_test, when_it_crashes_its_upkeep_thread_goes_before_its_successor) {
+  const auto root = std::filesystem::temp_directory_path()
+                    / ("weir-upkeep-" + std::to_string(::getpid()));
+  settings.files = &posix_file_system();
+  settings.journal.directory = root.string();
+  settings.journal.segment_bytes = uint64_t{1} << 20;
+  settings.journal.bytes_max = uint64_t{1} << 30;
+  settings.upkeep_thread = true;
+  const std::vector<std::string> records(100, std::string(3000, 'x'));
+  for (int restart = 0; restart < 10; ++restart) {
+    start();
+    for (int i = 0; i < 10; ++i) {
+      self->send(uut, make_batch(records));
+      sched.run();
+      EXPECT_EQ(last_answer().outcome, ec::none);
+    }
+    self->send(uut, reader_cursor{"sink", {UINT64_MAX, 0}});
+    self->send(uut, crash_atom_v);
+    sched.run();
+  }
+  start();
+  EXPECT_EQ(figures.journal_sequence, 10'000);
+  self->send(uut, drain_atom_v);
+  sched.run();
+  std::filesystem::remove_all(root);
 }
 
 TEST_F(journal_actor_test, when_nothing_is_new_a_reader_is_answered_at_the_next_commit) {

@@ -57,6 +57,20 @@ TEST_F(posix_disk, makes_a_directory_with_its_parents_once_or_says_what_is_in_th
   EXPECT_NE(refused.error().text.find("/f/g: make directory"), std::string::npos);
 }
 
+TEST_F(posix_disk,
+       knows_whether_somebody_else_has_a_file_open_also_when_its_name_is_gone) {
+  auto made = files.create(root + "/f");
+  ASSERT_TRUE(made);
+  EXPECT_TRUE((*made)->unshared());
+  {
+    const auto reader = files.open(root + "/f", false);
+    EXPECT_FALSE((*made)->unshared());
+    ASSERT_TRUE(files.remove(root + "/f"));
+    EXPECT_FALSE((*made)->unshared());
+  }
+  EXPECT_TRUE((*made)->unshared());
+}
+
 TEST_F(posix_disk, allocates_zeros_and_truncates) {
   auto made = files.create(root + "/f");
   ASSERT_TRUE(made);

@@ -1,6 +1,7 @@
 // The journal against a model, on a disk that fails and loses power. Every run is named
 // by its seed; WEIR_SEED=n runs one seed alone.
 #include "storage/journal.hpp"
+#include "tests/storage/held_errands.hpp"
 #include "tests/storage/journal_batches.hpp"
 #include "tests/storage/simulated_disk.hpp"
 
@@ -38,6 +39,8 @@ class crash_run {
     config_.segment_bytes = uint64_t{64} << 10;
     config_.keys_max = config_.recent_keys_max = 4096;
     config_.bytes_max = (5 + pick(6)) * config_.segment_bytes;
+    if (seed % 2 == 0)
+      config_.errands = errands_;
   }
 
   void run() {
@@ -53,6 +56,8 @@ class crash_run {
   uint64_t pick(uint64_t below) { return random_.next() % below; }
 
   void step() {
+    if (pick(3) == 0)
+      errands_->finish();
     const auto dice = pick(100);
     if (dice < 45)
       add();
@@ -203,10 +208,12 @@ class crash_run {
     verify();
   }
 
-  /// The process dies between two calls, with the power or without.
+  /// The process dies between two calls or during an errand, with the power or without.
   void crash() {
-    writer_.reset();
     const bool power = pick(3) != 0;
+    if (power && pick(2) == 0)
+      disk_.faults.operations_until_dead = static_cast<int>(pick(5));
+    writer_.reset();
     if (power)
       disk_.crash();
     else if (pick(2) == 0)
@@ -318,6 +325,7 @@ class crash_run {
   simulated_disk disk_;
   manual_clock clock_;
   journal_config config_;
+  std::shared_ptr<held_errands> errands_ = std::make_shared<held_errands>();
   std::unique_ptr<journal_writer> writer_;
   std::map<batch_key, model_part> parts_;
   std::vector<batch_key> pending_; ///< added since the last commit
