@@ -18,9 +18,11 @@ errand_thread::~errand_thread() {
   thread_.join();
 }
 
+/// What the last job was for may be known before the thread is through with it.
 void errand_thread::run(std::function<void()> job) {
   {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
+    changed_.wait(lock, [this] { return !job_; });
     job_ = std::move(job);
   }
   changed_.notify_all();

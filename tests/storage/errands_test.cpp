@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <memory>
 #include <new>
 
 using namespace weir;
@@ -37,4 +39,19 @@ TEST(errand_thread, when_telling_fails_it_takes_the_next_errand_all_the_same) {
     upkeep.wait();
   }
   EXPECT_EQ(done, 3);
+}
+
+TEST(errand_thread, takes_an_errand_the_moment_the_outcome_of_the_last_one_is_known) {
+  int done = 0;
+  errand_thread upkeep{[] {}};
+  for (int i = 1; i <= 20'000; ++i) {
+    std::promise<void> known;
+    auto outcome = known.get_future();
+    upkeep.run([&done, told = std::make_shared<std::promise<void>>(std::move(known))] {
+      ++done;
+      told->set_value();
+    });
+    outcome.get(); // throws when the errand was lost
+    ASSERT_EQ(done, i);
+  }
 }
