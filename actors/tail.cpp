@@ -47,11 +47,12 @@ result<void> tail_state::pass_over() {
 
 bool tail_state::worth_waiting() const noexcept {
   return config.gather_delay.count() > 0 && !draining && sequence != 0
-         && goal.sequence < sequence + config.gather_records;
+         && goal.sequence < sequence + config.records_per_transaction_max / 2;
 }
 
-bool tail_state::worth_waiting_on() const noexcept {
-  return delays > 0 && delays < config.gather_delays_max && config.durable
+bool tail_state::worth_waiting_on(
+  std::chrono::steady_clock::time_point now) const noexcept {
+  return gathering && now < gather_until && config.durable
          && !config.durable->awaited_behind(position) && worth_waiting();
 }
 
@@ -132,8 +133,9 @@ void ask(self_pointer self, tail_state& state) {
 }
 
 void gather(self_pointer self, tail_state& state) {
-  state.working = true;
-  ++state.delays;
+  if (!state.gathering)
+    state.gather_until = self->clock().now() + state.config.gather_max;
+  state.working = state.gathering = true;
   self->delayed_send(self, state.config.gather_delay, state.goal);
 }
 
@@ -249,9 +251,9 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
       state.look();
       if (state.retrying)
         return;
-      if (state.worth_waiting_on())
+      if (state.worth_waiting_on(self->clock().now()))
         return gather(self, state);
-      state.delays = 0;
+      state.gathering = false;
       work(self, state);
     },
     [self, &state](const role_change& change) { follow(self, state, change); },

@@ -55,13 +55,13 @@ struct tail_config {
     100}; ///< after the first failure, then doubled
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds drain_deadline{5000};
-  /// A transaction for a handful of records costs as much as one for hundreds: while
-  /// fewer than `gather_records` are known to wait, the next one begins this much later.
-  /// 0: at once. Up to `gather_delays_max` times in a row, and once only when a client waits
-  /// for one of them to be in the sink.
+  /// A transaction for a handful of records costs as much as one for thousands, and its sync
+  /// is in the way of the journal's: while those known to wait do not fill half of one, they
+  /// are looked at again after each `gather_delay` (0: never) until `gather_max` has passed,
+  /// or once only when a client waits for one of them to be in the sink. Half, since to read
+  /// and store thousands at once keeps a core from those whom clients wait for.
   std::chrono::milliseconds gather_delay{5};
-  uint32_t gather_delays_max = 5;
-  uint64_t gather_records = 1000;
+  std::chrono::milliseconds gather_max{25};
   /// So often the store gets a commit of nothing, when there is nothing: for one that does
   /// more than storing then. 0: never.
   std::chrono::milliseconds idle_commit{0};
@@ -81,10 +81,11 @@ struct tail_state {
   bool retrying = false; ///< waits for retry_at, when a tick comes
   bool draining = false;
   bool idle_commit_due = false;
+  bool gathering = false; ///< the message to ourselves comes after a delay
   std::chrono::steady_clock::time_point retry_at{};
   std::chrono::steady_clock::time_point next_idle_commit{};
 
-  uint32_t delays = 0; ///< in a row
+  std::chrono::steady_clock::time_point gather_until{}; ///< while `gathering`
 
   durable_until goal;        ///< how far the journal is known to be durable
   uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known
@@ -101,8 +102,8 @@ struct tail_state {
   result<void> advance();
   /// There is little to do yet, and more may come.
   bool worth_waiting() const noexcept;
-  /// As well after the delays there were.
-  bool worth_waiting_on() const noexcept;
+  /// As well after a delay.
+  bool worth_waiting_on(std::chrono::steady_clock::time_point now) const noexcept;
   /// Between half of and the whole of the doubled delay.
   std::chrono::milliseconds retry_delay() noexcept;
 

@@ -175,6 +175,8 @@ struct config {
   uint32_t sink_rows_per_transaction = 5'000;
   uint64_t sink_bytes_per_transaction = uint64_t{16}
                                         << 20; ///< bytes read from the journal for one
+  /// while they do not fill half a transaction and no client waits for one of them
+  std::chrono::milliseconds sink_gather{250};
   dead_letter_config dead_letters;
   std::chrono::milliseconds shutdown_deadline{8'000};
   log_section log;

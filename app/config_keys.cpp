@@ -164,6 +164,11 @@ void visit_storage(key_visitor& v, config& c) {
             c.sink_rows_per_transaction, {1, 100'000});
     v.bytes({"bytes_per_transaction", "And at most about this much of the journal."},
             c.sink_bytes_per_transaction, {64 * kib, 1 * gib});
+    v.duration(
+      {"gather",
+       "How long records that do not fill half a transaction wait for more. Those a "
+       "client waits for (`ack: stored`) do not."},
+      c.sink_gather, {0ms, 10s});
     v.duration({"busy_timeout", "`sqlite`: how long a lock is waited for."},
                c.sink.busy_timeout, {0ms, 1min});
     visit_postgres(v, c.sink.postgres);

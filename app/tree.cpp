@@ -197,6 +197,8 @@ tail_config make_tail(const tree_parts& parts) {
   };
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
   made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
+  made.gather_max = parts.settings.sink_gather;
+  made.gather_delay = std::min(made.gather_delay, made.gather_max);
   made.durable = parts.durable;
   made.drain_deadline = parts.settings.shutdown_deadline;
   made.seed = parts.seed;

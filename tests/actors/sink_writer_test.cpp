@@ -81,8 +81,8 @@ TEST_F(sink_writer_test,
 
 TEST_F(sink_writer_test, gathers_a_trickle_into_one_transaction_but_lets_no_flood_wait) {
   tail_settings.gather_delay = 5ms;
-  tail_settings.gather_delays_max = 3;
-  tail_settings.gather_records = 50;
+  tail_settings.gather_max = 15ms;
+  tail_settings.records_per_transaction_max = 100;
   publish(1, 10);
   start_all();
   EXPECT_EQ(disk.transactions, 1u);
@@ -250,7 +250,7 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
 
 TEST_F(sink_writer_test, gathers_no_longer_than_once_what_a_client_waits_for) {
   tail_settings.gather_delay = 5ms;
-  tail_settings.gather_delays_max = 100;
+  tail_settings.gather_max = 500ms;
   publish(1, 10);
   start_all();
   publish(1, 10);
