@@ -90,18 +90,26 @@ bool work_table::fuses(const record_batch& batch) const noexcept {
 
 void work_table::enqueue(piece work) {
   ++queued_;
-  queues_[level_of(*work.batch)].push_back(std::move(work));
+  const size_t kind = streamed_request(*work.batch) != 0 ? 1 : 0;
+  lanes_[level_of(*work.batch)].of[kind].push_back(std::move(work));
 }
 
 work_table::piece work_table::next_piece() {
   std::deque<piece>* from = nullptr;
   const bool by_age = ++takes_ % takes_by_age == 0;
-  for (auto& queue : {&queues_[2], &queues_[1], &queues_[0]}) {
-    if (queue->empty())
-      continue;
-    if (from == nullptr || (by_age && queue->front().age < from->front().age))
-      from = queue;
+  for (auto* level : {&lanes_[2], &lanes_[1], &lanes_[0]}) {
+    for (const auto kind : {level->turn, 1 - level->turn}) {
+      auto& queue = level->of[kind];
+      if (queue.empty())
+        continue;
+      if (from == nullptr || (by_age && queue.front().age < from->front().age))
+        from = &queue;
+    }
   }
+  for (auto& level : lanes_)
+    for (const size_t kind : {0, 1})
+      if (from == &level.of[kind])
+        level.turn = 1 - kind;
   auto work = std::move(from->front());
   from->pop_front();
   --queued_;
@@ -279,9 +287,10 @@ std::vector<batch_ptr> work_table::expire(time_point now) {
     entries_.erase(batch->source->id);
     expired.push_back(std::move(batch));
   }
-  for (auto& queue : queues_)
-    queued_ -=
-      std::erase_if(queue, [&](const piece& p) { return !entries_.count(p.envelope); });
+  for (auto& level : lanes_)
+    for (auto& queue : level.of)
+      queued_ -=
+        std::erase_if(queue, [&](const piece& p) { return !entries_.count(p.envelope); });
   std::erase_if(done_, [&](uint64_t id) { return !entries_.count(id); });
   return expired;
 }

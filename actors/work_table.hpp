@@ -17,8 +17,9 @@
 // might overtake an earlier, larger one at the stage that it skips.
 //
 // Order: high priority before normal before low, but each eighth order goes to the oldest
-// of the three queues' first pieces, so a flood of high priority slows the rest down to
-// an eighth and never starves it.
+// of all queues' first pieces, so a flood of high priority slows the rest down to an
+// eighth and never starves it. Within a priority, chunks of streamed requests take turns
+// with all other batches: a small request doesn't wait behind all that is here of an upload.
 #pragma once
 
 #include "actors/known_poison.hpp"
@@ -122,6 +123,11 @@ class work_table {
     std::vector<batch_ptr> results;
     std::vector<rejection> quarantined;
   };
+  /// The queues of one priority: of batches that are whole requests, and of chunks.
+  struct lane {
+    std::deque<piece> of[2];
+    size_t turn = 0; ///< whose it is
+  };
   struct order {
     piece work;
     worker_id worker = 0;
@@ -148,7 +154,7 @@ class work_table {
 
   work_limits limits_;
   std::unordered_map<uint64_t, entry> entries_; ///< by envelope id
-  std::deque<piece> queues_[3];                 ///< by priority
+  lane lanes_[3];                               ///< by priority
   std::map<uint64_t, order> orders_; ///< by job; jobs grow, so the oldest is first
   std::unordered_map<worker_id, uint64_t> jobs_; ///< of workers that hold one
   std::deque<uint64_t> done_;                    ///< envelope ids

@@ -219,6 +219,18 @@ TEST(work_table, serves_high_priority_first_and_starves_nobody) {
                                           16, 2}));
 }
 
+TEST(work_table, a_whole_request_does_not_wait_behind_all_chunks_of_an_upload) {
+  mill m;
+  for (uint64_t id = 1; id <= 6; ++id)
+    m.table.submit(make_batch(id, 1), t0);
+  for (uint64_t id = 10; id <= 12; ++id)
+    m.table.submit(small_batch(id, 1), t0);
+  std::vector<uint64_t> order;
+  for (uint64_t worker = 1; worker <= 7; ++worker)
+    order.push_back(m.table.take(worker, t0)->batch->source->id);
+  EXPECT_EQ(order, (std::vector<uint64_t>{10, 1, 11, 2, 12, 3, 4}));
+}
+
 TEST(work_table, batches_that_expire_together_are_answered_oldest_first) {
   mill m;
   const std::vector<uint64_t> arrivals{9, 300, 2, 77, 5, 41, 8};
