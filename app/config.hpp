@@ -71,7 +71,8 @@ struct ingest_section {
   double inflate_ratio_max = 100;
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
-  uint32_t request_window = 4; ///< batches of one streamed request in flight
+  /// batches of streamed requests in flight; resolved: never 0 after load_config
+  uint32_t request_window = 0;
   /// batches in flight per I/O thread before small requests gather, and before larger ones do
   uint32_t coalesce_window = 1;
   uint32_t coalesce_large_window = 4;

@@ -10,10 +10,6 @@
 namespace weir {
 namespace {
 
-/// What a batch may hold on its way: as sent, as JSON, transformed, and in the journal's
-/// group.
-constexpr uint64_t body_copies = 4;
-
 /// `gateway-1:7400`, `[::1]:7400`.
 bool is_host_port(std::string_view text) {
   const auto colon = text.rfind(':');

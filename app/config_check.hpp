@@ -3,10 +3,15 @@
 
 #include "app/config.hpp"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace weir {
+
+/// What a batch may hold on its way: as sent, as JSON, transformed, and in the journal's
+/// group.
+inline constexpr uint64_t body_copies = 4;
 
 /// Replaces `auto`, `derived` and absent paths by what they stand for.
 void resolve_config(config& settings);

@@ -35,8 +35,13 @@ void visit_batches(key_visitor& v, ingest_section& c) {
           c.batch_bytes, {4 * kib, 64 * mib});
   v.count({"batch_records", "And of at most this many records."}, c.batch_records,
           {1, 1'000'000});
-  v.count({"request_window", "Batches of one streamed request in flight."},
-          c.request_window, {1, 1024});
+  v.count(
+    {"request_window",
+     "Batches of one streamed request in flight; several at a time share it, but have "
+     "4 each. `auto` is 16, or less, down to 4: a quarter of `batches_in_flight`, half "
+     "of `budget_bytes`.",
+     "auto"},
+    c.request_window, {1, 1024});
   v.count({"coalesce_window",
            "Batches an I/O thread has in flight before it gathers small requests."},
           c.coalesce_window, {1, 1024});

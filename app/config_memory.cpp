@@ -47,6 +47,16 @@ uint64_t derived_budget(const config& c) {
   return aside >= c.memory_ceiling ? 0 : c.memory_ceiling - aside;
 }
 
+/// More than 16 batches of an upload in flight gain nothing, and fewer than four leave the
+/// workers without work while a group is synced. Others are to have room beside it.
+uint32_t derived_window(const ingest_section& in) {
+  constexpr uint64_t most = 16, least = 4;
+  const auto fit = std::min<uint64_t>(
+    in.batches_in_flight / 4, in.budget_bytes / (in.batch_bytes * body_copies * 2));
+  return static_cast<uint32_t>(
+    std::min<uint64_t>(std::clamp(fit, least, most), std::max(in.batches_in_flight, 1u)));
+}
+
 uint32_t cores() {
   return std::clamp(std::thread::hardware_concurrency(), 1u, 256u);
 }
@@ -107,6 +117,8 @@ void resolve_config(config& c) {
   c.sink.keys_age_max = c.journal.keys_age_max;
   if (c.ingest.budget_bytes == 0)
     c.ingest.budget_bytes = derived_budget(c);
+  if (c.ingest.request_window == 0)
+    c.ingest.request_window = derived_window(c.ingest);
 }
 
 } // namespace weir

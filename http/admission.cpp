@@ -192,6 +192,11 @@ claim admission::used() const {
   return used_;
 }
 
+uint32_t admission::allowed() const {
+  const std::lock_guard guard{lock_};
+  return batches_now_;
+}
+
 uint32_t admission::credit() const {
   const std::lock_guard guard{lock_};
   return batches_now_ - std::min(used_.batches, batches_now_);

@@ -93,6 +93,8 @@ class admission {
   /// Seconds, 1 to 60.
   int retry_after(time_point now) const;
   claim used() const;
+  /// Batches that may be in the pipeline at its present throughput.
+  uint32_t allowed() const;
   /// Batches that would be let in now.
   uint32_t credit() const;
   size_t waiting() const;

@@ -8,6 +8,7 @@
 #include "http/transport.hpp"
 #include "proto/telemetry.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -36,6 +37,16 @@ struct ingest_state {
     limits_.swap(next);
   }
 
+  /// How many batches one streamed request may have in flight now. Those that have some share
+  /// the window, and it is no more than a quarter of what admission lets in, so others find
+  /// room; but four keep the workers busy while a group is synced, and are always allowed.
+  uint32_t streams_share() const {
+    constexpr uint32_t share_min = 4;
+    const auto all = std::min(config.streams_window, gate.allowed() / 4);
+    const auto share = all / std::max(streaming.load(std::memory_order_relaxed), 1u);
+    return std::max(share, std::min(config.streams_window, share_min));
+  }
+
   const ingest_config config;
   const ingest_context context;
   admission gate;
@@ -47,6 +58,7 @@ struct ingest_state {
   std::atomic<size_t> connections{0};
   std::atomic<size_t> requests{0};    ///< begun and not yet answered
   std::atomic<size_t> outstanding{0}; ///< batches without a receipt
+  std::atomic<uint32_t> streaming{0}; ///< streamed requests with batches in flight
 
   stage_gauge& stage;
   queue_gauge& admission_queue;

@@ -81,6 +81,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
     claim charged;                           ///< of the batch being made
     std::optional<fault> failure;            ///< the rest of the body is not wanted
     bool body_done = false;
+    bool streamed = false;  ///< in more than one batch
+    bool streaming = false; ///< counted in ingest_state::streaming
   };
 
   /// A body that is here as a whole.
@@ -156,6 +158,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   submission make_submission(body_cut cut);
   void count_records(size_t records);
   void return_surplus(size_t bytes, bool small);
+  void count_streaming() noexcept;
   void fail_body(fault why);
   void check_body_rate(time_point at);
   void count_body_bytes(size_t bytes);

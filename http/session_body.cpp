@@ -124,17 +124,19 @@ void session::send_cut(body_cut cut, bool last) {
   if (!whole)
     batch.arrived->parts.front().request = x.request->key().low | 1;
   x.body_done = last;
+  x.streamed = !whole;
   if (last) {
     // before the batch goes: its refusal may be answered on the way
     phase_ = phase::awaiting;
     expect_within(shared.config.request_timeout);
   }
   thread_.submit(std::move(batch));
+  count_streaming();
   if (last)
     return on_progress();
   if (x.request->failure())
     return fail_body(*x.request->failure());
-  if (x.request->in_flight() < shared.config.streams_window)
+  if (x.request->in_flight() < shared.streams_share())
     return claim_next_batch();
   phase_ = phase::paused;
   expect_within(shared.config.request_timeout);
@@ -256,6 +258,18 @@ void session::return_surplus(size_t bytes, bool small) {
   thread_.shared().gate.release(surplus, began_);
 }
 
+/// A share of the window is for who has batches in flight: one that trickles in takes none.
+void session::count_streaming() noexcept {
+  if (!work_)
+    return;
+  const bool now = work_->streamed && work_->request->in_flight() > 0;
+  if (std::exchange(work_->streaming, now) == now)
+    return;
+  auto& streaming = thread_.shared().streaming;
+  now ? streaming.fetch_add(1, std::memory_order_relaxed)
+      : streaming.fetch_sub(1, std::memory_order_relaxed);
+}
+
 /// Nothing more of the body is wanted. Batches that are on their way are waited for, so
 /// that the answer can say how many records are durable.
 void session::fail_body(fault why) {
@@ -295,6 +309,8 @@ void session::end_exchange() noexcept {
     thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
   if (!work_)
     return;
+  if (work_->streaming)
+    thread_.shared().streaming.fetch_sub(1, std::memory_order_relaxed);
   if (work_->charged.bytes > 0)
     thread_.shared().gate.release(work_->charged, now());
   if (work_->request)
@@ -310,6 +326,7 @@ void session::progressed() {
 }
 
 void session::on_progress() {
+  count_streaming();
   if (phase_ == phase::awaiting && answer_is_due())
     return answer_request();
   if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
@@ -317,7 +334,7 @@ void session::on_progress() {
   const auto& request = *work_->request;
   if (request.failure())
     return fail_body(*request.failure());
-  if (request.in_flight() >= thread_.shared().config.streams_window)
+  if (request.in_flight() >= thread_.shared().streams_share())
     return;
   phase_ = phase::body;
   claim_next_batch();

@@ -255,6 +255,72 @@ TEST_F(ingest_test, a_streamed_body_has_at_most_its_window_in_flight) {
   EXPECT_GT(pipeline.submitted(), 8u);
 }
 
+/// Streams by the batch of 10,000 bytes.
+struct uploads_test : ingest_test {
+  uploads_test() {
+    config.batch_bytes = 10'000;
+    config.coalesce_bytes = 1'000;
+    config.streams_window = 16;
+  }
+  static std::string upload() {
+    return post("/ingest/web", big_lines(400'000), "Content-Type: text/plain\r\n");
+  }
+  /// What was submitted once everything that may go on has; a probe runs behind it.
+  size_t submitted_in_the_end(size_t expected) {
+    EXPECT_TRUE(eventually([&] { return pipeline.submitted() >= expected; }));
+    raw_client other{server->port()};
+    EXPECT_EQ(other.ask("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+    return pipeline.submitted();
+  }
+};
+
+TEST_F(uploads_test, bodies_that_stream_at_a_time_share_the_window) {
+  start();
+  pipeline.hold(true);
+  raw_client first{server->port()}, second{server->port()}, third{server->port()};
+  first.send(upload());
+  EXPECT_EQ(submitted_in_the_end(16), 16u);
+  second.send(upload());
+  EXPECT_EQ(submitted_in_the_end(16 + 8), 16u + 8u);
+  third.send(upload());
+  EXPECT_EQ(submitted_in_the_end(16 + 8 + 5), 16u + 8u + 5u);
+  pipeline.hold(false);
+  for (auto* client : {&first, &second, &third})
+    EXPECT_EQ(client->read().status, 200);
+  EXPECT_TRUE(comes_to_rest());
+  pipeline.hold(true);
+  const auto before = pipeline.submitted();
+  first.send(upload());
+  EXPECT_EQ(submitted_in_the_end(before + 16), before + 16) << "it is alone again";
+  pipeline.hold(false);
+  EXPECT_EQ(first.read().status, 200);
+}
+
+TEST_F(uploads_test, a_client_that_goes_away_leaves_its_share_to_others) {
+  start();
+  pipeline.hold(true);
+  raw_client first{server->port()}, second{server->port()};
+  first.send(upload().substr(0, 60'000));
+  EXPECT_EQ(submitted_in_the_end(5), 5u);
+  first.close();
+  EXPECT_TRUE(eventually([&] { return figures.connections_open.load() <= 1; }));
+  second.send(upload());
+  EXPECT_EQ(submitted_in_the_end(5 + 16), 5u + 16u);
+  pipeline.hold(false);
+  EXPECT_EQ(second.read().status, 200);
+}
+
+TEST_F(uploads_test, a_streamed_body_takes_at_most_a_quarter_of_the_credit) {
+  config.batches_max = 24;
+  start();
+  pipeline.hold(true);
+  raw_client client{server->port()};
+  client.send(upload());
+  EXPECT_EQ(submitted_in_the_end(6), 6u);
+  pipeline.hold(false);
+  EXPECT_EQ(client.read().status, 200);
+}
+
 TEST_F(ingest_test,
        a_streamed_body_that_turns_out_malformed_says_how_much_of_it_is_durable) {
   config.batch_bytes = 1'000;
