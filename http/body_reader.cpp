@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace weir {
 
 namespace {
 
 constexpr size_t piece_bytes = size_t{64} << 10;
+/// Read at once while much of a batch is missing; what is behind its end is copied to the next.
+constexpr size_t direct_bytes_max = size_t{256} << 10;
 constexpr size_t sniff_bytes = size_t{4} << 10;
 
 } // namespace
@@ -48,14 +51,16 @@ void body_reader::reserve_text(size_t leftover) {
 
 std::span<char> body_reader::prepare() {
   assert(direct() && !transferred_);
-  prepared_ = text_.size();
-  const auto room = std::min<uint64_t>(piece_bytes, *terms_.length - received_);
-  text_.resize(prepared_ + room);
-  return {text_.data() + prepared_, room};
+  const auto missing = terms_.batch_bytes - std::min(filled_, terms_.batch_bytes);
+  const auto room = std::min<uint64_t>(std::min(missing + piece_bytes, direct_bytes_max),
+                                       *terms_.length - received_);
+  if (text_.size() < filled_ + room)
+    text_.resize(filled_ + room);
+  return {text_.data() + filled_, room};
 }
 
 void body_reader::commit(size_t bytes) noexcept {
-  text_.resize(prepared_ + bytes);
+  filled_ += bytes;
   received_ += bytes;
   transferred_ = received_ == *terms_.length;
   text_is_scanned_ = false;
@@ -80,9 +85,11 @@ result<size_t> body_reader::feed(std::string_view bytes) {
 
 result<void> body_reader::receive(std::string_view bytes, size_t& used) {
   auto& target = inflater_ ? coded_ : text_;
+  text_.resize(filled_); // no room behind it
   if (!chunked_) {
     used = std::min<uint64_t>({bytes.size(), *terms_.length - received_, piece_bytes});
     target.append(bytes.substr(0, used));
+    filled_ = text_.size();
     received_ += used;
     transferred_ = received_ == *terms_.length;
     return {};
@@ -92,6 +99,7 @@ result<void> body_reader::receive(std::string_view bytes, size_t& used) {
   if (!progress)
     return tl::unexpected(std::move(progress.error()));
   used = progress->used;
+  filled_ = text_.size();
   received_ += target.size() - before;
   transferred_ = progress->done;
   return {};
@@ -114,7 +122,8 @@ result<bool> body_reader::inflate_some() {
     inflater_->decode(std::string_view{coded_}.substr(coded_used_), piece_bytes, text_);
   if (!used)
     return tl::unexpected(std::move(used.error()));
-  const auto grown = text_.size() - before;
+  filled_ = text_.size();
+  const auto grown = filled_ - before;
   coded_used_ += *used;
   inflated_ += grown;
   inflater_holds_text_ = grown >= piece_bytes;
@@ -135,28 +144,36 @@ body_format body_reader::sniffed(std::string_view body) noexcept {
 bool body_reader::sniff_format(bool last) {
   if (framer_)
     return true;
-  if (text_.size() < sniff_bytes && !last)
+  if (filled_ < sniff_bytes && !last)
     return false;
-  format_ = sniffed(text_);
+  format_ = sniffed(text());
   framer_.emplace(format_, terms_.framing);
   return true;
 }
 
+/// As many as there seem to be, and twice that if it is not enough: each growth copies all.
+void body_reader::reserve_records() {
+  const size_t most = size_t{terms_.batch_records} + 1;
+  const auto expected = std::min(most, filled_ / 128 + 1);
+  if (expected > records_.capacity())
+    records_.reserve(records_.empty() ? expected : std::min(most, 2 * expected));
+}
+
 result<void> body_reader::scan(bool last) {
-  records_.reserve(std::min<size_t>(terms_.batch_records, text_.size() / 128) + 1);
+  reserve_records();
+  const auto record_shift = static_cast<uint32_t>(framer_->record_base() - record_base_);
+  const auto line_shift = static_cast<uint32_t>(framer_->line_base() - line_base_);
   // One more than fits shows that the batch is full; scan() is called again for what
   // follows.
   while (cut_ == 0) {
     const auto first_new = records_.size();
     const size_t wanted = terms_.batch_records + 1 - first_new;
-    auto scanned =
-      framer_->scan(std::string_view{text_}.substr(rebased_), last, wanted, records_);
+    auto scanned = framer_->scan(text().substr(rebased_), last, wanted, records_);
     for (size_t i = first_new; i < records_.size(); ++i) {
       auto& ref = records_[i];
       ref.offset += static_cast<uint32_t>(rebased_);
-      ref.record =
-        static_cast<uint32_t>(framer_->record_base() + ref.record - record_base_);
-      ref.line = static_cast<uint32_t>(framer_->line_base() + ref.line - line_base_);
+      ref.record += record_shift;
+      ref.line += line_shift;
     }
     find_cut(first_new);
     // A failure lasts: batches that were complete before it go first, then it comes
@@ -183,7 +200,7 @@ void body_reader::find_cut(size_t first_new) {
 result<void> body_reader::check_sizes() const {
   const auto most =
     terms_.batch_bytes + terms_.framing.record_bytes_max + 4 * piece_bytes;
-  if (cut_ == 0 && text_.size() > most)
+  if (cut_ == 0 && filled_ > most)
     return fail(ec::malformed_body, "more than "
                                       + std::to_string(terms_.framing.record_bytes_max)
                                       + " bytes without a record");
@@ -237,9 +254,10 @@ body_cut body_reader::take() {
   records_.resize(count);
   out.records = std::move(records_);
   out.bytes = std::move(text_);
+  const auto all = std::string_view{out.bytes}.substr(0, std::exchange(filled_, 0));
   text_.clear();
   if (!rest.empty())
-    begin_next(out.bytes, rest);
+    begin_next(all, rest);
   const auto& last = out.records.back();
   out.bytes.resize(size_t{last.offset} + last.size);
   out.bytes.reserve(out.bytes.size() + text_padding);
@@ -258,6 +276,7 @@ void body_reader::begin_next(std::string_view all, std::vector<record_ref>& rest
   framer_->rebase();
   reserve_text(all.size() - first.offset);
   text_.assign(all.substr(first.offset));
+  filled_ = text_.size();
   for (auto& ref : rest) {
     ref.offset -= first.offset;
     ref.record -= first.record;

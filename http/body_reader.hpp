@@ -86,6 +86,8 @@ class body_reader {
   void find_cut(size_t first_new);
   result<void> check_sizes() const;
   void reserve_text(size_t leftover);
+  void reserve_records();
+  std::string_view text() const noexcept { return {text_.data(), filled_}; }
   void begin_next(std::string_view all, std::vector<record_ref>& rest);
 
   body_terms terms_;
@@ -97,9 +99,9 @@ class body_reader {
   std::string coded_;     ///< transferred, not yet inflated
   size_t coded_used_ = 0; ///< of it, inflated
   bool inflater_holds_text_ = false;
-  std::string text_;    ///< from the open batch's first byte on
-  size_t rebased_ = 0;  ///< where in text_ the framer's offset 0 is
-  size_t prepared_ = 0; ///< size of text_ before prepare()
+  std::string text_;  ///< from the open batch's first byte on, and room behind
+  size_t filled_ = 0; ///< of text_, the body's: the room is zeroed once, not at each read
+  size_t rebased_ = 0; ///< where in text_ the framer's offset 0 is
   std::vector<record_ref> records_;
   size_t cut_ = 0; ///< records of the batch to be taken; 0: no cut yet
   bool text_is_scanned_ = false;

@@ -125,6 +125,21 @@ uint64_t seed() {
 
 } // namespace
 
+TEST(body_reader, room_that_a_read_did_not_use_is_not_cleared_again) {
+  const auto body = lines(4000);
+  const auto made = body_reader::make(terms(body_format::ndjson, body.size()));
+  ASSERT_TRUE(made);
+  auto& reader = **made;
+  ASSERT_EQ(*reader.next(), body_reader::step::more);
+  const auto room = reader.prepare();
+  ASSERT_GT(room.size(), 1000u);
+  std::memcpy(room.data(), body.data(), 10);
+  room[500] = 'x';
+  reader.commit(10);
+  ASSERT_EQ(*reader.next(), body_reader::step::more);
+  EXPECT_EQ(reader.prepare()[490], 'x');
+}
+
 TEST(body_reader, a_small_body_is_one_batch) {
   const std::string body = "{\"a\":1}\n{\"a\":2}";
   const auto o = read_whole(terms(body_format::ndjson, body.size()), body);
