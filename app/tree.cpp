@@ -389,6 +389,8 @@ child_spec make_dead_letters(const tree_parts& parts) {
   dead_letters_config made;
   made.open_store = parts.stores.open_dead_letters;
   made.tail = make_tail(parts);
+  // No client waits for one of them: they need not be looked at as often as the sink's.
+  made.tail.gather_delay = std::min(made.tail.gather_max, std::chrono::milliseconds{50});
   made.figures = &parts.figures;
   made.clock = &parts.clock;
   auto child = make_child(

@@ -1,6 +1,7 @@
 """The rows of the table. A row measures weir and its baseline in turn, several rounds of both, and takes medians:
 the machine's moods then meet both alike."""
 
+import concurrent.futures
 import contextlib
 import json
 import statistics
@@ -98,6 +99,18 @@ def append_sync(directory, block, *how):
     return json.loads(out)
 
 
+def sync_beside_load(pace, rate):
+    """Bare writes and syncs while the epoll floor answers the same paced load: what the disk gives to one whose
+    cores are as busy."""
+    with Discard() as floor, concurrent.futures.ThreadPoolExecutor(1) as beside:
+        driven = beside.submit(load.client, floor, "web", 1, 64, 2 * pace.seconds, rate=rate)
+        figures = append_sync(floor.directory, 4096, pace.seconds)
+        if driven.done():
+            raise RuntimeError("the load ended before the syncs did")
+        driven.result()
+    return figures
+
+
 def latency(pace):
     """Paced single POSTs at half of what a closed loop reaches, beside bare writes and syncs on the same disk."""
     with Weir("null") as node:
@@ -107,7 +120,8 @@ def latency(pace):
         half = load.client(node, "web", 1, 64, 2 * pace.seconds, rate=rate)
         again = append_sync(node.node.directory, 4096, pace.seconds)
     return {"weir/null": {**half, "rate": rate},
-            "floor": {key: (floor[key] + again[key]) / 2 for key in floor}}
+            "floor": {key: (floor[key] + again[key]) / 2 for key in floor},
+            "busy_floor": sync_beside_load(pace, rate)}
 
 
 def shapes(pace):

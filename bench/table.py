@@ -57,9 +57,11 @@ def _single(what, throughput, cost):
 
 
 def _latency(found, _):
-    half, floor = found["weir/null"], found["floor"]
+    half, floor, busy = found["weir/null"], found["floor"], found["busy_floor"]
     yield _less(f"p99 of single POSTs at {half['rate'] / 1000:.1f} k/s, half of capacity", half["p99_ms"],
                 floor["p99_ms"], 3, "ms", "fdatasync")
+    yield _Line("  the same, beside syncs on cores as busy", f"{half['p99_ms']:.2f} ms",
+                f"fdatasync {busy['p99_ms']:.2f} ms", f"{half['p99_ms'] / busy['p99_ms']:.2f}", "", None)
 
 
 def _shapes(found, _):
