@@ -174,6 +174,7 @@ result<journal_recall> recall(const tree_stores& stores, bool shared_sink) {
 journal_actor_config make_journal(const tree_parts& parts) {
   journal_actor_config made;
   made.journal = parts.settings.journal;
+  made.journal.tail = parts.tail;
   made.files = &parts.files;
   made.clock = &parts.clock;
   made.figures = &parts.figures;
@@ -191,9 +192,9 @@ journal_actor_config make_journal(const tree_parts& parts) {
 
 tail_config make_tail(const tree_parts& parts) {
   tail_config made;
-  made.open_reader = [directory = parts.settings.journal.directory,
-                      &files = parts.files](journal_position from) {
-    return journal_reader::open(directory, files, from);
+  made.open_reader = [directory = parts.settings.journal.directory, &files = parts.files,
+                      tail = parts.tail](journal_position from) {
+    return journal_reader::open(directory, files, from, tail);
   };
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
   made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
@@ -407,6 +408,11 @@ tree_stores configured_stores(const config& settings, const clock_source& clock)
     [from = settings.sink, &clock] { return open_sink(from, clock); },
     [from = settings.dead_letters] { return dead_letter_store::open(from); },
     [from = settings.dead_letters] { return dead_letter_store::open_read_only(from); }};
+}
+
+std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings) {
+  return journal_tail_cache::make(std::clamp<uint64_t>(
+    settings.journal_group_bytes / 2 * 3, size_t{1} << 20, size_t{12} << 20));
 }
 
 supervisor_spec make_tree(const tree_parts& parts) {

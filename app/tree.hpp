@@ -13,6 +13,7 @@
 #include "records/work.hpp"
 #include "storage/dead_letters.hpp"
 #include "storage/file_system.hpp"
+#include "storage/journal_tail_cache.hpp"
 #include "storage/sink.hpp"
 
 #include <atomic>
@@ -38,6 +39,10 @@ struct tree_stores {
 /// Those that the configuration names.
 tree_stores configured_stores(const config& settings, const clock_source& clock);
 
+/// Between journal and readers. Its bound, and what of a group it does not keep, are in what is
+/// set aside for the group.
+std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings);
+
 /// What the actors of a node in a cluster work with besides.
 struct cluster_parts {
   network_port& network;
@@ -61,6 +66,7 @@ struct tree_parts {
   std::function<uint64_t()> in_flight{}; ///< requests without an answer
   /// of this node's journal, over all its starts
   std::shared_ptr<durable_mark> durable = std::make_shared<durable_mark>();
+  std::shared_ptr<journal_tail_cache> tail = make_tail_cache(settings);
   uint64_t seed = 1; ///< of every jitter and sample in the tree
   batch_work validate = weir::validate;
   batch_work transform = weir::transform;

@@ -18,6 +18,7 @@
 namespace weir {
 
 class errand_runner;
+class journal_tail_cache;
 class key_index;
 
 struct journal_config {
@@ -37,6 +38,8 @@ struct journal_config {
   /// Those keys, when they shall outlive this writer: the next one in this process may be
   /// given a batch again whose segment the readers have passed and deleted. Null: its own.
   std::shared_ptr<key_index> recent_keys;
+  /// Where readers of this process find what became durable last. Null: nowhere.
+  std::shared_ptr<journal_tail_cache> tail;
   /// Draws each segment's salt; empty: from std::random_device, as those who send records
   /// must not be able to guess it.
   std::function<uint64_t()> draw_salt;
@@ -131,10 +134,12 @@ class journal_reader {
  public:
   virtual ~journal_reader() = default;
   static result<std::unique_ptr<journal_reader>>
-  open(const std::string& directory, file_system& files, journal_position from);
+  open(const std::string& directory, file_system& files, journal_position from,
+       std::shared_ptr<const journal_tail_cache> tail = {});
 
   /// The next whole frames before `until`: at least one if there is any, then as many as
-  /// stay within `records_max` records and `bytes_max` bytes and lie in one segment.
+  /// stay within `records_max` records and `bytes_max` bytes and lie in one segment, and
+  /// all of them in the writer's tail cache or all of them in the file.
   /// Empty at `until`. Corrupt places that recovery quarantined are stepped over; any
   /// other is journal_corrupt.
   virtual result<std::vector<frame_view>> read(journal_position until, size_t records_max,

@@ -115,19 +115,6 @@ uint32_t crc32c(std::span<const std::byte> bytes, uint32_t start) noexcept {
   return ~state;
 }
 
-std::byte* byte_buffer::grow(size_t count) {
-  if (capacity_ - size_ < count) {
-    const size_t wanted = std::max({size_ + count, capacity_ * 2, size_t{64} << 10});
-    auto larger = std::make_unique_for_overwrite<std::byte[]>(wanted);
-    put(larger.get(), data_.get(), size_);
-    data_ = std::move(larger);
-    capacity_ = wanted;
-  }
-  auto* at = data_.get() + size_;
-  size_ += count;
-  return at;
-}
-
 uint64_t frame_bytes(const part_slice& slice) noexcept {
   uint64_t bytes = sizeof(frame_head) + slice.batch->source->stream.size();
   bytes += uint64_t{slice.records} * sizeof(uint32_t);
@@ -140,10 +127,9 @@ uint64_t frame_bytes(const part_slice& slice) noexcept {
   return padded(bytes);
 }
 
-void append_frame(const part_slice& slice, size_t length, byte_buffer& out) {
-  auto* const begin = out.grow(length);
-  const auto head = make_head(slice, length);
-  auto* at = put(begin, &head, sizeof head);
+void encode_frame(const part_slice& slice, std::span<std::byte> frame) noexcept {
+  const auto head = make_head(slice, frame.size());
+  auto* at = put(frame.data(), &head, sizeof head);
   const std::span records{slice.batch->records.data() + slice.first, slice.records};
   for (const auto& ref : records)
     at = put(at, &ref.size, sizeof ref.size);
@@ -160,7 +146,7 @@ void append_frame(const part_slice& slice, size_t length, byte_buffer& out) {
     at = put(at, refused.detail.data(), refused.detail.size());
     at = put(at, refused.body.data(), refused.body.size());
   });
-  std::fill(at, begin + length, std::byte{0});
+  std::fill(at, frame.data() + frame.size(), std::byte{0});
 }
 
 void seal_frame(std::span<std::byte> frame, uint64_t first_sequence, uint32_t epoch,

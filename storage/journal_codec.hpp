@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 namespace weir {
@@ -53,22 +52,6 @@ inline constexpr size_t frame_bytes_max = size_t{16} << 20;
 /// the next.
 uint32_t crc32c(std::span<const std::byte> bytes, uint32_t start = 0) noexcept;
 
-/// Bytes that grow without being zeroed first. One owner.
-class byte_buffer {
- public:
-  std::byte* data() noexcept { return data_.get(); }
-  const std::byte* data() const noexcept { return data_.get(); }
-  size_t size() const noexcept { return size_; }
-  void clear() noexcept { size_ = 0; }
-  /// `count` more bytes with any content; earlier pointers end.
-  std::byte* grow(size_t count);
-
- private:
-  std::unique_ptr<std::byte[]> data_;
-  size_t size_ = 0;
-  size_t capacity_ = 0;
-};
-
 /// One part's share of a batch: what a frame is made of.
 struct part_slice {
   const record_batch* batch = nullptr;
@@ -91,8 +74,9 @@ inline bool is_dead_letter(const rejection& refused) noexcept {
 /// encoded.
 uint64_t frame_bytes(const part_slice& slice) noexcept;
 
-/// Appends the frame, all but what is known only when it is written: see seal_frame.
-void append_frame(const part_slice& slice, size_t length, byte_buffer& out);
+/// Fills `frame`, frame_bytes() long, all but what is known only when it is written: see
+/// seal_frame.
+void encode_frame(const part_slice& slice, std::span<std::byte> frame) noexcept;
 
 /// Where a frame lies.
 struct frame_place {

@@ -76,9 +76,25 @@ void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
                     + std::to_string(frame_room) + ": send less at once");
   const auto receipt_index = static_cast<uint32_t>(receipts_.size() - 1);
   keys_here_.emplace(part.key, static_cast<uint32_t>(frames_.size()));
-  frames_.push_back({bytes_.size(), static_cast<size_t>(length), slice.records,
+  const auto bytes = room_for(static_cast<size_t>(length));
+  frames_.push_back({bytes, static_cast<uint32_t>(blocks_.size() - 1), slice.records,
                      receipt_index, slice.part});
-  append_frame(slice, static_cast<size_t>(length), bytes_);
+  encode_frame(slice, bytes);
+}
+
+/// Behind what is in the last block, durable or not, or in another.
+std::span<std::byte> commit_group::room_for(size_t bytes) {
+  if (frames_.empty() && !blocks_.empty() && !blocks_.back()->kept)
+    blocks_.clear(); // there may be room for one that is by now
+  if (blocks_.empty() || blocks_.back()->capacity - block_used_ < bytes) {
+    if (frames_.empty())
+      blocks_.clear();
+    blocks_.push_back(cache_->take(bytes, pending_bytes_));
+    block_used_ = 0;
+  }
+  const auto at = std::exchange(block_used_, block_used_ + bytes);
+  pending_bytes_ += bytes;
+  return {blocks_.back()->bytes.get() + at, bytes};
 }
 
 bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
@@ -142,7 +158,9 @@ std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
   }
   std::vector<std::shared_ptr<const batch_receipt>> done{
     std::make_move_iterator(receipts_.begin()), std::make_move_iterator(receipts_.end())};
-  bytes_.clear();
+  if (blocks_.size() > 1)
+    blocks_.erase(blocks_.begin(), blocks_.end() - 1);
+  pending_bytes_ = 0;
   frames_.clear();
   echoes_.clear();
   receipts_.clear();

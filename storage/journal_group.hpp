@@ -5,6 +5,7 @@
 #include "proto/batch.hpp"
 #include "storage/journal_codec.hpp"
 #include "storage/journal_keys.hpp"
+#include "storage/journal_tail_cache.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
@@ -13,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -28,8 +30,8 @@ struct known_keys {
 
 /// One frame of the group.
 struct group_frame {
-  size_t offset = 0; ///< in the group's bytes
-  size_t bytes = 0;
+  std::span<std::byte> bytes;
+  uint32_t block = 0;
   uint32_t records = 0;
   uint32_t receipt = 0;
   uint32_t part = 0;
@@ -38,12 +40,16 @@ struct group_frame {
 /// One thread.
 class commit_group {
  public:
-  explicit commit_group(known_keys& keys) : keys_(keys) {}
+  commit_group(known_keys& keys, std::shared_ptr<journal_tail_cache> cache)
+    : keys_(keys), cache_(std::move(cache)) {}
 
   void add(batch_ptr batch, size_t frame_room);
   std::span<const group_frame> frames() const noexcept { return frames_; }
-  std::span<std::byte> bytes() noexcept { return {bytes_.data(), bytes_.size()}; }
-  size_t pending_bytes() const noexcept { return bytes_.size(); }
+  /// Where the frame lies. Whoever holds it may read the frames that are durable.
+  const std::shared_ptr<tail_block>& block_of(const group_frame& frame) const {
+    return blocks_[frame.block];
+  }
+  size_t pending_bytes() const noexcept { return pending_bytes_; }
 
   /// The frame is durable and its first record has this number.
   void succeed(const group_frame& frame, uint64_t first_sequence);
@@ -66,6 +72,7 @@ class commit_group {
   };
 
   void add_part(batch_receipt& receipt, const part_slice& slice, size_t frame_room);
+  std::span<std::byte> room_for(size_t bytes);
   bool is_known(part_receipt& answer, const batch_part& part);
   bool is_echo(const batch_part& part, uint32_t index);
   part_receipt& answer_of(uint32_t receipt, uint32_t part) {
@@ -76,7 +83,10 @@ class commit_group {
   }
 
   known_keys& keys_;
-  byte_buffer bytes_;
+  std::shared_ptr<journal_tail_cache> cache_;
+  std::vector<std::shared_ptr<tail_block>> blocks_; ///< of frames_
+  size_t block_used_ = 0; ///< of the last one, by groups before too
+  size_t pending_bytes_ = 0;
   std::vector<group_frame> frames_;
   std::vector<echo> echoes_;
   std::vector<std::shared_ptr<batch_receipt>> receipts_;

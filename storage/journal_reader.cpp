@@ -2,6 +2,7 @@
 
 #include "storage/journal_scan.hpp"
 #include "storage/journal_segment.hpp"
+#include "storage/journal_tail_cache.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,14 +13,18 @@ namespace {
 
 class reader final : public journal_reader {
  public:
-  reader(std::string directory, file_system& files, journal_position from)
-    : directory_(std::move(directory)), files_(files), position_(from) {}
+  reader(std::string directory, file_system& files, journal_position from,
+         std::shared_ptr<const journal_tail_cache> tail)
+    : directory_(std::move(directory)), files_(files), tail_(std::move(tail)),
+      position_(from) {}
 
   result<std::vector<frame_view>> read(journal_position until, size_t records_max,
                                        size_t bytes_max) override;
   journal_position position() const noexcept override { return position_; }
 
  private:
+  std::vector<frame_view> recall(journal_position until, size_t records_max,
+                                 size_t bytes_max);
   result<bool> enter(uint64_t number_min, journal_position until);
   result<bool> try_segment(uint64_t number);
   result<void> find_end();
@@ -34,6 +39,8 @@ class reader final : public journal_reader {
 
   const std::string directory_;
   file_system& files_;
+  const std::shared_ptr<const journal_tail_cache> tail_; ///< may be null
+  std::vector<std::shared_ptr<const tail_block>> held_;  ///< for the views of this read
   journal_position position_;
   std::unique_ptr<file> segment_; ///< the one position_ is in; null before the first read
   segment_header header_;
@@ -44,6 +51,8 @@ class reader final : public journal_reader {
 
 result<std::vector<frame_view>> reader::read(journal_position until, size_t records_max,
                                              size_t bytes_max) {
+  if (auto recalled = recall(until, records_max, bytes_max); !recalled.empty())
+    return recalled;
   extents_.clear();
   while (extents_.empty() && position_ < until) {
     if (!segment_) {
@@ -75,6 +84,39 @@ result<std::vector<frame_view>> reader::read(journal_position until, size_t reco
       return tl::unexpected{bytes.error()};
     frames.push_back(decode_frame(bytes->first(frame.bytes),
                                   {position_.segment, frame.offset + frame.bytes}));
+  }
+  return frames;
+}
+
+/// What the tail cache has of the next frames. They were sealed in this process, so their CRC
+/// is not asked again; only their mark, as a position need not be one between frames.
+std::vector<frame_view> reader::recall(journal_position until, size_t records_max,
+                                       size_t bytes_max) {
+  held_.clear();
+  std::vector<frame_view> frames;
+  size_t records = 0;
+  size_t bytes = 0;
+  while (tail_ && position_ < until) {
+    const auto run = tail_->at(position_);
+    if (!run)
+      break;
+    held_.push_back(run->block);
+    const auto end = std::min(run->end(), until);
+    while (position_ < end) {
+      const auto* const at = run->data + (position_.offset - run->begin.offset);
+      const auto room = end.offset - position_.offset;
+      if (room < sizeof(frame_head))
+        return frames;
+      const auto head = read_head(at);
+      if (!plausible(head, {run->salt, position_.offset}, room))
+        return frames;
+      records += head.records;
+      bytes += head.length;
+      if (!frames.empty() && (records > records_max || bytes > bytes_max))
+        return frames;
+      position_.offset += head.length;
+      frames.push_back(decode_frame({at, head.length}, position_));
+    }
   }
   return frames;
 }
@@ -201,12 +243,13 @@ result<void> reader::step_over_damage() {
 
 } // namespace
 
-result<std::unique_ptr<journal_reader>> journal_reader::open(const std::string& directory,
-                                                             file_system& files,
-                                                             journal_position from) {
+result<std::unique_ptr<journal_reader>>
+journal_reader::open(const std::string& directory, file_system& files,
+                     journal_position from,
+                     std::shared_ptr<const journal_tail_cache> tail) {
   if (auto listed = files.list(directory); !listed)
     return tl::unexpected{listed.error()};
-  return std::make_unique<reader>(directory, files, from);
+  return std::make_unique<reader>(directory, files, from, std::move(tail));
 }
 
 result<journal_position> journal_end(const std::string& directory, file_system& files) {

@@ -262,14 +262,17 @@ result<void> segment_store::write_ahead(uint64_t bytes) {
   return current_->write_at(end, std::span{zeros_}.first(more));
 }
 
-result<void> segment_store::append(std::span<const std::byte> frames) {
-  if (auto zeroed = write_ahead(frames.size()); !zeroed)
+result<void> segment_store::append(std::span<const frame_run> frames) {
+  const auto end = frames.back().end();
+  if (auto zeroed = write_ahead(end.offset - end_.offset); !zeroed)
     return zeroed;
-  if (auto written = current_->write_at(end_.offset, frames); !written)
-    return written;
+  for (const auto& run : frames)
+    if (auto written = current_->write_at(run.begin.offset, {run.data, run.bytes});
+        !written)
+      return written;
   if (auto synced = current_->sync_data(); !synced)
     return synced;
-  end_.offset += frames.size();
+  end_ = end;
   return {};
 }
 

@@ -21,6 +21,7 @@
 
 #include "storage/journal.hpp"
 #include "storage/journal_recovery.hpp"
+#include "storage/journal_tail_cache.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -68,8 +69,9 @@ class segment_store {
   /// room the current one stays open; for any other reason there is none until the next
   /// begin().
   result<void> begin(uint64_t next_sequence);
-  /// Writes at end() and syncs; moves end(). After a failure the caller must abandon().
-  result<void> append(std::span<const std::byte> frames);
+  /// Writes what begins at end() and syncs; moves end(). After a failure the caller must
+  /// abandon().
+  result<void> append(std::span<const frame_run> frames);
   /// Ends the current segment durably at end() after a failed append, by beginning the
   /// next one or else by cutting it. False when the disk refuses both: then it is ended
   /// by the next begin() that succeeds.

@@ -4,6 +4,7 @@
 #include "storage/journal_recovery.hpp"
 #include "storage/journal_segment.hpp"
 #include "storage/journal_segments.hpp"
+#include "storage/journal_tail_cache.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -57,7 +58,8 @@ class writer final : public journal_writer {
       files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
                            config.recent_keys ? config.recent_keys
                                               : make_recent_keys(config, clock)},
-      group_(keys_) {}
+      tail_(config.tail ? config.tail : journal_tail_cache::make(0)),
+      group_(keys_, tail_) {}
 
   result<void> start(uint64_t next_sequence_min, recovery_report& report);
 
@@ -94,6 +96,7 @@ class writer final : public journal_writer {
     return store_->prepare_now();
   }
   result<void> release(journal_position slowest) override {
+    tail_->forget_before(slowest);
     if (auto released = store_->release(slowest); !released)
       return released;
     if (full() && !store_->open())
@@ -105,13 +108,14 @@ class writer final : public journal_writer {
  private:
   size_t commit_run(std::span<const group_frame> frames);
   size_t fitting(std::span<const group_frame> frames) const noexcept;
-  std::span<const std::byte> seal(std::span<const group_frame> run);
+  std::vector<frame_run> seal(std::span<const group_frame> frames);
   void refuse(std::span<const group_frame> frames, const fault& why,
               const char* and_then);
 
   const journal_config config_;
   file_system& files_;
   known_keys keys_;
+  const std::shared_ptr<journal_tail_cache> tail_;
   commit_group group_;
   std::optional<segment_store> store_; ///< set by start()
   uint64_t next_sequence_ = 1;
@@ -119,6 +123,7 @@ class writer final : public journal_writer {
 };
 
 result<void> writer::start(uint64_t next_sequence_min, recovery_report& report) {
+  tail_->clear(); // recovery may cut or quarantine what is there
   if (auto made = files_.make_directory(config_.directory); !made)
     return made;
   if (auto synced = files_.sync_directory(config_.directory); !synced)
@@ -142,23 +147,28 @@ size_t writer::fitting(std::span<const group_frame> frames) const noexcept {
   const auto room = store_->room();
   size_t count = 0;
   uint64_t bytes = 0;
-  while (count < frames.size() && (bytes += frames[count].bytes) <= room)
+  while (count < frames.size() && (bytes += frames[count].bytes.size()) <= room)
     ++count;
   return count;
 }
 
-/// Numbers the frames of a run and ties them to their places; their bytes as one piece.
-std::span<const std::byte> writer::seal(std::span<const group_frame> run) {
-  const auto begin = run.front().offset;
-  const auto start = store_->end().offset;
+/// Numbers the frames and ties them to their places, in which they are one behind the other.
+std::vector<frame_run> writer::seal(std::span<const group_frame> frames) {
+  std::vector<frame_run> pieces;
   auto sequence = next_sequence_;
-  for (const auto& frame : run) {
-    seal_frame(group_.bytes().subspan(frame.offset, frame.bytes), sequence,
-               store_->epoch(), static_cast<uint32_t>(start),
-               {store_->salt(), start + (frame.offset - begin)});
+  auto place = store_->end();
+  const auto start = static_cast<uint32_t>(place.offset);
+  for (const auto& frame : frames) {
+    seal_frame(frame.bytes, sequence, store_->epoch(), start,
+               {store_->salt(), place.offset});
+    if (pieces.empty() || pieces.back().block != group_.block_of(frame))
+      pieces.push_back(
+        {place, store_->salt(), frame.bytes.data(), 0, group_.block_of(frame)});
+    pieces.back().bytes += frame.bytes.size();
+    place.offset += frame.bytes.size();
     sequence += frame.records;
   }
-  return group_.bytes().subspan(begin, run.back().offset + run.back().bytes - begin);
+  return pieces;
 }
 
 void writer::refuse(std::span<const group_frame> frames, const fault& why,
@@ -180,8 +190,8 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
     return frames.size();
   }
   const auto run = frames.first(fitting(frames));
-  const auto bytes = seal(run);
-  if (auto done = store_->append(bytes); !done) {
+  auto sealed = seal(run);
+  if (auto done = store_->append(sealed); !done) {
     ++figures_.sync_failures;
     const bool ended = store_->abandon(done.error(), next_sequence_);
     refuse(run, done.error(),
@@ -191,7 +201,10 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
     return run.size();
   }
   ++figures_.syncs;
-  figures_.bytes_written += bytes.size();
+  for (auto& piece : sealed) {
+    figures_.bytes_written += piece.bytes;
+    tail_->note(std::move(piece));
+  }
   for (const auto& frame : run) {
     group_.succeed(frame, next_sequence_);
     next_sequence_ += frame.records;

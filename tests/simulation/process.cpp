@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace weir::simulation {
@@ -81,6 +82,11 @@ ingest_config make_listener(const plan& shape) {
   c.budget_bytes = shape.budget_bytes;
   c.batches_max = shape.queue_batches;
   return c;
+}
+
+/// None, one of two blocks, or one that holds all there is.
+std::shared_ptr<journal_tail_cache> make_tail(uint64_t seed) {
+  return journal_tail_cache::make(std::array{0u, 512u << 10, 8u << 20}[seed % 3]);
 }
 
 } // namespace
@@ -151,6 +157,7 @@ tree_parts process::parts() {
   };
   made.cluster = cluster_ ? &*cluster_ : nullptr;
   made.seed = with_.seed;
+  made.tail = make_tail(with_.seed);
   made.validate = [this](const record_batch& batch, const catalog& streams,
                          work_scratch& scratch, std::atomic<uint32_t>& mark) {
     meet(stage_name::validate, batch, mark);

@@ -33,6 +33,10 @@ FAULTS = [
     ("reads_behind_the_end", "storage/journal_reader.cpp",
      "    if (auto found = find_end(); !found)",
      "    if (auto found = FAULT ? result<void>{} : find_end(); !found)"),
+    ("remembers_before_sync", "storage/journal_writer.cpp",
+     "  auto sealed = seal(run);\n",
+     "  auto sealed = seal(run);\n  for (auto piece = sealed.begin(); FAULT && piece != sealed.end(); ++piece)\n"
+     "    tail_->note(*piece);\n"),
     ("skips_frames_at_commit", "actors/tail.cpp",
      "  const auto next = frames->empty() ? goal.until : frames->back().next;",
      "  const auto next =\n    frames->empty() || FAULT ? goal.until : frames->back().next;"),

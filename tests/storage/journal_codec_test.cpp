@@ -17,10 +17,10 @@ std::span<const std::byte> bytes_of(std::string_view text) {
 constexpr frame_place here{0x1122334455667788, 8192};
 
 std::vector<std::byte> encode(const part_slice& slice, frame_place place = here) {
-  byte_buffer out;
-  append_frame(slice, frame_bytes(slice), out);
-  seal_frame({out.data(), out.size()}, 42, 7, 8192, place);
-  return {out.data(), out.data() + out.size()};
+  std::vector<std::byte> frame(frame_bytes(slice));
+  encode_frame(slice, frame);
+  seal_frame(frame, 42, 7, 8192, place);
+  return frame;
 }
 
 } // namespace

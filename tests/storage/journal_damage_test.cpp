@@ -151,13 +151,13 @@ TEST_F(journal_damage, does_not_bring_a_frame_from_inside_a_body_to_life) {
   forged.part({6, 6}).record("{\"forged\":true}");
   const auto inner = forged.done();
   const part_slice slice{inner.get(), 0, 0, 1, 0, 0, 0, 0};
-  byte_buffer frame;
-  append_frame(slice, frame_bytes(slice), frame);
+  std::vector<std::byte> frame(frame_bytes(slice));
+  encode_frame(slice, frame);
   // Where the body will lie: behind head, table entry, stream, pointer and a detail of 11
   // bytes.
   const frame_place guessed{0, frames_begin + 88 + 32 + 3 + 2 + 11};
   ASSERT_EQ(guessed.offset % 8, 0u);
-  seal_frame({frame.data(), frame.size()}, 1, 1, frames_begin, guessed);
+  seal_frame(frame, 1, 1, frames_begin, guessed);
   const std::string body{reinterpret_cast<const char*>(frame.data()), frame.size()};
   batch_builder build;
   build.part({1, 1}).reject_record(reject::quarantined, body, "eleven byte");
