@@ -173,7 +173,7 @@ struct config {
   uint64_t journal_group_bytes = uint64_t{8}
                                  << 20; ///< one commit writes at most about this
   sink_config sink;
-  uint32_t sink_rows_per_transaction = 5'000;
+  uint32_t sink_rows_per_transaction = 0; ///< resolved: never 0 after load_config
   uint64_t sink_bytes_per_transaction = uint64_t{16}
                                         << 20; ///< bytes read from the journal for one
   /// while they do not fill half a transaction and no client waits for one of them

@@ -160,8 +160,12 @@ void visit_storage(key_visitor& v, config& c) {
             {64 * kib, 1024 * gib});
     v.duration({"rotate_after", "`file`: a new file after this time."}, rotate_after,
                {1s, 720h});
-    v.count({"rows_per_transaction", "Records committed together at most."},
-            c.sink_rows_per_transaction, {1, 100'000});
+    v.count(
+      {"rows_per_transaction",
+       "Records committed together at most. `auto` is 5000 for a database, 20000 for "
+       "`file` and `null`.",
+       "auto"},
+      c.sink_rows_per_transaction, {1, 100'000});
     v.bytes({"bytes_per_transaction", "And at most about this much of the journal."},
             c.sink_bytes_per_transaction, {64 * kib, 1 * gib});
     v.duration(

@@ -57,6 +57,12 @@ uint32_t derived_window(const ingest_section& in) {
     std::min<uint64_t>(std::clamp(fit, least, most), std::max(in.batches_in_flight, 1u)));
 }
 
+/// A database's transaction costs by the row. The others' costs a sync, which is in the way of
+/// the journal's, so they make fewer.
+uint32_t derived_rows(const sink_config& sink) {
+  return sink.kind == "sqlite" || sink.kind == "postgres" ? 5'000 : 20'000;
+}
+
 uint32_t cores() {
   return std::clamp(std::thread::hardware_concurrency(), 1u, 256u);
 }
@@ -117,6 +123,8 @@ void resolve_config(config& c) {
   c.sink.keys_age_max = c.journal.keys_age_max;
   if (c.ingest.budget_bytes == 0)
     c.ingest.budget_bytes = derived_budget(c);
+  if (c.sink_rows_per_transaction == 0)
+    c.sink_rows_per_transaction = derived_rows(c.sink);
   if (c.ingest.request_window == 0)
     c.ingest.request_window = derived_window(c.ingest);
 }

@@ -224,6 +224,14 @@ TEST(config, contradictions_name_both_keys) {
       << text;
 }
 
+TEST(config, a_sink_that_is_no_database_makes_larger_transactions) {
+  EXPECT_EQ(good("").sink_rows_per_transaction, 5'000u);
+  EXPECT_EQ(good("sink: {kind: file}").sink_rows_per_transaction, 20'000u);
+  EXPECT_EQ(good("sink: {kind: 'null'}").sink_rows_per_transaction, 20'000u);
+  EXPECT_EQ(good("sink: {kind: file, rows_per_transaction: 7}").sink_rows_per_transaction,
+            7u);
+}
+
 TEST(config, the_window_of_an_upload_leaves_room_for_others) {
   EXPECT_EQ(good("").ingest.request_window, 16u);
   EXPECT_EQ(good("ingest: {batches_in_flight: 32}").ingest.request_window, 8u);
