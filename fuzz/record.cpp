@@ -22,11 +22,7 @@ void judge(const schema* rules, std::string_view record) {
   const simdjson::padded_string text{record};
   if (parser.allocate(record.size() + 64))
     return;
-  auto& first = *parser.implementation;
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  if (first.stage1(bytes, text.size(), simdjson::stage1_mode::regular)
-      || !schema::surely_admits(
-        rules, text, {first.structural_indexes.get(), first.n_structural_indexes}, order))
+  if (!schema::surely_admits(rules, parser, text, order))
     return;
   simdjson::dom::element root;
   WEIR_HOLDS(parser.parse(text).get(root) == simdjson::SUCCESS);

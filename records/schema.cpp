@@ -77,14 +77,14 @@ result<std::shared_ptr<const schema>> schema::compile(std::string_view text,
   return std::shared_ptr<const schema>(new schema(std::move(made)));
 }
 
-bool schema::surely_admits(const schema* which, std::string_view record,
-                           std::span<const uint32_t> tokens, member_order& order) {
+bool schema::surely_admits(const schema* which, simdjson::dom::parser& parser,
+                           std::string_view record, member_order& order) {
   static const program anything = [] {
     program made;
     made.nodes.emplace_back();
     return made;
   }();
-  return checker(which ? *which->program_ : anything).admits_flat(record, tokens, order);
+  return checker(which ? *which->program_ : anything).admits_flat(parser, record, order);
 }
 
 std::optional<violation> schema::check(simdjson::dom::element record) const {

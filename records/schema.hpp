@@ -7,7 +7,6 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -40,10 +39,11 @@ class schema {
   std::optional<violation> check(simdjson::dom::element record) const;
 
   /// True: `record` is a JSON object that check() would find nothing wrong with; without a
-  /// schema, that it is a JSON object. False: not known, have it parsed. `tokens` are the
-  /// offsets that simdjson's first pass found in it, without a complaint. Any thread.
-  static bool surely_admits(const schema* which, std::string_view record,
-                            std::span<const uint32_t> tokens, member_order& order);
+  /// schema, that it is a JSON object. `parser` then has its tokens, but no document. False:
+  /// not known, have it parsed. The parser has capacity for it, and 64 bytes behind it are
+  /// readable. Any thread, with a parser and an order of its own.
+  static bool surely_admits(const schema* which, simdjson::dom::parser& parser,
+                            std::string_view record, member_order& order);
 
   struct program; ///< compiled nodes: records/schema_program.hpp
 

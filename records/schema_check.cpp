@@ -85,17 +85,12 @@ bool checker::object(const object_rule& rule, simdjson::dom::object given, int d
              : wrong_type(rule, given);
   case element_type::INT64:
   case element_type::UINT64:
-    return admitted(type_integer)
-             ? rule.number == none
-                 || numeric(program_.numbers[rule.number], number::of(given))
+  case element_type::DOUBLE: {
+    const number held = number::of(given);
+    return admits_number(rule.types, held)
+             ? rule.number == none || numeric(program_.numbers[rule.number], held)
              : wrong_type(rule, given);
-  case element_type::DOUBLE:
-    return admitted(type_number)
-               || (admitted(type_integer)
-                   && is_integral(given.get_double().value_unsafe()))
-             ? rule.number == none
-                 || numeric(program_.numbers[rule.number], number::of(given))
-             : wrong_type(rule, given);
+  }
   case element_type::OBJECT:
     return admitted(type_object)
              ? rule.object == none

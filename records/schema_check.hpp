@@ -22,10 +22,8 @@ class checker {
   /// Nothing when the record matches.
   std::optional<violation> run(simdjson::dom::element record);
 
-  /// True: the text is one JSON object that run() would find nothing wrong with. False: not
-  /// known. `tokens`: what simdjson's first pass over the text found, without a complaint.
-  /// 64 bytes behind the text are readable.
-  bool admits_flat(std::string_view record, std::span<const uint32_t> tokens,
+  /// See schema::surely_admits().
+  bool admits_flat(simdjson::dom::parser& parser, std::string_view record,
                    member_order& order);
   /// Longer records could be too much work, which is run()'s to count.
   static constexpr size_t flat_bytes_max = size_t{1} << 20;
@@ -49,6 +47,8 @@ class checker {
   bool has_key(simdjson::dom::object given, std::string_view key);
   bool any_value(const value_set& set, simdjson::dom::element given);
 
+  bool flat_members(const char* text, std::span<const uint32_t> tokens,
+                    member_order& order);
   const node* flat_member(const object_rule* rule, std::string_view key, uint32_t& guess,
                           uint64_t& seen) const noexcept;
   bool flat_value(const node& rule, std::string_view token);

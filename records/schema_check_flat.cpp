@@ -2,6 +2,7 @@
 // where its tokens begin, before a parser has made a document of it. Most records are such,
 // and the document costs more than the check. The short way says yes only when it is certain;
 // everything else, and each word of what is wrong with a record, is left to run().
+#include "records/plan_scan.hpp"
 #include "records/schema_check.hpp"
 
 #include <cstring>
@@ -12,14 +13,10 @@ namespace {
 
 const node any_value_at_all{};
 
-/// JSON's white space and nothing else: other control characters are part of a token.
-inline bool is_space(char c) noexcept {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/// What lies between a token's first byte and the next token, without white space behind it.
+/// What lies between a token's first byte and the next token, without white space behind it;
+/// other control characters are part of a token.
 inline std::string_view token_between(const char* begin, const char* next) noexcept {
-  while (is_space(next[-1]))
+  while (steps::is_space(next[-1]))
     --next;
   return {begin, static_cast<size_t>(next - begin)};
 }
@@ -44,12 +41,7 @@ bool is_plain(const schema::program& program) noexcept {
   const auto value = read_short_number(token);
   if (!value)
     return false;
-  const bool admitted =
-    value->what != number::kind::real
-      ? (rule.types & type_integer) != 0
-      : (rule.types & type_number) != 0
-          || ((rule.types & type_integer) != 0 && is_integral(value->d));
-  return admitted
+  return admits_number(rule.types, *value)
          && (rule.number == none || numeric(program_.numbers[rule.number], *value));
 }
 
@@ -103,16 +95,26 @@ checker::flat_member(const object_rule* rule, std::string_view key, uint32_t& gu
   return id == none ? &any_value_at_all : &program_.nodes[id];
 }
 
+bool checker::admits_flat(simdjson::dom::parser& parser, std::string_view record,
+                          member_order& order) {
+  trying_ = true;
+  if (record.size() > flat_bytes_max || !is_plain(program_)
+      || std::memchr(record.data(), '\\', record.size()) != nullptr)
+    return false;
+  auto& first = *parser.implementation;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(record.data());
+  if (first.stage1(bytes, record.size(), simdjson::stage1_mode::regular))
+    return false;
+  return flat_members(
+    record.data(), {first.structural_indexes.get(), first.n_structural_indexes}, order);
+}
+
 /// {"a":1,"b":2} has four tokens for each member, and the brace. The parser's first pass has
 /// checked UTF-8, that strings end, and that no control character is in one; two tokens have
 /// only white space between them.
-bool checker::admits_flat(std::string_view record, std::span<const uint32_t> tokens,
-                          member_order& order) {
-  trying_ = true;
-  const char* const text = record.data();
-  if (tokens.size() % 4 != 1 || tokens.size() < 5 || text[tokens[0]] != '{'
-      || record.size() > flat_bytes_max || !is_plain(program_)
-      || std::memchr(text, '\\', record.size()) != nullptr)
+bool checker::flat_members(const char* text, std::span<const uint32_t> tokens,
+                           member_order& order) {
+  if (tokens.size() % 4 != 1 || tokens.size() < 5 || text[tokens[0]] != '{')
     return false;
   const index root = program_.nodes[program_.root].object;
   const object_rule* const rule = root == none ? nullptr : &program_.objects[root];

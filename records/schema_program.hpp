@@ -43,6 +43,14 @@ enum type_bit : uint8_t {
   type_any = 127,
 };
 
+/// A number without a fraction is an integer, however it is written.
+inline bool admits_number(uint8_t types, const number& given) noexcept {
+  if (given.what != number::kind::real)
+    return (types & type_integer) != 0;
+  return (types & type_number) != 0
+         || ((types & type_integer) != 0 && is_integral(given.d));
+}
+
 struct text_rule {
   uint64_t length_min = 0; ///< code points
   uint64_t length_max = UINT64_MAX;

@@ -182,12 +182,7 @@ class validator {
     auto& parser = scratch_.parser;
     if (parser.capacity() < text.size()) // the whole parse makes room
       return false;
-    auto& found = *parser.implementation;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-    if (!found.stage1(bytes, text.size(), simdjson::stage1_mode::regular)
-        && schema::surely_admits(
-          spec_.check.get(), text,
-          {found.structural_indexes.get(), found.n_structural_indexes}, scratch_.order)) {
+    if (schema::surely_admits(spec_.check.get(), parser, text, scratch_.order)) {
       pause_ = 0;
       return true;
     }

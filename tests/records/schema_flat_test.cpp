@@ -32,12 +32,7 @@ struct judge {
     const simdjson::padded_string text{record};
     if (parser.allocate(std::max<size_t>(record.size(), 64)))
       return false;
-    auto& first = *parser.implementation;
-    const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-    return !first.stage1(bytes, text.size(), simdjson::stage1_mode::regular)
-           && schema::surely_admits(
-             rules, text, {first.structural_indexes.get(), first.n_structural_indexes},
-             order);
+    return schema::surely_admits(rules, parser, text, order);
   }
   bool really(const std::string& record) {
     simdjson::dom::element root;
