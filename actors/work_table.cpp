@@ -95,23 +95,21 @@ void work_table::enqueue(piece work) {
 }
 
 work_table::piece work_table::next_piece() {
-  std::deque<piece>* from = nullptr;
+  lane* from = nullptr;
+  size_t kind = 0; // of its queues
   const bool by_age = ++takes_ % takes_by_age == 0;
-  for (auto* level : {&lanes_[2], &lanes_[1], &lanes_[0]}) {
-    for (const auto kind : {level->turn, 1 - level->turn}) {
-      auto& queue = level->of[kind];
-      if (queue.empty())
+  for (auto* level : {&lanes_[2], &lanes_[1], &lanes_[0]})
+    for (const auto next : {level->turn, 1 - level->turn}) {
+      const auto& queue = level->of[next];
+      if (queue.empty()
+          || (from && !(by_age && queue.front().age < from->of[kind].front().age)))
         continue;
-      if (from == nullptr || (by_age && queue.front().age < from->front().age))
-        from = &queue;
+      from = level;
+      kind = next;
     }
-  }
-  for (auto& level : lanes_)
-    for (const size_t kind : {0, 1})
-      if (from == &level.of[kind])
-        level.turn = 1 - kind;
-  auto work = std::move(from->front());
-  from->pop_front();
+  from->turn = 1 - kind;
+  auto work = std::move(from->of[kind].front());
+  from->of[kind].pop_front();
   --queued_;
   return work;
 }
