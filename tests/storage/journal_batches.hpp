@@ -3,6 +3,7 @@
 
 #include "proto/batch.hpp"
 #include "proto/clock.hpp"
+#include "storage/journal.hpp"
 
 #include <memory>
 #include <string>
@@ -19,6 +20,16 @@ class manual_clock final : public clock_source {
   std::chrono::steady_clock::time_point steady{std::chrono::hours{1}};
   int64_t wall_us = 1'700'000'000'000'000;
 };
+
+/// In "j", of few keys, so that limits are near.
+inline journal_config small_journal(uint64_t segment_bytes, uint64_t segments_max) {
+  journal_config made;
+  made.directory = "j";
+  made.segment_bytes = segment_bytes;
+  made.bytes_max = segments_max * segment_bytes;
+  made.keys_max = made.recent_keys_max = 100;
+  return made;
+}
 
 /// Builds a batch part by part; records go to the part added last.
 class batch_builder {

@@ -20,10 +20,7 @@ struct journal_damage : ::testing::Test {
   std::vector<journal_position> ends; ///< behind each record
 
   void SetUp() override {
-    config.directory = "j";
-    config.segment_bytes = uint64_t{64} << 10;
-    config.bytes_max = 20 * config.segment_bytes;
-    config.keys_max = config.recent_keys_max = 100;
+    config = small_journal(uint64_t{64} << 10, 20);
     open();
   }
   void open() {

@@ -19,11 +19,7 @@ struct journal_errands_test : ::testing::Test {
   manual_clock clock;
   std::shared_ptr<held_errands> errands = std::make_shared<held_errands>();
   journal_config config = [this] {
-    journal_config made;
-    made.directory = "j";
-    made.segment_bytes = uint64_t{64} << 10;
-    made.bytes_max = 8 * made.segment_bytes;
-    made.keys_max = made.recent_keys_max = 100;
+    auto made = small_journal(uint64_t{64} << 10, 8);
     made.errands = errands;
     return made;
   }();

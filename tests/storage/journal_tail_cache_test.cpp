@@ -52,11 +52,7 @@ struct tail_cache_test : ::testing::Test {
 
   void open() {
     writer.reset();
-    journal_config config;
-    config.directory = "j";
-    config.segment_bytes = uint64_t{512} << 10;
-    config.bytes_max = 64 * config.segment_bytes;
-    config.keys_max = config.recent_keys_max = 100;
+    auto config = small_journal(uint64_t{512} << 10, 64);
     config.tail = cache;
     recovery_report report;
     auto opened = journal_writer::open(config, disk, clock, 0, report);
@@ -277,11 +273,8 @@ TEST(tail_cache_threads,
      a_reader_beside_the_writer_finds_every_record_once_and_in_order) {
   const sink_test::scratch_directory directory;
   const manual_clock clock;
-  journal_config config;
+  auto config = small_journal(uint64_t{512} << 10, 64);
   config.directory = directory / "j";
-  config.segment_bytes = uint64_t{512} << 10;
-  config.bytes_max = 64 * config.segment_bytes;
-  config.keys_max = config.recent_keys_max = 100;
   config.tail = journal_tail_cache::make(cache_bytes);
   recovery_report report;
   const auto writer =

@@ -13,14 +13,7 @@ namespace {
 struct journal_test : ::testing::Test {
   simulated_disk disk;
   manual_clock clock;
-  journal_config config = [] {
-    journal_config made;
-    made.directory = "j";
-    made.segment_bytes = uint64_t{64} << 10;
-    made.bytes_max = 8 * made.segment_bytes;
-    made.keys_max = made.recent_keys_max = 100;
-    return made;
-  }();
+  journal_config config = small_journal(uint64_t{64} << 10, 8);
   recovery_report report;
   std::unique_ptr<journal_writer> writer;
   uint64_t next_key = 0;
