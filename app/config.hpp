@@ -76,6 +76,8 @@ struct ingest_section {
   /// batches in flight per I/O thread before small requests gather, and before larger ones do
   uint32_t coalesce_window = 1;
   uint32_t coalesce_large_window = 4;
+  std::chrono::milliseconds coalesce_wait{
+    250}; ///< what is in flight longer counts no more
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64;            ///< the credit of all I/O threads together
   std::chrono::milliseconds delay_max{1'000}; ///< 0: admission does not look at time

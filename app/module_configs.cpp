@@ -25,6 +25,7 @@ ingest_config make_ingest_config(const config& settings) {
   to.coalesce_bytes = from.coalesce_bytes;
   to.coalesce_window = from.coalesce_window;
   to.coalesce_large_window = from.coalesce_large_window;
+  to.coalesce_wait = from.coalesce_wait;
   to.budget_bytes = from.budget_bytes;
   to.batches_max = from.batches_in_flight;
   to.waiters_max = from.connections_max;

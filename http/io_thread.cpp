@@ -28,7 +28,8 @@ outstanding::options
 outstanding_options(ingest_state& shared,
                     const std::shared_ptr<receipt_mailbox>& mailbox) {
   const auto timeout = shared.config.request_timeout;
-  return {timeout, timeout * abandon_after_timeouts, mailbox, &shared.outstanding};
+  return {timeout, timeout * abandon_after_timeouts, mailbox, &shared.outstanding,
+          shared.config.coalesce_wait};
 }
 
 } // namespace

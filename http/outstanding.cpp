@@ -6,6 +6,7 @@
 #include "proto/telemetry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -178,7 +179,10 @@ void outstanding::close(const entry& e) {
   if (opts_.total)
     opts_.total->fetch_sub(1, std::memory_order_relaxed);
   const auto now = context_.clock.now();
-  gate_.complete(e.charged, e.beside, now - e.begun, now);
+  if (e.excused) // no measure of what the pipeline takes
+    gate_.release(e.charged, now);
+  else
+    gate_.complete(e.charged, e.beside, now - e.begun, now);
   for (const auto& owner : e.owners)
     owner.request->notify();
 }
@@ -208,27 +212,50 @@ std::vector<gathered> outstanding::expire(time_point now) {
   for (auto& [id, e] : entries_)
     if (e.undecided && context_.pipeline.submit(e.batch))
       e.undecided = false;
-  std::vector<gathered> given_up;
-  while (!entries_.empty()
-         && now - entries_.begin()->second.sent >= opts_.abandon_after) {
-    const auto lost = std::move(entries_.begin()->second);
-    entries_.erase(entries_.begin());
-    log_event(
-      log_level::error, "batch_abandoned",
-      {{"batch", lost.batch->source->id}, {"after_ms", opts_.abandon_after.count()}});
-    const auto& parts = lost.batch->source->parts;
-    for (size_t i = 0; i < lost.owners.size(); ++i) {
-      part_receipt unknown;
-      unknown.part = static_cast<uint32_t>(i);
-      unknown.outcome = ec::deadline_exceeded;
-      account(parts[i], unknown, {});
-      lost.owners[i].request->fail_chunk(
-        lost.owners[i].chunk, {ec::deadline_exceeded, "no receipt came"}, true);
-    }
-    given_up.push_back(lost.by);
-    close(lost);
+  std::vector<gathered> free;
+  while (!entries_.empty() && now - entries_.begin()->second.sent >= opts_.abandon_after)
+    give_up_oldest(free);
+  if (opts_.hold_up_max.count() > 0)
+    excuse_slow(now, free);
+  return free;
+}
+
+void outstanding::give_up_oldest(std::vector<gathered>& free) {
+  const auto lost = std::move(entries_.begin()->second);
+  entries_.erase(entries_.begin());
+  log_event(
+    log_level::error, "batch_abandoned",
+    {{"batch", lost.batch->source->id}, {"after_ms", opts_.abandon_after.count()}});
+  const auto& parts = lost.batch->source->parts;
+  for (size_t i = 0; i < lost.owners.size(); ++i) {
+    part_receipt unknown;
+    unknown.part = static_cast<uint32_t>(i);
+    unknown.outcome = ec::deadline_exceeded;
+    account(parts[i], unknown, {});
+    lost.owners[i].request->fail_chunk(lost.owners[i].chunk,
+                                       {ec::deadline_exceeded, "no receipt came"}, true);
   }
-  return given_up;
+  free.push_back(lost.by);
+  close(lost);
+}
+
+/// A record that hangs its worker must not hold up everybody's small requests, of which only
+/// so many batches are in flight. What takes its place is bounded by credit: the slow batch
+/// now has what it was sent without.
+void outstanding::excuse_slow(time_point now, std::vector<gathered>& free) {
+  for (auto& [id, e] : entries_) {
+    if (e.by == gathered::no || now - e.sent < opts_.hold_up_max)
+      continue;
+    if (e.by == gathered::small) {
+      const auto level = e.batch->source->level;
+      if (gate_.enter({0, 1}, level, admission_policy::reject, {}).what
+          != admission::verdict::granted)
+        return;
+      ++e.charged.batches;
+      e.excused = true;
+    }
+    free.push_back(std::exchange(e.by, gathered::no));
+  }
 }
 
 } // namespace weir

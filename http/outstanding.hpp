@@ -51,6 +51,8 @@ class outstanding {
     std::chrono::milliseconds abandon_after;
     std::weak_ptr<receipt_port> origin;
     std::atomic<size_t>* total = nullptr; ///< over all threads; may be null
+    /// A gathered batch in flight for longer does not hold up others; 0: it does.
+    std::chrono::milliseconds hold_up_max{0};
   };
 
   outstanding(ingest_context context, admission& gate, options opts)
@@ -67,8 +69,8 @@ class outstanding {
   gathered ends(const batch_receipt& receipt) noexcept;
   void stored(uint64_t sequence);
   void resubmit();
-  /// At every tick: submits again what was refused undecided, and gives up what is too
-  /// old. Who had gathered those.
+  /// At every tick: submits again what was refused undecided, gives up what is too old, and
+  /// lets those gather on who wait for a slow batch. Who had gathered it, for each.
   std::vector<gathered> expire(time_point now);
 
   size_t size() const noexcept { return entries_.size(); }
@@ -83,11 +85,14 @@ class outstanding {
     uint32_t beside = 0; ///< batches in flight when it was sent, with itself
     gathered by = gathered::no;
     bool undecided = false; ///< a copy was refused
+    bool excused = false;   ///< it was sent without the credit that it has
   };
 
   /// Nothing can be concluded from it.
   static bool undecided(const entry& e, const batch_receipt& receipt) noexcept;
   std::map<uint64_t, entry>::iterator find(const batch_receipt& receipt) noexcept;
+  void give_up_oldest(std::vector<gathered>& free);
+  void excuse_slow(time_point now, std::vector<gathered>& free);
   void refuse(submission& s);
   void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
   void account(const batch_part& part, const part_receipt& receipt,

@@ -49,6 +49,17 @@ class PoisonIsQuarantined(FailureTest):
         self.assert_accounts(node)
         self.assertEqual(node.stop(15), 0)
 
+    def test_who_comes_behind_a_hanging_record_is_answered_before_it(self):
+        node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True},
+                         settings=["ingest.threads=1", "pipeline.validate.workers=2", "pipeline.work_deadline=20s"])
+        hanging = node.connection()
+        self.addCleanup(hanging.close)
+        hanging.request("POST", "/ingest/default", json.dumps({"kind": "hang"}), {"Content-Type": "application/json"})
+        wait_until(lambda: node.metrics()["weir_records_in_flight"] == 1, 10, "it is under way, with nobody beside it")
+        for n in range(3):
+            self.assertEqual(node.post("default", {"n": n}).status, 200)
+        self.assertEqual(node.metrics()["weir_records_in_flight"], 1)
+
     def test_hanging_records_in_one_request_are_quarantined_though_its_time_is_up(self):
         node = self.node(streams={"default": {"transform": POISON}}, top={"fault_injection": True},
                          settings=["ingest.request_timeout=1s", "pipeline.work_deadline=500ms"])

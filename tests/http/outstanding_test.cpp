@@ -102,6 +102,43 @@ TEST_F(outstanding_test, the_time_in_an_open_batch_counts_in_what_delay_max_lets
   EXPECT_EQ(slow.credit(), 8u) << "5 a second, and the least: not all 64";
 }
 
+/// Else one record that hangs its worker holds up everybody's small requests.
+TEST_F(outstanding_test, a_slow_batch_of_small_requests_makes_room_and_takes_credit) {
+  outstanding its{
+    {pipeline, streams, figures, health, clock}, gate, {30s, 300s, {}, nullptr, 100ms}};
+  submission s;
+  s.arrived = std::make_shared<envelope>();
+  s.arrived->parts.emplace_back();
+  s.owners.push_back({std::make_shared<ingest_request>(&owner, ack_level::durable), 0});
+  s.by = gathered::small;
+  its.submit(std::move(s));
+  clock.at += 99ms;
+  EXPECT_TRUE(its.expire(clock.at).empty());
+  clock.at += 1ms;
+  EXPECT_EQ(its.expire(clock.at), std::vector{gathered::small});
+  EXPECT_EQ(gate.used().batches, 1u);
+  EXPECT_TRUE(its.expire(clock.at).empty()) << "once";
+  EXPECT_EQ(its.ends(receipt(0, {})), gathered::no);
+  EXPECT_EQ(its.receive(receipt(0, {})), outstanding::fate::settled);
+  EXPECT_EQ(gate.used().batches, 0u);
+}
+
+TEST_F(outstanding_test, a_slow_batch_holds_up_others_while_there_is_no_credit) {
+  admission full{{.bytes_max = 1000, .batches_max = 1, .waiters_max = 0}};
+  outstanding its{
+    {pipeline, streams, figures, health, clock}, full, {30s, 300s, {}, nullptr, 100ms}};
+  submission s;
+  s.arrived = std::make_shared<envelope>();
+  s.by = gathered::small;
+  its.submit(std::move(s));
+  const claim last{0, 1};
+  (void)full.enter(last, priority::normal, admission_policy::reject, [] {});
+  clock.at += 1s;
+  EXPECT_TRUE(its.expire(clock.at).empty());
+  full.release(last, clock.at);
+  EXPECT_EQ(its.expire(clock.at), std::vector{gathered::small});
+}
+
 TEST_F(outstanding_test, every_record_is_counted_once_whatever_becomes_of_it) {
   for (uint32_t i = 0; i < 4; ++i)
     send(10);

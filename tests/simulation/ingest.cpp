@@ -72,7 +72,7 @@ struct ingest::io_thread {
     : sent(owner.context_, owner.gate_,
            {owner.config_.request_timeout,
             owner.config_.request_timeout * abandon_after_timeouts, mail,
-            &owner.outstanding_total_}),
+            &owner.outstanding_total_, owner.config_.coalesce_wait}),
       open(owner.config_, [this](submission s) { return sent.submit(std::move(s)); }),
       next_key(first_key) {
     owner.context_.pipeline.attach(mail);
