@@ -47,7 +47,9 @@ result<void> tail_state::pass_over() {
 
 bool tail_state::worth_waiting() const noexcept {
   return config.gather_delay.count() > 0 && !draining && sequence != 0
-         && goal.sequence < sequence + config.records_per_transaction_max / 2;
+         && goal.sequence
+              < sequence
+                  + std::min(config.records_per_transaction_max / 2, gather_records);
 }
 
 bool tail_state::worth_waiting_on(

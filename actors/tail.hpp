@@ -42,6 +42,8 @@ class tail_store {
   virtual void available(bool yes) noexcept = 0;
 };
 
+inline constexpr size_t gather_records = 2'500;
+
 struct tail_config {
   std::string reader; ///< its name to the journal: sink, dead_letters
   std::function<result<std::unique_ptr<journal_reader>>(journal_position from)>
@@ -58,8 +60,9 @@ struct tail_config {
   /// A transaction for a handful of records costs as much as one for thousands, and its sync
   /// is in the way of the journal's: while those known to wait do not fill half of one, they
   /// are looked at again after each `gather_delay` (0: never) until `gather_max` has passed,
-  /// or once only when a client waits for one of them to be in the sink. Half, since to read
-  /// and store thousands at once keeps a core from those whom clients wait for.
+  /// or once only when a client waits for one of them to be in the sink. Half, and no more
+  /// than `gather_records`, since to read and store thousands at once keeps a core from
+  /// those whom clients wait for.
   std::chrono::milliseconds gather_delay{5};
   std::chrono::milliseconds gather_max{25};
   /// So often the store gets a commit of nothing, when there is nothing: for one that does

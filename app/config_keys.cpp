@@ -170,8 +170,8 @@ void visit_storage(key_visitor& v, config& c) {
             c.sink_bytes_per_transaction, {64 * kib, 1 * gib});
     v.duration(
       {"gather",
-       "How long records that do not fill half a transaction wait for more. Those a "
-       "client waits for (`ack: stored`) do not."},
+       "How long records wait for more while they do not fill half a transaction and are "
+       "fewer than 2,500. Those a client waits for (`ack: stored`) do not."},
       c.sink_gather, {0ms, 10s});
     v.duration({"busy_timeout", "`sqlite`: how long a lock is waited for."},
                c.sink.busy_timeout, {0ms, 1min});

@@ -29,7 +29,7 @@ std::vector<memory_share> set_aside(const config& c) {
     {"keys", "(journal.keys_max + 100000) × 96B",
      (c.journal.keys_max + c.journal.recent_keys_max) * remembered_key_bytes},
     {"clients", "ingest.clients_max × 256B", c.ingest.clients_max * client_bytes},
-    {"journal group", "journal.group_bytes × 2", c.journal_group_bytes * 2},
+    {"journal group", "journal.group_bytes × 4", c.journal_group_bytes * 4},
     {"sink transaction",
      copies ? "sink.bytes_per_transaction × 4" : "sink.bytes_per_transaction × 2",
      c.sink_bytes_per_transaction * (copies ? 4 : 2)},

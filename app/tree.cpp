@@ -412,7 +412,7 @@ tree_stores configured_stores(const config& settings, const clock_source& clock)
 
 std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings) {
   return journal_tail_cache::make(std::clamp<uint64_t>(
-    settings.journal_group_bytes / 2 * 3, size_t{1} << 20, size_t{12} << 20));
+    settings.journal_group_bytes * 3, size_t{2} << 20, size_t{24} << 20));
 }
 
 supervisor_spec make_tree(const tree_parts& parts) {

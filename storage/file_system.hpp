@@ -7,11 +7,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace weir {
+
+/// Writes past the page cache need offsets, lengths and addresses that are multiples of it.
+inline constexpr size_t direct_block = 4096;
+
+struct free_block_memory {
+  void operator()(std::byte* memory) const noexcept {
+    ::operator delete[](memory, std::align_val_t{direct_block});
+  }
+};
+using block_memory = std::unique_ptr<std::byte[], free_block_memory>;
+
+/// `bytes` of any content, from a multiple of direct_block on.
+inline block_memory make_block_memory(size_t bytes) {
+  return block_memory{new (std::align_val_t{direct_block}) std::byte[bytes]};
+}
 
 /// An open file. Closed by its destructor. One thread at a time. Errors are io_failed
 /// with the path, the operation and errno's text; ENOSPC and EDQUOT are journal_full.
@@ -20,6 +36,19 @@ class file {
   virtual ~file() = default;
   /// Writes all of `bytes` at `offset` (loops over short writes) or fails.
   virtual result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// The same for `pieces`, one behind the other.
+  virtual result<void>
+  write_pieces_at(uint64_t offset, std::span<const std::span<const std::byte>> pieces) {
+    for (const auto& piece : pieces) {
+      if (auto written = write_at(offset, piece); !written)
+        return written;
+      offset += piece.size();
+    }
+    return {};
+  }
+  /// From now on write_pieces_at() goes past the page cache where the file system lets it and
+  /// all pieces are whole blocks (direct_block); or no longer does.
+  virtual void write_direct(bool) noexcept {}
   /// Reads up to bytes.size(); fewer only at the end of the file.
   virtual result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) = 0;
   /// fdatasync. A failure is final: never reuse the file

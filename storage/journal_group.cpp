@@ -20,6 +20,10 @@ void refuse_reused_key(part_receipt& answer) {
     "this Idempotency-Key was used for another body; send a new key with a new body");
 }
 
+size_t first_block_behind(size_t offset) noexcept {
+  return (offset + direct_block - 1) / direct_block * direct_block;
+}
+
 /// One slice per part: its run of records and what was counted against it.
 std::vector<part_slice> slices_of(const record_batch& batch) {
   std::vector<part_slice> slices(batch.source->parts.size());
@@ -43,18 +47,18 @@ std::vector<part_slice> slices_of(const record_batch& batch) {
 
 } // namespace
 
-void commit_group::add(batch_ptr batch, size_t frame_room) {
+void commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
   const auto& parts = batch->source->parts;
   auto receipt = std::make_shared<batch_receipt>();
   receipt->batch = std::move(batch);
   receipt->parts.resize(parts.size());
   receipts_.push_back(receipt);
   for (const auto& slice : slices_of(*receipt->batch))
-    add_part(*receipt, slice, frame_room);
+    add_part(*receipt, slice, frame_room, end);
 }
 
 void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
-                            size_t frame_room) {
+                            size_t frame_room, uint64_t end) {
   const auto& part = receipt.batch->source->parts[slice.part];
   auto& answer = receipt.parts[slice.part];
   answer.request = part.request;
@@ -76,21 +80,24 @@ void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
                     + std::to_string(frame_room) + ": send less at once");
   const auto receipt_index = static_cast<uint32_t>(receipts_.size() - 1);
   keys_here_.emplace(part.key, static_cast<uint32_t>(frames_.size()));
-  const auto bytes = room_for(static_cast<size_t>(length));
+  const auto bytes = room_for(static_cast<size_t>(length), end);
   frames_.push_back({bytes, static_cast<uint32_t>(blocks_.size() - 1), slice.records,
                      receipt_index, slice.part});
   encode_frame(slice, bytes);
 }
 
 /// Behind what is in the last block, durable or not, or in another.
-std::span<std::byte> commit_group::room_for(size_t bytes) {
+std::span<std::byte> commit_group::room_for(size_t bytes, uint64_t end) {
   if (frames_.empty() && !blocks_.empty() && !blocks_.back()->kept)
     blocks_.clear(); // there may be room for one that is by now
-  if (blocks_.empty() || blocks_.back()->capacity - block_used_ < bytes) {
+  const auto into_block = (end + pending_bytes_) % direct_block;
+  if (block_used_ % direct_block != into_block)
+    block_used_ = first_block_behind(block_used_) + into_block;
+  if (blocks_.empty() || block_used_ + bytes > blocks_.back()->capacity) {
     if (frames_.empty())
       blocks_.clear();
-    blocks_.push_back(cache_->take(bytes, pending_bytes_));
-    block_used_ = 0;
+    blocks_.push_back(cache_->take(bytes + into_block, pending_bytes_));
+    block_used_ = into_block;
   }
   const auto at = std::exchange(block_used_, block_used_ + bytes);
   pending_bytes_ += bytes;

@@ -43,7 +43,9 @@ class commit_group {
   commit_group(known_keys& keys, std::shared_ptr<journal_tail_cache> cache)
     : keys_(keys), cache_(std::move(cache)) {}
 
-  void add(batch_ptr batch, size_t frame_room);
+  /// `end`: offset in the segment of what is written already. The frames' places in memory and
+  /// in the segment are then the same within a block (direct_block).
+  void add(batch_ptr batch, size_t frame_room, uint64_t end);
   std::span<const group_frame> frames() const noexcept { return frames_; }
   /// Where the frame lies. Whoever holds it may read the frames that are durable.
   const std::shared_ptr<tail_block>& block_of(const group_frame& frame) const {
@@ -71,8 +73,9 @@ class commit_group {
     }
   };
 
-  void add_part(batch_receipt& receipt, const part_slice& slice, size_t frame_room);
-  std::span<std::byte> room_for(size_t bytes);
+  void add_part(batch_receipt& receipt, const part_slice& slice, size_t frame_room,
+                uint64_t end);
+  std::span<std::byte> room_for(size_t bytes, uint64_t end);
   bool is_known(part_receipt& answer, const batch_part& part);
   bool is_echo(const batch_part& part, uint32_t index);
   part_receipt& answer_of(uint32_t receipt, uint32_t part) {

@@ -41,6 +41,7 @@ static_assert(sizeof(segment_header) == 64);
 inline constexpr uint64_t segment_magic = 0x314c4e5252494557;
 inline constexpr uint64_t header_copies[] = {0, 4096};
 inline constexpr uint64_t frames_begin = 8192; ///< offset of the first frame
+static_assert(frames_begin % direct_block == 0);
 
 std::string segment_name(uint64_t number); ///< journal-<20 digits>.wj
 std::string segment_path(const std::string& directory, uint64_t number);

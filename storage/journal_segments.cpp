@@ -12,6 +12,8 @@ namespace {
 
 /// A larger group pays for its blocks itself: zeros would double what is written.
 constexpr uint64_t small_append = uint64_t{64} << 10;
+constexpr size_t zeros_ahead = size_t{256} << 10;
+static_assert(zeros_ahead <= block_writer::zeros_max);
 
 /// A segment without a header: all that rule 1 asks for but that.
 errand_outcome make_blank(file_system& files, const journal_config& config,
@@ -240,6 +242,7 @@ result<void> segment_store::begin_spare(uint64_t next_sequence) {
     return done;
   }
   current_ = std::move(next);
+  blocks_.begin(frames_begin);
   salt_ = salt;
   end_ = {spare_number_, frames_begin};
   written_end_ = frames_begin;
@@ -250,26 +253,25 @@ result<void> segment_store::begin_spare(uint64_t next_sequence) {
 /// The first sync of an allocated block has to store that the block is written now, beside
 /// what is in it: two writes to the disk, one after the other. So the sync of one small
 /// group does that for the blocks of many that follow, filled with the zeros they read as.
-result<void> segment_store::write_ahead(uint64_t bytes) {
+size_t segment_store::zeros_behind(uint64_t bytes) noexcept {
   const auto end = end_.offset + bytes;
   if (end <= written_end_)
-    return {};
+    return 0;
   written_end_ = end;
-  const auto more = std::min<uint64_t>(zeros_.size(), config_.segment_bytes - end);
-  if (bytes > small_append || more == 0)
-    return {};
-  written_end_ += more;
-  return current_->write_at(end, std::span{zeros_}.first(more));
+  if (bytes > small_append)
+    return 0;
+  const auto zeros = std::min<uint64_t>(zeros_ahead, config_.segment_bytes - end);
+  written_end_ += zeros;
+  return zeros;
 }
 
-result<void> segment_store::append(std::span<const frame_run> frames) {
+result<void> segment_store::append(std::span<const frame_run> frames, bool direct) {
+  current_->write_direct(direct);
   const auto end = frames.back().end();
-  if (auto zeroed = write_ahead(end.offset - end_.offset); !zeroed)
-    return zeroed;
-  for (const auto& run : frames)
-    if (auto written = current_->write_at(run.begin.offset, {run.data, run.bytes});
-        !written)
-      return written;
+  const auto zeros = zeros_behind(end.offset - end_.offset);
+  if (auto written = blocks_.append(*current_, frames, zeros, config_.segment_bytes);
+      !written)
+    return written;
   if (auto synced = current_->sync_data(); !synced)
     return synced;
   end_ = end;

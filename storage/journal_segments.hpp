@@ -19,6 +19,7 @@
 // from every number that was given.
 #pragma once
 
+#include "storage/block_writer.hpp"
 #include "storage/journal.hpp"
 #include "storage/journal_recovery.hpp"
 #include "storage/journal_tail_cache.hpp"
@@ -70,8 +71,8 @@ class segment_store {
   /// begin().
   result<void> begin(uint64_t next_sequence);
   /// Writes what begins at end() and syncs; moves end(). After a failure the caller must
-  /// abandon().
-  result<void> append(std::span<const frame_run> frames);
+  /// abandon(). `direct`: past the page cache, if the file system can.
+  result<void> append(std::span<const frame_run> frames, bool direct);
   /// Ends the current segment durably at end() after a failed append, by beginning the
   /// next one or else by cutting it. False when the disk refuses both: then it is ended
   /// by the next begin() that succeeds.
@@ -87,7 +88,7 @@ class segment_store {
  private:
   result<void> allocate(bool over_the_limit);
   result<void> begin_spare(uint64_t next_sequence);
-  result<void> write_ahead(uint64_t bytes);
+  size_t zeros_behind(uint64_t bytes) noexcept;
   result<uint64_t> reserve(bool over_the_limit);
   result<void> keep_blank(uint64_t number, errand_outcome made, bool over_the_limit);
   void send(uint64_t number, bool making, std::function<errand_outcome()> errand);
@@ -108,8 +109,8 @@ class segment_store {
   uint64_t highest_number_;
   journal_position end_;
   uint64_t written_end_ = 0; ///< of the current segment's blocks that were written once
-  const std::vector<std::byte> zeros_ = std::vector<std::byte>(size_t{256} << 10);
   std::unique_ptr<file> current_;
+  block_writer blocks_; ///< into current_, up to end_
   uint64_t salt_ = 0;
   std::unique_ptr<file> spare_;
   uint64_t spare_number_ = 0;

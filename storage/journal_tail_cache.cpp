@@ -13,8 +13,7 @@ constexpr size_t block_bytes_step = size_t{128}
                                     << 10; ///< few sizes: so that a block fits again
 
 std::unique_ptr<tail_block> make_block(size_t bytes, bool kept) {
-  return std::make_unique<tail_block>(
-    tail_block{std::make_unique_for_overwrite<std::byte[]>(bytes), bytes, kept});
+  return std::make_unique<tail_block>(tail_block{make_block_memory(bytes), bytes, kept});
 }
 
 /// The one that was given back last of those that are large enough; null: there is none.

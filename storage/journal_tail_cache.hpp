@@ -12,6 +12,7 @@
 #pragma once
 
 #include "proto/journal_frame.hpp"
+#include "storage/file_system.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,7 @@ namespace weir {
 
 /// Where frames are encoded.
 struct tail_block {
-  std::unique_ptr<std::byte[]> bytes;
+  block_memory bytes;
   size_t capacity = 0;
   bool kept = false; ///< counted against the bound; what is in another is never noted
 };

@@ -69,8 +69,10 @@ class writer final : public journal_writer {
   }
 
   void add(batch_ptr batch) override {
-    group_.add(std::move(batch), static_cast<size_t>(std::min<uint64_t>(
-                                   frame_bytes_max, store_->room_max())));
+    group_.add(
+      std::move(batch),
+      static_cast<size_t>(std::min<uint64_t>(frame_bytes_max, store_->room_max())),
+      store_->end().offset);
   }
   size_t pending_bytes() const noexcept override { return group_.pending_bytes(); }
 
@@ -96,6 +98,7 @@ class writer final : public journal_writer {
     return store_->prepare_now();
   }
   result<void> release(journal_position slowest) override {
+    slowest_ = slowest;
     tail_->forget_before(slowest);
     if (auto released = store_->release(slowest); !released)
       return released;
@@ -106,6 +109,10 @@ class writer final : public journal_writer {
   journal_figures figures() const noexcept override { return figures_; }
 
  private:
+  /// Then nobody will read what is written now from the file, but after a restart.
+  bool readers_keep_up() const {
+    return slowest_ >= store_->end() || tail_->at(slowest_).has_value();
+  }
   size_t commit_run(std::span<const group_frame> frames);
   size_t fitting(std::span<const group_frame> frames) const noexcept;
   std::vector<frame_run> seal(std::span<const group_frame> frames);
@@ -119,6 +126,7 @@ class writer final : public journal_writer {
   commit_group group_;
   std::optional<segment_store> store_; ///< set by start()
   uint64_t next_sequence_ = 1;
+  journal_position slowest_; ///< of the readers
   journal_figures figures_;
 };
 
@@ -161,7 +169,9 @@ std::vector<frame_run> writer::seal(std::span<const group_frame> frames) {
   for (const auto& frame : frames) {
     seal_frame(frame.bytes, sequence, store_->epoch(), start,
                {store_->salt(), place.offset});
-    if (pieces.empty() || pieces.back().block != group_.block_of(frame))
+    // in one block there is a gap where another segment was begun meanwhile
+    if (pieces.empty() || pieces.back().block != group_.block_of(frame)
+        || pieces.back().data + pieces.back().bytes != frame.bytes.data())
       pieces.push_back(
         {place, store_->salt(), frame.bytes.data(), 0, group_.block_of(frame)});
     pieces.back().bytes += frame.bytes.size();
@@ -191,7 +201,7 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
   }
   const auto run = frames.first(fitting(frames));
   auto sealed = seal(run);
-  if (auto done = store_->append(sealed); !done) {
+  if (auto done = store_->append(sealed, readers_keep_up()); !done) {
     ++figures_.sync_failures;
     const bool ended = store_->abandon(done.error(), next_sequence_);
     refuse(run, done.error(),

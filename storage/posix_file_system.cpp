@@ -1,6 +1,7 @@
 #include "storage/file_system.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace weir {
@@ -53,6 +55,8 @@ class posix_file final : public file {
   posix_file(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
   result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
+    if (!bytes.empty())
+      go_direct(false);
     while (!bytes.empty()) {
       const auto n =
         ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -68,7 +72,28 @@ class posix_file final : public file {
     return {};
   }
 
+  result<void>
+  write_pieces_at(uint64_t offset,
+                  std::span<const std::span<const std::byte>> pieces) override {
+    auto past_cache = write_past_cache(offset, pieces);
+    if (!past_cache)
+      return tl::unexpected{past_cache.error()};
+    for (auto piece : pieces) {
+      const auto written = std::min(*past_cache, piece.size());
+      *past_cache -= written;
+      piece = piece.subspan(written);
+      offset += written;
+      if (auto rest = write_at(offset, piece); !rest)
+        return rest;
+      offset += piece.size();
+    }
+    return {};
+  }
+
+  void write_direct(bool wanted) noexcept override { wants_direct_ = wanted; }
+
   result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) override {
+    go_direct(false);
     size_t done = 0;
     while (done < bytes.size()) {
       const auto n = ::pread(fd_.get(), bytes.data() + done, bytes.size() - done,
@@ -123,8 +148,49 @@ class posix_file final : public file {
   }
 
  private:
+  static constexpr size_t pieces_max = 64;
+
+  /// How much of `pieces` is written; what is not may still go through the cache.
+  result<size_t> write_past_cache(uint64_t offset,
+                                  std::span<const std::span<const std::byte>> pieces) {
+    std::array<iovec, pieces_max> list;
+    if (!wants_direct_ || pieces.size() > list.size() || offset % direct_block != 0)
+      return size_t{0};
+    for (size_t i = 0; i < pieces.size(); ++i) {
+      const auto* const data = pieces[i].data();
+      if ((reinterpret_cast<uintptr_t>(data) | pieces[i].size()) % direct_block != 0)
+        return size_t{0};
+      list[i] = {const_cast<std::byte*>(data), pieces[i].size()};
+    }
+    go_direct(true);
+    ssize_t n = 0;
+    do
+      n = !direct_ ? 0
+                   : ::pwritev(fd_.get(), list.data(), static_cast<int>(pieces.size()),
+                               static_cast<off_t>(offset));
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EINVAL) { // where a block has another size, say
+      wants_direct_ = false;
+      return size_t{0};
+    }
+    if (n < 0)
+      return io_fault(path_, "write", errno);
+    return static_cast<size_t>(n);
+  }
+
+  void go_direct(bool wanted) noexcept {
+    if (wanted == direct_)
+      return;
+    if (::fcntl(fd_.get(), F_SETFL, wanted ? O_DIRECT : 0) == 0)
+      direct_ = wanted;
+    else
+      wants_direct_ = false; // this file system has no other way than the cache
+  }
+
   descriptor fd_;
   std::string path_;
+  bool wants_direct_ = false;
+  bool direct_ = false; ///< the descriptor has O_DIRECT
 };
 
 /// A process that died right after it made a directory here has left it without a sync. Where

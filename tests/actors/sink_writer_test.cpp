@@ -248,6 +248,25 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
   EXPECT_TRUE(disk.rows.empty());
 }
 
+TEST_F(sink_writer_test, gathers_no_more_than_a_core_may_be_kept_for_at_once) {
+  tail_settings.gather_delay = 500ms;
+  tail_settings.gather_max = 500ms;
+  tail_settings.records_per_transaction_max = 4 * gather_records;
+  publish(1, 10);
+  start_all();
+  publish(1, gather_records - 1);
+  sched.run();
+  EXPECT_EQ(disk.transactions, 1u);
+  publish(1, 1);
+  sched.run();
+  sched.advance_time(500ms); // what waits already is looked at again after this only
+  sched.run();
+  EXPECT_EQ(disk.transactions, 2u);
+  publish(1, gather_records);
+  sched.run();
+  EXPECT_EQ(disk.transactions, 3u) << "a quarter of a transaction, but enough";
+}
+
 TEST_F(sink_writer_test, gathers_no_longer_than_once_what_a_client_waits_for) {
   tail_settings.gather_delay = 5ms;
   tail_settings.gather_max = 500ms;

@@ -43,6 +43,7 @@ class simulated_disk final : public file_system {
   fault_plan faults;
   uint64_t syncs = 0;
   uint64_t writes = 0;
+  uint64_t bytes_written = 0;
 
   explicit simulated_disk(uint64_t seed = 1) : random_(seed) {}
 
@@ -242,6 +243,7 @@ class simulated_disk final : public file_system {
       if (disk_.faults.writes_find_no_space)
         return fail(ec::journal_full, path_ + ": write: no space");
       ++disk_.writes;
+      disk_.bytes_written += bytes.size();
       const bool broken = due(disk_.faults.writes_until_error);
       if (broken)
         bytes = bytes.first(bytes.size() / 2);
