@@ -77,7 +77,7 @@ struct ingest_section {
   uint32_t coalesce_window = 1;
   uint32_t coalesce_large_window = 4;
   std::chrono::milliseconds coalesce_wait{
-    250}; ///< what is in flight longer counts no more
+    250}; ///< a small batch in flight for longer counts no more
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64;            ///< the credit of all I/O threads together
   std::chrono::milliseconds delay_max{1'000}; ///< 0: admission does not look at time

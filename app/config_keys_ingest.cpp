@@ -48,10 +48,11 @@ void visit_batches(key_visitor& v, ingest_section& c) {
   v.count({"coalesce_large_window",
            "And before it gathers larger ones, up to a quarter of `batch_bytes` each."},
           c.coalesce_large_window, {1, 1024});
-  v.duration({"coalesce_wait",
-              "A batch that takes longer, as one with a record that hangs its "
-              "worker does, no longer holds up what gathers behind it."},
-             c.coalesce_wait, {10ms, 1min});
+  v.duration(
+    {"coalesce_wait",
+     "A batch of small requests that takes longer, as one with a record that hangs its "
+     "worker does, no longer holds up what gathers behind it."},
+    c.coalesce_wait, {10ms, 1min});
   v.bytes({"coalesce_bytes", "Size of a small request; at most `batch_bytes`."},
           c.coalesce_bytes, {1 * kib, 64 * mib});
   v.count({"batches_in_flight", "Batches between admission and the journal: the credit."},

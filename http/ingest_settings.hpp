@@ -55,7 +55,7 @@ struct ingest_config {
   size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is none of the small ones
   uint32_t coalesce_window = 2;
   uint32_t coalesce_large_window = 4;
-  /// A batch in flight for longer does not count in its window any more
+  /// A batch of small requests in flight for longer does not count in the window any more
   std::chrono::milliseconds coalesce_wait{250};
   /// What becomes of a whole body of so many bytes. Above a quarter of a batch copying it would
   /// cost more than a batch does.

@@ -241,19 +241,17 @@ void outstanding::give_up_oldest(std::vector<gathered>& free) {
 
 /// A record that hangs its worker must not hold up everybody's small requests, of which only
 /// so many batches are in flight. What takes its place is bounded by credit: the slow batch
-/// now has what it was sent without.
+/// now has what it was sent without. Larger requests have credit, and room for several.
 void outstanding::excuse_slow(time_point now, std::vector<gathered>& free) {
   for (auto& [id, e] : entries_) {
-    if (e.by == gathered::no || now - e.sent < opts_.hold_up_max)
+    if (e.by != gathered::small || now - e.sent < opts_.hold_up_max)
       continue;
-    if (e.by == gathered::small) {
-      const auto level = e.batch->source->level;
-      if (gate_.enter({0, 1}, level, admission_policy::reject, {}).what
-          != admission::verdict::granted)
-        return;
-      ++e.charged.batches;
-      e.excused = true;
-    }
+    const auto level = e.batch->source->level;
+    if (gate_.enter({0, 1}, level, admission_policy::reject, {}).what
+        != admission::verdict::granted)
+      return;
+    ++e.charged.batches;
+    e.excused = true;
     free.push_back(std::exchange(e.by, gathered::no));
   }
 }

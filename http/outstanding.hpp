@@ -51,7 +51,7 @@ class outstanding {
     std::chrono::milliseconds abandon_after;
     std::weak_ptr<receipt_port> origin;
     std::atomic<size_t>* total = nullptr; ///< over all threads; may be null
-    /// A gathered batch in flight for longer does not hold up others; 0: it does.
+    /// A batch of small requests in flight for longer does not hold up others; 0: it does.
     std::chrono::milliseconds hold_up_max{0};
   };
 
