@@ -34,21 +34,8 @@ uint64_t streamed_request(const record_batch& batch) noexcept {
 
 /// The record in hand, as an index into the records of `held`; no_mark if that is not known.
 uint32_t suspect_of(const progress_mark& mark, const record_batch& held) {
-  const bool second = mark.second.load(std::memory_order_acquire);
   const auto index = mark.record.load(std::memory_order_acquire);
-  if (mark.second.load(std::memory_order_acquire) != second)
-    return no_mark; // it hung on nothing: it is just going on
-  const auto& in_hand = second ? *mark.made : held;
-  if (index >= in_hand.records.size())
-    return no_mark;
-  const auto& ref = in_hand.records[index];
-  const auto found =
-    std::find_if(held.records.begin(), held.records.end(), [&](const record_ref& r) {
-      return r.part == ref.part && r.record == ref.record;
-    });
-  return found == held.records.end()
-           ? no_mark
-           : static_cast<uint32_t>(found - held.records.begin());
+  return index < held.records.size() ? index : no_mark;
 }
 
 std::string describe(loss how, uint32_t workers, std::string_view reason) {

@@ -19,21 +19,16 @@ void pull(worker_ptr self) {
     self->send(caf::actor_cast<stage_actor>(self->state.stage), pull_atom_v);
 }
 
-/// The next stage's work on what the order's own has made.
-void go_on(worker_ptr self, progress_mark& mark, work_result& result) {
-  mark.record = UINT32_MAX;
-  mark.made = result.batch;
-  mark.second.store(true, std::memory_order_release);
-  const auto began = self->clock().now();
-  result.batch = self->state.does.next_work(*mark.made, mark.record);
-  result.next = {mark.made->records.size(), self->clock().now() - began};
+work_result do_work(const worker_functions& does, const work_order& order) {
+  auto& mark = order.progress->record;
+  if (!order.fused)
+    return {order.job, does.work(*order.batch, mark)};
+  auto done = does.fused_work(*order.batch, mark);
+  return {order.job, std::move(done.batch), {done.transformed, done.took}};
 }
 
 void on_order(worker_ptr self, const work_order& order) {
-  work_result result{order.job,
-                     self->state.does.work(*order.batch, order.progress->record)};
-  if (order.fused && result.batch)
-    go_on(self, *order.progress, result);
+  auto result = do_work(self->state.does, order);
   // Jobs are numbered per life of a stage: only the one that gave the order may have the
   // result.
   const auto giver = self->current_sender();

@@ -1,6 +1,6 @@
-// WORKER: does one batch at a time. What it does is a function from records/work.hpp, and
-// for a fused order the next stage's function as well; where it gets work is the stage that
-// plays `stage_role` now.
+// WORKER: does one batch at a time. What it does is a function from records/work.hpp, for a
+// fused order one that does the next stage's work as well; where it gets work is the stage
+// that plays `stage_role` now.
 //
 //   Accepts:     work_order    runs the function, answers the stage with work_result,
 //                              which is a pull as well
@@ -16,6 +16,7 @@
 #pragma once
 
 #include "actors/roles.hpp"
+#include "records/fused_batch.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -30,10 +31,14 @@ namespace weir {
 using work_function =
   std::function<batch_ptr(const record_batch& batch, std::atomic<uint32_t>& mark)>;
 
+/// The same, and then the next stage's work on it.
+using fused_function =
+  std::function<fused_batch(const record_batch& batch, std::atomic<uint32_t>& mark)>;
+
 /// What one worker does; both functions work with its own scratch.
 struct worker_functions {
   work_function work;
-  work_function next_work{}; ///< empty where no order is fused
+  fused_function fused_work{}; ///< empty where no order is fused
 };
 
 struct worker_config {

@@ -75,30 +75,33 @@ struct stage_parts {
   std::string next;
   std::string fused; ///< where fused batches go; empty: none are
   const batch_work* work = nullptr;
-  const batch_work* next_work = nullptr; ///< of fused batches
+  const fused_batch_work* fused_work = nullptr;
   uint32_t workers = 1;
 };
 
-/// `work` on the streams there are at the time.
-work_function on_streams(const catalog_holder& streams, const batch_work* work,
-                         std::shared_ptr<work_scratch> scratch) {
-  if (work == nullptr)
-    return {};
-  return [&streams, work, scratch = std::move(scratch)](const record_batch& batch,
-                                                        std::atomic<uint32_t>& mark) {
+/// On the streams there are at the time.
+worker_functions make_functions(const tree_parts& parts, const stage_parts& of,
+                                uint64_t seed) {
+  const auto scratch = std::make_shared<work_scratch>(seed);
+  worker_functions made;
+  made.work = [&streams = parts.streams, work = of.work,
+               scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
     return (*work)(batch, *streams.get(), *scratch, mark);
   };
+  if (of.fused_work != nullptr)
+    made.fused_work = [&streams = parts.streams, &clock = parts.clock,
+                       work = of.fused_work,
+                       scratch](const record_batch& batch, std::atomic<uint32_t>& mark) {
+      return (*work)(batch, *streams.get(), *scratch, mark, clock);
+    };
+  return made;
 }
 
 worker_config make_worker(const tree_parts& parts, const stage_parts& of, uint64_t seed) {
   worker_config made;
   made.stage_role = of.role;
   made.roles = &parts.roles;
-  made.make_work = [&streams = parts.streams, work = of.work, next = of.next_work, seed] {
-    const auto scratch = std::make_shared<work_scratch>(seed);
-    return worker_functions{on_streams(streams, work, scratch),
-                            on_streams(streams, next, scratch)};
-  };
+  made.make_work = [&parts, of, seed] { return make_functions(parts, of, seed); };
   return made;
 }
 
@@ -435,9 +438,10 @@ supervisor_spec make_tree(const tree_parts& parts) {
     root.children.push_back(
       make_stage_tree(parts, {"transform", last, "", &parts.transform, nullptr,
                               pipeline.transform_workers}));
-    root.children.push_back(make_stage_tree(
-      parts, {"validate", "transform", fuses ? last : "", &parts.validate,
-              fuses ? &parts.transform : nullptr, pipeline.validate_workers}));
+    root.children.push_back(
+      make_stage_tree(parts, {"validate", "transform", fuses ? last : "", &parts.validate,
+                              fuses ? &parts.validate_and_transform : nullptr,
+                              pipeline.validate_workers}));
   }
   root.children.push_back(make_gateway(parts));
   return root;

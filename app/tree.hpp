@@ -26,6 +26,9 @@ namespace weir {
 /// What a stage's workers do with a batch; see records/work.hpp.
 using batch_work = std::function<batch_ptr(const record_batch&, const catalog&,
                                            work_scratch&, std::atomic<uint32_t>& mark)>;
+using fused_batch_work =
+  std::function<fused_batch(const record_batch&, const catalog&, work_scratch&,
+                            std::atomic<uint32_t>& mark, const clock_source&)>;
 
 /// How the stores behind the journal are opened. Called on the threads of those who use
 /// them, and again after each of their crashes.
@@ -70,6 +73,7 @@ struct tree_parts {
   uint64_t seed = 1; ///< of every jitter and sample in the tree
   batch_work validate = weir::validate;
   batch_work transform = weir::transform;
+  fused_batch_work validate_and_transform = weir::validate_and_transform;
   /// Blocking actors get a thread of their own; a simulation puts them on its scheduler.
   bool own_threads = true;
   const cluster_parts* cluster = nullptr; ///< null: the node stands alone

@@ -27,11 +27,8 @@ namespace weir {
 /// Where a worker is in the batch it holds, so that its stage knows the suspect when it dies or
 /// hangs. Written by the worker, read by the stage.
 struct progress_mark {
-  /// Before each record: its index in the records of the batch in hand.
+  /// Before each record: its index in the records of the order's batch.
   std::atomic<uint32_t> record{UINT32_MAX};
-  /// Of a fused order: what the first function made, once that is in hand. Set before `second`.
-  batch_ptr made;
-  std::atomic<bool> second{false};
 };
 
 /// Down: a stage gives a worker that asked one batch to work on. The stage keeps it too.

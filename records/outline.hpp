@@ -1,12 +1,10 @@
-// OUTLINE: where the tokens of each record of a batch begin. The parser finds them while
-// validate has the record parsed; transform, when the same worker runs it on the same
-// batch, takes its fields apart by them instead of reading the text again.
+// OUTLINE: where the tokens of some records begin. The parser finds them while a record is
+// validated; when the same worker transforms it next, its fields are taken apart by them
+// instead of being looked for again.
 #pragma once
 
-#include "proto/batch.hpp"
-
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -14,49 +12,43 @@
 
 namespace weir {
 
-/// Offsets into one record's text, in order: of each brace, bracket, colon and comma, and
-/// of the first byte of each key and each scalar. Empty: not known.
-using token_offsets = std::span<const uint32_t>;
+/// What is known of one record's text.
+struct record_tokens {
+  /// In order: of each brace, bracket, colon and comma, and of the first byte of each key and
+  /// each scalar. Empty: not known.
+  std::span<const uint32_t> offsets;
+  bool plain = false; ///< there is no backslash in it
+};
 
-/// One worker's, for the batch it made last. Keeps its memory.
-class batch_outline {
+/// One worker's. Keeps its memory, at most four bytes for each of a block of records.
+class record_outline {
  public:
-  /// 4 MiB. Records beyond it have no outline.
-  static constexpr size_t tokens_max = size_t{1} << 20;
-
   void clear() noexcept {
     tokens_.clear();
-    ends_.clear();
-    made_.reset();
+    records_.clear();
   }
 
   /// The next record is the one that was parsed last.
-  void add(const simdjson::dom::parser& parser) {
+  void add(const simdjson::dom::parser& parser, bool plain) {
     const auto& found = *parser.implementation;
     const uint32_t* const first = found.structural_indexes.get();
-    if (tokens_.size() + found.n_structural_indexes <= tokens_max)
-      tokens_.insert(tokens_.end(), first, first + found.n_structural_indexes);
-    ends_.push_back(static_cast<uint32_t>(tokens_.size()));
+    tokens_.insert(tokens_.end(), first, first + found.n_structural_indexes);
+    records_.push_back({tokens_.size(), plain});
   }
 
-  /// The records added are those of `made`, if any were.
-  void belongs_to(const batch_ptr& made) noexcept {
-    if (ends_.size() == made->records.size())
-      made_ = made;
-  }
-  bool is_of(const record_batch& batch) const noexcept {
-    return made_.lock().get() == &batch;
-  }
-
-  token_offsets of(size_t record) const noexcept {
-    const size_t begin = record == 0 ? 0 : ends_[record - 1];
-    return {tokens_.data() + begin, ends_[record] - begin};
+  record_tokens of(size_t record) const noexcept {
+    const size_t begin = record == 0 ? 0 : records_[record - 1].end;
+    return {{tokens_.data() + begin, records_[record].end - begin},
+            records_[record].plain};
   }
 
  private:
+  struct entry {
+    size_t end = 0; ///< in tokens_
+    bool plain = false;
+  };
   std::vector<uint32_t> tokens_;
-  std::vector<uint32_t> ends_; ///< of each record's, in tokens_
-  std::weak_ptr<const record_batch> made_;
+  std::vector<entry> records_;
 };
 
 } // namespace weir

@@ -91,7 +91,7 @@ std::vector<std::string> plan::describe() const {
 
 transform_outcome plan::run(std::string_view record, const record_context& context,
                             plan_scratch& scratch, std::string& out,
-                            token_offsets tokens) const {
+                            const record_tokens& tokens) const {
   transform_outcome outcome;
   if (empty()) {
     out += record;

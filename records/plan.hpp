@@ -65,7 +65,7 @@ class plan {
   /// nothing of the result, it is not read again.
   transform_outcome run(std::string_view record, const record_context& context,
                         plan_scratch& scratch, std::string& out,
-                        token_offsets tokens = {}) const;
+                        const record_tokens& tokens = {}) const;
 
   struct program;
 

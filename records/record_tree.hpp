@@ -108,7 +108,7 @@ class record_tree {
   /// Opens the top level and checks all of `record`: valid UTF-8, one JSON object, at
   /// most depth_max deep. False otherwise; the tree is then empty. Needs text_padding
   /// behind. `tokens` of it stand for most of the checks: simdjson has made them.
-  bool parse(std::string_view record, token_offsets tokens = {});
+  bool parse(std::string_view record, const record_tokens& tokens = {});
   /// The same for a container that came out of a string; `depth_left` counts it too.
   tree_node* parse_container(std::string_view json, unsigned depth_left);
 
@@ -141,7 +141,7 @@ class record_tree {
 
  private:
   bool read_record(std::string_view record);
-  bool read_tokens(std::string_view record, token_offsets tokens);
+  bool read_tokens(std::string_view record, const record_tokens& tokens);
   const char* read_members(tree_node& node, const char* at, const char* end,
                            unsigned depth_left);
   const char* read_key(field& f, const char* at, const char* end, bool& spaced);

@@ -35,10 +35,11 @@ inline const char* closing_quote(const char* open, const char* next, bool escape
 
 } // namespace
 
-bool record_tree::parse(std::string_view record, token_offsets tokens) {
+bool record_tree::parse(std::string_view record, const record_tokens& tokens) {
   root_ = tree_node{};
   deepened_ = false;
-  const bool known = !tokens.empty() && record[tokens.front()] == '{';
+  const auto& offsets = tokens.offsets;
+  const bool known = !offsets.empty() && record[offsets.front()] == '{';
   if (known ? read_tokens(record, tokens) : read_record(record))
     return true;
   root_ = tree_node{};
@@ -138,11 +139,11 @@ inline const char* record_tree::read_value(field& f, const char* at, const char*
 
 /// simdjson has found the record to be JSON in UTF-8. What is nested is read nonetheless,
 /// for its depth and the white space in it.
-bool record_tree::read_tokens(std::string_view record, token_offsets tokens) {
+bool record_tree::read_tokens(std::string_view record, const record_tokens& tokens) {
   const char* const text = record.data();
-  const bool escapes = std::memchr(text, '\\', record.size()) != nullptr;
-  const uint32_t* const last = &tokens.back(); // the closing brace
-  for (const uint32_t* token = &tokens.front() + 1; token < last; ++token) {
+  const bool escapes = !tokens.plain && std::memchr(text, '\\', record.size()) != nullptr;
+  const uint32_t* const last = &tokens.offsets.back(); // the closing brace
+  for (const uint32_t* token = &tokens.offsets.front() + 1; token < last; ++token) {
     const char* const open = text + token[0];
     const char* const start = text + token[2];
     bool escaped = false;

@@ -1,9 +1,11 @@
 #include "records/work.hpp"
 
+#include "proto/clock.hpp"
 #include "records/decode.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -14,57 +16,40 @@ namespace {
 static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
               "simdjson reads this far behind a text");
 
-/// The batch under construction. Text is copied only when some record's text is not
-/// already what will be stored; else the new batch shares the old one's.
-class result_builder {
- public:
-  result_builder(const record_batch& from, bool copies_text) : from_(from) {
-    next_->source = from.source;
-    next_->rejections = from.rejections;
-    next_->dropped = from.dropped;
-    next_->dropped.resize(from.source->parts.size());
-    next_->records.reserve(from.records.size());
-    if (copies_text)
-      text_.reserve(from.text->size() + from.text->size() / 2 + text_padding);
-  }
+/// Of `from`, with room for all its records and none of them.
+std::shared_ptr<record_batch> begin_result(const record_batch& from) {
+  auto made = std::make_shared<record_batch>();
+  made->source = from.source;
+  made->rejections = from.rejections;
+  made->dropped = from.dropped;
+  made->dropped.resize(from.source->parts.size());
+  made->records.reserve(from.records.size());
+  return made;
+}
 
-  std::string& text() noexcept { return text_; }
+void reserve_for(const record_batch& from, std::string& text) {
+  text.reserve(from.text->size() + from.text->size() / 2 + text_padding);
+}
 
-  /// The record stays where it is in the shared text.
-  void keep(const record_ref& ref) { next_->records.push_back(ref); }
+batch_ptr finish(std::shared_ptr<record_batch> made, std::string text) {
+  text.reserve(text.size() + text_padding);
+  made->text = std::make_shared<const std::string>(std::move(text));
+  return made;
+}
 
-  /// The record's new text is what was appended to text() since `begin`.
-  void keep_copied(record_ref ref, size_t begin) {
-    ref.offset = static_cast<uint32_t>(begin);
-    ref.size = static_cast<uint32_t>(text_.size() - begin);
-    next_->records.push_back(ref);
-  }
-
-  void drop(const record_ref& ref) { ++next_->dropped[ref.part]; }
-
-  void refuse(const record_ref& ref, reject code, std::string pointer, std::string detail,
-              const stream_settings& settings) {
-    const bool stored = settings.dead_letters == dead_letter_policy::store;
-    next_->rejections.push_back(
-      {ref.part, ref.record, ref.line, code, std::move(pointer), std::move(detail),
-       stored ? std::string{from_.text_of(ref)} : std::string{}});
-  }
-
-  batch_ptr finish(bool copies_text) {
-    if (copies_text) {
-      text_.reserve(text_.size() + text_padding);
-      next_->text = std::make_shared<const std::string>(std::move(text_));
-    } else {
-      next_->text = from_.text;
-    }
-    return next_;
-  }
-
- private:
-  const record_batch& from_;
-  std::string text_;
-  std::shared_ptr<record_batch> next_ = std::make_shared<record_batch>();
-};
+/// `text` is the record's as it came to the stage that refuses it.
+rejection make_rejection(const record_ref& ref, reject code, std::string pointer,
+                         std::string detail, std::string_view text,
+                         const stream_settings& settings) {
+  const bool stored = settings.dead_letters == dead_letter_policy::store;
+  return {ref.part,
+          ref.record,
+          ref.line,
+          code,
+          std::move(pointer),
+          std::move(detail),
+          stored ? std::string{text} : std::string{}};
+}
 
 /// True when validation leaves every text as it is: JSON without line ends inside.
 bool stored_as_it_came(const record_batch& batch) {
@@ -119,12 +104,13 @@ reject reject_code_of(simdjson::error_code error) {
   }
 }
 
+/// Writes decoded texts and rejections to where it was told at its making.
 class validator {
  public:
-  validator(const record_batch& batch, const stream_spec& spec, work_scratch& scratch)
-    : batch_(batch), spec_(spec), scratch_(scratch), copies_(!stored_as_it_came(batch)),
-      out_(batch, copies_) {
-    scratch_.outline.clear();
+  validator(const record_batch& batch, const stream_spec& spec, work_scratch& scratch,
+            std::string& decoded, std::vector<rejection>& refused)
+    : batch_(batch), spec_(spec), scratch_(scratch), decoded_(decoded), refused_(refused),
+      decodes_(!stored_as_it_came(batch)) {
     const size_t depth = spec.settings.json_depth_max + 1; // the scalars inside count
     if (scratch.parser.max_depth() != depth) {
       [[maybe_unused]] const auto failed =
@@ -133,43 +119,48 @@ class validator {
     }
   }
 
-  void check(const record_ref& ref) {
-    if (!copies_) {
-      if (matches(ref, batch_.text_of(ref))) {
-        out_.keep(ref);
-        remember();
-      }
-      return;
-    }
-    auto& text = out_.text();
-    const auto begin = text.size();
+  /// Whether texts are decoded, else they stay in the batch's.
+  bool decodes() const noexcept { return decodes_; }
+
+  /// Whether the record stands. Then `ref` says where its JSON is, in text_of().
+  bool check(record_ref& ref) {
+    if (!decodes_)
+      return matches(ref, batch_.text_of(ref));
+    const auto begin = decoded_.size();
     if (auto failure =
-          append_decoded(batch_.text_of(ref), batch_.source->parts[ref.part], text))
-      return out_.refuse(ref, failure->code, {}, std::move(failure->detail),
-                         spec_.settings);
-    text.reserve(text.size() + text_padding);
-    if (matches(ref, std::string_view{text}.substr(begin))) {
-      out_.keep_copied(ref, begin);
-      remember();
-    } else {
-      text.resize(begin);
+          append_decoded(batch_.text_of(ref), batch_.source->parts[ref.part], decoded_)) {
+      refuse(ref, failure->code, {}, std::move(failure->detail));
+      decoded_.resize(begin);
+      return false;
     }
+    decoded_.reserve(decoded_.size() + text_padding);
+    if (!matches(ref, std::string_view{decoded_}.substr(begin))) {
+      decoded_.resize(begin);
+      return false;
+    }
+    ref.offset = static_cast<uint32_t>(begin);
+    ref.size = static_cast<uint32_t>(decoded_.size() - begin);
+    return true;
   }
 
-  batch_ptr finish() {
-    auto made = out_.finish(copies_);
-    scratch_.outline.belongs_to(made);
-    return made;
+  std::string_view text_of(const record_ref& ref) const noexcept {
+    return decodes_ ? std::string_view{decoded_}.substr(ref.offset, ref.size)
+                    : batch_.text_of(ref);
   }
+
+  /// Of the record that was checked last: it has no backslash. Else that is not known.
+  bool is_plain() const noexcept { return plain_; }
 
  private:
-  void remember() {
-    if (!spec_.steps->empty())
-      scratch_.outline.add(scratch_.parser);
+  void refuse(const record_ref& ref, reject code, std::string pointer,
+              std::string detail) {
+    refused_.push_back(make_rejection(ref, code, std::move(pointer), std::move(detail),
+                                      batch_.text_of(ref), spec_.settings));
   }
 
   bool matches(const record_ref& ref, std::string_view text) {
-    return surely_matches(text) || parses_and_matches(ref, text);
+    plain_ = surely_matches(text);
+    return plain_ || parses_and_matches(ref, text);
   }
 
   /// By the parser's first pass alone. Where that is not enough, it is tried less and less
@@ -195,13 +186,11 @@ class validator {
     simdjson::dom::element record;
     if (const auto error =
           scratch_.parser.parse(text.data(), text.size(), false).get(record)) {
-      out_.refuse(ref, reject_code_of(error), {}, simdjson::error_message(error),
-                  spec_.settings);
+      refuse(ref, reject_code_of(error), {}, simdjson::error_message(error));
       return false;
     }
     if (!record.is_object()) {
-      out_.refuse(ref, reject::not_an_object, {}, "a record is a JSON object",
-                  spec_.settings);
+      refuse(ref, reject::not_an_object, {}, "a record is a JSON object");
       return false;
     }
     if (!spec_.check)
@@ -209,8 +198,8 @@ class validator {
     auto broken = spec_.check->check(record);
     if (!broken)
       return true;
-    out_.refuse(ref, reject::schema_violation, std::move(broken->pointer),
-                std::move(broken->detail), spec_.settings);
+    refuse(ref, reject::schema_violation, std::move(broken->pointer),
+           std::move(broken->detail));
     return false;
   }
 
@@ -219,10 +208,60 @@ class validator {
   const record_batch& batch_;
   const stream_spec& spec_;
   work_scratch& scratch_;
+  std::string& decoded_;
+  std::vector<rejection>& refused_;
   uint32_t pause_ = 0;   ///< after the last one that was not certain
   uint32_t untried_ = 0; ///< records of it that are left
-  bool copies_;
-  result_builder out_;
+  bool decodes_;
+  bool plain_ = false;
+};
+
+/// Adds to `made` what the steps make of records, but for its rejections and text, which are
+/// apart.
+class transformer {
+ public:
+  transformer(const record_batch& batch, const stream_spec& spec, work_scratch& scratch,
+              record_batch& made)
+    : batch_(batch), spec_(spec), scratch_(*scratch.transform),
+      made_(made), context_{batch.source->stream, {}, batch.source->received_at_us} {
+    reserve_for(batch, text_);
+  }
+
+  void run(record_ref ref, std::string_view record, const record_tokens& tokens) {
+    context_.client = batch_.source->parts[ref.part].client;
+    const auto begin = text_.size();
+    auto outcome = spec_.steps->run(record, context_, scratch_, text_, tokens);
+    switch (outcome.what) {
+    case transform_outcome::kind::kept:
+      ref.offset = static_cast<uint32_t>(begin);
+      ref.size = static_cast<uint32_t>(text_.size() - begin);
+      made_.records.push_back(ref);
+      break;
+    case transform_outcome::kind::dropped:
+      ++made_.dropped[ref.part];
+      break;
+    case transform_outcome::kind::rejected:
+      refused_.push_back(
+        make_rejection(ref, reject::transform_failed, std::move(outcome.pointer),
+                       std::move(outcome.detail), record, spec_.settings));
+      break;
+    }
+  }
+
+  /// Behind the rejections that are there already.
+  std::string finish() {
+    std::move(refused_.begin(), refused_.end(), std::back_inserter(made_.rejections));
+    return std::move(text_);
+  }
+
+ private:
+  const record_batch& batch_;
+  const stream_spec& spec_;
+  plan_scratch& scratch_;
+  record_batch& made_;
+  record_context context_;
+  std::string text_;
+  std::vector<rejection> refused_;
 };
 
 /// The stream was there when the request was admitted; a reload that removes one keeps
@@ -234,53 +273,104 @@ const stream_spec& spec_of(const record_batch& batch, const catalog& streams) {
   return *spec;
 }
 
+/// What is validated before it is transformed: few enough for a core's nearest cache, enough
+/// that nobody sees what the clock costs.
+constexpr size_t block_records = 64;
+constexpr size_t block_bytes = size_t{16} << 10;
+constexpr size_t decoded_kept_max = size_t{1} << 20;
+
+/// From `first` on; what stands is in the scratch. Where the next block begins.
+uint32_t validate_block(const record_batch& batch, uint32_t first, validator& checks,
+                        work_scratch& scratch, std::atomic<uint32_t>& mark) {
+  scratch.block.clear();
+  scratch.outline.clear();
+  scratch.decoded.clear();
+  const auto end = std::min(batch.records.size(), first + block_records);
+  size_t bytes = 0;
+  while (first < end && bytes < block_bytes) {
+    mark.store(first, std::memory_order_relaxed);
+    auto ref = batch.records[first];
+    bytes += ref.size;
+    if (checks.check(ref)) {
+      scratch.block.push_back({ref, first});
+      scratch.outline.add(scratch.parser, checks.is_plain());
+    }
+    ++first;
+  }
+  return first;
+}
+
 } // namespace
 
 batch_ptr validate(const record_batch& batch, const catalog& streams,
                    work_scratch& scratch, std::atomic<uint32_t>& mark) {
-  validator work{batch, spec_of(batch, streams), scratch};
+  auto made = begin_result(batch);
+  std::string decoded;
+  validator checks{batch, spec_of(batch, streams), scratch, decoded, made->rejections};
+  if (checks.decodes())
+    reserve_for(batch, decoded);
   for (uint32_t i = 0; i < batch.records.size(); ++i) {
     mark.store(i, std::memory_order_relaxed);
-    work.check(batch.records[i]);
+    auto ref = batch.records[i];
+    if (checks.check(ref))
+      made->records.push_back(ref);
   }
   mark.store(UINT32_MAX, std::memory_order_relaxed);
-  return work.finish();
+  if (checks.decodes())
+    return finish(std::move(made), std::move(decoded));
+  made->text = batch.text;
+  return made;
 }
 
 batch_ptr transform(const record_batch& batch, const catalog& streams,
                     work_scratch& scratch, std::atomic<uint32_t>& mark) {
   const auto& spec = spec_of(batch, streams);
-  const bool copies = !spec.steps->empty();
-  const bool outlined = scratch.outline.is_of(batch);
-  result_builder out{batch, copies};
-  record_context context{batch.source->stream, {}, batch.source->received_at_us};
+  auto made = begin_result(batch);
+  if (spec.steps->empty()) {
+    made->records = batch.records;
+    made->text = batch.text;
+    return made;
+  }
+  transformer steps{batch, spec, scratch, *made};
   for (uint32_t i = 0; i < batch.records.size(); ++i) {
-    const auto& ref = batch.records[i];
-    if (!copies) {
-      out.keep(ref);
-      continue;
-    }
     mark.store(i, std::memory_order_relaxed);
-    context.client = batch.source->parts[ref.part].client;
-    const auto begin = out.text().size();
-    auto outcome =
-      spec.steps->run(batch.text_of(ref), context, *scratch.transform, out.text(),
-                      outlined ? scratch.outline.of(i) : token_offsets{});
-    switch (outcome.what) {
-    case transform_outcome::kind::kept:
-      out.keep_copied(ref, begin);
-      break;
-    case transform_outcome::kind::dropped:
-      out.drop(ref);
-      break;
-    case transform_outcome::kind::rejected:
-      out.refuse(ref, reject::transform_failed, std::move(outcome.pointer),
-                 std::move(outcome.detail), spec.settings);
-      break;
-    }
+    steps.run(batch.records[i], batch.text_of(batch.records[i]), {});
   }
   mark.store(UINT32_MAX, std::memory_order_relaxed);
-  return out.finish(copies);
+  auto text = steps.finish();
+  return finish(std::move(made), std::move(text));
+}
+
+fused_batch validate_and_transform(const record_batch& batch, const catalog& streams,
+                                   work_scratch& scratch, std::atomic<uint32_t>& mark,
+                                   const clock_source& clock) {
+  const auto& spec = spec_of(batch, streams);
+  fused_batch done;
+  if (spec.steps->empty()) {
+    done.batch = validate(batch, streams, scratch, mark);
+    done.transformed = done.batch->records.size();
+    return done;
+  }
+  auto made = begin_result(batch);
+  validator checks{batch, spec, scratch, scratch.decoded, made->rejections};
+  transformer steps{batch, spec, scratch, *made};
+  for (uint32_t next = 0; next < batch.records.size();) {
+    next = validate_block(batch, next, checks, scratch, mark);
+    const auto began = clock.now();
+    for (size_t i = 0; i < scratch.block.size(); ++i) {
+      const auto& [ref, index] = scratch.block[i];
+      mark.store(index, std::memory_order_relaxed);
+      steps.run(ref, checks.text_of(ref), scratch.outline.of(i));
+    }
+    done.took += clock.now() - began;
+    done.transformed += scratch.block.size();
+  }
+  mark.store(UINT32_MAX, std::memory_order_relaxed);
+  if (scratch.decoded.capacity() > decoded_kept_max)
+    scratch.decoded = {};
+  auto text = steps.finish();
+  done.batch = finish(std::move(made), std::move(text));
+  return done;
 }
 
 } // namespace weir

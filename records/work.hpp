@@ -4,23 +4,37 @@
 
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
+#include "records/fused_batch.hpp"
 #include "records/outline.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <simdjson.h>
 
 namespace weir {
 
+class clock_source;
+
 /// What a worker keeps between batches. One thread.
 struct work_scratch {
   explicit work_scratch(uint64_t seed) : transform(make_plan_scratch(seed)) {}
+
   simdjson::dom::parser parser;
-  batch_outline outline; ///< of the batch that validate made last
-  member_order order{};  ///< of the records that validate checked last
+  member_order order{}; ///< of the records that were checked last
   plan_scratch_ptr transform;
+
+  /// A record that was validated and is transformed next.
+  struct standing {
+    record_ref ref;
+    uint32_t index = 0; ///< in the batch's records
+  };
+  std::vector<standing> block;
+  record_outline outline; ///< of those
+  std::string decoded;    ///< the texts of those, if they are not in the batch's
 };
 
 /// Decodes every record to a JSON object and checks it against the stream's schema.
@@ -28,9 +42,14 @@ struct work_scratch {
 batch_ptr validate(const record_batch& batch, const catalog& streams,
                    work_scratch& scratch, std::atomic<uint32_t>& mark);
 
-/// Runs the stream's steps on every record; needs a validated batch. What the scratch
-/// knows of its records from validating them is not read again.
+/// Runs the stream's steps on every record; needs a validated batch.
 batch_ptr transform(const record_batch& batch, const catalog& streams,
                     work_scratch& scratch, std::atomic<uint32_t>& mark);
+
+/// The same result as one after the other, a few records at a time, while their texts and what
+/// the parser knows of them are in the core's cache.
+fused_batch validate_and_transform(const record_batch& batch, const catalog& streams,
+                                   work_scratch& scratch, std::atomic<uint32_t>& mark,
+                                   const clock_source& clock);
 
 } // namespace weir

@@ -36,6 +36,19 @@ std::byte* put(std::byte* to, const void* from, size_t bytes) noexcept {
   return to + bytes;
 }
 
+/// Records that lie one behind the other, as transform writes them, are copied at once.
+std::byte* put_texts(std::byte* to, const char* text,
+                     std::span<const record_ref> records) noexcept {
+  for (size_t i = 0; i < records.size();) {
+    const auto* const from = text + records[i].offset;
+    size_t bytes = 0;
+    for (; i < records.size() && text + records[i].offset == from + bytes; ++i)
+      bytes += records[i].size;
+    to = put(to, from, bytes);
+  }
+  return to;
+}
+
 template <class T>
 T take(const std::byte* from) noexcept {
   T value;
@@ -139,8 +152,7 @@ void encode_frame(const part_slice& slice, std::span<std::byte> frame) noexcept 
   });
   const auto& stream = slice.batch->source->stream;
   at = put(at, stream.data(), stream.size());
-  for (const auto& ref : records)
-    at = put(at, slice.batch->text->data() + ref.offset, ref.size);
+  at = put_texts(at, slice.batch->text->data(), records);
   each_dead_letter(slice, [&](const rejection& refused) {
     at = put(at, refused.pointer.data(), refused.pointer.size());
     at = put(at, refused.detail.data(), refused.detail.size());

@@ -36,8 +36,8 @@ class stages {
     if (name == "transform")
       return over(make_batch("web", shape::json), transform);
     if (name == "fused")
-      return over(make_batch("web", shape::json), [](const auto& batch, auto&&... rest) {
-        return transform(*validate(batch, rest...), rest...);
+      return over(make_batch("web", shape::json), [](auto&&... with) {
+        return validate_and_transform(with..., system_clock_source{}).batch;
       });
     if (name == "journal")
       return append(make_batch("web", shape::json, key));

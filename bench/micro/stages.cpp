@@ -55,10 +55,9 @@ void transforming(benchmark::State& state, const char* stream, shape as) {
 
 /// Both on the same records, as one worker does.
 void fused(benchmark::State& state) {
-  stage(state, make_batch("web", shape::json), make_catalog(),
-        [](const record_batch& batch, auto&&... rest) {
-          return transform(*validate(batch, rest...), rest...);
-        });
+  stage(state, make_batch("web", shape::json), make_catalog(), [](auto&&... with) {
+    return validate_and_transform(with..., system_clock_source{}).batch;
+  });
 }
 
 void journal_append(benchmark::State& state) {

@@ -56,35 +56,3 @@ TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
   ASSERT_TRUE(done);
   EXPECT_FALSE(done->fused);
 }
-
-TEST(work_table,
-     a_worker_that_dies_in_the_second_half_of_a_fused_order_tells_its_suspect) {
-  for (const auto how : {loss::crashed, loss::hung}) {
-    work_table table{fusing(1000)};
-    table.submit(small_batch(1, 8), t0);
-    for (uint64_t worker = 1; table.has_queued(); ++worker) {
-      const auto order = table.take(worker, t0);
-      ASSERT_TRUE(order);
-      auto made = std::make_shared<record_batch>(*order->batch);
-      std::erase_if(made->records, [](const record_ref& r) { return r.record < 3; });
-      order->progress->record = 7; // where the first half ended
-      order->progress->made = made;
-      order->progress->second = true;
-      const auto poison = std::find_if(made->records.begin(), made->records.end(),
-                                       [](const record_ref& r) { return r.record == 5; });
-      if (poison == made->records.end()) {
-        table.finish({order->job, made});
-        continue;
-      }
-      order->progress->record = static_cast<uint32_t>(poison - made->records.begin());
-      table.lost(worker, how, "boom");
-    }
-    const auto done = table.take_done();
-    ASSERT_TRUE(done);
-    EXPECT_TRUE(done->fused);
-    EXPECT_EQ(table.cuts(), 3u) << "cut once, at the suspect";
-    ASSERT_EQ(done->batch->rejections.size(), 1u);
-    EXPECT_EQ(done->batch->rejections[0].record, 5u);
-    EXPECT_EQ(done->batch->records.size(), 4u) << "3, 4, 6 and 7";
-  }
-}

@@ -71,6 +71,12 @@ struct stage_test : tree_fixture {
     return std::make_shared<record_batch>(in);
   }
 
+  static fused_batch honest_in_both(const record_batch& in, std::atomic<uint32_t>& mark) {
+    auto made = honest(in, mark);
+    const auto records = made->records.size();
+    return {std::move(made), records, {}};
+  }
+
   child_spec worker_child(std::string id) {
     child_spec child;
     child.id = std::move(id);
@@ -79,7 +85,7 @@ struct stage_test : tree_fixture {
     child.start = [this](caf::local_actor& parent) {
       worker_config c{"validate",
                       [] {
-                        return worker_functions{honest, honest};
+                        return worker_functions{honest, honest_in_both};
                       },
                       &roles};
       return caf::actor_cast<caf::strong_actor_ptr>(parent.system().spawn(worker, c));

@@ -1,8 +1,9 @@
-// What a worker knows of a record from validating it must not show in what transform makes of
-// it: a batch that goes through both on one scratch ends as one that goes through them apart.
+// A batch that one worker validates and transforms, block by block and with what it knows of a
+// record from validating it, ends as one that goes through both stages one after the other.
 #include "framing_fixture.hpp"
 #include "plan_fixture.hpp"
 
+#include "proto/clock.hpp"
 #include "records/work.hpp"
 
 using namespace weir;
@@ -37,6 +38,7 @@ catalog make_streams() {
   add("both", true, steps_text);
   add("steps", false, steps_text);
   add("schema", true, "[]");
+  add("fatal", true, R"([{"fault": {"field": "a", "crash": "x"}}])");
   return catalog{std::move(streams)};
 }
 
@@ -136,81 +138,93 @@ class writer {
 
 std::string body_of(writer& from, body_format format) {
   std::string body = format == body_format::csv ? "a,b,c\n" : "";
-  for (size_t i = from.random.under(20); i > 0; --i)
+  for (size_t i = from.random.under(from.random.one_in(4) ? 300 : 20); i > 0; --i)
     body += format == body_format::csv
               ? from.random.text(9, "ab7\\,") + "," + from.random.text(3, "0127") + ",x\n"
               : from.record() + "\n";
   return body;
 }
 
+/// Each reading is a millisecond after the one before.
+struct counting_clock final : clock_source {
+  mutable int readings = 0;
+  std::chrono::steady_clock::time_point now() const noexcept override {
+    return std::chrono::steady_clock::time_point{std::chrono::milliseconds{++readings}};
+  }
+  int64_t unix_us() const noexcept override { return 0; }
+};
+
+struct fused_test : ::testing::Test {
+  const catalog streams = make_streams();
+  work_scratch scratch{1};
+  std::atomic<uint32_t> mark{0};
+  counting_clock clock;
+};
+
 } // namespace
 
-TEST(outline_property, a_batch_ends_the_same_whether_one_worker_does_both_or_two_do) {
+TEST_F(fused_test, a_batch_ends_the_same_whether_one_worker_does_both_or_two_do) {
   const auto seed = test::seed_of_run();
   SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed));
   writer from{seed};
-  const auto streams = make_streams();
-  work_scratch one{1}, first{1}, second{1};
-  std::atomic<uint32_t> mark{0};
-  size_t kept = 0, rejected = 0, outlined = 0;
+  work_scratch first{1}, second{1};
+  size_t kept = 0, rejected = 0;
   for (int round = 0; round < 2'000; ++round) {
     const auto stream = std::array{"both", "steps", "schema"}[from.random.under(3)];
     const auto format = std::array{body_format::ndjson, body_format::json,
                                    body_format::csv}[from.random.under(3)];
     const auto batch = make_batch(stream, format, body_of(from, format));
-    const auto checked = validate(*batch, streams, one, mark);
-    outlined += one.outline.is_of(*checked) ? checked->records.size() : 0;
-    const auto together = transform(*checked, streams, one, mark);
-    const auto apart =
-      transform(*validate(*batch, streams, first, mark), streams, second, mark);
-    ASSERT_EQ(told(*together), told(*apart)) << batch->source->bytes;
+    const auto together = validate_and_transform(*batch, streams, scratch, mark, clock);
+    const auto checked = validate(*batch, streams, first, mark);
+    const auto apart = transform(*checked, streams, second, mark);
+    ASSERT_EQ(told(*together.batch), told(*apart)) << batch->source->bytes;
+    ASSERT_EQ(together.transformed, checked->records.size());
     kept += apart->records.size();
     rejected += apart->rejections.size();
   }
   EXPECT_GT(kept, 1'000u);
   EXPECT_GT(rejected, 1'000u);
-  EXPECT_GT(outlined, 1'000u);
 }
 
-TEST(outline, is_of_the_batch_that_validate_made_last_and_of_no_other) {
-  const auto streams = make_streams();
-  work_scratch scratch{1};
-  std::atomic<uint32_t> mark{0};
-  const auto batch = make_batch("steps", body_format::ndjson, "{\"a\":1}\n{\"a\":[]}\n");
-  const auto older = validate(*batch, streams, scratch, mark);
-  ASSERT_TRUE(scratch.outline.is_of(*older));
-  EXPECT_EQ(scratch.outline.of(0).size(), 5u);
-  EXPECT_EQ(scratch.outline.of(1).size(), 6u);
-  const auto newer = validate(*batch, streams, scratch, mark);
-  EXPECT_TRUE(scratch.outline.is_of(*newer));
-  EXPECT_FALSE(scratch.outline.is_of(*older));
-  EXPECT_FALSE(scratch.outline.is_of(*batch));
+TEST_F(fused_test, the_mark_is_of_the_record_whose_steps_kill_the_worker) {
+  std::string body;
+  for (int i = 0; i < 200; ++i) // every third is refused before it comes to the steps
+    body += i % 3 == 0 ? "{\"a\":true}\n"
+            : i == 100 ? "{\"a\":\"x\"}\n"
+                       : "{\"a\":\"fine\"}\n";
+  const auto batch = make_batch("fatal", body_format::ndjson, body);
+  EXPECT_ANY_THROW((void)validate_and_transform(*batch, streams, scratch, mark, clock));
+  EXPECT_EQ(mark.load(), 100u);
 }
 
-TEST(outline, is_not_made_for_a_stream_without_steps) {
-  const auto streams = make_streams();
-  work_scratch scratch{1};
-  std::atomic<uint32_t> mark{0};
-  const auto batch = make_batch("schema", body_format::ndjson, "{\"a\":1}\n");
-  EXPECT_FALSE(scratch.outline.is_of(*validate(*batch, streams, scratch, mark)));
+TEST_F(fused_test,
+       the_time_is_that_of_the_steps_and_the_clock_is_asked_for_many_at_once) {
+  std::string body;
+  for (int i = 0; i < 640; ++i)
+    body += "{\"a\":1}\n";
+  const auto batch = make_batch("both", body_format::ndjson, body);
+  const auto done = validate_and_transform(*batch, streams, scratch, mark, clock);
+  EXPECT_EQ(done.took, std::chrono::milliseconds{10});
+  EXPECT_EQ(clock.readings, 20);
 }
 
-TEST(outline, ends_where_its_memory_does_and_the_records_behind_are_read) {
-  const auto streams = make_streams();
-  work_scratch scratch{1};
-  std::atomic<uint32_t> mark{0};
+TEST_F(fused_test, a_stream_without_steps_keeps_the_text_it_came_with) {
+  const auto batch =
+    make_batch("schema", body_format::ndjson, "{\"a\":1}\n{\"a\":true}\n");
+  const auto done = validate_and_transform(*batch, streams, scratch, mark, clock);
+  EXPECT_EQ(done.batch->text, batch->text);
+  EXPECT_EQ(done.transformed, 1u);
+}
+
+TEST_F(fused_test, a_block_ends_behind_a_large_record_and_the_next_begins_with_another) {
   std::string large = "{\"a\":{},\"z\":[0";
-  while (large.size() < batch_outline::tokens_max * 2 / 5)
+  while (large.size() < 200'000)
     large += ",0"; // a token a byte
   large += "]}\n";
   const auto batch =
-    make_batch("steps", body_format::ndjson, large + large + large + "{\"c\":2}\n");
-  const auto checked = validate(*batch, streams, scratch, mark);
-  ASSERT_EQ(checked->records.size(), 4u);
-  EXPECT_FALSE(scratch.outline.of(1).empty());
-  EXPECT_TRUE(scratch.outline.of(2).empty());
-  EXPECT_FALSE(scratch.outline.of(3).empty());
+    make_batch("steps", body_format::ndjson, large + "{\"c\":2}\n" + large);
   work_scratch other{1};
-  EXPECT_EQ(told(*transform(*checked, streams, scratch, mark)),
-            told(*transform(*checked, streams, other, mark)));
+  EXPECT_EQ(
+    told(*validate_and_transform(*batch, streams, scratch, mark, clock).batch),
+    told(*transform(*validate(*batch, streams, other, mark), streams, other, mark)));
 }

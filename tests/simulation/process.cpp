@@ -160,13 +160,22 @@ tree_parts process::parts() {
   made.tail = make_tail(with_.seed);
   made.validate = [this](const record_batch& batch, const catalog& streams,
                          work_scratch& scratch, std::atomic<uint32_t>& mark) {
-    meet(stage_name::validate, batch, mark);
+    meet(stage_name::validate, batch, batch, mark);
     return weir::validate(batch, streams, scratch, mark);
   };
   made.transform = [this](const record_batch& batch, const catalog& streams,
                           work_scratch& scratch, std::atomic<uint32_t>& mark) {
-    meet(stage_name::transform, batch, mark);
+    meet(stage_name::transform, batch, batch, mark);
     return weir::transform(batch, streams, scratch, mark);
+  };
+  made.validate_and_transform = [this](const record_batch& batch, const catalog& streams,
+                                       work_scratch& scratch, std::atomic<uint32_t>& mark,
+                                       const clock_source& clock) {
+    meet(stage_name::validate, batch, batch, mark);
+    std::atomic<uint32_t> nobodys{0};
+    meet(stage_name::transform, *weir::validate(batch, streams, scratch, nobodys), batch,
+         mark);
+    return weir::validate_and_transform(batch, streams, scratch, mark, clock);
   };
   made.own_threads = false;
   return made;
@@ -188,21 +197,27 @@ std::shared_ptr<const tree_context> process::context() {
   return made;
 }
 
-/// A poisonous record does to its worker what it is meant to.
-void process::meet(stage_name stage, const record_batch& batch,
+/// A poisonous record does to its worker what it is meant to. `batch` is what has come to the
+/// stage of `whole`, which the worker was given.
+void process::meet(stage_name stage, const record_batch& batch, const record_batch& whole,
                    std::atomic<uint32_t>& mark) {
-  for (uint32_t i = 0; i < batch.records.size(); ++i) {
-    const auto text = batch.text_of(batch.records[i]);
+  for (const auto& ref : batch.records) {
+    const auto text = batch.text_of(ref);
     const auto met = mischief_in(text, stage);
     if (!met)
       continue;
+    const auto found =
+      std::find_if(whole.records.begin(), whole.records.end(), [&](const auto& r) {
+        return r.part == ref.part && r.record == ref.record;
+      });
+    const auto i = static_cast<uint32_t>(found - whole.records.begin());
     const auto id = id_in(text);
     with_.world.book.worker_met(id, met->mark == 'm');
     with_.world.log.note("worker: meets record {}", id);
     if (met->mark == 'm')
       mark = i;
     else if (met->mark == 'w')
-      mark = static_cast<uint32_t>((i + 1) % batch.records.size());
+      mark = static_cast<uint32_t>((i + 1) % whole.records.size());
     if (met->what == 'c')
       throw std::runtime_error("poison");
     // Some come back late, some never do.

@@ -103,7 +103,8 @@ class process {
   tree_parts parts();
   void join_cluster();
   std::shared_ptr<const tree_context> context();
-  void meet(stage_name stage, const record_batch& batch, std::atomic<uint32_t>& mark);
+  void meet(stage_name stage, const record_batch& batch, const record_batch& whole,
+            std::atomic<uint32_t>& mark);
   store_context stores() noexcept { return {life_, with_.world.log}; }
 
   const surroundings with_;
