@@ -154,7 +154,8 @@ class posix_file final : public file {
   result<size_t> write_past_cache(uint64_t offset,
                                   std::span<const std::span<const std::byte>> pieces) {
     std::array<iovec, pieces_max> list;
-    if (!wants_direct_ || pieces.size() > list.size() || offset % direct_block != 0)
+    if (!wants_direct_ || !can_go_direct_ || pieces.size() > list.size()
+        || offset % direct_block != 0)
       return size_t{0};
     for (size_t i = 0; i < pieces.size(); ++i) {
       const auto* const data = pieces[i].data();
@@ -170,7 +171,7 @@ class posix_file final : public file {
                                static_cast<off_t>(offset));
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EINVAL) { // where a block has another size, say
-      wants_direct_ = false;
+      can_go_direct_ = false;
       return size_t{0};
     }
     if (n < 0)
@@ -184,13 +185,14 @@ class posix_file final : public file {
     if (::fcntl(fd_.get(), F_SETFL, wanted ? O_DIRECT : 0) == 0)
       direct_ = wanted;
     else
-      wants_direct_ = false; // this file system has no other way than the cache
+      can_go_direct_ = false; // this file system has no other way than the cache
   }
 
   descriptor fd_;
   std::string path_;
   bool wants_direct_ = false;
-  bool direct_ = false; ///< the descriptor has O_DIRECT
+  bool can_go_direct_ = true; ///< until it was refused
+  bool direct_ = false;       ///< the descriptor has O_DIRECT
 };
 
 /// A process that died right after it made a directory here has left it without a sync. Where

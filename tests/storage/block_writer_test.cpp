@@ -60,11 +60,9 @@ TEST(block_writer_test, the_file_holds_what_was_appended_and_zeros_behind_it) {
   }
 }
 
-/// `file_end` need not be the end of a block; a file system may refuse to go past its cache.
-TEST(block_writer_test, the_file_holds_the_same_past_the_page_cache) {
-  const auto path = (std::filesystem::temp_directory_path()
-                     / ("weir-blocks-" + std::to_string(::getpid())))
-                      .string();
+/// `file_end` need not be the end of a block.
+void compare_past_the_cache(const std::filesystem::path& directory) {
+  const auto path = (directory / ("weir-blocks-" + std::to_string(::getpid()))).string();
   for (const uint64_t file_end : {uint64_t{4} << 20, (uint64_t{4} << 20) + 1000}) {
     auto made = posix_file_system().create(path);
     ASSERT_TRUE(made);
@@ -79,10 +77,20 @@ TEST(block_writer_test, the_file_holds_the_same_past_the_page_cache) {
   }
 }
 
+TEST(block_writer_test, the_file_holds_the_same_past_the_page_cache) {
+  compare_past_the_cache(std::filesystem::temp_directory_path());
+}
+
+TEST(block_writer_test, a_file_system_in_memory_may_refuse_and_gets_it_another_way) {
+  if (!std::filesystem::is_directory("/dev/shm"))
+    GTEST_SKIP() << "there is none";
+  compare_past_the_cache("/dev/shm");
+}
+
 TEST(block_writer_test, an_append_that_fails_says_so) {
   simulated_disk disk;
   auto made = disk.create("f");
-  disk.faults.writes_until_error = 1;
+  disk.faults.writes_until_error = 0;
   const std::string text(3 * block_writer::staging_bytes, 'x');
   frame_run run;
   run.data = reinterpret_cast<const std::byte*>(text.data());
