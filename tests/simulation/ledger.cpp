@@ -51,8 +51,7 @@ void ledger::told(uint32_t request, const answer& what, const sink_contents& sin
   if (calm_ && what.code == ec::deadline_exceeded)
     complain(
       fmt::format("I4: request {} had to wait too long, and nothing was wrong", request));
-  // The node that is left may be full: what it says then is true.
-  if (only_drains_ && what.status >= 500 && what.code != ec::saturated)
+  if (only_drains_ && what.status >= 500)
     complain(fmt::format("drain: request {} is told {} although only nodes with others "
                          "beside them ended",
                          request, what.status));

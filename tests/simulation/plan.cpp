@@ -380,8 +380,8 @@ bool plan::others_do_the_work_of(size_t node) const {
 }
 
 bool plan::only_drains() const {
-  if (!clustered())
-    return false;
+  if (!clustered() || window.batches < 8 || window.bytes < 1'000'000)
+    return false; // whoever is left may be full, and says so
   bool settled = false;
   for (const auto& s : steps) {
     if (s.what == deed::settle)
