@@ -20,6 +20,7 @@ class ledger {
       only_drains_(what.only_drains()) {}
 
   // -- what happens
+  bool has_verdict(uint32_t request) const { return entries_.at(request).verdict; }
   void begins(const request_plan& request);
   void cut(uint32_t request, const batch_key& key, uint64_t record_base,
            uint32_t records);

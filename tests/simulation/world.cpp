@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::simulation {
 
@@ -14,6 +15,18 @@ constexpr auto rest_checked_after = std::chrono::seconds{12};
 constexpr auto rest_of_cluster = std::chrono::seconds{3}; ///< its heartbeats never rest
 constexpr uint32_t tries_max = 3;                         ///< pipeline.tries_max
 constexpr uint64_t steps_max = 3'000'000;                 ///< more is a busy loop
+
+constexpr uint32_t probe_number = 9'999; ///< no plan has as many
+
+/// What a client asks when everything is over.
+request_plan probe() {
+  request_plan one;
+  one.number = probe_number;
+  one.keyed = true; // so that it may be asked again
+  one.records = {record_kind::good};
+  one.tries_max = 1'000; // hanging records may keep the workers for a while
+  return one;
+}
 
 uint64_t scatter(uint64_t x) noexcept {
   x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
@@ -358,6 +371,12 @@ void world::look_for_rest() {
   settling_ = false;
   if (deed_ < plan_.steps.size())
     return schedule_deed();
+  if (!std::exchange(probed_, true)) {
+    send(probe());
+    return settle();
+  }
+  if (!book_.has_verdict(probe_number))
+    return fail("I4: all is mended and at rest, and the next request is not served");
   ending_ = true;
   for (auto& one : nodes_)
     one->end();

@@ -76,6 +76,7 @@ class world {
   std::vector<std::shared_ptr<client>> clients_;
 
   size_t deed_ = 0;
+  bool probed_ = false; ///< the request behind the last step was sent
   bool settling_ = false;
   time_point settling_since_{};
   std::optional<time_point> rest_since_;
