@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import load
-from subjects import BUILD, STREAMS, Discard, FluentBit, Pipeline, Weir, cpu_seconds, status_mib
+from subjects import BUILD, STREAMS, Discard, DiscardSynced, FluentBit, Pipeline, Weir, cpu_seconds, status_mib
 
 
 CONNECTIONS = ["ingest.connections_max=10000"]
@@ -119,9 +119,11 @@ def latency(pace):
         rate = top["records"] / top["seconds"] / 2
         half = load.client(node, "web", 1, 64, 2 * pace.seconds, rate=rate)
         again = append_sync(node.node.directory, 4096, pace.seconds)
+    with DiscardSynced() as durable:
+        least = load.client(durable, "web", 1, 64, 2 * pace.seconds, rate=rate)
     return {"weir/null": {**half, "rate": rate},
             "floor": {key: (floor[key] + again[key]) / 2 for key in floor},
-            "busy_floor": sync_beside_load(pace, rate)}
+            "busy_floor": sync_beside_load(pace, rate), "durable_floor": least}
 
 
 def shapes(pace):

@@ -130,6 +130,15 @@ class Discard(Subject):
         return [str(BUILD / "bench_epoll_discard"), str(self.port), str(os.cpu_count())]
 
 
+class DiscardSynced(Discard):
+    """The same on one thread, which appends and syncs before it answers."""
+
+    name = "durable floor"
+
+    def command(self):
+        return [str(BUILD / "bench_epoll_discard"), str(self.port), "1", str(self.directory / "file")]
+
+
 class FluentBit(Subject):
     """in_http to a file, as its manual has it. Only where it is installed."""
 

@@ -62,6 +62,9 @@ def _latency(found, _):
                 floor["p99_ms"], 3, "ms", "fdatasync")
     yield _Line("  the same, beside syncs on cores as busy", f"{half['p99_ms']:.2f} ms",
                 f"fdatasync {busy['p99_ms']:.2f} ms", f"{half['p99_ms'] / busy['p99_ms']:.2f}", "", None)
+    least = found["durable_floor"]["p99_ms"]
+    yield _Line("  the same of one thread that reads, appends, syncs and answers", f"{half['p99_ms']:.2f} ms",
+                f"{least:.2f} ms", f"{half['p99_ms'] / least:.2f}", "", None)
 
 
 def _shapes(found, _):

@@ -2,7 +2,11 @@
 // answers 200. One epoll loop per thread, each with a listener of its own (SO_REUSEPORT). It
 // trusts its client: no limits, no errors, nothing but Content-Length.
 //
-//   bench_epoll_discard PORT [THREADS]
+// With a FILE it is the floor of every server that answers when the disk has it: as many bytes
+// as came in a round of its one loop are appended and synced before the answers go out. As
+// weir's journal does, it writes past the page cache, to blocks that were written before.
+//
+//   bench_epoll_discard PORT [THREADS [FILE]]
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -12,8 +16,10 @@
 #include <system_error>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -57,6 +63,46 @@ struct client {
   }
 };
 
+/// Of one thread; lives as long as the process.
+class synced_file {
+ public:
+  explicit synced_file(const char* path)
+    : fd_(::open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640)) {
+    for (size_t at = 0; at < bytes_max; at += piece_bytes)
+      check(::pwrite(fd_, blocks_, piece_bytes, static_cast<off_t>(at)) > 0);
+    check(::fsync(fd_) == 0);
+    ::fcntl(fd_, F_SETFL, O_DIRECT); // where that can't be, through the cache
+  }
+
+  void append(size_t bytes) {
+    bytes = std::min((bytes + block - 1) / block * block, piece_bytes);
+    if (at_ + bytes > bytes_max)
+      at_ = 0;
+    check(::pwrite(fd_, blocks_, bytes, static_cast<off_t>(at_)) > 0
+          && ::fdatasync(fd_) == 0);
+    at_ += bytes;
+  }
+
+ private:
+  static constexpr size_t block = 4096;
+  static constexpr size_t piece_bytes = size_t{1} << 20;
+  static constexpr size_t bytes_max = size_t{64} << 20;
+
+  static void check(bool done) {
+    if (!done)
+      throw std::system_error(errno, std::generic_category(), "file");
+  }
+
+  alignas(block) static inline char blocks_[piece_bytes] = {};
+  int fd_;
+  size_t at_ = 0;
+};
+
+void send_answers(int fd, int count) {
+  for (; count > 0; --count)
+    (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+}
+
 int listen_on(uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const int on = 1;
@@ -72,7 +118,8 @@ int listen_on(uint16_t port) {
   return fd;
 }
 
-void serve(uint16_t port) {
+/// `file` may be null.
+void serve(uint16_t port, synced_file* file) {
   const int listener = listen_on(port);
   const int poll = ::epoll_create1(EPOLL_CLOEXEC);
   epoll_event interest{};
@@ -81,8 +128,10 @@ void serve(uint16_t port) {
   ::epoll_ctl(poll, EPOLL_CTL_ADD, listener, &interest);
   std::unordered_map<int, client> clients;
   std::vector<char> bytes(size_t{64} << 10);
+  std::vector<std::pair<int, int>> synced; // sockets and what they get
   while (true) {
     epoll_event events[256];
+    size_t came = 0;
     const int n = ::epoll_wait(poll, events, 256, -1);
     for (int i = 0; i < n; ++i) {
       const int fd = events[i].data.fd;
@@ -105,10 +154,17 @@ void serve(uint16_t port) {
         clients.erase(fd);
         continue;
       }
-      for (int done = clients[fd].take({bytes.data(), static_cast<size_t>(got)});
-           done > 0; --done)
-        (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+      const int done = clients[fd].take({bytes.data(), static_cast<size_t>(got)});
+      came += static_cast<size_t>(got);
+      if (file)
+        synced.emplace_back(fd, done);
+      else
+        send_answers(fd, done);
     }
+    if (came > 0 && file)
+      file->append(came);
+    for (const auto& [fd, done] : std::exchange(synced, {}))
+      send_answers(fd, done);
   }
 }
 
@@ -116,14 +172,18 @@ void serve(uint16_t port) {
 
 int main(int count, char** words) {
   if (count < 2) {
-    std::fprintf(stderr, "usage: bench_epoll_discard PORT [THREADS]\n");
+    std::fprintf(stderr, "usage: bench_epoll_discard PORT [THREADS [FILE]]\n");
     return 2;
   }
   const auto port = static_cast<uint16_t>(std::atoi(words[1]));
   const unsigned threads = count > 2 ? static_cast<unsigned>(std::atoi(words[2]))
                                      : std::thread::hardware_concurrency();
+  if (count > 3) {
+    synced_file file{words[3]};
+    serve(port, &file);
+  }
   std::vector<std::thread> all;
   for (unsigned i = 1; i < threads; ++i)
-    all.emplace_back(serve, port);
-  serve(port);
+    all.emplace_back(serve, port, nullptr);
+  serve(port, nullptr);
 }
