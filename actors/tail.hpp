@@ -42,6 +42,8 @@ class tail_store {
   virtual void available(bool yes) noexcept = 0;
 };
 
+/// Waited for at most: to read and store thousands at once keeps a core from those whom
+/// clients wait for.
 inline constexpr size_t gather_records = 2'500;
 
 struct tail_config {
@@ -61,8 +63,7 @@ struct tail_config {
   /// is in the way of the journal's: while those known to wait do not fill half of one, they
   /// are looked at again after each `gather_delay` (0: never) until `gather_max` has passed,
   /// or once only when a client waits for one of them to be in the sink. Half, and no more
-  /// than `gather_records`, since to read and store thousands at once keeps a core from
-  /// those whom clients wait for.
+  /// than `gather_records`.
   std::chrono::milliseconds gather_delay{5};
   std::chrono::milliseconds gather_max{25};
   /// So often the store gets a commit of nothing, when there is nothing: for one that does

@@ -72,7 +72,7 @@ class dry_runner {
     const auto consumed = framer_->consumed();
     auto arrived = std::make_shared<envelope>();
     arrived->stream = options_.stream;
-    arrived->received_at_us = system_clock_source{}.unix_us();
+    arrived->received_at_us = clock_.unix_us();
     arrived->bytes.reserve(consumed + text_padding);
     arrived->bytes.assign(window_, 0, consumed);
     batch_part part;
@@ -95,8 +95,7 @@ class dry_runner {
 
   batch_ptr work_on(const record_batch& batch) {
     std::atomic<uint32_t> mark{0};
-    const auto checked = validate(batch, *streams_, work_, mark);
-    return transform(*checked, *streams_, work_, mark);
+    return validate_and_transform(batch, *streams_, work_, mark, clock_).batch;
   }
 
   /// Merges what stands and what was rejected back into the file's order; what is in
@@ -135,6 +134,7 @@ class dry_runner {
                        framer_->line_base() + line + 1);
   }
 
+  const system_clock_source clock_{};
   catalog_ptr streams_;
   const stream_spec& spec_;
   const check_options& options_;

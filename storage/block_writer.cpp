@@ -68,9 +68,7 @@ result<void> block_writer::add(file& to, std::span<const std::byte> bytes) {
 
 /// Zeros up to the end of the open block are staged, the others are at hand.
 void block_writer::pad(size_t zeros, uint64_t file_end) {
-  const auto past = inside_block(end_ + zeros);
-  const auto rest = past == 0 ? 0 : direct_block - past;
-  const auto missing = std::min<uint64_t>(zeros + rest, file_end - end_);
+  const auto missing = std::min(whole_blocks(end_ + zeros), file_end) - end_;
   const auto open = inside_block(staged_);
   const auto here = open == 0 ? 0 : std::min<uint64_t>(missing, direct_block - open);
   std::memset(staging_.get() + staged_, 0, here);

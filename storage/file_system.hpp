@@ -17,6 +17,11 @@ namespace weir {
 /// Writes past the page cache need offsets, lengths and addresses that are multiples of it.
 inline constexpr size_t direct_block = 4096;
 
+/// `bytes`, and what is missing of the last block.
+constexpr uint64_t whole_blocks(uint64_t bytes) noexcept {
+  return (bytes + direct_block - 1) / direct_block * direct_block;
+}
+
 struct free_block_memory {
   void operator()(std::byte* memory) const noexcept {
     ::operator delete[](memory, std::align_val_t{direct_block});
@@ -53,6 +58,11 @@ class file {
   virtual result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) = 0;
   /// fdatasync. A failure is final: never reuse the file
   virtual result<void> sync_data() = 0;
+  /// Lets go of what the page cache has of the file and is not to be written any more, so that
+  /// what is read next is what the disk has. The cache goes on showing what a failed sync did not
+  /// store, and the next sync succeeds: "Can Applications Recover from fsync Failures?", Rebello et
+  /// al., ATC 2020.
+  virtual result<void> drop_cached() { return {}; }
   virtual result<void> allocate(uint64_t bytes) = 0; ///< posix_fallocate from 0
   virtual result<void> truncate(uint64_t bytes) = 0;
   virtual result<uint64_t> size() = 0;

@@ -20,10 +20,6 @@ void refuse_reused_key(part_receipt& answer) {
     "this Idempotency-Key was used for another body; send a new key with a new body");
 }
 
-size_t first_block_behind(size_t offset) noexcept {
-  return (offset + direct_block - 1) / direct_block * direct_block;
-}
-
 /// One slice per part: its run of records and what was counted against it.
 std::vector<part_slice> slices_of(const record_batch& batch) {
   std::vector<part_slice> slices(batch.source->parts.size());
@@ -92,7 +88,7 @@ std::span<std::byte> commit_group::room_for(size_t bytes, uint64_t end) {
     blocks_.clear(); // there may be room for one that is by now
   const auto into_block = (end + pending_bytes_) % direct_block;
   if (block_used_ % direct_block != into_block)
-    block_used_ = first_block_behind(block_used_) + into_block;
+    block_used_ = whole_blocks(block_used_) + into_block;
   if (blocks_.empty() || block_used_ + bytes > blocks_.back()->capacity) {
     if (frames_.empty())
       blocks_.clear();

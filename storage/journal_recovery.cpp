@@ -20,6 +20,7 @@ class recovery {
 
  private:
   result<void> remove_debris();
+  result<void> look_at_the_disk();
   result<void> put_aside(uint64_t number);
   result<bool> is_blank(uint64_t number);
   void look_for_gap(const segment_survey& survey, const begun_segment& segment);
@@ -40,6 +41,8 @@ class recovery {
 result<recovered_journal> recovery::run() {
   if (auto cleaned = remove_debris(); !cleaned)
     return tl::unexpected{cleaned.error()};
+  if (auto seen = look_at_the_disk(); !seen)
+    return tl::unexpected{seen.error()};
   const auto survey = survey_segments(directory_, files_);
   if (!survey)
     return tl::unexpected{survey.error()};
@@ -72,6 +75,30 @@ result<void> recovery::remove_debris() {
     if (name.ends_with(".corrupt.part"))
       if (auto removed = files_.remove(directory_ + '/' + name); !removed)
         return removed;
+  }
+  return {};
+}
+
+/// Only the segment that was begun last, and any behind it, can have been left with bytes that
+/// are in the page cache and not on the disk: by a process that was killed, or by a sync that
+/// failed. What was written is synced and read from the disk, before it is relied on.
+result<void> recovery::look_at_the_disk() {
+  const auto numbers = list_segments(directory_, files_);
+  if (!numbers)
+    return tl::unexpected{numbers.error()};
+  for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
+    auto opened = files_.open(segment_path(directory_, *number), false);
+    if (!opened)
+      return tl::unexpected{opened.error()};
+    auto& segment = **opened;
+    const auto header =
+      segment.sync_data().and_then([&] { return segment.drop_cached(); }).and_then([&] {
+        return read_header(segment, *number);
+      });
+    if (!header)
+      return tl::unexpected{header.error()};
+    if (*header)
+      break;
   }
   return {};
 }
@@ -139,10 +166,6 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   if (!opened)
     return tl::unexpected{opened.error()};
   auto& disk = **opened;
-  // what a killed process left in the page cache must be durable before it is relied on
-  if (last)
-    if (auto synced = disk.sync_data(); !synced)
-      return synced;
   const scan_visitor visitor{
     [this](const frame_head& head, uint64_t) { count_frame(head); },
     [&](uint64_t from, uint64_t to) { return quarantine(disk, number, from, to); }};

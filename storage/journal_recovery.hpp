@@ -21,8 +21,8 @@ struct recovered_journal {
 };
 
 /// Reads every frame in order, calls `frame` for each, keeps copies of damaged places,
-/// removes blank segments, syncs the last segment and cuts it behind its last whole
-/// frame.
+/// removes blank segments, syncs the last segment, reads it from the disk and cuts it behind its
+/// last whole frame.
 result<recovered_journal>
 recover_journal(const std::string& directory, file_system& files,
                 const std::function<void(const frame_head&)>& frame,

@@ -116,6 +116,13 @@ class posix_file final : public file {
     return {};
   }
 
+  result<void> drop_cached() override {
+    if (const int error = ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+        error != 0)
+      return io_fault(path_, "drop from the page cache", error);
+    return {};
+  }
+
   result<void> allocate(uint64_t bytes) override {
     int error = 0;
     do

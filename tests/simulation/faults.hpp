@@ -14,9 +14,10 @@ namespace weir::simulation {
 enum class bite : uint8_t {
   none,
   // -- at the seams
-  acknowledges_before_sync,   ///< a commit does not wait for its fdatasync
-  forgets_directory_sync,     ///< the name of a new segment is not synced
-  believes_second_sync,       ///< a failed fdatasync is tried again on the same file
+  acknowledges_before_sync, ///< a commit does not wait for its fdatasync
+  forgets_directory_sync,   ///< the name of a new segment is not synced
+  believes_second_sync,     ///< a failed fdatasync is tried again on the same file
+  believes_the_cache, ///< what is read after a failed sync comes from the page cache
   cursor_outside_transaction, ///< the sink commits the rows first, then the cursor
   forgets_keys_at_restart,    ///< the sink is not asked for the keys it keeps
   skips_frames_at_replay,     ///< when it is opened, the sink goes on a record too far
@@ -53,6 +54,7 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::acknowledges_before_sync, "acknowledges_before_sync"},
   {bite::forgets_directory_sync, "forgets_directory_sync"},
   {bite::believes_second_sync, "believes_second_sync"},
+  {bite::believes_the_cache, "believes_the_cache"},
   {bite::cursor_outside_transaction, "cursor_outside_transaction"},
   {bite::forgets_keys_at_restart, "forgets_keys_at_restart"},
   {bite::skips_frames_at_replay, "skips_frames_at_replay"},

@@ -72,6 +72,11 @@ class process_files final : public file_system {
         done = inner_->sync_data();
       return owner_.noted("sync", path_, std::move(done));
     }
+    result<void> drop_cached() override {
+      if (seeded(bite::believes_the_cache))
+        return {};
+      return owner_.when_alive(path_, [&] { return inner_->drop_cached(); });
+    }
     result<void> allocate(uint64_t bytes) override {
       return owner_.noted("allocate", path_, owner_.when_alive(path_, [&] {
         return inner_->allocate(bytes);

@@ -25,6 +25,8 @@ class drawing {
   void draw_appetite();
   void love_hung_workers();
   void love_refused_copies();
+  void love_dying_disks();
+  void draw_dying_disk();
   step draw_step();
   request_plan draw_request();
   std::vector<record_kind> draw_records(bool checked);
@@ -44,6 +46,7 @@ class drawing {
   uint64_t poison_ = 0;              ///< in a thousand records
   uint64_t hanging_ = 20;            ///< in percent of those
   std::vector<std::string> crashed_; ///< whom crashes befall; empty: everyone
+  bool dying_ = false;               ///< now and then the disk dies, and who relied on it
   uint32_t padding_ = 0;
   uint64_t keyed_ = 50; ///< in percent of the requests
   std::vector<uint32_t> keyed_requests_;
@@ -57,9 +60,14 @@ plan drawing::draw() {
     love_hung_workers();
   else if (made_.seed % 10 == 8)
     love_refused_copies();
+  else if (made_.seed % 10 == 7)
+    love_dying_disks();
   const auto steps = dice_.between(6, dice_.one_in(8) ? 70 : 30);
   for (uint64_t i = 0; i < steps; ++i)
-    made_.steps.push_back(draw_step());
+    if (dying_ && dice_.one_in(8))
+      draw_dying_disk();
+    else
+      made_.steps.push_back(draw_step());
   return std::move(made_);
 }
 
@@ -128,6 +136,35 @@ void drawing::love_refused_copies() {
   made_.disk_latency = dice_.one_of({duration{200}, duration{5'000}, duration{20'000}});
   crashed_ = {"root/validate/stage", "root/transform/stage", "root/gateway",
               "root/persist/partition-0/journal"};
+}
+
+/// The disk dies while it syncs and the process ends: what only the page cache has is found by the
+/// next one, and gone when power goes before the sink has it.
+void drawing::love_dying_disks() {
+  dying_ = true;
+  poison_ = 0;
+  made_.disk_latency = dice_.one_of({duration{5'000}, duration{20'000}});
+}
+
+void drawing::draw_dying_disk() {
+  const auto add = [this](deed what, duration gap_max) -> step& {
+    auto& s = made_.steps.emplace_back();
+    s.what = what;
+    s.gap = between(duration{0}, gap_max);
+    return s;
+  };
+  auto& sink = add(deed::sink, milliseconds{10});
+  sink.store = store_fault::slow;
+  sink.lasts = between(duration{0}, seconds{10});
+  sink.takes = between(duration{0}, seconds{2});
+  add(deed::send, milliseconds{10}).request = draw_request();
+  auto& disk = add(deed::disk, made_.disk_latency);
+  disk.disk = disk_fault::dead;
+  disk.lasts = between(duration{1'000}, seconds{1});
+  add(deed::kill, milliseconds{100}).loses = power_loss::process;
+  if (dice_.one_in(2))
+    add(deed::send, seconds{1}).request = draw_request();
+  add(deed::kill, seconds{3}).loses = power_loss::rollback;
 }
 
 step drawing::draw_step() {

@@ -2,11 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 using namespace weir;
@@ -69,6 +74,39 @@ TEST_F(posix_disk,
     EXPECT_FALSE((*made)->unshared());
   }
   EXPECT_TRUE((*made)->unshared());
+}
+
+namespace {
+
+/// How many pages of the file the page cache has.
+size_t cached_pages(const std::string& path, size_t size) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> resident((size + page - 1) / page);
+  EXPECT_EQ(::mincore(at, size, resident.data()), 0);
+  ::munmap(at, size);
+  ::close(fd);
+  return static_cast<size_t>(std::count_if(resident.begin(), resident.end(),
+                                           [](unsigned char one) { return one & 1; }));
+}
+
+} // namespace
+
+TEST_F(posix_disk, lets_the_page_cache_forget_what_is_on_the_disk) {
+  struct ::statfs about {};
+  ASSERT_EQ(::statfs(root.c_str(), &about), 0);
+  if (about.f_type == TMPFS_MAGIC)
+    GTEST_SKIP() << "no disk is behind the page cache here";
+  const std::string text(size_t{3} << 20, 'x');
+  auto made = files.create(root + "/f");
+  ASSERT_TRUE(made);
+  ASSERT_TRUE((*made)->write_at(0, bytes(text)));
+  ASSERT_TRUE((*made)->sync_data());
+  EXPECT_GT(cached_pages(root + "/f", text.size()), 0u);
+  ASSERT_TRUE((*made)->drop_cached());
+  EXPECT_EQ(cached_pages(root + "/f", text.size()), 0u);
+  EXPECT_EQ(read(**made, 0, text.size()), text);
 }
 
 TEST_F(posix_disk, allocates_zeros_and_truncates) {

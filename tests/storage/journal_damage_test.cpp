@@ -178,3 +178,27 @@ TEST_F(journal_damage, anywhere_loses_only_the_record_it_is_in) {
   EXPECT_EQ(read_all().value(), "abcfghijklmnopqstuvwx");
   EXPECT_EQ(report.frames_quarantined, 2u) << "neighbours are one place";
 }
+
+// What a failed sync did not store is shown by the page cache all the same, to the next process
+// as well. Whatever is found there must be on the disk before something is built on it.
+TEST_F(journal_damage, that_the_page_cache_hides_is_seen_before_anything_is_built_on_it) {
+  for (int operations = 0; operations < 12; ++operations) {
+    disk = simulated_disk{static_cast<uint64_t>(operations) + 1};
+    ends.clear();
+    open();
+    store('a');
+    disk.faults.syncs_until_error = 0;
+    disk.faults.operations_until_dead = operations;
+    writer->add(simple_batch({1, 2}, {std::string(30'000, 'b')}));
+    ASSERT_NE(writer->commit()[0]->parts[0].outcome, ec::none);
+    writer.reset();
+    disk.faults = {};
+    open();
+    store('c');
+    disk.crash(simulated_disk::loss::rolled_back);
+    open();
+    EXPECT_TRUE(report.alarms.empty()) << operations << ": " << report.alarms.front();
+    EXPECT_EQ(read_all().value(), "ac") << operations;
+    EXPECT_EQ(writer->last_sequence(), 2u) << operations;
+  }
+}

@@ -182,6 +182,15 @@ class simulated_disk final : public file_system {
           settle(number);
       unsynced.clear();
     }
+    void drop_cached() {
+      auto shown = durable;
+      for (const auto number : unsynced)
+        if (const auto found = visible.find(number); found != visible.end())
+          shown[number] = found->second;
+        else
+          shown.erase(number);
+      visible = std::move(shown);
+    }
     void lose_power(random_source& random) {
       fail_sync(random);
       if (random.next() % 2 == 0)
@@ -290,6 +299,11 @@ class simulated_disk final : public file_system {
       }
       if (!disk_.faults.forget_syncs)
         inode_->sync();
+      return {};
+    }
+
+    result<void> drop_cached() override {
+      inode_->drop_cached();
       return {};
     }
 
