@@ -111,10 +111,9 @@ bool admission::cancel(uint64_t ticket) {
   return true;
 }
 
-std::vector<admission::grant> admission::give_back(const claim& done, time_point now) {
+std::vector<admission::grant> admission::give_back(const claim& done) {
   used_.bytes -= std::min(done.bytes, used_.bytes);
   used_.batches -= std::min(done.batches, used_.batches);
-  drained_.add(done.bytes, now);
   return waiting_ > 0 ? grant_waiting() : std::vector<grant>{};
 }
 
@@ -122,7 +121,18 @@ void admission::release(const claim& done, time_point now) {
   std::vector<grant> granted;
   {
     const std::lock_guard guard{lock_};
-    granted = give_back(done, now);
+    drained_.add(done.bytes, now);
+    granted = give_back(done);
+  }
+  for (auto& call : granted)
+    call();
+}
+
+void admission::return_unused(const claim& surplus) {
+  std::vector<grant> granted;
+  {
+    const std::lock_guard guard{lock_};
+    granted = give_back(surplus);
   }
   for (auto& call : granted)
     call();
@@ -135,7 +145,8 @@ void admission::complete(const claim& done, uint32_t beside,
     const std::lock_guard guard{lock_};
     if (done.batches > 0 && limits_.delay_max.count() > 0)
       follow(std::max(beside, 1u) / std::max(delay.count(), delay_min_seconds));
-    granted = give_back(done, now);
+    drained_.add(done.bytes, now);
+    granted = give_back(done);
   }
   for (auto& call : granted)
     call();

@@ -83,6 +83,8 @@ class admission {
   bool cancel(uint64_t ticket);
   /// Gives back (a part of) a granted claim and grants what now fits.
   void release(const claim& done, time_point now);
+  /// The same of what was claimed and not needed, which tells nothing of the drain rate.
+  void return_unused(const claim& surplus);
   /// release() of a batch that was `delay` in the pipeline, and on submission one of
   /// `beside` batches there: a measure of its throughput.
   void complete(const claim& done, uint32_t beside, std::chrono::duration<double> delay,
@@ -112,7 +114,7 @@ class admission {
   bool shed(priority level) const noexcept;
   void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
-  std::vector<grant> give_back(const claim& done, time_point now);
+  std::vector<grant> give_back(const claim& done);
   std::vector<grant> grant_waiting();
 
   mutable std::mutex lock_;

@@ -15,6 +15,15 @@ constexpr size_t sniff_bytes = size_t{4} << 10;
 
 } // namespace
 
+size_t names_of_a_row(const csv_header* header) noexcept {
+  constexpr size_t around = 6; // quotes, colon, comma
+  size_t bytes = 0;
+  if (header != nullptr)
+    for (const auto& name : *header)
+      bytes += name.size() + around;
+  return bytes;
+}
+
 result<std::unique_ptr<body_reader>> body_reader::make(body_terms terms) {
   std::unique_ptr<inflater> inflating;
   if (!terms.coding.empty()) {
@@ -188,9 +197,12 @@ result<void> body_reader::scan(bool last) {
 }
 
 void body_reader::find_cut(size_t first_new) {
+  if (row_names_ == 0 && !records_.empty())
+    row_names_ = names_of_a_row(framer_->header().get());
   for (size_t i = std::max<size_t>(first_new, 1); i < records_.size(); ++i) {
-    const auto& ref = records_[i];
-    if (i < terms_.batch_records && size_t{ref.offset} + ref.size <= terms_.batch_bytes)
+    const auto end = size_t{records_[i].offset} + records_[i].size;
+    if (i < terms_.batch_records
+        && body_weight(end, (i + 1) * row_names_) <= terms_.batch_bytes)
       continue;
     cut_ = i;
     return;
@@ -261,6 +273,7 @@ body_cut body_reader::take() {
   const auto& last = out.records.back();
   out.bytes.resize(size_t{last.offset} + last.size);
   out.bytes.reserve(out.bytes.size() + text_padding);
+  out.weight = body_weight(out.bytes.size(), count * row_names_);
   records_ = std::move(rest);
   cut_ = 0;
   find_cut(0);

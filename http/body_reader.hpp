@@ -6,7 +6,9 @@
 // the cuts depend on what the body says and never on how it was read: the chunk numbers
 // in the keys of a repeated request name the same records again. Bytes of a batch are
 // counted from its first record's first byte (from the body's first byte for the first
-// batch) to its last record's end.
+// batch) to its last record's end. Each row of CSV becomes a JSON object with the names of all
+// columns: where these make more of the text than the body has, half of what becomes of the
+// rows counts instead.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -36,6 +38,13 @@ struct body_terms {
   uint32_t batch_records = 0;
 };
 
+/// What counts of so many bytes whose rows get `names` bytes of names.
+constexpr size_t body_weight(size_t bytes, size_t names) noexcept {
+  return names > bytes ? bytes / 2 + names / 2 : bytes;
+}
+/// Bytes of the names in the JSON of one row.
+size_t names_of_a_row(const csv_header* header) noexcept;
+
 /// One batch's worth of records. `bytes` has text_padding of capacity behind its size.
 struct body_cut {
   std::string bytes;
@@ -45,6 +54,7 @@ struct body_cut {
   uint64_t line_base = 0;
   body_format format = body_format::ndjson;
   std::shared_ptr<const csv_header> header;
+  size_t weight = 0; ///< body_weight() of it all
 };
 
 class body_reader {
@@ -103,7 +113,8 @@ class body_reader {
   size_t filled_ = 0; ///< of text_, the body's: the room is zeroed once, not at each read
   size_t rebased_ = 0; ///< where in text_ the framer's offset 0 is
   std::vector<record_ref> records_;
-  size_t cut_ = 0; ///< records of the batch to be taken; 0: no cut yet
+  size_t row_names_ = 0; ///< names_of_a_row()
+  size_t cut_ = 0;       ///< records of the batch to be taken; 0: no cut yet
   bool text_is_scanned_ = false;
   bool transferred_ = false;
   bool ended_ = false;

@@ -53,7 +53,7 @@ void coalescer::settled() {
 }
 
 bool coalescer::joins(const submission& open, const whole_request& one) const noexcept {
-  return open.arrived->bytes.size() + one.bytes.size() <= limits_.batch_bytes
+  return open.weight + one.weight <= limits_.batch_bytes
          && open.records.size() + one.records.size() <= limits_.batch_records;
 }
 
@@ -80,6 +80,7 @@ void coalescer::join(submission& open, whole_request one) {
   }
   open.arrived->parts.push_back(std::move(one.part));
   open.owners.push_back(std::move(one.owner));
+  open.weight += one.weight;
   open.charged.bytes += one.charged.bytes;
   open.charged.batches += one.charged.batches;
 }

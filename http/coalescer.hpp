@@ -34,6 +34,7 @@ struct whole_request {
   std::string_view stream;
   priority level = priority::normal;
   std::string_view bytes;
+  size_t weight = 0;                   ///< see body_weight()
   std::span<const record_ref> records; ///< of part 0, with offsets in `bytes`
   batch_part part;
   part_owner owner;

@@ -57,12 +57,12 @@ struct ingest_config {
   uint32_t coalesce_large_window = 4;
   /// A batch of small requests in flight for longer does not count in the window any more
   std::chrono::milliseconds coalesce_wait{250};
-  /// What becomes of a whole body of so many bytes. Above a quarter of a batch copying it would
+  /// What becomes of a whole body of that weight. Above a quarter of a batch copying it would
   /// cost more than a batch does.
-  gathered gathers(uint64_t bytes) const noexcept {
-    if (bytes <= coalesce_bytes)
+  gathered gathers(uint64_t weight) const noexcept {
+    if (weight <= coalesce_bytes)
       return gathered::small;
-    return bytes <= batch_bytes / 4 ? gathered::large : gathered::no;
+    return weight <= batch_bytes / 4 ? gathered::large : gathered::no;
   }
 
   // -- admission

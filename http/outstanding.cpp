@@ -72,7 +72,7 @@ bool outstanding::submit(submission s) {
 }
 
 void outstanding::refuse(submission& s) {
-  gate_.release(s.charged, context_.clock.now());
+  gate_.return_unused(s.charged);
   for (const auto& owner : s.owners)
     owner.request->fail_chunk(
       owner.chunk, {ec::stage_away, "a stage is being restarted; nothing was stored"},

@@ -37,6 +37,7 @@ struct submission {
   std::vector<record_ref> records;
   std::vector<part_owner> owners; ///< one per part
   claim charged;
+  size_t weight = 0; ///< of its bodies, if it was gathered
   gathered by = gathered::no;
   /// When it was begun, if it was gathered: it has waited since.
   std::chrono::steady_clock::time_point begun{};

@@ -82,8 +82,8 @@ void session::take_input(size_t bytes) {
   const bool into_body = std::exchange(reads_into_body_, false);
   if (std::exchange(drops_, false))
     phase_ == phase::discarding ? discard_left_ -= bytes : lingered_ += bytes;
-  else if (parked_reader_)
-    parked_reader_.reset(); // the request has failed meanwhile; its bytes are not wanted
+  else if (parked_reader_) // the request has failed meanwhile; its bytes are not wanted
+    drop_parked(bytes);
   else if (into_body)
     work_->reader->commit(bytes);
   else
@@ -105,14 +105,23 @@ void session::take_input(size_t bytes) {
   }
 }
 
+/// They are of the rest that was to be dropped.
+void session::drop_parked(size_t bytes) {
+  parked_reader_.reset();
+  discard_left_ -= std::min<uint64_t>(bytes, discard_left_);
+}
+
 /// The end of what the client sends. Who has sent a whole request may have closed only
 /// its own side and still read: it gets its answer.
 void session::connection_lost() {
   peer_done_ = true;
   parked_reader_.reset();
   reads_into_body_ = false;
-  const bool whole_request = phase_ == phase::paused || phase_ == phase::awaiting
-                             || phase_ == phase::answering || phase_ == phase::inviting;
+  const bool body_is_here =
+    phase_ == phase::admission && terms_.length && in_.size() >= *terms_.length;
+  const bool whole_request = body_is_here || phase_ == phase::paused
+                             || phase_ == phase::awaiting || phase_ == phase::answering
+                             || phase_ == phase::inviting;
   if (!whole_request)
     close();
 }

@@ -91,6 +91,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
     std::span<const record_ref> records; ///< with offsets in them
     body_format format = body_format::ndjson;
     std::shared_ptr<const csv_header> header;
+    size_t weight = 0;           ///< see body_weight()
     std::string* text = nullptr; ///< as in whole_request
   };
 
@@ -116,6 +117,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void open_request();
   void on_deadline();
   void take_input(size_t bytes);
+  void drop_parked(size_t bytes);
   void connection_lost();
   void discard();
   void linger();
@@ -157,7 +159,8 @@ class session final : public std::enable_shared_from_this<session>, public reque
   batch_part make_part(const whole_body& body, uint32_t chunk);
   submission make_submission(body_cut cut);
   void count_records(size_t records);
-  void return_surplus(size_t bytes, bool small);
+  bool claim_weight(size_t weight, gathered as);
+  void return_surplus(size_t weight, bool small);
   void count_streaming() noexcept;
   void fail_body(fault why);
   void check_body_rate(time_point at);

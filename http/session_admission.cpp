@@ -107,7 +107,7 @@ void session::granted() {
   waiting_work_.reset();
   const bool paused = phase_ == phase::paused;
   if (!work_ || (phase_ != phase::admission && !paused))
-    return thread_.shared().gate.release(wanted_, now());
+    return thread_.shared().gate.return_unused(wanted_);
   work_->charged = wanted_;
   guarded([&] {
     if (!paused)

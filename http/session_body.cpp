@@ -111,15 +111,19 @@ void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
   const bool whole = last && cut.chunk == 0;
-  const auto as = whole ? shared.config.gathers(cut.bytes.size()) : gathered::no;
+  const auto as = whole ? shared.config.gathers(cut.weight) : gathered::no;
+  if (!claim_weight(cut.weight, as))
+    return fail_body({ec::saturated, "no room for what becomes of the rows"});
   if (as != gathered::no)
     return gather(
-      as, {cut.bytes, cut.records, cut.format, std::move(cut.header), &cut.bytes}, now());
+      as,
+      {cut.bytes, cut.records, cut.format, std::move(cut.header), cut.weight, &cut.bytes},
+      now());
   if (!x.request)
     x.request = fresh_request();
   count_records(cut.records.size());
   if (last)
-    return_surplus(cut.bytes.size(), false);
+    return_surplus(cut.weight, false);
   auto batch = make_submission(std::move(cut));
   if (!whole)
     batch.arrived->parts.front().request = x.request->key().low | 1;
@@ -158,12 +162,16 @@ bool session::gather_at_once() {
   const auto framed = frames.scan(bytes, true, size_t{config.batch_records} + 1, records);
   if (!framed || records.empty() || records.size() > config.batch_records)
     return false;
+  const auto weight =
+    body_weight(length, records.size() * names_of_a_row(frames.header().get()));
+  if (weight > config.coalesce_bytes)
+    return false;
   body_unread_ = false;
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
   gather(gathered::small,
-         {bytes.substr(0, end), records, format, frames.header(), nullptr},
+         {bytes.substr(0, end), records, format, frames.header(), weight, nullptr},
          waited ? now() : began_);
   return true;
 }
@@ -174,7 +182,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
-  return_surplus(body.bytes.size(), as == gathered::small);
+  return_surplus(body.weight, as == gathered::small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // before the batch goes: its refusal may be answered on the way
@@ -183,6 +191,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   thread_.coalesce(as, {terms_.stream->settings.name,
                         terms_.level,
                         body.bytes,
+                        body.weight,
                         body.records,
                         std::move(part),
                         {x.request, 0},
@@ -227,8 +236,8 @@ batch_part session::make_part(const whole_body& body, uint32_t chunk) {
 
 submission session::make_submission(body_cut cut) {
   auto& x = *work_;
-  auto part =
-    make_part({cut.bytes, cut.records, cut.format, cut.header, nullptr}, cut.chunk);
+  auto part = make_part(
+    {cut.bytes, cut.records, cut.format, cut.header, cut.weight, nullptr}, cut.chunk);
   part.record_base = cut.record_base;
   part.line_base = cut.line_base;
   x.request->add_chunk(part.records, part.key);
@@ -244,10 +253,30 @@ submission session::make_submission(body_cut cut) {
   return out;
 }
 
-/// A body of unknown length was charged for a whole batch; now it is known to be less.
-void session::return_surplus(size_t bytes, bool small) {
+/// A body of known length was charged for that; its rows may weigh more. It does not wait for
+/// the rest: it would with what it holds in hand.
+bool session::claim_weight(size_t weight, gathered as) {
+  auto& shared = thread_.shared();
   auto& charged = work_->charged;
-  const auto needed = budget_charge(thread_.shared().config, bytes);
+  const auto needed = budget_charge(shared.config, weight);
+  claim missing;
+  missing.bytes = needed - std::min(charged.bytes, needed);
+  missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
+  if (missing.batches == 0 && missing.bytes < piece_bytes)
+    return true;
+  const auto asked =
+    shared.gate.enter(missing, terms_.level, admission_policy::reject, nullptr);
+  if (asked.what != admission::verdict::granted)
+    return false;
+  charged.bytes += missing.bytes;
+  charged.batches += missing.batches;
+  return true;
+}
+
+/// A body of unknown length was charged for a whole batch; now it is known to be less.
+void session::return_surplus(size_t weight, bool small) {
+  auto& charged = work_->charged;
+  const auto needed = budget_charge(thread_.shared().config, weight);
   claim surplus;
   surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
   surplus.batches = small ? charged.batches : 0;
@@ -255,7 +284,7 @@ void session::return_surplus(size_t bytes, bool small) {
     return;
   charged.bytes -= surplus.bytes;
   charged.batches -= surplus.batches;
-  thread_.shared().gate.release(surplus, began_);
+  thread_.shared().gate.return_unused(surplus);
 }
 
 /// A share of the window is for who has batches in flight: one that trickles in takes none.
@@ -274,7 +303,7 @@ void session::count_streaming() noexcept {
 /// that the answer can say how many records are durable.
 void session::fail_body(fault why) {
   auto& x = *work_;
-  thread_.shared().gate.release(std::exchange(x.charged, {}), now());
+  thread_.shared().gate.return_unused(std::exchange(x.charged, {}));
   x.failure = std::move(why);
   if (!x.request || x.request->all_settled())
     return answer_failure(fault{*x.failure});
@@ -312,7 +341,7 @@ void session::end_exchange() noexcept {
   if (work_->streaming)
     thread_.shared().streaming.fetch_sub(1, std::memory_order_relaxed);
   if (work_->charged.bytes > 0)
-    thread_.shared().gate.release(work_->charged, now());
+    thread_.shared().gate.return_unused(work_->charged);
   if (work_->request)
     work_->request->abandon();
   if (reading_ && reads_into_body_)

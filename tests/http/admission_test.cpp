@@ -144,6 +144,17 @@ TEST_F(admission_test, retry_after_is_what_is_ahead_over_the_drain_rate) {
   EXPECT_LE(big.retry_after(now), 2);
 }
 
+TEST_F(admission_test, what_was_claimed_and_not_needed_is_no_drain) {
+  enter(0, 100);
+  gate.release({10, 0}, now);
+  gate.return_unused({80, 0});
+  gate.release({1, 0}, now + 1s);
+  EXPECT_EQ(gate.used().bytes, 9u);
+  EXPECT_EQ(gate.retry_after(now + 1s), 1);
+  enter(1, 90);
+  EXPECT_GE(gate.retry_after(now + 1s), 8) << "11 bytes a second";
+}
+
 TEST_F(admission_test, retry_after_grows_while_nothing_drains) {
   enter(0, 100);
   gate.release({10, 0}, now);

@@ -283,3 +283,41 @@ TEST(body_reader, leaves_what_follows_the_body_alone) {
   EXPECT_EQ((*made)->feed(wire), wire.size() - 14);
   EXPECT_EQ((*made)->next(), body_reader::step::end);
 }
+
+// Every row of CSV takes the names of all columns along into its JSON.
+TEST(body_reader, rows_of_long_names_make_small_batches) {
+  auto t = terms(body_format::csv, {});
+  t.batch_records = 1000;
+  std::string body = std::string(94, 'h') + '\n';
+  for (int i = 0; i < 100; ++i)
+    body += "1\n";
+  t.length = body.size();
+  const auto read = read_whole(t, body);
+  ASSERT_EQ(read.failure.code, ec::none) << read.failure.text;
+  EXPECT_EQ(texts(read).size(), 100u);
+  ASSERT_GE(read.cuts.size(), 5u);
+  for (const auto& cut : read.cuts) {
+    EXPECT_LE(cut.records.size() * (94 + 6 + 1), 2 * t.batch_bytes);
+    EXPECT_LE(cut.weight, t.batch_bytes);
+    EXPECT_GE(cut.weight, cut.records.size() * 100 / 2);
+  }
+  EXPECT_EQ(read_all(t, body, [] { return size_t{7}; }).cuts.size(), read.cuts.size());
+}
+
+TEST(body_reader, a_row_whose_names_are_larger_than_a_batch_goes_alone) {
+  auto t = terms(body_format::csv, {});
+  const auto body = std::string(3000, 'h') + "\n1\n2\n3\n";
+  t.length = body.size();
+  const auto read = read_whole(t, body);
+  EXPECT_EQ(read.cuts.size(), 3u);
+  EXPECT_EQ(texts(read), (std::vector<std::string>{"1", "2", "3"}));
+}
+
+TEST(body_reader, names_shorter_than_their_rows_weigh_nothing) {
+  auto t = terms(body_format::csv, {});
+  const std::string body = "a,b\n12345678,1234567890\n12345678,1234567890\n";
+  t.length = body.size();
+  const auto read = read_whole(t, body);
+  ASSERT_EQ(read.cuts.size(), 1u);
+  EXPECT_EQ(read.cuts[0].weight, read.cuts[0].bytes.size());
+}

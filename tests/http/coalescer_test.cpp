@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 using namespace weir;
 
 namespace {
@@ -18,9 +20,10 @@ struct coalescer_test : ::testing::Test {
 
   /// One request of one record.
   void add(std::string_view stream, std::string_view text,
-           priority level = priority::normal) {
+           priority level = priority::normal, size_t weight = 0) {
+    weight = std::max(weight, text.size());
     const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
-    gather.add({stream, level, text, {&all, 1}, {}, {}, {100, 0}, {}, nullptr});
+    gather.add({stream, level, text, weight, {&all, 1}, {}, {}, {100, 0}, {}, nullptr});
   }
 };
 
@@ -61,7 +64,16 @@ TEST_F(coalescer_test, takes_the_text_that_may_be_taken_where_it_begins_a_batch)
   const auto* place = first.data();
   const auto give = [&](std::string& text) {
     const record_ref all{0, static_cast<uint32_t>(text.size()), 0, 0, 0};
-    gather.add({"web", priority::normal, text, {&all, 1}, {}, {}, {100, 1}, {}, &text});
+    gather.add({"web",
+                priority::normal,
+                text,
+                text.size(),
+                {&all, 1},
+                {},
+                {},
+                {100, 1},
+                {},
+                &text});
   };
   give(first);
   ASSERT_EQ(sent.size(), 1u);
@@ -134,4 +146,16 @@ TEST(lull_test, comes_though_requests_never_cease) {
   while (!one.came(rounds, SIZE_MAX) && rounds < 1000)
     ++rounds;
   EXPECT_LT(rounds, 100u);
+}
+
+TEST_F(coalescer_test, a_batch_takes_no_more_than_what_becomes_of_it_weighs) {
+  add("web", "1");
+  add("web", "2");
+  add("web", "a", priority::normal, 60);
+  add("web", "b", priority::normal, 40);
+  add("web", "c");
+  EXPECT_EQ(gather.waiting_requests(), 3u);
+  gather.settled();
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_EQ(sent[2].arrived->bytes, "ab");
 }

@@ -175,6 +175,7 @@ class raw_client {
       ::close(fd_);
     fd_ = -1;
   }
+  void close_sending() { ::shutdown(fd_, SHUT_WR); }
   /// False when the server has closed.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {

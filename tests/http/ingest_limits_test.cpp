@@ -411,3 +411,99 @@ TEST_F(ingest_test, stopping_with_requests_under_way_neither_hangs_nor_crashes) 
   EXPECT_EQ(figures.connections_open.load(), 0);
   pipeline.hold(false);
 }
+
+TEST_F(ingest_test, a_small_csv_of_long_names_is_many_batches_and_claims_what_it_weighs) {
+  config.batch_bytes = 10'000;
+  config.coalesce_bytes = 5'000;
+  config.streams_window = 1;
+  start();
+  pipeline.hold(true);
+  std::string body = std::string(994, 'h') + '\n';
+  for (int i = 0; i < 100; ++i)
+    body += "1\n";
+  raw_client client{server->port()};
+  client.send(post("/ingest", body, "Content-Type: text/csv\r\n"));
+  pipeline.wait_for(1);
+  EXPECT_LE(pipeline.waiting().at(0)->records.size(), 20u);
+  EXPECT_GE(budget_used(), 3 * 9'000);
+  pipeline.hold(false);
+  EXPECT_EQ(client.read().status, 200);
+  EXPECT_GE(pipeline.submitted(), 5u);
+  EXPECT_TRUE(comes_to_rest());
+  EXPECT_EQ(budget_used(), 0);
+  expect_balance();
+}
+
+TEST_F(ingest_test, a_csv_that_weighs_more_than_there_is_room_for_is_refused_whole) {
+  config.batch_bytes = 100'000;
+  config.coalesce_bytes = 1'000;
+  config.budget_bytes = 650'000;
+  start();
+  pipeline.hold(true);
+  raw_client first{server->port()}, other{server->port()};
+  first.send(post("/ingest", big_lines(80'000), "Content-Type: text/plain\r\n"));
+  other.send(post("/ingest", big_lines(80'000), "Content-Type: text/plain\r\n"));
+  pipeline.wait_for(2);
+  std::string body = std::string(1'994, 'h') + '\n';
+  for (int i = 0; i < 95; ++i)
+    body += "1\n";
+  raw_client second{server->port()};
+  const auto refused = second.ask(post("/ingest", body, "Content-Type: text/csv\r\n"));
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_TRUE(refused.says("saturated"));
+  EXPECT_EQ(pipeline.submitted(), 2u);
+  pipeline.hold(false);
+  EXPECT_EQ(first.read().status, 200);
+  EXPECT_EQ(other.read().status, 200);
+  EXPECT_EQ(second.ask(post("/ingest", body, "Content-Type: text/csv\r\n")).status, 200);
+  EXPECT_TRUE(comes_to_rest());
+  EXPECT_EQ(budget_used(), 0);
+}
+
+// A read straight into the body is under way when the request is given up: what it brings is of
+// the rest that is dropped, not of the next request.
+TEST_F(ingest_test,
+       a_stalled_upload_that_was_answered_does_not_take_from_the_next_request) {
+  config.batch_bytes = 4096;
+  config.coalesce_bytes = 1024;
+  config.body_stall_timeout = 100ms;
+  config.request_timeout = 300ms;
+  start();
+  pipeline.hold(true);
+  const auto request = post("/ingest", big_lines(10'000), "Content-Type: text/plain\r\n");
+  const size_t missing = 200;
+  raw_client client{server->port()};
+  client.send(std::string_view{request}.substr(0, request.size() - missing));
+  EXPECT_EQ(client.read().status, 503);
+  client.send(std::string_view{request}.substr(request.size() - missing));
+  std::string next = "GET /livez HTTP/1.1\r\nHost: x\r\nX-Filler: ";
+  next += std::string(missing - next.size(), 'f'); // in it another request would begin
+  next += "GET /readyz HTTP/1.0\r\nX-More: x\r\n\r\n";
+  EXPECT_EQ(client.ask(next).body, R"({"status":"live"})");
+}
+
+TEST_F(ingest_test, who_has_sent_all_and_waits_for_admission_may_have_closed_its_side) {
+  config.batch_bytes = 10'000;
+  config.coalesce_bytes = 1'000;
+  config.budget_bytes = 70'000;
+  config.batches_max = 1;
+  streams["web"].settings.admission_wait = 10s;
+  start();
+  pipeline.hold(true);
+  const auto request =
+    post("/ingest/web", big_lines(9'000), "Content-Type: text/plain\r\n");
+  raw_client first{server->port()};
+  first.send(request);
+  pipeline.wait_for(1);
+  raw_client second{server->port()};
+  second.send(request);
+  second.close_sending();
+  ASSERT_TRUE(eventually([&] { return server->in_flight() == 3; }));
+  raw_client third{
+    server->port()}; // when it has its answer, the end was heard long before
+  EXPECT_EQ(third.ask("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+  pipeline.hold(false);
+  EXPECT_EQ(first.read().status, 200);
+  EXPECT_EQ(second.read().status, 200);
+  EXPECT_TRUE(comes_to_rest());
+}

@@ -252,7 +252,7 @@ void session::enter_gate(const claim& wanted, admission_policy policy, duration 
 void session::granted(const claim& given) {
   ticket_ = 0;
   if (phase_ != phase::admission && phase_ != phase::paused)
-    return owner_.gate_.release(given, now());
+    return owner_.gate_.return_unused(given);
   charged_ = given;
   if (phase_ == phase::admission)
     return start_body();
@@ -310,11 +310,11 @@ void session::pump_body() {
 
 void session::send_cut(body_cut cut, bool last) {
   const bool whole = last && cut.chunk == 0;
-  const auto as = whole ? owner_.config_.gathers(cut.bytes.size()) : gathered::no;
+  const auto as = whole ? owner_.config_.gathers(cut.weight) : gathered::no;
   if (!request_)
     request_ = std::make_shared<ingest_request>(this, terms_.ack);
   if (as == gathered::small && charged_.batches > 0)
-    owner_.gate_.release({0, std::exchange(charged_.batches, 0u)}, now());
+    owner_.gate_.return_unused({0, std::exchange(charged_.batches, 0u)});
   auto part = make_part(cut);
   if (!whole)
     part.request = request_->key().low | 1;
@@ -397,7 +397,7 @@ void session::claim_next_batch() {
 }
 
 void session::fail_body(fault why) {
-  owner_.gate_.release(std::exchange(charged_, {}), now());
+  owner_.gate_.return_unused(std::exchange(charged_, {}));
   failure_ = std::move(why);
   if (!request_ || request_->all_settled())
     return answer_failure(fault{*failure_});

@@ -68,7 +68,7 @@ void session::respond(const answer& what) {
 void session::end_exchange() {
   on_answer_ = nullptr;
   --owner_.open_;
-  owner_.gate_.release(std::exchange(charged_, {}), now());
+  owner_.gate_.return_unused(std::exchange(charged_, {}));
   if (request_)
     request_->abandon();
 }

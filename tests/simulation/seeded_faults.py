@@ -44,8 +44,8 @@ FAULTS = [
      "    slowest = std::min(slowest, position);",
      "    slowest = FAULT ? std::max(slowest, position) : std::min(slowest, position);"),
     ("keeps_claim_of_failed_batch", "http/outstanding.cpp",
-     "  gate_.release(s.charged, context_.clock.now());\n  for (const auto& owner : s.owners)",
-     "  if (!FAULT)\n    gate_.release(s.charged, context_.clock.now());\n"
+     "  gate_.return_unused(s.charged);\n  for (const auto& owner : s.owners)",
+     "  if (!FAULT)\n    gate_.return_unused(s.charged);\n"
      "  for (const auto& owner : s.owners)"),
     ("never_submits_again", "http/outstanding.cpp",
      "  for (auto& [id, e] : entries_) {\n    e.batch->source->copied",
