@@ -1,6 +1,7 @@
 #include "actors/tail.hpp"
 
 #include "actors/exits.hpp"
+#include "proto/health.hpp"
 #include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -223,7 +224,11 @@ void follow(self_pointer self, tail_state& state, const role_change& change) {
 }
 
 void drain(self_pointer self, tail_state& state) {
-  if (state.draining) // the deadline's own message, or somebody is impatient
+  // Not the node ends but the journal has: the store knows where the next of us goes on.
+  const auto* health = state.config.health;
+  const bool makes_room = health != nullptr && !health->is(condition::draining);
+  if (state.draining
+      || makes_room) // or the deadline's own message, or one who is impatient
     return self->quit(caf::exit_reason::user_shutdown);
   state.draining = true;
   self->delayed_send(self, state.config.drain_deadline, drain_atom_v);

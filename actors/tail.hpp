@@ -25,6 +25,8 @@
 
 namespace weir {
 
+class node_health;
+
 /// Where a tail puts what it reads. Used by the actor's thread only.
 class tail_store {
  public:
@@ -70,6 +72,8 @@ struct tail_config {
   /// more than storing then. 0: never.
   std::chrono::milliseconds idle_commit{0};
   uint64_t seed = 1; ///< of the jitter
+  /// Outlives the actor. Told to drain while the node is not, it quits at once.
+  const node_health* health = nullptr;
 };
 
 struct tail_state {

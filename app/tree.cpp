@@ -206,6 +206,7 @@ tail_config make_tail(const tree_parts& parts) {
   made.durable = parts.durable;
   made.drain_deadline = parts.settings.shutdown_deadline;
   made.seed = parts.seed;
+  made.health = &parts.health;
   return made;
 }
 

@@ -303,6 +303,37 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(disk.rows, durable);
 }
 
+// Its supervisor restarts the journal and waits until it is gone, as long as that takes.
+TEST_F(sink_writer_test, when_stopped_for_a_new_journal_it_waits_for_no_sink) {
+  tail_settings.health = &health;
+  start_all();
+  disk.locked = true;
+  publish(1, 10);
+  sched.run();
+  self->send(uut, drain_atom_v);
+  EXPECT_FALSE(alive());
+  disk.locked = false;
+  start();
+  introduce();
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, when_the_node_ends_it_stores_what_is_there) {
+  tail_settings.health = &health;
+  start_all();
+  disk.locked = true;
+  publish(1, 10);
+  sched.run();
+  health.set(condition::draining, true);
+  self->send(uut, drain_atom_v);
+  EXPECT_TRUE(alive());
+  disk.locked = false;
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_FALSE(alive());
+  EXPECT_EQ(disk.rows, expected());
+}
+
 TEST_F(sink_writer_test, when_idle_and_drained_it_quits_at_once) {
   start_all();
   self->send(uut, drain_atom_v);

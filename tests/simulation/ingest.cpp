@@ -328,9 +328,9 @@ void session::send_cut(body_cut cut, bool last) {
   part_owner owner{request_, cut.chunk};
   const auto charged = std::exchange(charged_, {});
   if (as != gathered::no)
-    thread.open.of(as).add({terms_.stream, terms_.level, cut.bytes, cut.records,
-                            std::move(part), std::move(owner), charged, now(),
-                            &cut.bytes});
+    thread.open.of(as).add({terms_.stream, terms_.level, cut.bytes, cut.weight,
+                            cut.records, std::move(part), std::move(owner), charged,
+                            now(), &cut.bytes});
   else
     thread.sent.submit(
       make_submission(std::move(cut), std::move(part), std::move(owner), charged));
