@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace weir {
@@ -69,6 +70,14 @@ void pump(dispatch_ptr self) {
 void on_batch(dispatch_ptr self, const batch_ptr& batch) {
   if (!batch || !batch->source)
     return; // nobody to answer
+  // A peer closes the link on one that is so large, and it would come back and go out again.
+  const auto most = self->state.config.batch_bytes_max;
+  if (const auto bytes = encoded_batch_bytes(*batch); bytes > most)
+    return answer_failed(
+      batch, ec::body_too_large,
+      "a batch of the request has become " + std::to_string(bytes)
+        + " bytes, and a node of the cluster takes " + std::to_string(most)
+        + "; send fewer records at once, or raise cluster.window.bytes");
   self->state.table->submit(batch);
   pump(self);
 }

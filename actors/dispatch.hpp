@@ -31,6 +31,8 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -49,6 +51,8 @@ struct dispatch_config {
   condition unavailable = condition::no_worker; ///< set while no node takes work
   /// All batches are peers': when the node drains and no other takes work, they go back.
   bool gives_back = false;
+  /// A larger one is refused with body_too_large: no peer would take it.
+  size_t batch_bytes_max = SIZE_MAX;
   std::chrono::milliseconds tick{100};
   std::string bound; ///< of what waits, for /queues
   size_t capacity = 0;

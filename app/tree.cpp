@@ -328,6 +328,7 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
          : std::vector{condition::journal_full, condition::storage_failed};
   made.unavailable = work ? condition::no_worker : condition::no_persister;
   made.gives_back = !settings.roles().gateway;
+  made.batch_bytes_max = 2 * size_t{settings.cluster.window_bytes};
   made.bound = work ? "ingest.batches_in_flight"
                     : "ingest.batches_in_flight + cluster.window.batches × "
                       "cluster.peers_max";

@@ -125,6 +125,7 @@ struct cluster_node final : network_port {
     config.health = &health;
     config.board = &board;
     config.gives_back = !card.roles.gateway;
+    config.batch_bytes_max = 100'000;
     config.network = this;
     plays(config.role, system.spawn(dispatch, config));
   }

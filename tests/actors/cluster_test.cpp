@@ -68,6 +68,23 @@ TEST_F(cluster_test,
   EXPECT_EQ(owner->receipts.size(), 5u);
 }
 
+// A peer would end the link, and the batch would come back and go out again for ever.
+TEST_F(cluster_test, a_batch_that_has_become_larger_than_a_peer_takes_is_refused) {
+  auto [g, w, link] = linked();
+  auto sent = batch(1, ack_level::accepted);
+  auto grown = std::make_shared<std::string>(200'000, 'x');
+  grown->reserve(grown->size() + text_padding);
+  sent->text = grown;
+  sent->records[0].offset = 0;
+  sent->records[0].size = static_cast<uint32_t>(grown->size());
+  g.submit("to_worker", sent);
+  settle();
+  EXPECT_TRUE(w.taken.empty());
+  ASSERT_EQ(owner->receipts.size(), 1u);
+  EXPECT_EQ(owner->receipts[0]->parts[0].outcome, ec::body_too_large);
+  EXPECT_TRUE(net.links[link].up);
+}
+
 TEST_F(cluster_test, a_peer_without_a_word_for_the_silence_limit_is_down) {
   auto [g, w, link] = linked();
   pass(5s);
