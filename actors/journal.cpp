@@ -41,8 +41,11 @@ result<void> journal_state::open(journal_actor_config with) {
   group_queue = &config.figures->queue("journal_group");
   disk_queue = &config.figures->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
-  if (!recalled)
-    return tl::unexpected{recalled.error()};
+  if (!recalled) { // of the stores, not of the disk here
+    config.health->set(condition::sink_down, true);
+    config.figures->sink_healthy = 0;
+    return fail(ec::sink_unavailable, recalled.error().text);
+  }
   config.journal.segment_number_min = recalled->segment;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);
@@ -180,8 +183,22 @@ void journal_state::publish() {
   if (config.durable)
     config.durable->advance(writer->durable_end(), writer->last_sequence(),
                             dead_letters_end, awaited_end);
-  config.health->set(condition::journal_full, writer->full());
+  publish_room();
   config.health->set(condition::storage_failed, writer->failed());
+}
+
+void journal_state::publish_room() {
+  auto& health = *config.health;
+  const bool full = writer->full();
+  if (full && !health.is(condition::journal_full))
+    log_event(log_level::warning, "journal_full",
+              {{"bytes", writer->bytes_on_disk()},
+               {"limit", config.journal.bytes_max},
+               {"disk_full", writer->disk_full()}});
+  else if (!full && health.is(condition::journal_full))
+    log_event(log_level::info, "journal_has_room", {{"bytes", writer->bytes_on_disk()}});
+  health.set(condition::journal_full, full);
+  health.set(condition::disk_full, writer->disk_full());
 }
 
 namespace {

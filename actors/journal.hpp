@@ -111,6 +111,7 @@ struct journal_state {
   void prepare();
   /// An errand is over: what it brought is noted, and the next one sent.
   void keep_up();
+  void publish_room();
   void retry();
   void release(const reader_cursor& cursor);
   /// Deletes the segments that every reader has passed.

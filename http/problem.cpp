@@ -43,7 +43,7 @@ std::string_view title_of(ec code) noexcept {
   case ec::stage_away:
     return "A part of the node is being restarted";
   case ec::journal_full:
-    return "The journal is full until the sink catches up";
+    return "The journal has no room: the sink is behind, or the disk is full";
   case ec::storage_failed:
     return "The records could not be written";
   case ec::deadline_exceeded:

@@ -22,6 +22,7 @@ std::vector<std::string> node_health::reasons() const {
     {condition::draining, "draining: shutdown has begun"},
     {condition::stage_away, "a stage is being restarted"},
     {condition::journal_full, "the journal is full until the sink catches up"},
+    {condition::disk_full, "the journal's disk is full"},
     {condition::storage_failed, "the journal's disk refuses writes"},
     {condition::workers_hung, "too many workers hang: the node exits to be restarted"},
     {condition::sink_down, "the sink refuses commits"},
@@ -29,8 +30,11 @@ std::vector<std::string> node_health::reasons() const {
     {condition::no_persister, "no persister of the cluster can take work"},
   };
   std::vector<std::string> list;
+  const auto said_better = [this](condition c) {
+    return c == condition::journal_full && is(condition::disk_full);
+  };
   for (const auto& [what, phrase] : phrases)
-    if (is(what))
+    if (is(what) && !said_better(what))
       list.emplace_back(phrase);
   return list;
 }

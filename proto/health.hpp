@@ -16,7 +16,8 @@ enum class condition : uint8_t {
   starting,       ///< recovery is not over, or a listener is not up yet
   draining,       ///< shutdown has begun
   stage_away,     ///< validate, transform or the journal is being restarted
-  journal_full,   ///< no room until the sink catches up
+  journal_full,   ///< no room until the sink catches up, or the disk has some
+  disk_full,      ///< with journal_full: it is the disk
   storage_failed, ///< the journal's disk refuses writes
   workers_hung,   ///< hung_workers_max was reached: the node drains and exits
   sink_down,      ///< the sink refuses commits; work goes on into the journal

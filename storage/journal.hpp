@@ -113,6 +113,8 @@ class journal_writer {
   /// No room for another segment. What fits in the rest of the current one still gets in,
   /// then commit() answers journal_full. Cleared with hysteresis by release() or retry().
   virtual bool full() const noexcept = 0;
+  /// full(), and it is the disk that has no room.
+  virtual bool disk_full() const noexcept = 0;
   /// The disk refuses writes: commit() answers storage_failed until retry() succeeds.
   virtual bool failed() const noexcept = 0;
   /// Allocates the next segment if there is none yet: call it when nobody waits for a

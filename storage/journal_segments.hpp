@@ -63,6 +63,8 @@ class segment_store {
   bool full() const noexcept {
     return full_ || (failure_ && failure_->code == ec::journal_full);
   }
+  /// full() for want of room on the disk, not of bytes_max.
+  bool disk_full() const noexcept { return full() && (disk_full_ || !full_); }
   /// Why there is no current segment; nothing while there is one.
   const std::optional<fault>& failure() const noexcept { return failure_; }
 

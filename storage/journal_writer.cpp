@@ -86,6 +86,7 @@ class writer final : public journal_writer {
   uint64_t last_sequence() const noexcept override { return next_sequence_ - 1; }
   uint64_t bytes_on_disk() const noexcept override { return store_->bytes_on_disk(); }
   bool full() const noexcept override { return store_->full(); }
+  bool disk_full() const noexcept override { return store_->disk_full(); }
   bool failed() const noexcept override {
     const auto& why = store_->failure();
     return why && why->code != ec::journal_full;

@@ -161,6 +161,7 @@ TEST_F(journal_actor_test,
   }
   EXPECT_EQ(last_answer().outcome, ec::journal_full);
   EXPECT_TRUE(is_full());
+  EXPECT_EQ(health.reasons().back(), "the journal is full until the sink catches up");
   const auto news = ask<durable_until>(uut, tail_request{});
   ASSERT_TRUE(news);
   self->send(uut, reader_cursor{"sink", news->until});
@@ -173,6 +174,26 @@ TEST_F(journal_actor_test,
   sched.run();
   EXPECT_FALSE(is_full());
   self->send(uut, make_batch(records));
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::none);
+}
+
+TEST_F(journal_actor_test,
+       when_its_disk_is_full_it_says_so_and_takes_again_when_there_is_room) {
+  health.set(condition::starting, false);
+  start();
+  disk.faults.writes_find_no_space = true;
+  self->send(uut, make_batch({"a"}));
+  sched.run();
+  EXPECT_EQ(last_answer().outcome, ec::journal_full);
+  EXPECT_TRUE(is_full());
+  EXPECT_EQ(health.reasons(), std::vector<std::string>{"the journal's disk is full"});
+  disk.faults = {};
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_FALSE(is_full());
+  EXPECT_TRUE(health.reasons().empty());
+  self->send(uut, make_batch({"a"}));
   sched.run();
   EXPECT_EQ(last_answer().outcome, ec::none);
 }
@@ -421,4 +442,6 @@ TEST_F(journal_actor_test, when_the_sink_can_not_tell_what_it_remembers_it_quits
   ASSERT_TRUE(has_mail());
   self->receive(
     [](caf::down_msg& down) { EXPECT_EQ(down.reason, ec::sink_unavailable); });
+  EXPECT_TRUE(health.is(condition::sink_down));
+  EXPECT_FALSE(is_failed());
 }
