@@ -17,21 +17,6 @@ void tell(const role_table& roles, Message message) noexcept {
     caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
 }
 
-class link_origin final : public receipt_port {
- public:
-  explicit link_origin(const role_table& roles) : roles_(roles) {}
-  void deliver(receipt_ptr receipt) noexcept override {
-    tell(roles_, std::move(receipt));
-  }
-  void stored(uint64_t sequence) noexcept override {
-    tell(roles_, stored_until{sequence});
-  }
-  void resubmit() noexcept override { tell(roles_, resubmit_atom_v); }
-
- private:
-  const role_table& roles_;
-};
-
 class link_events final : public network_events {
  public:
   explicit link_events(const role_table& roles) : roles_(roles) {}
@@ -52,7 +37,23 @@ class link_events final : public network_events {
 
 } // namespace
 
-std::shared_ptr<receipt_port> make_link_origin(const role_table& roles) {
+void link_origin::deliver(receipt_ptr receipt) noexcept {
+  tell(roles_, std::move(receipt));
+}
+
+/// Kept before it is told: links that come to play the role in between find it here.
+void link_origin::stored(uint64_t sequence) noexcept {
+  auto before = last_stored_.load();
+  while (before < sequence && !last_stored_.compare_exchange_weak(before, sequence)) {
+  }
+  tell(roles_, stored_until{sequence});
+}
+
+void link_origin::resubmit() noexcept {
+  tell(roles_, resubmit_atom_v);
+}
+
+std::shared_ptr<link_origin> make_link_origin(const role_table& roles) {
   return std::make_shared<link_origin>(roles);
 }
 

@@ -308,7 +308,8 @@ void on_receipt(links_ptr self, const receipt_ptr& came) {
       || !st.held.contains(came->batch->source->id))
     return;
   const auto receipt = without_doubtful_refusals(came);
-  if (const auto last = sequence_to_await(*receipt); last > st.stored)
+  if (const auto last = sequence_to_await(*receipt);
+      last > st.config.origin->last_stored())
     st.awaiting_sink.emplace(last, receipt);
   else
     send_receipt(st, *receipt);
@@ -317,8 +318,7 @@ void on_receipt(links_ptr self, const receipt_ptr& came) {
 
 void on_stored(links_ptr self, const stored_until& until) {
   auto& st = self->state;
-  st.stored = std::max(st.stored, until.sequence);
-  while (!st.awaiting_sink.empty() && st.awaiting_sink.begin()->first <= st.stored) {
+  while (!st.awaiting_sink.empty() && st.awaiting_sink.begin()->first <= until.sequence) {
     const auto receipt = st.awaiting_sink.begin()->second;
     st.awaiting_sink.erase(st.awaiting_sink.begin());
     send_receipt(st, *receipt);

@@ -8,7 +8,8 @@
 //                link_frame      from the network
 //                receipt_ptr     of a batch that came over a link; for `ack: stored` it waits
 //                                here until the sink has committed the batch
-//                stored_until    from the sink
+//                stored_until    from the sink; what it said before this actor was, its origin
+//                                remembers
 //                resubmit_atom   a stage of this node is back: it gets what has no receipt
 //                role_change     of the dispatchers and of the stages that take peers' work
 //                tick_atom       from itself every heartbeat: heartbeats, windows, silence
@@ -22,6 +23,7 @@
 //                what the stages still make of it finds no one waiting.
 #pragma once
 
+#include "actors/link_ports.hpp"
 #include "actors/roles.hpp"
 #include "cluster/assembler.hpp"
 #include "cluster/board.hpp"
@@ -63,7 +65,7 @@ struct links_config {
   uint32_t peers_max = 16;
   /// Whether this node's catalog has a stream; asked for batches that are not validated.
   std::function<bool(std::string_view)> knows_stream;
-  std::shared_ptr<receipt_port> origin; ///< of peers' batches: sends receipts here
+  std::shared_ptr<link_origin> origin; ///< of peers' batches: sends receipts here
   role_table* roles = nullptr;
   telemetry* figures = nullptr;
   node_health* health = nullptr;
@@ -101,7 +103,6 @@ struct links_state {
   std::map<link_id, peer_link> peers;
   std::map<uint64_t, held_batch> held;                ///< by envelope
   std::multimap<uint64_t, receipt_ptr> awaiting_sink; ///< by last sequence
-  uint64_t stored = 0;
   std::map<std::string, caf::strong_actor_ptr> local; ///< by role, null: away
   queue_gauge* queue = nullptr;
   time_point last_tick{};

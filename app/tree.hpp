@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/durable_mark.hpp"
+#include "actors/link_ports.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
 #include "actors/supervisor.hpp"
@@ -50,7 +51,7 @@ std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings);
 struct cluster_parts {
   network_port& network;
   cluster_board& board;
-  std::shared_ptr<receipt_port> origin; ///< of batches that come over links
+  std::shared_ptr<link_origin> origin; ///< of batches that come over links
   node_card self;
 };
 

@@ -167,7 +167,7 @@ struct cluster_node final : network_port {
   node_health health;
   role_table roles;
   cluster_board board;
-  std::shared_ptr<receipt_port> origin;
+  std::shared_ptr<link_origin> origin;
   std::unique_ptr<network_events> events;
   std::map<std::string, caf::strong_actor_ptr> running;
   std::vector<batch_ptr> taken;

@@ -144,6 +144,30 @@ TEST_F(cluster_test, for_ack_stored_the_receipt_waits_until_the_sink_has_committ
     << "the number means nothing at another node";
 }
 
+TEST_F(cluster_test, after_the_links_restart_a_repeat_with_ack_stored_has_its_receipt) {
+  auto& w = add("w", {false, true, false});
+  w.start_links();
+  w.start_dispatch(link_flow::persist);
+  auto& p = add_persister("p");
+  settle();
+  p.origin->stored(50);
+  p.start_links(); // a second one plays the role: as after a crash
+  settle();
+  net.connect(w, p);
+  settle();
+  for (uint64_t id = 1; id <= 2; ++id)
+    w.submit("to_persister", batch(id, ack_level::stored));
+  settle();
+  ASSERT_EQ(p.taken.size(), 2u);
+  cluster_node::answer(p.taken[0], ec::none, 50); // known: no commit follows from it
+  cluster_node::answer(p.taken[1], ec::none, 51);
+  settle();
+  EXPECT_EQ(owner->receipts.size(), 1u) << "what was stored before it started is stored";
+  p.origin->stored(51);
+  settle();
+  EXPECT_EQ(owner->receipts.size(), 2u);
+}
+
 TEST_F(cluster_test,
        a_draining_worker_closes_its_window_and_refused_batches_go_elsewhere) {
   auto& g = add_gateway("g");
