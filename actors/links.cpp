@@ -43,6 +43,12 @@ bool may_send(const node_card& card, link_flow flow) noexcept {
   return flow == link_flow::work ? card.roles.gateway : card.roles.worker;
 }
 
+/// Whether batches of a peer have a way into this node at all.
+bool takes_from(const links_state& st, const links_state::peer_link& peer,
+                link_flow flow) noexcept {
+  return !st.config.flows[index(flow)].stage.empty() && may_send(peer.card, flow);
+}
+
 /// To the dispatcher of a flow, when there is one.
 template <class Message>
 void tell_dispatcher(const links_state& st, link_flow flow, Message message) {
@@ -63,7 +69,7 @@ void show_held(const links_state& st, const links_state::peer_link& peer) {
 
 void send_windows(links_state& st, link_id link, links_state::peer_link& peer) {
   for (const auto flow : all_flows) {
-    if (st.config.flows[index(flow)].stage.empty() || !may_send(peer.card, flow))
+    if (!takes_from(st, peer, flow))
       continue;
     peer.granted[index(flow)] = st.window_for(flow);
     send(st, link, window_frame{flow, peer.granted[index(flow)]});
@@ -91,8 +97,7 @@ void introduce(const links_state& st, link_id link, const links_state::peer_link
 void on_opened(links_ptr self, const link_opened& opened) {
   auto& st = self->state;
   const auto now = self->clock().now();
-  const auto added = st.peers.try_emplace(opened.link, opened.peer,
-                                          2 * st.config.window.bytes + frame_bytes_max);
+  const auto added = st.peers.try_emplace(opened.link, opened.peer, st.peer_bytes_max());
   auto& peer = added.first->second;
   peer.heard = now;
   if (st.known->linked(opened.peer, now))
@@ -185,19 +190,28 @@ void hand_in(links_state& st, const links_state::held_batch& one) {
   refuse(one.batch, ec::stage_away, role + " is being restarted");
 }
 
+/// Measured by the window that is configured: the one last granted may have closed while batches
+/// were under way. Who keeps to it has no more than half of this here, as a receipt frees its
+/// share here first, or one batch alone that is larger; pieces of such have the same bound.
+bool beyond_window(const links_state& st, const links_state::peer_link& peer,
+                   link_flow flow, size_t bytes) {
+  const auto& held = peer.held[index(flow)];
+  return held.batches >= 2 * st.config.window.batches
+         || held.bytes + bytes > st.peer_bytes_max();
+}
+
 void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
               const piece_frame& piece, std::string_view whole, std::string text) {
   auto& st = self->state;
-  auto& held = peer.held[index(piece.flow)];
-  if (st.config.flows[index(piece.flow)].stage.empty()
-      || held.batches >= 2 * st.config.window.batches)
-    return st.config.network->close(link, "a peer sends more than it was granted");
   const auto bytes = whole.size() + text.size();
+  if (beyond_window(st, peer, piece.flow, bytes))
+    return st.config.network->close(link, "a peer sends more than it was granted");
   auto came = decode_batch(whole, std::move(text), self->clock().now());
   if (!came)
     return st.config.network->close(link, came.error().text);
   came->source->id = next_envelope_id();
   came->source->origin = st.config.origin;
+  auto& held = peer.held[index(piece.flow)];
   const auto& one = st.held[came->source->id] = {link, piece.flow, piece.number, bytes,
                                                  std::move(came->batch)};
   held.batches += 1;
@@ -223,6 +237,9 @@ void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
 void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
               const piece_frame& piece, std::string text) {
   auto& st = self->state;
+  if (piece.what == piece_of::batch && !takes_from(st, peer, piece.flow))
+    return st.config.network->close(link,
+                                    "a peer sends what its role does not send here");
   if (!text.empty())
     return on_batch(self, link, peer, piece, piece.bytes, std::move(text));
   const auto whole = peer.pieces.add(piece);
@@ -412,6 +429,10 @@ void links_state::open(links_config with, time_point now) {
   queue->capacity = int64_t{config.window.batches} * config.peers_max;
   config.board->set_members(known->view());
   show();
+}
+
+size_t links_state::peer_bytes_max() const noexcept {
+  return 2 * config.window.bytes + frame_bytes_max;
 }
 
 link_window links_state::window_for(link_flow flow) const {

@@ -16,9 +16,10 @@
 //                drain_atom      quits once no peer's batch is left here; at once when it is
 //                                not the node that ends but a dispatcher that has
 //   Supervised:  one_for_all with the dispatchers, permanent.
-//   Queues:      batches held for peers: `window` for each; unfinished pieces: twice its
-//                bytes for each link. A peer that sends more has its link closed. Its
-//                mailbox: what the windows allow, and heartbeats.
+//   Queues:      batches held for peers: `window` for each and flow, or one that is larger;
+//                unfinished pieces: as many bytes. A peer that sends more than twice the
+//                batches, or twice the bytes and a frame, has its link closed. Its mailbox:
+//                what the windows allow, and heartbeats.
 //   On failure:  it closes all links as it starts, so that peers send again what was here;
 //                what the stages still make of it finds no one waiting.
 #pragma once
@@ -110,6 +111,8 @@ struct links_state {
   bool draining = false;
 
   void open(links_config with, time_point now);
+  /// Of a peer's batches in one flow, and of the pieces of those that are not whole.
+  size_t peer_bytes_max() const noexcept;
   /// What a peer may send in this flow now: nothing while this node can't take it.
   link_window window_for(link_flow flow) const;
   caf::strong_actor_ptr local_actor(const std::string& role) const;

@@ -125,7 +125,7 @@ struct cluster_node final : network_port {
     config.health = &health;
     config.board = &board;
     config.gives_back = !card.roles.gateway;
-    config.batch_bytes_max = 100'000;
+    config.batch_bytes_max = batch_bytes_max;
     config.network = this;
     plays(config.role, system.spawn(dispatch, config));
   }
@@ -172,6 +172,7 @@ struct cluster_node final : network_port {
   std::map<std::string, caf::strong_actor_ptr> running;
   std::vector<batch_ptr> taken;
   std::vector<std::string> learned;
+  size_t batch_bytes_max = 100'000; ///< for dispatchers that start
 };
 
 inline link_id test_network::connect(cluster_node& a, cluster_node& b) {
@@ -221,8 +222,9 @@ struct cluster_fixture : deterministic {
       net, sys, node_card{name, ++instances, 1, roles, name + ":1", false}, clock));
     return *nodes.back();
   }
-  cluster_node& add_gateway(const std::string& name) {
+  cluster_node& add_gateway(const std::string& name, size_t batch_bytes_max = 100'000) {
     auto& node = add(name, {true, false, false});
+    node.batch_bytes_max = batch_bytes_max;
     node.start_links();
     node.start_dispatch(link_flow::work);
     return node;
@@ -273,6 +275,15 @@ struct cluster_fixture : deterministic {
     source->id = next_envelope_id();
     source->origin = owner;
     source->parts[0].ack = ack;
+    made->text = std::shared_ptr<const std::string>(source, &source->bytes);
+    made->source = source;
+    return made;
+  }
+  /// With so much text behind its records.
+  std::shared_ptr<record_batch> batch(uint64_t id, size_t text_bytes) {
+    auto made = batch(id);
+    auto source = std::make_shared<envelope>(*made->source);
+    source->bytes.resize(text_bytes, ' ');
     made->text = std::shared_ptr<const std::string>(source, &source->bytes);
     made->source = source;
     return made;
