@@ -35,6 +35,12 @@ int64_t stamp(links_state::time_point at) noexcept {
   return duration_cast<nanoseconds>(at.time_since_epoch()).count();
 }
 
+/// A stamp of a peer's is whatever it says, and what goes beyond the range comes round: it spoils
+/// only what is measured of that peer.
+int64_t later(int64_t stamp, uint64_t by_ns) noexcept {
+  return static_cast<int64_t>(static_cast<uint64_t>(stamp) + by_ns);
+}
+
 bool takes_part(const node_card& card, link_flow flow) noexcept {
   return flow == link_flow::work ? card.roles.worker : card.roles.persister;
 }
@@ -81,7 +87,7 @@ void send_heartbeat(links_ptr self, link_id link, links_state::peer_link& peer) 
   heartbeat_frame beat;
   beat.sent_at_ns = stamp(now);
   if (peer.peer_sent_at_ns != 0)
-    beat.echo_ns = peer.peer_sent_at_ns + (now - peer.peer_sent_came).count();
+    beat.echo_ns = later(peer.peer_sent_at_ns, (now - peer.peer_sent_came).count());
   beat.draining = self->state.known->self().draining;
   send(self->state, link, beat);
 }
@@ -167,8 +173,8 @@ void on_heartbeat(links_ptr self, links_state::peer_link& peer,
   }
   if (beat.echo_ns != 0)
     st.config.board->update(peer.card.name, [&](link_view& view) {
-      view.round_trip_seconds =
-        std::max(0.0, static_cast<double>(stamp(now) - beat.echo_ns) * 1e-9);
+      const auto took = later(stamp(now), -static_cast<uint64_t>(beat.echo_ns));
+      view.round_trip_seconds = std::max(0.0, static_cast<double>(took) * 1e-9);
     });
 }
 

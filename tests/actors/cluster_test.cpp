@@ -461,6 +461,27 @@ TEST_F(cluster_test, a_peer_whose_role_sends_no_such_batches_has_its_link_closed
   EXPECT_TRUE(w.taken.empty());
 }
 
+TEST_F(cluster_test, the_stamps_of_a_peer_that_lies_spoil_what_is_measured_of_it_alone) {
+  auto [g, w, link] = linked();
+  auto& other = add_worker("other");
+  settle();
+  const auto honest = net.connect(g, other);
+  settle();
+  constexpr auto least = std::numeric_limits<int64_t>::min();
+  constexpr auto most = std::numeric_limits<int64_t>::max();
+  for (const auto sent_at : {least, int64_t{-1}, most})
+    for (const auto echo : {least, int64_t{-1}, most}) {
+      g.events->received(link, encode_frame(heartbeat_frame{sent_at, echo, false}), {},
+                         {});
+      settle();
+      pass(2 * links_config{}.heartbeat); // it is echoed
+    }
+  EXPECT_TRUE(net.links[link].up);
+  EXPECT_TRUE(net.links[honest].up);
+  for (const auto& seen : g.board.snapshot().links)
+    EXPECT_TRUE(seen.peer != "other" || seen.round_trip_seconds < 1.0);
+}
+
 TEST_F(cluster_test,
        when_the_links_are_restarted_everything_is_sent_again_over_new_links) {
   auto [g, w, link] = linked();
