@@ -49,8 +49,9 @@ void visit_cluster(key_visitor& v, cluster_section& c) {
            "made twice as large as this is refused with 413."},
           c.window_bytes, {1 * mib, 1024 * mib});
       });
-    v.count({"peers_max", "Nodes linked at once; more are refused."}, c.peers_max,
-            {1, 1024});
+    v.count({"peers_max", "Nodes linked at once, whoever dialed; more are refused, and a "
+                          "seed among them is logged."},
+            c.peers_max, {1, 1024});
   });
 }
 

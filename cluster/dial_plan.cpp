@@ -15,6 +15,10 @@ constexpr auto pause_longest = 1000ms;
 constexpr auto self_pause = 60s;
 constexpr auto learned_for = 10min;
 
+bool contains(const std::vector<std::string>& all, const std::string& one) {
+  return std::find(all.begin(), all.end(), one) != all.end();
+}
+
 } // namespace
 
 void dial_plan::learn(const std::string& name, time_point now) {
@@ -77,8 +81,7 @@ void dial_plan::found(const std::string& endpoint, const std::string& peer,
     return;
   *at = {false, now + pause_first, pause_first, peer};
   for (auto& [name, entry] : names_)
-    if (std::find(entry.endpoints.begin(), entry.endpoints.end(), endpoint)
-        != entry.endpoints.end())
+    if (contains(entry.endpoints, endpoint))
       entry.answered = now;
 }
 
@@ -95,6 +98,14 @@ void dial_plan::failed(const std::string& endpoint, time_point now) {
   at->pause =
     std::clamp<std::chrono::milliseconds>(at->pause * 2, pause_first, pause_longest);
   at->next = now + at->pause;
+}
+
+std::string dial_plan::seed_at(const std::string& endpoint) const {
+  const auto leads = std::find_if(names_.begin(), names_.end(), [&](const auto& entry) {
+    const auto& known = entry.second;
+    return known.seed && contains(known.endpoints, endpoint);
+  });
+  return leads == names_.end() ? std::string{} : leads->first;
 }
 
 } // namespace weir

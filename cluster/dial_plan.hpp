@@ -28,12 +28,12 @@ class dial_plan {
                 time_point now);
 
   /// Endpoints to dial; each counts as being dialed until one of the two below.
-  /// `linked(peer)`: a link to that node is up.
-  template <class Linked>
-  std::vector<std::string> to_dial(time_point now, Linked&& linked) {
+  /// `unwanted(peer)`: that node is not to be dialed now.
+  template <class Unwanted>
+  std::vector<std::string> to_dial(time_point now, Unwanted&& unwanted) {
     std::vector<std::string> due;
     for (auto& [endpoint, at] : targets_) {
-      if (at.dialing || at.next > now || (!at.peer.empty() && linked(at.peer)))
+      if (at.dialing || at.next > now || (!at.peer.empty() && unwanted(at.peer)))
         continue;
       at.dialing = true;
       due.push_back(endpoint);
@@ -44,6 +44,9 @@ class dial_plan {
   void found(const std::string& endpoint, const std::string& peer, time_point now);
   void found_self(const std::string& endpoint, time_point now);
   void failed(const std::string& endpoint, time_point now);
+
+  /// The seed that leads to an endpoint; empty: none.
+  std::string seed_at(const std::string& endpoint) const;
 
  private:
   struct name_entry {

@@ -48,7 +48,7 @@ awaitable<void> dialer::dial_all() {
     const auto now = steady_clock::now();
     for (auto& name : plan_.to_resolve(now))
       asio::co_spawn(context_, resolve(name), asio::detached);
-    for (auto& endpoint : plan_.to_dial(now, by_.linked))
+    for (auto& endpoint : plan_.to_dial(now, by_.unwanted))
       by_.dial(std::move(endpoint));
     error_code cancelled;
     timer_.expires_after(interval_);

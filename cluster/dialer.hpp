@@ -1,6 +1,7 @@
 // DIALER: keeps an eye on where nodes may be. Seeds and learned addresses are resolved again
-// and again; every address behind a name that no link leads to is dialed, once a second at
-// most. All of it on the tunnel's one thread.
+// and again, and every address behind a name that no link leads to is dialed again and again:
+// once a second at most where nobody answers, and not at all while there is no room for the
+// node that was found there. All of it on the tunnel's one thread.
 #pragma once
 
 #include "cluster/dial_plan.hpp"
@@ -20,7 +21,8 @@ namespace weir {
 class dialer {
  public:
   struct hooks {
-    std::function<bool(const std::string& peer)> linked;
+    /// It is linked, or there is no room for it.
+    std::function<bool(const std::string& peer)> unwanted;
     std::function<void(std::string endpoint)> dial; ///< ends with found() or failed()
   };
 
@@ -37,6 +39,10 @@ class dialer {
   void found(const std::string& endpoint, const std::string& peer);
   void found_self(const std::string& endpoint);
   void failed(const std::string& endpoint);
+  /// The seed that leads to an endpoint; empty: none.
+  std::string seed_at(const std::string& endpoint) const {
+    return plan_.seed_at(endpoint);
+  }
 
  private:
   boost::asio::awaitable<void> dial_all();

@@ -1,5 +1,7 @@
 #include "cluster/link_registry.hpp"
 
+#include <utility>
+
 namespace weir {
 
 link_registry::verdict link_registry::judge(const node_card& peer,
@@ -16,9 +18,8 @@ link_registry::verdict link_registry::judge(const node_card& peer,
                   + ": give each its own node.name and certificate");
   const auto known = links_.find(peer.name);
   if (known == links_.end())
-    return links_.size() < peers_max_
-             ? verdict{true, {}, {}}
-             : refuse("cluster.peers_max nodes are linked already");
+    return full() ? refuse("cluster.peers_max nodes are linked already")
+                  : verdict{true, {}, {}};
   if (known->second.card.instance == peer.instance)
     return refuse("already linked");
   if (peer.started_at_us < known->second.card.started_at_us)
@@ -27,21 +28,27 @@ link_registry::verdict link_registry::judge(const node_card& peer,
           known->second.link};
 }
 
-std::optional<link_id> link_registry::enter(const node_card& peer, link_id link,
+link_registry::verdict link_registry::enter(const node_card& peer, link_id link,
                                             bool dialed_by_us) {
-  const auto [at, fresh] = links_.try_emplace(peer.name, entry{link, peer, dialed_by_us});
-  if (fresh)
-    return {};
+  const auto at = links_.find(peer.name);
+  if (at == links_.end() && full())
+    return {false,
+            "this node has cluster.peers_max (" + std::to_string(peers_max_)
+              + ") links already",
+            {}};
+  if (at == links_.end()) {
+    links_[peer.name] = {link, peer, dialed_by_us};
+    return {true, {}, {}};
+  }
   auto& known = at->second;
   const bool we_are_lesser = self_.name < peer.name;
   const bool replaces = known.card.instance == peer.instance
                           ? known.dialed_by_us && !dialed_by_us && !we_are_lesser
                           : peer.started_at_us >= known.card.started_at_us;
   if (!replaces)
-    return link;
-  const auto old = known.link;
-  known = {link, peer, dialed_by_us};
-  return old;
+    return {false, other_link, {}};
+  const auto old = std::exchange(known, {link, peer, dialed_by_us});
+  return {true, {}, old.link};
 }
 
 void link_registry::leave(link_id link) {

@@ -13,6 +13,8 @@ namespace weir {
 
 class link_registry {
  public:
+  static constexpr auto other_link = "another link to the node is there";
+
   link_registry(node_card self, size_t peers_max)
     : self_(std::move(self)), peers_max_(peers_max) {}
 
@@ -25,12 +27,13 @@ class link_registry {
   };
   verdict judge(const node_card& peer, const std::string& certified) const;
 
-  /// By the side that dialed before it says `go`, by the other when it has heard that. The
-  /// link that must be closed now: none, an older one, or `link` itself when another has won.
-  std::optional<link_id> enter(const node_card& peer, link_id link, bool dialed_by_us);
+  /// By the side that dialed before it says `go`, by the other when it has heard that. Not
+  /// accepted: another link to that node stays, or there is no room for one more node.
+  verdict enter(const node_card& peer, link_id link, bool dialed_by_us);
   void leave(link_id link);
 
   bool linked(const std::string& name) const { return links_.contains(name); }
+  bool full() const noexcept { return links_.size() >= peers_max_; }
   bool is_self(const node_card& peer) const noexcept {
     return peer.instance == self_.instance;
   }

@@ -1,6 +1,7 @@
 #include "cluster/refusal_log.hpp"
 
 #include "cluster/connection.hpp"
+#include "cluster/link_registry.hpp"
 #include "proto/log.hpp"
 
 #include <utility>
@@ -10,7 +11,7 @@ namespace weir {
 void refusal_log::tell(const std::string& endpoint, bool dialed_by_us,
                        const std::string& reason) {
   if (reason == "already linked" || reason == "this is the node itself"
-      || reason == other_link)
+      || reason == link_registry::other_link)
     return;
   const auto who = dialed_by_us ? endpoint : split_address(endpoint).host;
   if (last_.size() >= remembered_max)

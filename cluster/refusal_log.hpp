@@ -10,8 +10,6 @@ namespace weir {
 
 class refusal_log {
  public:
-  static constexpr auto other_link = "another link to the node is there";
-
   /// Somebody who dialed us is known by the host: the port is of its own choice.
   void tell(const std::string& endpoint, bool dialed_by_us, const std::string& reason);
   void forget(const std::string& endpoint) { last_.erase(endpoint); }

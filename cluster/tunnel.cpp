@@ -36,7 +36,9 @@ class asio_tunnel final : public tunnel {
   asio_tunnel(tunnel_config config, network_events& events)
     : config_(std::move(config)), events_(events), acceptor_(context_),
       dialer_(context_, config_.dial_interval,
-              {[this](const std::string& peer) { return registry_->linked(peer); },
+              {[this](const std::string& peer) {
+                 return registry_->linked(peer) || registry_->full();
+               },
                [this](std::string endpoint) {
                  asio::co_spawn(context_, dial(std::move(endpoint)), asio::detached);
                }}),
@@ -62,7 +64,8 @@ class asio_tunnel final : public tunnel {
   awaitable<void> serve(connection_ptr one);
   void met(const connection& one);
 
-  bool enter(const connection_ptr& one);
+  std::string enter(const connection_ptr& one);
+  std::string left_out(const connection& one) const;
   bool has_link(const connection_ptr& one) const;
   awaitable<void> carry(connection_ptr one);
   awaitable<void> send_waiting(connection_ptr one);
@@ -240,8 +243,8 @@ awaitable<void> asio_tunnel::serve(connection_ptr one) {
     drop(*outdated, "the node was restarted");
   if (one->dialed_by_us)
     met(*one);
-  if (problem.empty() && !enter(one))
-    problem = refusal_log::other_link;
+  if (problem.empty())
+    problem = enter(one);
   if (problem.empty())
     problem = co_await conclude(*one);
   if (!problem.empty() && one->reason.empty())
@@ -268,18 +271,25 @@ void asio_tunnel::met(const connection& one) {
 
 // -- links
 
-/// False: another link to the same node stays.
-bool asio_tunnel::enter(const connection_ptr& one) {
+/// Why it becomes no link; empty: it does.
+std::string asio_tunnel::enter(const connection_ptr& one) {
   if (links_.contains(one->link))
-    return false;
-  if (const auto loser = registry_->enter(one->peer, one->link, one->dialed_by_us)) {
-    if (*loser == one->link)
-      return false;
-    drop(*loser, refusal_log::other_link);
-  }
+    return link_registry::other_link;
+  const auto verdict = registry_->enter(one->peer, one->link, one->dialed_by_us);
+  if (!verdict.accepted)
+    return verdict.reason == link_registry::other_link ? verdict.reason
+                                                       : verdict.reason + left_out(*one);
+  if (verdict.close)
+    drop(*verdict.close, link_registry::other_link);
   links_[one->link] = one;
   refusals_.forget(one->endpoint);
-  return true;
+  return {};
+}
+
+/// Nodes that were learned may be too many; one that an operator named is missed.
+std::string asio_tunnel::left_out(const connection& one) const {
+  const auto seed = one.dialed_by_us ? dialer_.seed_at(one.endpoint) : std::string{};
+  return seed.empty() ? seed : ", and the seed " + seed + " has none: raise it";
 }
 
 bool asio_tunnel::has_link(const connection_ptr& one) const {

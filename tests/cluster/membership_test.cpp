@@ -63,7 +63,7 @@ TEST(members_test, an_older_word_about_a_node_does_not_replace_a_newer) {
 TEST(link_registry_test, a_peer_is_let_in_once) {
   link_registry links{card("a", 1), 16};
   EXPECT_TRUE(links.judge(card("b", 2), "b").accepted);
-  EXPECT_FALSE(links.enter(card("b", 2), 10, true));
+  EXPECT_TRUE(links.enter(card("b", 2), 10, true).accepted);
   const auto again = links.judge(card("b", 2), "b");
   EXPECT_FALSE(again.accepted);
   EXPECT_FALSE(again.close);
@@ -90,20 +90,20 @@ TEST(link_registry_test, the_node_itself_and_its_namesake_are_refused) {
 TEST(link_registry_test,
      when_each_has_entered_its_own_link_both_keep_that_of_the_lesser) {
   link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
-  EXPECT_FALSE(a.enter(card("b", 2), 10, true));
-  EXPECT_FALSE(b.enter(card("a", 1), 20, true));
-  EXPECT_EQ(a.enter(card("b", 2), 20, false), 20u);
-  EXPECT_EQ(b.enter(card("a", 1), 10, false), 20u);
+  EXPECT_TRUE(a.enter(card("b", 2), 10, true).accepted);
+  EXPECT_TRUE(b.enter(card("a", 1), 20, true).accepted);
+  EXPECT_FALSE(a.enter(card("b", 2), 20, false).accepted);
+  EXPECT_EQ(b.enter(card("a", 1), 10, false).close, 20u);
 }
 
 TEST(link_registry_test, a_link_the_peer_has_entered_is_not_given_up_for_an_own) {
   link_registry a{card("a", 1), 16}, b{card("b", 2), 16};
-  EXPECT_FALSE(b.enter(card("a", 1), 20, true));
-  EXPECT_FALSE(a.enter(card("b", 2), 20, false));
-  EXPECT_EQ(a.enter(card("b", 2), 10, true), 10u);
+  EXPECT_TRUE(b.enter(card("a", 1), 20, true).accepted);
+  EXPECT_TRUE(a.enter(card("b", 2), 20, false).accepted);
+  EXPECT_FALSE(a.enter(card("b", 2), 10, true).accepted);
   link_registry c{card("c", 3), 16};
-  EXPECT_FALSE(c.enter(card("a", 1), 10, false));
-  EXPECT_EQ(c.enter(card("a", 1), 20, true), 20u);
+  EXPECT_TRUE(c.enter(card("a", 1), 10, false).accepted);
+  EXPECT_FALSE(c.enter(card("a", 1), 20, true).accepted);
 }
 
 TEST(link_registry_test,
@@ -118,11 +118,27 @@ TEST(link_registry_test,
   EXPECT_FALSE(older.close);
 }
 
-TEST(link_registry_test, more_peers_than_allowed_are_refused) {
+TEST(link_registry_test, more_peers_than_allowed_are_refused_whoever_dialed) {
   link_registry links{card("a", 1), 1};
   links.enter(card("b", 2), 10, true);
   EXPECT_NE(links.judge(card("c", 3), "c").reason.find("cluster.peers_max"),
             std::string::npos);
+  for (const bool dialed_by_us : {true, false}) {
+    const auto entered = links.enter(card("c", 3), 20, dialed_by_us);
+    EXPECT_FALSE(entered.accepted);
+    EXPECT_EQ(entered.reason, "this node has cluster.peers_max (1) links already");
+  }
+  EXPECT_FALSE(links.linked("c"));
+  links.leave(10);
+  EXPECT_TRUE(links.enter(card("c", 3), 20, true).accepted);
+}
+
+TEST(link_registry_test, a_restarted_node_needs_no_room_beside_its_former_self) {
+  link_registry links{card("a", 1), 1};
+  links.enter(card("b", 2, 200), 10, true);
+  const auto entered = links.enter(card("b", 3, 300), 20, true);
+  EXPECT_TRUE(entered.accepted);
+  EXPECT_EQ(entered.close, 10u);
 }
 
 TEST(dial_plan_test, every_address_behind_a_name_is_dialed_until_somebody_is_linked) {

@@ -5,6 +5,7 @@
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
 #include "proto/batch.hpp"
+#include "proto/log.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -121,6 +122,36 @@ struct stranger {
     const auto lengths = hear(frame_lengths_bytes);
     return hear(byte_reader{lengths}.number<uint32_t>());
   }
+};
+
+/// What is logged meanwhile. One at a time.
+class logged {
+ public:
+  logged() {
+    here = this;
+    set_log_writer(
+      [](log_level, std::string_view event, std::initializer_list<log_field> fields) {
+        std::string line{event};
+        for (const auto& field : fields)
+          if (const auto* text = std::get_if<std::string_view>(&field.value))
+            line.append(" ").append(field.key).append("=").append(*text);
+        const std::lock_guard guard{here->lock_};
+        here->lines_.push_back(std::move(line));
+        here->changed_.notify_all();
+      });
+  }
+  ~logged() { set_log_writer(nullptr); }
+  bool has(const std::string& line) {
+    std::unique_lock guard{lock_};
+    return changed_.wait_for(
+      guard, 20s, [&] { return std::count(lines_.begin(), lines_.end(), line) > 0; });
+  }
+
+ private:
+  static inline logged* here = nullptr;
+  std::mutex lock_;
+  std::condition_variable changed_;
+  std::vector<std::string> lines_;
 };
 
 } // namespace
@@ -250,6 +281,30 @@ TEST(tunnel_test,
   EXPECT_EQ(a.heard.downs[0], "the peer takes what it is sent too slowly");
   a.send("b", {"still here"});
   EXPECT_TRUE(b.heard.until([](const auto& heard) { return heard.frames.size() == 1; }));
+}
+
+TEST(tunnel_test, peers_max_holds_for_links_that_are_dialed_until_there_is_room) {
+  logged events;
+  auto b = std::make_unique<test_node>("b"), c = std::make_unique<test_node>("c");
+  tunnel_config config;
+  config.peers_max = 1;
+  config.seeds = {b->address(), c->address()};
+  test_node a{"a", config};
+  bool b_first = false;
+  ASSERT_TRUE(a.heard.until([&](const auto& heard) {
+    b_first = heard.links.contains("b");
+    return !heard.links.empty();
+  }));
+  const auto seed = (b_first ? c : b)->address();
+  const auto reason = "this node has cluster.peers_max (1) links already, and the seed "
+                      + seed + " has none: raise it";
+  EXPECT_TRUE(events.has("link_refused dialed=" + seed + " reason=" + reason));
+  {
+    const std::lock_guard guard{a.heard.lock};
+    EXPECT_EQ(a.heard.links.size(), 1u);
+  }
+  (b_first ? b : c).reset();
+  EXPECT_TRUE(a.heard.linked_to(b_first ? "c" : "b")) << "there is room now";
 }
 
 TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {
