@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace weir {
 
@@ -54,8 +55,10 @@ void dial_plan::resolved(const std::string& name, std::vector<std::string> endpo
   if (endpoints.size() > endpoints_per_name_max)
     endpoints.resize(endpoints_per_name_max);
   found->second.endpoints = std::move(endpoints);
-  for (const auto& endpoint : found->second.endpoints)
-    targets_.try_emplace(endpoint);
+  for (const auto& endpoint : found->second.endpoints) {
+    auto& at = targets_[endpoint];
+    at.seed = at.seed || found->second.seed;
+  }
   drop_unnamed();
 }
 
@@ -69,6 +72,30 @@ void dial_plan::drop_unnamed() {
   });
 }
 
+std::vector<std::string> dial_plan::begin(std::vector<target_entry*> due) {
+  size_t dials = 0;
+  size_t strangers = 0;
+  for (const auto& [endpoint, at] : targets_) {
+    dials += at.dialing;
+    strangers += at.dialing && at.stranger();
+  }
+  std::stable_sort(due.begin(), due.end(), [](const auto* a, const auto* b) {
+    return std::pair{a->second.stranger(), a->second.next}
+           < std::pair{b->second.stranger(), b->second.next};
+  });
+  std::vector<std::string> begun;
+  for (auto* entry : due) {
+    auto& [endpoint, at] = *entry;
+    if (dials == dials_max || (at.stranger() && strangers == strangers_max))
+      break; // behind a stranger are only strangers
+    at.dialing = true;
+    ++dials;
+    strangers += at.stranger();
+    begun.push_back(endpoint);
+  }
+  return begun;
+}
+
 dial_plan::target* dial_plan::find(const std::string& endpoint) {
   const auto found = targets_.find(endpoint);
   return found == targets_.end() ? nullptr : &found->second;
@@ -79,7 +106,7 @@ void dial_plan::found(const std::string& endpoint, const std::string& peer,
   auto* at = find(endpoint);
   if (at == nullptr)
     return;
-  *at = {false, now + pause_first, pause_first, peer};
+  *at = {false, now + pause_first, pause_first, peer, at->seed};
   for (auto& [name, entry] : names_)
     if (contains(entry.endpoints, endpoint))
       entry.answered = now;
@@ -87,7 +114,7 @@ void dial_plan::found(const std::string& endpoint, const std::string& peer,
 
 void dial_plan::found_self(const std::string& endpoint, time_point now) {
   if (auto* at = find(endpoint))
-    *at = {false, now + self_pause, pause_first, {}};
+    *at = {false, now + self_pause, pause_first, {}, at->seed};
 }
 
 void dial_plan::failed(const std::string& endpoint, time_point now) {

@@ -1,5 +1,10 @@
 // DIAL PLAN: which addresses to dial now. Names are resolved elsewhere; this remembers what
 // came of them, who was found at each address, and when to try again. Pure.
+//
+//   Bounded:  dials under way by `dials_max`. Of these no more than `strangers_max` go where
+//             neither a seed leads nor anybody was ever found: peers may tell of any number of
+//             addresses where nobody speaks, and each takes its time. Those that wait longest
+//             come first, so that each has its turn.
 #pragma once
 
 #include <chrono>
@@ -16,6 +21,8 @@ class dial_plan {
 
   static constexpr size_t names_max = 1024;
   static constexpr size_t endpoints_per_name_max = 64;
+  static constexpr size_t dials_max = 64;
+  static constexpr size_t strangers_max = 32;
 
   /// A seed is kept for ever, a learned name until nothing has answered for a while.
   void add_seed(const std::string& name) { names_[name].seed = true; }
@@ -27,18 +34,16 @@ class dial_plan {
   void resolved(const std::string& name, std::vector<std::string> endpoints,
                 time_point now);
 
-  /// Endpoints to dial; each counts as being dialed until one of the two below.
+  /// Endpoints to dial; each counts as being dialed until one of the three below.
   /// `unwanted(peer)`: that node is not to be dialed now.
   template <class Unwanted>
   std::vector<std::string> to_dial(time_point now, Unwanted&& unwanted) {
-    std::vector<std::string> due;
-    for (auto& [endpoint, at] : targets_) {
-      if (at.dialing || at.next > now || (!at.peer.empty() && unwanted(at.peer)))
-        continue;
-      at.dialing = true;
-      due.push_back(endpoint);
-    }
-    return due;
+    std::vector<target_entry*> due;
+    for (auto& entry : targets_)
+      if (const auto& at = entry.second;
+          !at.dialing && at.next <= now && (at.peer.empty() || !unwanted(at.peer)))
+        due.push_back(&entry);
+    return begin(std::move(due));
   }
   /// The node `peer` is there, whether it was linked or not.
   void found(const std::string& endpoint, const std::string& peer, time_point now);
@@ -60,13 +65,19 @@ class dial_plan {
     bool dialing = false;
     time_point next{};
     std::chrono::milliseconds pause{0};
-    std::string peer; ///< who was there last
+    std::string peer;  ///< who was there last
+    bool seed = false; ///< a seed led here
+    bool stranger() const noexcept { return !seed && peer.empty(); }
   };
+  using targets = std::map<std::string, target>; ///< by endpoint
+  using target_entry = targets::value_type;
+
+  std::vector<std::string> begin(std::vector<target_entry*> due);
   target* find(const std::string& endpoint);
   void drop_unnamed();
 
   std::map<std::string, name_entry> names_;
-  std::map<std::string, target> targets_; ///< by endpoint
+  targets targets_;
 };
 
 } // namespace weir

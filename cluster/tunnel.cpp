@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <thread>
@@ -59,6 +60,7 @@ class asio_tunnel final : public tunnel {
   void end_all(const std::string& reason);
 
   connection_ptr open(tcp::socket socket, std::string endpoint, bool dialed_by_us);
+  size_t accepted_handshakes() const;
   awaitable<void> accept_all();
   awaitable<void> dial(std::string endpoint);
   awaitable<void> serve(connection_ptr one);
@@ -196,6 +198,14 @@ connection_ptr asio_tunnel::open(tcp::socket socket, std::string endpoint,
   return one;
 }
 
+/// What this node dials itself is bounded elsewhere: others are not to suffer from it.
+size_t asio_tunnel::accepted_handshakes() const {
+  return static_cast<size_t>(
+    std::count_if(open_.begin(), open_.end(), [this](const connection_ptr& one) {
+      return !one->dialed_by_us && !has_link(one);
+    }));
+}
+
 awaitable<void> asio_tunnel::accept_all() {
   while (!stopping_) {
     error_code failure;
@@ -209,7 +219,7 @@ awaitable<void> asio_tunnel::accept_all() {
       co_await pause.async_wait(redirect_error(use_awaitable, failure));
       continue;
     }
-    if (open_.size() >= config_.handshakes_max + links_.size())
+    if (accepted_handshakes() >= config_.handshakes_max)
       continue; // closed: too many are at their handshake
     auto one = open(std::move(socket), endpoint_text(peer), false);
     asio::co_spawn(context_, serve(std::move(one)), asio::detached);

@@ -3,7 +3,8 @@
 // right is it heard of.
 //
 //   Owner:    the node; one thread of its own, on which `network_events` are told.
-//   Bounds:   connections that are not links yet: `handshakes_max`, each for at most
+//   Bounds:   connections that are not links yet: `handshakes_max` that came, and those that
+//             this node dials beside them (cluster/dial_plan.hpp), each for at most
 //             `handshake_deadline`; links: `peers_max`; for each link 600 KiB of buffers,
 //             what the peer's windows allow to wait (network_port::send), and
 //             `small_waiting_bytes_max` of small frames; one frame that has come in part, and
@@ -30,7 +31,7 @@ struct tunnel_config {
   node_card self; ///< an empty address is filled in with host and the port bound
   wire_identity identity;
   size_t peers_max = 16;
-  size_t handshakes_max = 64;
+  size_t handshakes_max = 64;                        ///< accepted ones
   size_t unread_bytes_max = size_t{16} << 20;        ///< of a link's frames
   size_t small_waiting_bytes_max = size_t{16} << 20; ///< heartbeats, receipts, for a link
   std::chrono::milliseconds handshake_deadline{3000};

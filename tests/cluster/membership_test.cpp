@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 using namespace weir;
 using namespace std::chrono_literals;
 
@@ -199,4 +201,49 @@ TEST(dial_plan_test, learned_names_are_forgotten_when_nobody_answers_and_bounded
   for (size_t i = 0; i < dial_plan::names_max; ++i)
     plan.resolved("n" + std::to_string(i) + ":1", {}, start);
   EXPECT_TRUE(plan.to_resolve(start + 11min).empty());
+}
+
+TEST(dial_plan_test, addresses_where_nobody_speaks_take_their_turns_and_hold_up_no_seed) {
+  const auto nobody = [](const std::string&) { return false; };
+  const auto add = [](dial_plan& plan, const std::string& name, size_t endpoints) {
+    std::vector<std::string> all;
+    for (size_t i = 0; i < endpoints; ++i)
+      all.push_back(name + "-" + std::to_string(i));
+    plan.resolved(name, std::move(all), start);
+  };
+  dial_plan plan;
+  for (const auto* name : {"a", "b", "c"}) { // sorted before the seed
+    plan.learn(name, start);
+    add(plan, name, 40);
+  }
+  std::set<std::string> tried;
+  for (int round = 0; round < 4; ++round) {
+    const auto dialed = plan.to_dial(start + 10s * round, nobody);
+    EXPECT_EQ(dialed.size(), dial_plan::strangers_max);
+    EXPECT_TRUE(plan.to_dial(start + 10s * round, nobody).empty());
+    tried.insert(dialed.begin(), dialed.end());
+    if (round < 3)
+      for (const auto& endpoint : dialed)
+        plan.failed(endpoint, start + 10s * round + 3s);
+  }
+  EXPECT_EQ(tried.size(), 3 * 40u) << "each has its turn";
+  plan.add_seed("seed"); // while strangers take all their room
+  add(plan, "seed", 40);
+  const auto seeds = plan.to_dial(start + 40s, nobody);
+  EXPECT_EQ(seeds.size(), dial_plan::dials_max - dial_plan::strangers_max);
+  for (const auto& endpoint : seeds)
+    EXPECT_EQ(endpoint.substr(0, 4), "seed");
+}
+
+TEST(dial_plan_test, where_somebody_was_found_is_no_strange_address_any_more) {
+  const auto nobody = [](const std::string&) { return false; };
+  dial_plan plan;
+  for (size_t i = 0; i <= dial_plan::strangers_max; ++i) {
+    const auto name = "n" + std::to_string(i);
+    plan.learn(name, start);
+    plan.resolved(name, {name}, start);
+  }
+  plan.to_dial(start, nobody);
+  plan.found("n0", "peer", start);
+  EXPECT_EQ(plan.to_dial(start + 1s, nobody).size(), 2u) << "it, and one more stranger";
 }

@@ -307,6 +307,28 @@ TEST(tunnel_test, peers_max_holds_for_links_that_are_dialed_until_there_is_room)
   EXPECT_TRUE(a.heard.linked_to(b_first ? "c" : "b")) << "there is room now";
 }
 
+TEST(tunnel_test, addresses_where_nobody_speaks_keep_no_peer_out) {
+  asio::io_context context;
+  tunnel_config config;
+  config.handshakes_max = 4;
+  config.handshake_deadline = 60s;
+  std::vector<asio::ip::tcp::acceptor> mute;
+  std::vector<std::string> addresses;
+  for (size_t i = 0; i < 2 * config.handshakes_max; ++i) {
+    mute.emplace_back(context,
+                      asio::ip::tcp::endpoint{asio::ip::address_v4::loopback(), 0});
+    addresses.push_back("127.0.0.1:"
+                        + std::to_string(mute.back().local_endpoint().port()));
+  }
+  test_node a{"a", config}, b{"b"};
+  a.net->learn(addresses);
+  std::vector<asio::ip::tcp::socket> dialed;
+  for (auto& acceptor : mute)
+    dialed.push_back(acceptor.accept()); // and says nothing
+  b.net->learn({a.address()});
+  EXPECT_TRUE(b.heard.linked_to("a"));
+}
+
 TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {
   test_node a{"a"}, b{"b"};
   a.net->learn({b.address()});
