@@ -3,6 +3,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <charconv>
+
 namespace weir {
 
 namespace asio = boost::asio;
@@ -40,6 +42,17 @@ host_port split_address(const std::string& address) {
   if (host.size() > 1 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
   return {host, address.substr(colon + 1)};
+}
+
+std::string numeric_endpoint(const std::string& address) {
+  const auto at = split_address(address);
+  const auto* end = at.port.data() + at.port.size();
+  uint16_t port = 0;
+  const auto read = std::from_chars(at.port.data(), end, port);
+  error_code failure;
+  const auto host = asio::ip::make_address(at.host, failure);
+  const bool numeric = !failure && read.ec == std::errc{} && read.ptr == end;
+  return numeric ? endpoint_text({host, port}) : std::string{};
 }
 
 result<void> listen(tcp::acceptor& on, const std::string& host, uint16_t port,

@@ -45,6 +45,8 @@ struct host_port {
   std::string port;
 };
 host_port split_address(const std::string& address);
+/// The same as an endpoint_text when nobody has to be asked what it means; else empty.
+std::string numeric_endpoint(const std::string& address);
 
 /// Without TLS on loopback only.
 result<void> listen(wire::tcp::acceptor& on, const std::string& host, uint16_t port,

@@ -54,12 +54,13 @@ void dial_plan::resolved(const std::string& name, std::vector<std::string> endpo
     return; // what it led to before may still be right
   if (endpoints.size() > endpoints_per_name_max)
     endpoints.resize(endpoints_per_name_max);
-  found->second.endpoints = std::move(endpoints);
+  const auto before = std::exchange(found->second.endpoints, std::move(endpoints));
   for (const auto& endpoint : found->second.endpoints) {
     auto& at = targets_[endpoint];
     at.seed = at.seed || found->second.seed;
   }
-  drop_unnamed();
+  if (!before.empty() && before != found->second.endpoints)
+    drop_unnamed();
 }
 
 /// Endpoints no name leads to any more, unless they are being dialed.

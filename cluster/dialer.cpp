@@ -46,14 +46,23 @@ void dialer::failed(const std::string& endpoint) {
 awaitable<void> dialer::dial_all() {
   while (!stopping_) {
     const auto now = steady_clock::now();
-    for (auto& name : plan_.to_resolve(now))
-      asio::co_spawn(context_, resolve(name), asio::detached);
+    for (const auto& name : plan_.to_resolve(now))
+      look_up(name, now);
     for (auto& endpoint : plan_.to_dial(now, by_.unwanted))
       by_.dial(std::move(endpoint));
     error_code cancelled;
     timer_.expires_after(interval_);
     co_await timer_.async_wait(redirect_error(use_awaitable, cancelled));
   }
+}
+
+/// Asio resolves one name after the other, and one may take a minute: an address that needs no
+/// resolving must not wait behind it.
+void dialer::look_up(const std::string& name, steady_clock::time_point now) {
+  if (auto endpoint = numeric_endpoint(name); !endpoint.empty())
+    plan_.resolved(name, {std::move(endpoint)}, now);
+  else
+    asio::co_spawn(context_, resolve(name), asio::detached);
 }
 
 awaitable<void> dialer::resolve(std::string name) {

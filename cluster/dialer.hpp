@@ -46,6 +46,7 @@ class dialer {
 
  private:
   boost::asio::awaitable<void> dial_all();
+  void look_up(const std::string& name, std::chrono::steady_clock::time_point now);
   boost::asio::awaitable<void> resolve(std::string name);
 
   boost::asio::io_context& context_;

@@ -1,3 +1,4 @@
+#include "cluster/connection.hpp"
 #include "cluster/dial_plan.hpp"
 #include "cluster/link_registry.hpp"
 #include "cluster/members.hpp"
@@ -60,6 +61,15 @@ TEST(members_test, an_older_word_about_a_node_does_not_replace_a_newer) {
   EXPECT_TRUE(known.heard({moved}, start).empty());
   moved.started_at_us = 400;
   EXPECT_EQ(known.heard({moved}, start), std::vector<std::string>{"elsewhere:1"});
+}
+
+TEST(address_test, only_what_nobody_has_to_be_asked_about_is_numeric) {
+  EXPECT_EQ(numeric_endpoint("10.0.0.1:7400"), "10.0.0.1:7400");
+  EXPECT_EQ(numeric_endpoint("[0::1]:7400"), "[::1]:7400");
+  for (const auto* other : {"", ":", "node:7400", "localhost:1", "10.0.0.1:http",
+                            "10.0.0.1:", "10.0.0.1:65536", "10.0.0.1:-1", "10.0.0:1",
+                            "10.0.0.1:1x", "[::1:7400x"})
+    EXPECT_EQ(numeric_endpoint(other), "") << other;
 }
 
 TEST(link_registry_test, a_peer_is_let_in_once) {

@@ -14,6 +14,9 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <netdb.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <map>
@@ -154,7 +157,56 @@ class logged {
   std::vector<std::string> lines_;
 };
 
+/// A name whose servers take as long to answer as the test wants.
+class slow_name {
+ public:
+  static constexpr auto host = "slow.invalid";
+
+  slow_name() { here = this; }
+  ~slow_name() {
+    answer();
+    const std::lock_guard guard{lock};
+    here = nullptr;
+  }
+  static void ask() {
+    std::unique_lock guard{lock};
+    if (here == nullptr)
+      return;
+    here->asked_ = true;
+    changed.notify_all();
+    changed.wait(guard, [] { return here == nullptr || here->answered_; });
+  }
+  bool asked() {
+    std::unique_lock guard{lock};
+    return changed.wait_for(guard, 20s, [&] { return asked_; });
+  }
+  void answer() {
+    const std::lock_guard guard{lock};
+    answered_ = true;
+    changed.notify_all();
+  }
+
+ private:
+  static inline std::mutex lock;
+  static inline std::condition_variable changed;
+  static inline slow_name* here = nullptr;
+  bool asked_ = false;
+  bool answered_ = false;
+};
+
 } // namespace
+
+/// Before the C library's, for Asio too.
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                           addrinfo** found) {
+  if (host != nullptr && std::string_view{host} == slow_name::host) {
+    slow_name::ask();
+    return EAI_AGAIN;
+  }
+  static const auto real =
+    reinterpret_cast<decltype(&::getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return real(host, service, hints, found);
+}
 
 TEST(tunnel_test, frames_of_every_size_arrive_whole_in_both_directions) {
   test_node a{"a"}, b{"b"};
@@ -327,6 +379,17 @@ TEST(tunnel_test, addresses_where_nobody_speaks_keep_no_peer_out) {
     dialed.push_back(acceptor.accept()); // and says nothing
   b.net->learn({a.address()});
   EXPECT_TRUE(b.heard.linked_to("a"));
+}
+
+TEST(tunnel_test, a_name_that_is_resolved_slowly_holds_up_no_numeric_address) {
+  slow_name slow;
+  tunnel_config config;
+  config.seeds = {std::string{slow_name::host} + ":7400"};
+  test_node a{"a", config}, b{"b"};
+  ASSERT_TRUE(slow.asked());
+  a.net->learn({b.address()});
+  EXPECT_TRUE(a.heard.linked_to("b"));
+  slow.answer();
 }
 
 TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {
