@@ -46,7 +46,8 @@ registered_command declare_run(CLI::App& app,
   add_config_arguments(*command, *arguments);
   command->footer(
     "SIGTERM and SIGINT drain and stop; a second one ends at once. SIGHUP reads the\n"
-    "configuration again and swaps schemas, transforms and limits.\n\n"
+    "configuration again and swaps schemas, transforms and limits; in a drain it does\n"
+    "nothing.\n\n"
     "Examples:\n"
     "  weir run --config configs/single-node.yaml\n"
     "  weir run -c weir.yaml --set data_dir=/var/lib/weir --set log.level=debug");

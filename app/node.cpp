@@ -99,6 +99,7 @@ class node {
   void reload();
   result<void> try_reload();
   bool drain();
+  void hear_while_draining(int signal);
   void fatal(const std::string& reason);
   std::string why_fatal();
 
@@ -346,8 +347,17 @@ void node::reload() {
   log_event(log_level::info, "reloaded", {{"file", options_.file}});
 }
 
-/// Front to back; a second signal ends at once. False when something is left over at
-/// the deadline.
+/// Who asks to stop for the second time wants no answers any more.
+void node::hear_while_draining(int signal) {
+  if (signal == SIGHUP)
+    log_event(log_level::warning, "reload_ignored", {{"reason", "the node drains"}});
+  if (signal == 0 || signal == SIGHUP)
+    return;
+  log_event(log_level::warning, "killed", {{"reason", "a second signal while draining"}});
+  std::_Exit(fatal_ ? exit_failed : 130);
+}
+
+/// Front to back. False when something is left over at the deadline.
 bool node::drain() {
   health_.set(condition::draining, true);
   const auto ended = std::make_shared<std::atomic<bool>>(false);
@@ -357,11 +367,7 @@ bool node::drain() {
   const auto deadline = std::chrono::steady_clock::now() + settings_.shutdown_deadline
                         + std::chrono::seconds{1};
   while (!done && std::chrono::steady_clock::now() < deadline)
-    if (signals_.wait(std::chrono::milliseconds{10}) != 0) {
-      log_event(log_level::warning, "killed",
-                {{"reason", "a second signal while draining"}});
-      std::_Exit(fatal_ ? exit_failed : 130);
-    }
+    hear_while_draining(signals_.wait(std::chrono::milliseconds{10}));
   if (!done)
     log_event(log_level::warning, "drain_incomplete",
               {{"reason",

@@ -1,0 +1,48 @@
+"""SIGTERM while something else happens: what is under way is answered all the same."""
+
+import signal
+import socket
+import unittest
+
+from weir import ServerTest, wait_until
+
+
+class Shutdown(ServerTest):
+    def upload(self, node, first, rest):
+        """A body of which only the first part has come; answers with what sends the rest and reads the answer."""
+        s = socket.create_connection((node.host, node.port), timeout=15)
+        self.addCleanup(s.close)
+        s.sendall(b"POST /ingest HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\n"
+                  b"Content-Length: %d\r\n\r\n" % (len(first) + len(rest)) + first)
+        wait_until(lambda: node.metrics()["weir_http_received_bytes_total"] >= len(first), 10, "its first part has come")
+
+        def finish():
+            s.sendall(rest)
+            return s.recv(65536)
+        return finish
+
+    def terminate(self, node):
+        node.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: '"draining"' in node.log_text(), 10, "it drains")
+
+    def assert_stored(self, answer, node):
+        self.assertEqual(answer.split(b"\r\n")[0], b"HTTP/1.1 200 OK", node.log_text()[-2000:])
+
+    def assert_ends(self, node, code):
+        """By the one signal it had."""
+        self.assertEqual(node.process.wait(15), code, node.log_text()[-2000:])
+        self.assertNotIn('"killed"', node.log_text())
+
+    def test_sighup_while_draining_is_no_second_signal(self):
+        node = self.node()
+        finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
+        self.terminate(node)
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "reload_ignored" in node.log_text() or node.process.poll() is not None, 5, "it is told")
+        self.assert_stored(finish(), node)
+        self.assert_ends(node, 0)
+        self.assertEqual(node.bodies(), [{"n": 1}, {"n": 2}])
+
+
+if __name__ == "__main__":
+    unittest.main()
