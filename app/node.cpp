@@ -29,7 +29,6 @@
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
@@ -98,6 +97,7 @@ class node {
   result<void> crash(std::string_view id);
   void reload();
   result<void> try_reload();
+  void serve();
   bool drain();
   void hear_while_draining(int signal);
   void fatal(const std::string& reason);
@@ -106,6 +106,7 @@ class node {
   const run_options& options_;
   config settings_;
   signal_watch signals_;
+  int stops_asked_ = 0; ///< by signals
   system_clock_source clock_;
   telemetry figures_;
   node_health health_;
@@ -162,8 +163,8 @@ std::shared_ptr<const tree_context> node::context() {
   return made;
 }
 
-/// Any thread: wakes the main thread, which drains and exits non-zero. The first reason
-/// counts: a second signal would cut the drain short.
+/// Any thread: wakes the main thread, which drains, unless it does already, and exits
+/// non-zero. The first reason counts.
 void node::fatal(const std::string& reason) {
   {
     const std::lock_guard guard{fatal_lock_};
@@ -171,7 +172,8 @@ void node::fatal(const std::string& reason) {
       return;
     fatal_reason_ = reason;
   }
-  ::kill(::getpid(), SIGTERM);
+  log_event(log_level::error, "failed", {{"reason", reason}});
+  signals_.wake();
 }
 
 std::string node::why_fatal() {
@@ -347,11 +349,23 @@ void node::reload() {
   log_event(log_level::info, "reloaded", {{"file", options_.file}});
 }
 
-/// Who asks to stop for the second time wants no answers any more.
+/// Until somebody asks to stop, or the node can't go on.
+void node::serve() {
+  while (!fatal_ && stops_asked_ == 0) {
+    const int signal = signals_.wait();
+    if (signal == SIGHUP)
+      reload();
+    else if (signal_watch::asks_to_stop(signal))
+      ++stops_asked_;
+  }
+}
+
+/// Only who asks to stop for the second time wants no answers any more: a service manager
+/// may well ask for the first time while a failure has the node drain already.
 void node::hear_while_draining(int signal) {
   if (signal == SIGHUP)
     log_event(log_level::warning, "reload_ignored", {{"reason", "the node drains"}});
-  if (signal == 0 || signal == SIGHUP)
+  if (!signal_watch::asks_to_stop(signal) || ++stops_asked_ < 2)
     return;
   log_event(log_level::warning, "killed", {{"reason", "a second signal while draining"}});
   std::_Exit(fatal_ ? exit_failed : 130);
@@ -387,8 +401,7 @@ int node::run() {
       ingest_->stop();
     return started.error().code == ec::invalid_config ? exit_bad_config : exit_failed;
   }
-  for (int signal = signals_.wait(); signal == SIGHUP; signal = signals_.wait())
-    reload();
+  serve();
   log_event(fatal_ ? log_level::error : log_level::info, "draining",
             {{"reason", fatal_ ? why_fatal() : "a signal"}});
   const bool clean = drain();

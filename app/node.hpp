@@ -7,8 +7,7 @@
 namespace weir {
 
 /// Runs until SIGTERM, SIGINT or a failure that supervision could not mend; the exit
-/// code. A second signal while draining ends the process at once: the journal makes
-/// that safe.
+/// code. Who asks a second time ends the process at once: the journal makes that safe.
 int run_node(const run_options& options);
 
 } // namespace weir

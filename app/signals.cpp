@@ -1,12 +1,13 @@
 #include "app/signals.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 namespace weir {
 
 signal_watch::signal_watch() {
   sigemptyset(&watched_);
-  for (const int s : {SIGTERM, SIGINT, SIGHUP})
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
     sigaddset(&watched_, s);
   auto blocked = watched_;
   sigaddset(&blocked,
@@ -15,6 +16,8 @@ signal_watch::signal_watch() {
 }
 
 signal_watch::~signal_watch() {
+  // A wake() that nobody waited for is dropped: unblocked, it would end the process.
+  std::signal(SIGUSR1, std::signal(SIGUSR1, SIG_IGN));
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
@@ -29,6 +32,10 @@ int signal_watch::wait() {
   while (sigwait(&watched_, &got) != 0) {
   }
   return got;
+}
+
+void signal_watch::wake() noexcept {
+  ::kill(::getpid(), SIGUSR1);
 }
 
 } // namespace weir

@@ -1,6 +1,7 @@
 // SIGNALS: SIGTERM, SIGINT and SIGHUP are waited for by the main thread, never handled:
 // no code runs in a signal handler. Construct before the first thread is made: threads
-// inherit the mask.
+// inherit the mask. SIGUSR1 is how a thread of the process wakes the one that waits: its
+// word must not be taken for one of the user's.
 #pragma once
 
 #include <chrono>
@@ -10,7 +11,7 @@ namespace weir {
 
 class signal_watch {
  public:
-  signal_watch();  ///< blocks the three, and SIGPIPE, in this and all later threads
+  signal_watch();  ///< blocks the four, and SIGPIPE, in this and all later threads
   ~signal_watch(); ///< as it was before
 
   signal_watch(const signal_watch&) = delete;
@@ -20,6 +21,12 @@ class signal_watch {
   int wait(std::chrono::milliseconds patience);
   /// The next signal, however long it takes: an idle node's main thread costs nothing.
   int wait();
+  /// Any thread: whoever waits, or the next who does, gets a signal that asks for nothing.
+  void wake() noexcept;
+
+  static bool asks_to_stop(int signal) noexcept {
+    return signal == SIGTERM || signal == SIGINT;
+  }
 
  private:
   sigset_t watched_{};

@@ -1,10 +1,13 @@
 """SIGTERM while something else happens: what is under way is answered all the same."""
 
+import json
 import signal
 import socket
 import unittest
 
 from weir import ServerTest, wait_until
+
+HANGS = [{"fault": {"field": "kind", "hang": "hang"}}]
 
 
 class Shutdown(ServerTest):
@@ -33,6 +36,9 @@ class Shutdown(ServerTest):
         self.assertEqual(node.process.wait(15), code, node.log_text()[-2000:])
         self.assertNotIn('"killed"', node.log_text())
 
+    def events(self, node):
+        return [json.loads(line) for line in node.log_text().splitlines()]
+
     def test_sighup_while_draining_is_no_second_signal(self):
         node = self.node()
         finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
@@ -42,6 +48,38 @@ class Shutdown(ServerTest):
         self.assert_stored(finish(), node)
         self.assert_ends(node, 0)
         self.assertEqual(node.bodies(), [{"n": 1}, {"n": 2}])
+
+    def hung_node(self):
+        return self.node(streams={"default": {"transform": HANGS}}, top={"fault_injection": True},
+                         settings=["pipeline.work_deadline=500ms", "pipeline.hung_workers_max=1"])
+
+    def hang_a_worker(self, node):
+        s = socket.create_connection((node.host, node.port), timeout=15)
+        self.addCleanup(s.close)
+        s.sendall(b"POST /ingest HTTP/1.1\r\nHost: w\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: 15\r\n\r\n" b'{"kind":"hang"}')
+        wait_until(lambda: node.metrics()["weir_records_in_flight"] == 1, 10, "a worker has it")
+
+    def test_what_fails_while_draining_does_not_cut_the_drain_short(self):
+        node = self.hung_node()
+        finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
+        self.hang_a_worker(node)
+        self.terminate(node)
+        wait_until(lambda: "actor_abandoned" in node.log_text(), 10, "the worker counts as hung")
+        self.assert_stored(finish(), node)
+        self.assert_ends(node, 1)
+        failed = [e["reason"] for e in self.events(node) if e["event"] == "failed"]
+        self.assertEqual(len(failed), 1)
+        self.assertIn("1 actors hang", failed[0])
+
+    def test_sigterm_does_not_cut_the_drain_of_a_failure_short(self):
+        node = self.hung_node()
+        finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
+        self.hang_a_worker(node)
+        wait_until(lambda: '"draining"' in node.log_text(), 10, "it drains of itself")
+        node.process.send_signal(signal.SIGTERM)
+        self.assert_stored(finish(), node)
+        self.assert_ends(node, 1)
 
 
 if __name__ == "__main__":
