@@ -9,6 +9,7 @@
 #include "app/catalog_loader.hpp"
 #include "app/config_reference.hpp"
 #include "app/data_lock.hpp"
+#include "app/exit_watch.hpp"
 #include "app/logging.hpp"
 #include "app/module_configs.hpp"
 #include "app/signals.hpp"
@@ -74,6 +75,9 @@ void tame_allocator() {
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
+/// For what is left to do once all is answered and stored, or given up: threads to join.
+constexpr std::chrono::seconds exit_patience{1};
+
 class node {
  public:
   explicit node(const run_options& options)
@@ -97,16 +101,19 @@ class node {
   result<void> crash(std::string_view id);
   void reload();
   result<void> try_reload();
+  int not_started(const fault& why);
   void serve();
   bool drain();
   void hear_while_draining(int signal);
+  int end(bool clean, int code);
   void fatal(const std::string& reason);
   std::string why_fatal();
 
   const run_options& options_;
   config settings_;
   signal_watch signals_;
-  int stops_asked_ = 0; ///< by signals
+  int stops_asked_ = 0;              ///< by signals
+  std::optional<exit_watch> ending_; ///< outlives all that may not end
   system_clock_source clock_;
   telemetry figures_;
   node_health health_;
@@ -389,22 +396,33 @@ bool node::drain() {
   return done;
 }
 
+int node::not_started(const fault& why) {
+  log_event(log_level::error, "start_failed", {{"reason", why.text}});
+  const int code = why.code == ec::invalid_config ? exit_bad_config : exit_failed;
+  ending_.emplace(signals_, exit_patience, code);
+  if (ingest_)
+    ingest_->stop();
+  return code;
+}
+
 int node::run() {
   close_files_to_others();
   raise_descriptor_limit();
   tame_allocator();
   log_event(log_level::info, "starting",
             {{"version", version_text()}, {"config", options_.file}});
-  if (const auto started = start(); !started) {
-    log_event(log_level::error, "start_failed", {{"reason", started.error().text}});
-    if (ingest_)
-      ingest_->stop();
-    return started.error().code == ec::invalid_config ? exit_bad_config : exit_failed;
-  }
+  if (const auto started = start(); !started)
+    return not_started(started.error());
   serve();
   log_event(fatal_ ? log_level::error : log_level::info, "draining",
             {{"reason", fatal_ ? why_fatal() : "a signal"}});
   const bool clean = drain();
+  return end(clean, fatal_ ? exit_failed : exit_ok);
+}
+
+/// Gives back what is left; whatever of that takes its time is not waited for.
+int node::end(bool clean, int code) {
+  ending_.emplace(signals_, exit_patience, code);
   if (ingest_)
     ingest_->stop();
   operations_.reset();
@@ -414,12 +432,12 @@ int node::run() {
     (void)network_.release(); // what did not end may still use it, till the exit below
   root_ = nullptr;
   roles_.clear();
-  log_event(log_level::info, "stopped", {{"failed", fatal_.load()}});
+  log_event(log_level::info, "stopped", {{"failed", code != exit_ok}});
   // A worker that hangs never gives its thread back, and waiting for it would hang
   // the exit.
-  if (!clean || fatal_ || figures_.workers_hung.load() > 0)
-    std::_Exit(fatal_ ? exit_failed : exit_ok);
-  return exit_ok;
+  if (!clean || code != exit_ok || figures_.workers_hung.load() > 0)
+    std::_Exit(code);
+  return code;
 }
 
 } // namespace

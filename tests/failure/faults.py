@@ -11,7 +11,7 @@ import struct
 BUILD = pathlib.Path(os.environ.get("WEIR_TOOLS", pathlib.Path(__file__).resolve().parents[2] / "build/release"))
 SHIM = BUILD / "libweir_fault_shim.so"
 
-SYNC, WRITE, ALLOCATE, RENAME, OPEN, UNLINK, TRUNCATE, MKDIR, READ = (1 << i for i in range(9))
+SYNC, WRITE, ALLOCATE, RENAME, OPEN, UNLINK, TRUNCATE, MKDIR, READ, RESOLVE = (1 << i for i in range(10))
 MAGIC, RULES, HEADER, RULE = 0x31746C7561667765, 16, 256, 256
 OFFSET_AT, WRITES_AFTER_AT = 8, 16
 RULE_SETTINGS = struct.Struct("=iIIqqQ216s")  # behind the operations: error, delay, cut, skip, remaining, hits, path

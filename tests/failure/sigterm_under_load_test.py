@@ -4,7 +4,7 @@ import time
 import unittest
 
 from failure import FailureTest, long_or, pause
-from weir import wait_until
+from weir import free_port, wait_until
 
 
 class SigtermUnderLoad(FailureTest):
@@ -46,6 +46,26 @@ class SigtermUnderLoad(FailureTest):
                 with contextlib.suppress(BlockingIOError):
                     s.send(head)
             self.assertEqual(node.stop(10), 0, node.log_text()[-2000:])
+
+    def unresolved_node(self):
+        """Its one seed is a name about which the name server says nothing."""
+        from faults import RESOLVE
+        node = self.faulty_node(start=False, top={"node": {"name": "one"}, "cluster": {
+            "roles": ["gateway", "worker", "persister"], "listen": f"127.0.0.1:{free_port()}", "seeds": ["away.example:7400"]}})
+        self.asked = node.faults.rule(RESOLVE, "away.example", error="EAGAIN", delay_ms=60_000)
+        return node
+
+    def test_a_name_server_that_does_not_answer_does_not_keep_the_node(self):
+        node = self.unresolved_node().start()
+        wait_until(lambda: self.asked.hits > 0, 10, "it asks for its seed")
+        self.terminate(node, self.load(node, connections=8))
+
+    def test_nor_does_it_keep_a_node_that_cannot_start(self):
+        import socket
+        node = self.unresolved_node()
+        with socket.create_server((node.host, node.operations_port)):
+            self.assertEqual(node.start(wait=False).process.wait(10), 1, node.log_text()[-2000:])
+        self.assertIn("start_failed", node.log_text())
 
     def test_a_second_signal_ends_at_once_and_loses_nothing(self):
         import signal

@@ -1,5 +1,5 @@
 // FAULT SHIM: loaded with LD_PRELOAD before a server under test, it stands between the process
-// and its disk and clock. By the rules of a shared table (fault_table.hpp) calls fail, take their
+// and its disk, clock and name server. By the rules of a shared table (fault_table.hpp) calls fail, take their
 // time or write only half; without a rule each call is what it always was. It keeps a trace of
 // the disk when asked to (disk_trace.hpp). Only tests use it.
 #include "tests/failure/shim/disk_trace.hpp"
@@ -16,6 +16,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -361,6 +362,9 @@ void shift(timespec& at) noexcept {
   at.tv_nsec = ns % second;
 }
 
+using getaddrinfo_function = int (*)(const char*, const char*, const addrinfo*,
+                                     addrinfo**);
+
 timespec shifted_now() noexcept {
   timespec now{};
   real_clock_gettime(CLOCK_REALTIME, &now);
@@ -501,6 +505,15 @@ int gettimeofday(timeval* to, void*) noexcept {
   to->tv_sec = now.tv_sec;
   to->tv_usec = now.tv_nsec / 1000;
   return 0;
+}
+
+int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                addrinfo** found) {
+  static const auto next =
+    reinterpret_cast<getaddrinfo_function>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  if (host && fate_of(operation::resolve, host).error != 0)
+    return EAI_AGAIN;
+  return next(host, service, hints, found);
 }
 
 time_t time(time_t* to) noexcept {

@@ -19,7 +19,8 @@ enum operation : uint32_t {
   unlink = 32,
   truncate = 64,
   mkdir = 128,
-  read = 256, ///< read, pread
+  read = 256,    ///< read, pread
+  resolve = 512, ///< getaddrinfo; the path is a part of the host's name
 };
 
 /// One kind of failure. Free while `operations` is 0; the test writes that member last.

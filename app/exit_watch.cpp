@@ -1,0 +1,35 @@
+#include "app/exit_watch.hpp"
+
+#include "proto/log.hpp"
+
+#include <pthread.h>
+
+#include <cstdlib>
+
+namespace weir {
+
+exit_watch::exit_watch(signal_watch& signals, std::chrono::milliseconds patience,
+                       int code)
+  : signals_(signals), thread_([this, until = std::chrono::steady_clock::now() + patience,
+                                code] { watch(until, code); }) {}
+
+exit_watch::~exit_watch() {
+  over_ = true;
+  signals_.wake();
+  thread_.join();
+}
+
+void exit_watch::watch(std::chrono::steady_clock::time_point until, int code) {
+  ::pthread_setname_np(::pthread_self(), "weir-exit");
+  bool asked = false;
+  while (!over_ && !asked && std::chrono::steady_clock::now() < until)
+    asked = signal_watch::asks_to_stop(signals_.wait(std::chrono::milliseconds{10}));
+  if (over_)
+    return;
+  log_event(log_level::warning, "left_behind",
+            {{"reason", asked ? "a second signal" : "a thread does not end"},
+             {"now", "the process ends without waiting for it"}});
+  std::_Exit(code);
+}
+
+} // namespace weir
