@@ -65,28 +65,31 @@ void note_gone(supervisor_state& st, size_t i, verdict what, const std::string& 
       {{"path", st.path_of(i)}, {"reason", crash}, {"then", again ? "restart" : "stop"}});
 }
 
+/// On the thread on which it ended, and maybe long after the supervisor that gave it up.
+void note_recovered(const tree_context& context, const std::string& path,
+                    caf::actor_id actor) {
+  context.figures->workers_hung.fetch_sub(1);
+  context.roles->released(path, actor);
+  log_event(log_level::warning, "hung_actor_ended", {{"path", path}, {"actor", actor}});
+}
+
 void note_hung(supervisor_state& st, size_t i) {
   auto& handle = st.slots[i].handle;
-  st.hung.emplace(handle->id(), st.path_of(i));
-  st.context->roles->abandoned(st.path_of(i), handle->id());
+  const auto path = st.path_of(i);
+  st.context->roles->abandoned(path, handle->id());
   const auto now_hung = st.context->figures->workers_hung.fetch_add(1) + 1;
   log_event(log_level::error, "actor_abandoned",
-            {{"path", st.path_of(i)}, {"actor", handle->id()}, {"hung_now", now_hung}});
+            {{"path", path}, {"actor", handle->id()}, {"hung_now", now_hung}});
+  // It counts until it ends, not until its supervisor does.
+  handle->get()->attach_functor([context = st.context, path, actor = handle->id()] {
+    note_recovered(*context, path, actor);
+  });
   if (now_hung < st.context->hung_workers_max || st.policy->draining()
       || st.context->health->is(condition::workers_hung))
     return;
   st.context->health->set(condition::workers_hung, true);
   if (st.context->on_fatal)
-    st.context->on_fatal(std::to_string(now_hung) + " actors hang, the last was "
-                         + st.path_of(i));
-}
-
-void note_recovered(supervisor_state& st, caf::actor_id actor) {
-  auto found = st.hung.extract(actor);
-  st.context->figures->workers_hung.fetch_sub(1);
-  st.context->roles->released(found.mapped(), actor);
-  log_event(log_level::warning, "hung_actor_ended",
-            {{"path", found.mapped()}, {"actor", actor}});
+    st.context->on_fatal(std::to_string(now_hung) + " actors hang, the last was " + path);
 }
 
 void note_overdue(supervisor_state& st, size_t i) {
@@ -216,11 +219,9 @@ void on_opened(supervisor_ptr self, caf::actor_id who) {
 
 void on_down(supervisor_ptr self, const caf::down_msg& msg) {
   auto& st = self->state;
-  if (st.hung.count(msg.source.id()) != 0)
-    return note_recovered(st, msg.source.id());
   const auto child = st.child_of(msg.source);
   if (!child)
-    return;
+    return; // it was abandoned
   child_gone(self, *child, is_abnormal(msg.reason),
              reason_text(self->system(), msg.reason));
   advance(self);

@@ -22,9 +22,10 @@
 // A child is asked to stop with drain_atom, which waits behind the mail it already has.
 // When its `shutdown` deadline passes it is killed, which overtakes that mail; when even
 // that does not end it within a short grace it hangs inside a handler: it is abandoned
-// and not waited for. But a child that is the `sole_owner` of something (the journal of
-// its directory) has no successor while it lives, whatever that takes; when it takes
-// longer than its `shutdown`, the node can't go on.
+// and not waited for. It counts as hung until it ends, whatever becomes of its supervisor
+// meanwhile. But a child that is the `sole_owner` of something (the journal of its
+// directory) has no successor while it lives, whatever that takes; when it takes longer
+// than its `shutdown`, the node can't go on.
 #pragma once
 
 #include "actors/restart_policy.hpp"
@@ -39,7 +40,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -117,8 +117,6 @@ struct supervisor_state {
   bool root = false;
   std::optional<restart_policy> policy;
   std::vector<slot> slots; ///< one per spec.children
-  /// abandoned children that are not dead, and their paths
-  std::map<caf::actor_id, std::string> hung;
   uint64_t stops = 0;
   steady_time armed_until{}; ///< when the pending restart_atom comes; 0: none pending
 

@@ -337,6 +337,26 @@ TEST_F(supervisor_test, an_abandoned_worker_is_replaced_and_its_late_death_ignor
   EXPECT_EQ(figures.workers_hung.load(), 0) << "its thread is free again";
 }
 
+TEST_F(supervisor_test, a_hung_worker_that_ends_after_its_supervisor_did_counts_no_more) {
+  const auto pool = supervised(
+    {"pool", rules(restart_strategy::one_for_one), {hanging("h"), obedient("b")}},
+    "pool");
+  const auto root = start_tree({"root", rules(restart_strategy::one_for_one), {pool}});
+  const auto hung = playing("h");
+  caf::anon_send(caf::actor_cast<caf::actor>(playing("pool")), abandon_atom_v, hung);
+  sched.run();
+  pass(100ms); // it is replaced
+  tell("pool", crash_atom_v);
+  EXPECT_EQ(figures.workers_hung.load(), 1) << "its thread is still gone";
+  EXPECT_EQ(view("root/pool/h~" + std::to_string(hung->id())).state, "abandoned");
+  release(stuck[0]);
+  stuck.erase(stuck.begin());
+  sched.run();
+  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(view("root/pool/h~" + std::to_string(hung->id())).state, "");
+  EXPECT_TRUE(fatal.empty());
+}
+
 TEST_F(supervisor_test, when_too_many_hang_the_node_gives_up_once) {
   const auto root = start_tree({"root",
                                 rules(restart_strategy::one_for_one),
