@@ -93,11 +93,11 @@ void note_hung(supervisor_state& st, size_t i) {
 }
 
 void note_overdue(supervisor_state& st, size_t i) {
-  const auto text = st.path_of(i) + " does not end, and has no successor while it lives";
   log_event(log_level::error, "actor_overdue",
             {{"path", st.path_of(i)}, {"actor", st.slots[i].handle->id()}});
-  if (std::exchange(st.slots[i].overdue, true) && st.context->on_fatal)
-    st.context->on_fatal(text);
+  if (++st.slots[i].overdue == 2 && st.context->on_fatal)
+    st.context->on_fatal(st.path_of(i)
+                         + " does not end, and has no successor while it lives");
 }
 
 void note_limit(supervisor_state& st) {

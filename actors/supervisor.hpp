@@ -55,7 +55,8 @@ struct tree_context {
   uint64_t seed = 1;             ///< of the backoff's jitter
   int64_t hung_workers_max = 16; ///< ≥ 1; that many hung at once and the node gives up
   /// The node can't go on: drain and exit non-zero. Called from an actor's thread, at
-  /// most once for hung workers and once for the root; must only post.
+  /// most once for hung workers, once for each sole owner that does not end, and once for
+  /// the root; must only post.
   std::function<void(std::string reason)> on_fatal;
 };
 
@@ -101,8 +102,9 @@ struct supervisor_state {
     caf::strong_actor_ptr handle;
     /// number of the stop in progress, 0: none; stale deadlines differ
     uint64_t stop = 0;
-    bool killed = false;  ///< the drain deadline has passed
-    bool overdue = false; ///< so has the grace
+    bool killed = false; ///< the drain deadline has passed
+    /// deadlines since: the grace, then the child's `shutdown` again and again
+    uint32_t overdue = 0;
   };
 
   supervisor_state() = default;

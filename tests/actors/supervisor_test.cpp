@@ -263,6 +263,19 @@ TEST_F(supervisor_test, a_sole_owner_that_hangs_has_no_successor_while_it_lives)
   EXPECT_EQ(take_events(), (list{"start x"}));
 }
 
+TEST_F(supervisor_test, a_sole_owner_that_hangs_for_long_is_reported_once) {
+  auto owner = hanging("x");
+  owner.sole_owner = true;
+  start_tree(
+    {"root",
+     rules(restart_strategy::one_for_one),
+     {supervised({"inner", rules(restart_strategy::one_for_one), {owner}}, "inner")}});
+  tell("inner", crash_atom_v);
+  for (int i = 0; i < 20; ++i)
+    pass(1000ms);
+  EXPECT_EQ(fatal.size(), 1u);
+}
+
 TEST_F(supervisor_test, what_follows_a_child_that_opens_waits_until_it_is_up) {
   auto slow = obedient("a");
   slow.opens = true;
