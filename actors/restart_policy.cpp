@@ -78,8 +78,7 @@ restart_policy::decision restart_policy::next(steady_time now) {
   if (mode_ != mode::normal) {
     if (any_stopping())
       return {};
-    const auto step = stop_rightmost(false);
-    return step.what == action::none ? restart_policy::decision{action::finished} : step;
+    return drain_rightmost();
   }
   // Under one_for_one nothing is stopped but leftovers, which hold up only their own
   // successor.
@@ -108,6 +107,15 @@ restart_policy::decision restart_policy::stop_rightmost(bool only_condemned) {
     return {action::stop, i};
   }
   return {};
+}
+
+/// Who is needed to drain and is away comes first: it waits for those to its left.
+restart_policy::decision restart_policy::drain_rightmost() {
+  for (size_t i = children_.size(); i-- > 0;)
+    if (const auto& c = children_[i]; c.drains && c.wanted && c.now == phase::absent)
+      return {action::start, i};
+  const auto step = stop_rightmost(false);
+  return step.what == action::none ? decision{action::finished} : step;
 }
 
 restart_policy::decision restart_policy::start_leftmost(steady_time now) const {
@@ -150,8 +158,13 @@ restart_policy::verdict restart_policy::down(size_t index, bool abnormal,
                                              steady_time now) {
   auto& c = children_[index];
   const bool expected = c.now == phase::stopping || mode_ != mode::normal;
+  const bool broke_off = mode_ != mode::normal && c.drains && abnormal;
   c.now = phase::absent;
   c.condemned = false;
+  if (broke_off && window_.note(now)) {
+    c.wanted = true;
+    return verdict::restart;
+  }
   if (expected)
     return verdict::expected;
   if (!restarts(c.type, abnormal))

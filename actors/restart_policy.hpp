@@ -117,6 +117,10 @@ class restart_policy {
   restart_policy(const restart_rules& rules, std::vector<restart_type> children,
                  uint64_t seed);
 
+  /// Before the first start. While all are stopped, `child` is started, at once, if a
+  /// restart of it is due or was interrupted: stopping is what it has to do.
+  void needed_to_drain(size_t child) { children_[child].drains = true; }
+
   decision next(steady_time now);
   /// `opening`: it runs, but those that start after it must wait for opened().
   void started(size_t child, steady_time now, bool opening = false);
@@ -143,11 +147,13 @@ class restart_policy {
     bool wanted = true;     ///< to be started as soon as `due`
     bool condemned = false; ///< runs, but is to be stopped for a sibling's restart
     bool opening = false;   ///< runs, but nobody may rely on it yet
+    bool drains = false;    ///< needed_to_drain()
     steady_time due{};
   };
 
   bool any_stopping() const noexcept;
   decision stop_rightmost(bool only_condemned);
+  decision drain_rightmost();
   decision start_leftmost(steady_time now) const;
   void restart_with(size_t failed, steady_time due);
 

@@ -133,8 +133,8 @@ void arm_deadline(supervisor_ptr self, size_t i, std::chrono::milliseconds after
 /// Everything that follows from the end of child `i`, however it came about.
 void child_gone(supervisor_ptr self, size_t i, bool abnormal, const std::string& reason) {
   auto& st = self->state;
-  const auto what = st.policy->down(i, abnormal, self->clock().now());
   const bool crash = abnormal && !st.slots[i].killed; // a kill is our own doing
+  const auto what = st.policy->down(i, crash, self->clock().now());
   note_gone(st, i, what, crash ? reason : std::string{});
   st.slots[i] = {};
   if (what == verdict::too_many)
@@ -334,6 +334,9 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
   for (const auto& child : spec.children)
     types.push_back(child.restart);
   st.policy.emplace(spec.rules, std::move(types), seed_for(context->seed, st.path));
+  for (size_t i = 0; i < spec.children.size(); ++i)
+    if (spec.children[i].drains)
+      st.policy->needed_to_drain(i);
   st.slots.resize(spec.children.size());
   st.spec = std::move(spec);
   st.context = std::move(context);

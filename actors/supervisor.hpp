@@ -3,7 +3,8 @@
 // carries out.
 //
 //   Accepts:     drain_atom             stops the children right to left, each finished
-//                                       before the next, then quits with user_shutdown
+//                                       before the next, then quits with user_shutdown;
+//                                       one that `drains` and is away is started first
 //                abandon_atom, handle   the child `handle` hangs: forget it, start
 //                                       a replacement
 //                opened_atom, id        the child that `opens` is up
@@ -76,6 +77,9 @@ struct child_spec {
   /// its supervisor; unless the strategy is one_for_one, later siblings start then.
   bool opens = false;
   bool sole_owner = false; ///< never two at once: it is not abandoned
+  /// A drain is work of its own for it: one that is to be restarted is started for that,
+  /// also when it crashed over it.
+  bool drains = false;
   /// Starts the child; an exception counts as a crash of it. Unused when it is a
   /// supervisor.
   std::function<caf::strong_actor_ptr(caf::local_actor& parent)> start{};

@@ -303,6 +303,7 @@ child_spec make_gateway(const tree_parts& parts) {
   made.roles = &parts.roles;
   auto child =
     make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
+  child.drains = true;
   child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
   return child;
 }

@@ -23,6 +23,7 @@ struct gateway_test : tree_fixture {
     child.id = "gateway";
     child.role = "gateway";
     child.plays = "gateway";
+    child.drains = true;
     child.start = [this](caf::local_actor& parent) {
       gateway_config c;
       c.drain_deadline = 1000ms;
@@ -135,6 +136,33 @@ TEST_F(gateway_test, a_drain_gives_up_at_its_deadline) {
   sched.run();
   for (int i = 0; i < 51; ++i)
     pass(20ms);
+  EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
+}
+
+TEST_F(gateway_test, a_drain_that_finds_no_gateway_starts_one_and_waits_all_the_same) {
+  raise_all();
+  in_flight = 3;
+  tell("gateway", crash_atom_v);
+  caf::anon_send(root, drain_atom_v);
+  sched.run();
+  EXPECT_EQ(stops, 1);
+  pass(500ms);
+  EXPECT_EQ(end_of(root), caf::sec::request_timeout) << "still waiting";
+  in_flight = 0;
+  pass(20ms);
+  EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
+}
+
+TEST_F(gateway_test, a_drain_in_which_the_gateway_crashes_waits_all_the_same) {
+  raise_all();
+  in_flight = 3;
+  caf::anon_send(root, drain_atom_v);
+  sched.run();
+  tell("gateway", crash_atom_v);
+  pass(500ms);
+  EXPECT_EQ(end_of(root), caf::sec::request_timeout) << "still waiting";
+  in_flight = 0;
+  pass(20ms);
   EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
 }
 

@@ -183,6 +183,43 @@ TEST(restart_policy,
   EXPECT_EQ(settle(policy, t0 + 1h), "-2-0.");
 }
 
+TEST(restart_policy, who_is_needed_to_drain_and_is_away_is_started_for_it) {
+  restart_policy policy{
+    rules(restart_strategy::one_for_one), {permanent, permanent, permanent}, 1};
+  policy.needed_to_drain(2);
+  settle(policy, t0);
+  policy.down(1, true, t0);
+  policy.down(2, true, t0);
+  policy.drain();
+  EXPECT_EQ(settle(policy, t0), "+2-2-0.");
+}
+
+TEST(restart_policy, who_crashes_over_a_drain_starts_again_as_often_as_is_allowed) {
+  restart_policy policy{
+    rules(restart_strategy::one_for_one, 2), {permanent, permanent}, 1};
+  policy.needed_to_drain(1);
+  settle(policy, t0);
+  policy.drain();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(policy.next(t0).what, action::stop);
+    EXPECT_EQ(policy.down(1, true, t0), verdict::restart);
+    ASSERT_EQ(policy.next(t0).what, action::start);
+    policy.started(1, t0);
+  }
+  ASSERT_EQ(policy.next(t0).child, 1u);
+  EXPECT_EQ(policy.down(1, true, t0), verdict::expected);
+  EXPECT_EQ(settle(policy, t0), "-0.");
+}
+
+TEST(restart_policy, who_is_needed_to_drain_is_not_started_when_it_failed_too_often) {
+  restart_policy policy{
+    rules(restart_strategy::one_for_one, 0), {permanent, permanent}, 1};
+  policy.needed_to_drain(1);
+  settle(policy, t0);
+  EXPECT_EQ(policy.down(1, true, t0), verdict::too_many);
+  EXPECT_EQ(settle(policy, t0), "-0.");
+}
+
 TEST(restart_policy, a_leftover_holds_up_its_own_successor_only) {
   restart_policy policy{rules(restart_strategy::one_for_one), {permanent, permanent}, 1};
   ASSERT_EQ(policy.next(t0).child, 0u);

@@ -81,6 +81,17 @@ class Shutdown(ServerTest):
         self.assert_stored(finish(), node)
         self.assert_ends(node, 1)
 
+    def test_a_drain_waits_for_uploads_though_the_gateway_actor_is_away(self):
+        node = self.node(top={"fault_injection": True},
+                         settings=["supervision.backoff.initial=60s", "supervision.backoff.max=60s"])
+        finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
+        node.operations("POST", "/faults/crash?actor=root/gateway")
+        wait_until(lambda: node.actors()["root/gateway"]["state"] == "restarting", 10, "it is away")
+        self.terminate(node)
+        self.assert_stored(finish(), node)
+        self.assert_ends(node, 0)
+        self.assertEqual(node.bodies(), [{"n": 1}, {"n": 2}])
+
 
 if __name__ == "__main__":
     unittest.main()
