@@ -194,13 +194,11 @@ void dispatch_state::open(dispatch_config with) {
   table.emplace(config.rules);
   if (config.own_has_queue)
     own_queue = &config.figures->queue(config.own_role);
-  queue = &config.figures->queue(config.role);
-  queue->bound = config.bound;
-  queue->who_blocks = "whoever sends batches: their credit is not given back";
-  queue->acceptable = "yes: clients wait or hear 503 before their body is read";
-  queue->failure_mode = "a batch that no node takes before its deadline is answered 503";
-  queue->unit = "batches";
-  queue->capacity = static_cast<int64_t>(config.capacity);
+  queue = &config.figures->describe_queue(
+    config.role, static_cast<int64_t>(config.capacity),
+    {"batches", config.bound, "whoever sends batches: their credit is not given back",
+     "yes: clients wait or hear 503 before their body is read",
+     "a batch that no node takes before its deadline is answered 503"});
   show();
 }
 

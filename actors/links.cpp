@@ -425,14 +425,12 @@ void links_state::open(links_config with, time_point now) {
   config = std::move(with);
   last_tick = now;
   known.emplace(config.self, config.forget_after);
-  queue = &config.figures->queue("links");
-  queue->bound = "cluster.window.batches × cluster.peers_max";
-  queue->who_blocks = "the peer: it keeps its batches until there is room in its window";
-  queue->acceptable =
-    "yes: it has other nodes to send to, and its clients wait or hear 503";
-  queue->failure_mode = "a peer that sends beyond its window has its link closed";
-  queue->unit = "batches";
-  queue->capacity = int64_t{config.window.batches} * config.peers_max;
+  queue = &config.figures->describe_queue(
+    "links", int64_t{config.window.batches} * config.peers_max,
+    {"batches", "cluster.window.batches × cluster.peers_max",
+     "the peer: it keeps its batches until there is room in its window",
+     "yes: it has other nodes to send to, and its clients wait or hear 503",
+     "a peer that sends beyond its window has its link closed"});
   config.board->set_members(known->view());
   show();
 }

@@ -196,13 +196,9 @@ void stage_state::open(stage_config with) {
   figures = &config.figures->stage(config.role);
   if (!config.fused_role.empty())
     next_figures = &config.figures->stage(config.next_role);
-  queue = &config.figures->queue(config.role);
-  queue->bound = config.bound;
-  queue->who_blocks = config.who_blocks;
-  queue->acceptable = config.acceptable;
-  queue->failure_mode = config.failure_mode;
-  queue->unit = "batches";
-  queue->capacity = static_cast<int64_t>(config.limits.capacity);
+  queue = &config.figures->describe_queue(
+    config.role, static_cast<int64_t>(config.limits.capacity),
+    {"batches", config.bound, config.who_blocks, config.acceptable, config.failure_mode});
   show();
 }
 

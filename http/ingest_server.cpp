@@ -46,28 +46,22 @@ result<void> check(const ingest_config& c, const ingest_limits* limits) {
 
 void describe_queues(ingest_state& state) {
   const auto& c = state.config;
-  const auto describe = [](queue_gauge& q, std::string bound, std::string blocks,
-                           std::string acceptable, std::string failure, std::string unit,
-                           size_t capacity) {
-    q.bound = std::move(bound);
-    q.who_blocks = std::move(blocks);
-    q.acceptable = std::move(acceptable);
-    q.failure_mode = std::move(failure);
-    q.unit = std::move(unit);
-    q.capacity.store(static_cast<int64_t>(capacity));
+  const auto describe = [&](const char* name, size_t capacity, queue_answers said) {
+    state.context.figures.describe_queue(name, static_cast<int64_t>(capacity),
+                                         std::move(said));
   };
-  describe(state.admission_queue, "ingest.budget_bytes",
-           "new requests, before their body is read, for the stream's admission_wait",
-           "yes: the client's body stays in the client", "503 with Retry-After", "bytes",
-           c.budget_bytes);
-  describe(state.connections_queue, "ingest.connections_max", "nobody",
-           "yes: a client tries again or elsewhere", "503 and close", "connections",
-           c.connections_max);
-  describe(state.outstanding_queue,
-           "ingest.batches_in_flight + ingest.threads × ingest.coalesce_window",
-           "small requests gather in larger batches; streamed bodies stay unread",
-           "yes: all of it is charged to the budget", "admission refuses: 503", "batches",
-           c.batches_max + size_t{c.io_threads} * c.coalesce_window);
+  describe("admission", c.budget_bytes,
+           {"bytes", "ingest.budget_bytes",
+            "new requests, before their body is read, for the stream's admission_wait",
+            "yes: the client's body stays in the client", "503 with Retry-After"});
+  describe("connections", c.connections_max,
+           {"connections", "ingest.connections_max", "nobody",
+            "yes: a client tries again or elsewhere", "503 and close"});
+  describe("outstanding", c.batches_max + size_t{c.io_threads} * c.coalesce_window,
+           {"batches",
+            "ingest.batches_in_flight + ingest.threads × ingest.coalesce_window",
+            "small requests gather in larger batches; streamed bodies stay unread",
+            "yes: all of it is charged to the budget", "admission refuses: 503"});
   state.context.figures.budget_bytes_max.store(static_cast<int64_t>(c.budget_bytes));
   state.stage.credit_available.store(c.batches_max);
 }

@@ -126,13 +126,13 @@ std::string queues_page(const std::vector<queue_gauge*>& queues) {
   auto list = json::array();
   for (const auto* q : queues)
     list.push_back({{"queue", q->name},
-                    {"unit", q->unit},
+                    {"unit", q->said.unit},
                     {"depth", q->depth.load()},
                     {"capacity", q->capacity.load()},
-                    {"bounded_by", q->bound},
-                    {"who_blocks", q->who_blocks},
-                    {"acceptable", q->acceptable},
-                    {"failure_mode", q->failure_mode}});
+                    {"bounded_by", q->said.bound},
+                    {"who_blocks", q->said.who_blocks},
+                    {"acceptable", q->said.acceptable},
+                    {"failure_mode", q->said.failure_mode}});
   return dump({{"queues", std::move(list)}});
 }
 

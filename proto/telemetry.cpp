@@ -1,6 +1,7 @@
 #include "proto/telemetry.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -43,9 +44,21 @@ stage_gauge& telemetry::stage(std::string_view name) {
   return find_or_add(stages_, name);
 }
 
+queue_gauge& telemetry::describe_queue(std::string_view name, int64_t capacity,
+                                       queue_answers said) {
+  const std::lock_guard guard{lock_};
+  auto& queue = find_or_add(queues_, name);
+  queue.capacity = capacity;
+  if (!std::exchange(queue.described, true))
+    queue.said = std::move(said);
+  return queue;
+}
+
 std::vector<queue_gauge*> telemetry::queues() {
   const std::lock_guard guard{lock_};
-  return pointers(queues_);
+  auto list = pointers(queues_);
+  std::erase_if(list, [](const queue_gauge* queue) { return !queue->described; });
+  return list;
 }
 
 std::vector<stage_gauge*> telemetry::stages() {

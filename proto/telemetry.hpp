@@ -44,16 +44,22 @@ class latency_histogram {
   counter sum_ns_{0};
 };
 
-/// One bounded queue and its four answers; a row of /queues and two metrics.
-struct queue_gauge {
-  std::string name;         ///< label `queue`
-  std::string bound;        ///< the formula over config keys that gives `capacity`
+/// What is said of a queue, whatever it holds.
+struct queue_answers {
+  std::string unit;         ///< batches, bytes, connections, records
+  std::string bound;        ///< the formula over config keys that gives its capacity
   std::string who_blocks;   ///< when it is full
   std::string acceptable;   ///< why that is all right
   std::string failure_mode; ///< what is seen then
-  std::string unit;         ///< batches, bytes, connections, records
+};
+
+/// One bounded queue and its four answers; a row of /queues and two metrics.
+struct queue_gauge {
+  std::string name; ///< label `queue`
+  queue_answers said;
   gauge capacity{0};
   gauge depth{0};
+  bool described = false; ///< under telemetry's lock; from then on `said` stands
 };
 
 /// One stage of the pipeline: gateway, validate, transform, journal, sink, dead_letters.
@@ -108,7 +114,11 @@ struct telemetry {
   /// call it at start and keep the reference.
   queue_gauge& queue(std::string_view name);
   stage_gauge& stage(std::string_view name);
-  std::vector<queue_gauge*> queues();
+  /// Says what the queue is, the first time; later calls set its capacity only. Who is shown
+  /// a gauge reads without a lock what must not change any more.
+  queue_gauge& describe_queue(std::string_view name, int64_t capacity,
+                              queue_answers said);
+  std::vector<queue_gauge*> queues(); ///< those that have been described
   std::vector<stage_gauge*> stages();
 
  private:

@@ -19,7 +19,7 @@ struct registry_test : tree_fixture {
       return caf::actor_cast<caf::strong_actor_ptr>(handle);
     };
     figures.stage("validate").credit_available = 5;
-    figures.queue("validate").depth = 3;
+    figures.describe_queue("validate", 8, {}).depth = 3;
     start_tree({"root",
                 {restart_strategy::one_for_one, 5, 10s, {10ms, 10ms, 0, 1s}},
                 {child, obedient("validate"), obedient("unknown")}});

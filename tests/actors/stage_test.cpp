@@ -3,6 +3,9 @@
 #include "actors/worker.hpp"
 #include "tests/actors/tree_fixture.hpp"
 
+#include <atomic>
+#include <thread>
+
 using namespace weir;
 using namespace std::chrono_literals;
 
@@ -17,6 +20,7 @@ struct stage_test : tree_fixture {
   caf::actor root;
   caf::strong_actor_ptr next;
   size_t fuse_bytes = 0;
+  std::string formula = "formula";
 
   stage_test() { raise_next(); }
 
@@ -55,7 +59,7 @@ struct stage_test : tree_fixture {
       c.fused_role = "behind";
       c.limits.fuse_bytes = fuse_bytes;
     }
-    c.bound = "formula";
+    c.bound = formula;
     c.roles = &roles;
     c.figures = &figures;
     return c;
@@ -153,8 +157,29 @@ TEST_F(stage_test, a_batch_goes_through_a_worker_to_the_next_stage) {
   EXPECT_EQ(gauge().records_processed.load(), 5u);
   EXPECT_EQ(gauge().credit_available.load(), 8);
   EXPECT_EQ(figures.queue("validate").capacity.load(), 8);
-  EXPECT_EQ(figures.queue("validate").bound, "formula");
+  EXPECT_EQ(figures.queue("validate").said.bound, "formula");
   EXPECT_EQ(depth(), 0);
+}
+
+/// Whoever shows the queues reads without a lock; a sanitizer for threads sees it too.
+TEST_F(stage_test, what_is_said_of_its_queue_stands_while_a_stage_starts_again) {
+  start({worker_child("w1")});
+  const auto* const queue = figures.queues().at(0);
+  std::atomic<bool> done{false};
+  bool stands = true;
+  std::thread reader{[&] {
+    while (!done)
+      stands = stands && queue->said.bound == "formula";
+  }};
+  formula = "another text that is longer than the one before it";
+  for (int i = 0; i < 20; ++i) {
+    tell("validate", crash_atom_v);
+    pass(10ms);
+  }
+  done = true;
+  reader.join();
+  EXPECT_TRUE(stands);
+  EXPECT_EQ(queue->said.bound, "formula");
 }
 
 TEST_F(stage_test,
