@@ -189,7 +189,7 @@ std::string node::why_fatal() {
 }
 
 result<void> node::start() {
-  auto locked = data_lock::acquire(settings_.data_dir);
+  auto locked = data_lock::acquire(settings_);
   if (!locked)
     return tl::unexpected(locked.error());
   lock_.emplace(std::move(*locked));

@@ -3,13 +3,16 @@
 import gzip
 import json
 import os
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
-from weir import ServerTest, wait_until, BINARY
+from weir import Node, ServerTest, wait_until, BINARY
 
 SCHEMA = {"type": "object", "properties": {"n": {"maximum": 10}}}
 
@@ -142,6 +145,40 @@ class Operations(ServerTest):
                                    capture_output=True, text=True, timeout=20)
         self.assertEqual(elsewhere.returncode, 1, elsewhere.stderr)
         self.assertEqual(node.post("default", {"n": 1}).status, 200)
+
+    def test_two_nodes_cannot_share_what_they_write_wherever_it_lies(self):
+        shared = pathlib.Path(tempfile.mkdtemp(prefix="weir-test-shared-"))
+        self.addCleanup(shutil.rmtree, shared, ignore_errors=True)
+        (shared / "link").symlink_to(shared / "real")
+        (shared / "real").mkdir()
+        (shared / "other.db").symlink_to("real/weir.db")
+        places = {
+            "journal.directory": ({"journal.directory": "real/journal"}, {"journal.directory": "link/journal"}),
+            "sink.path": ({"sink.path": "real/weir.db"}, {"sink.path": "other.db"}),
+            "sink.path of files": ({"sink.kind": "file", "sink.path": "real/files"},
+                                   {"sink.kind": "file", "sink.path": "real/../link/files/"}),
+            "dead_letters.path": ({"dead_letters.path": "real/letters.db"}, {"dead_letters.path": "link/letters.db"}),
+        }
+        for what, settings in places.items():
+            with self.subTest(what):
+                first, second = ([f"{key}={value if key == 'sink.kind' else shared / value}" for key, value in one.items()]
+                                 for one in settings)
+                node = self.node(settings=first)
+                beside = Node(settings=second)
+                self.addCleanup(beside.close)
+                beside.start(wait=False)
+                try:
+                    self.assertEqual(beside.process.wait(10), 1, beside.log_text())
+                except subprocess.TimeoutExpired:
+                    self.fail("both nodes run")
+                self.assertIn(f"{what.split()[0]}: another weir node uses {shared}", beside.log_text())
+                self.assertEqual(node.post("default", {"n": 1}).status, 200)
+                wait_until(node.drained, 10, "the record is in the sink")
+                export = subprocess.run(node.command("export"), capture_output=True, text=True, timeout=20)
+                self.assertEqual((export.returncode, export.stdout), (0, '{"n": 1}\n'), export.stderr)
+                self.assertEqual(node.stop(), 0)
+                beside.start()
+                self.assertEqual(beside.stop(), 0)
 
     def test_a_bad_configuration_ends_with_78_and_says_where(self):
         node = self.node()
