@@ -101,6 +101,7 @@ result<void> database_sink::commit(std::span<const frame_view> frames,
   auto stored = store(frames, to);
   if (stored) {
     cursor_ = to;
+    committed();
   } else {
     io_error_ = open_->db.io_error();
     drop();

@@ -44,6 +44,8 @@ class database_sink : public sink {
   virtual void dropped() noexcept = 0;
   /// Inside the transaction: store the records of `frames`, none of which are stored yet.
   virtual result<void> put(std::span<const frame_view> frames) = 0;
+  /// It is in the database for good.
+  virtual void committed() noexcept {}
   virtual result<void>
   visit_records(sqlite::connection& db, uint64_t after, uint64_t last,
                 const std::function<bool(const stored_record&)>& visit) = 0;

@@ -18,6 +18,7 @@ class file_sink final : public database_sink {
 
  private:
   result<void> opened(sqlite::connection& db, const sink_cursor& cursor) override;
+  void committed() noexcept override { begun_.reset(); }
   void dropped() noexcept override;
   result<void> put(std::span<const frame_view> frames) override;
   result<void>
@@ -36,15 +37,21 @@ class file_sink final : public database_sink {
   result<void> set_aside_unknown(const names& there,
                                  const std::vector<record_file>& known,
                                  const sink_cursor& cursor);
+  std::string orphan_name(const names& there, const std::string& name) const;
+  result<void> set_aside_one(const names& there, const std::string& name);
+  result<void> undo_begun(const std::vector<record_file>& known);
   bool worn() const noexcept;
   std::unique_ptr<file> continue_file();
   result<std::unique_ptr<file>> start_file(uint64_t first);
   result<void> write_lines(file& to);
+  void abandon_current() noexcept;
 
   file_system& files_;
-  record_file current_;    ///< length 0: none, the next commit starts one
-  bool abandoned_ = false; ///< writing current_ failed: never append to it again
-  std::string lines_;      ///< of the commit at hand
+  record_file current_; ///< length 0: none, the next commit starts one
+  std::optional<uint64_t>
+    abandoned_;                   ///< writing this file failed: never append to it again
+  std::optional<uint64_t> begun_; ///< by a commit that has not succeeded
+  std::string lines_;             ///< of the commit at hand
   sqlite::statement keep_file_;
 };
 
@@ -86,9 +93,30 @@ result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
   return {};
 }
 
-/// A file that should still come: a commit that did not finish began it, or the state was
-/// lost or restored from an old copy. It may be the only copy of something, so it is not
-/// deleted.
+/// The name is not taken.
+std::string file_sink::orphan_name(const names& there, const std::string& name) const {
+  auto free = name + ".orphan";
+  for (int i = 2; std::binary_search(there.begin(), there.end(), free); ++i)
+    free = name + '.' + std::to_string(i) + ".orphan";
+  return free;
+}
+
+/// It may be the only copy of something, so it is not deleted; unless nothing is in it.
+result<void> file_sink::set_aside_one(const names& there, const std::string& name) {
+  const auto path = config().path + '/' + name;
+  auto opened = files_.open(path, false);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  const auto size = (*opened)->size();
+  if (!size)
+    return tl::unexpected(size.error());
+  if (*size == 0)
+    return files_.remove(path);
+  return files_.rename(path, config().path + '/' + orphan_name(there, name));
+}
+
+/// A file that should still come: a process that died began it, or the state was lost or
+/// restored from an old copy.
 result<void> file_sink::set_aside_unknown(const names& there,
                                           const std::vector<record_file>& known,
                                           const sink_cursor& cursor) {
@@ -98,21 +126,29 @@ result<void> file_sink::set_aside_unknown(const names& there,
     if (!first || *first <= cursor.last_sequence
         || std::any_of(known.begin(), known.end(), same))
       continue;
-    auto aside = name + ".orphan";
-    while (std::binary_search(there.begin(), there.end(), aside))
-      aside += '+';
-    if (auto moved =
-          files_.rename(config().path + "/" + name, config().path + "/" + aside);
-        !moved)
+    if (auto moved = set_aside_one(there, name); !moved)
       return moved;
   }
   return {};
+}
+
+/// A commit of ours that failed began a file: nothing is in it that does not come again. On a
+/// full disk each attempt would leave one more, and take what space becomes free.
+result<void> file_sink::undo_begun(const std::vector<record_file>& known) {
+  const auto same = [&](const record_file& one) { return one.first == begun_; };
+  if (!begun_ || std::any_of(known.begin(), known.end(), same)
+      || !files_.open(path_of(*begun_), false))
+    return {};
+  return files_.remove(path_of(*begun_));
 }
 
 result<void> file_sink::opened(sqlite::connection& db, const sink_cursor& cursor) {
   auto known = list_record_files(db);
   if (!known)
     return tl::unexpected(known.error());
+  if (auto undone = undo_begun(*known); !undone)
+    return undone;
+  begun_.reset();
   const auto there = files_.list(config().path);
   if (!there)
     return tl::unexpected(there.error());
@@ -137,7 +173,8 @@ void file_sink::dropped() noexcept {
 
 bool file_sink::worn() const noexcept {
   const auto age_us = clock().unix_us() - current_.created_at_us;
-  return current_.length == 0 || abandoned_ || current_.length >= config().rotate_bytes
+  return current_.length == 0 || abandoned_ == current_.first
+         || current_.length >= config().rotate_bytes
          || age_us >= static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
 }
 
@@ -158,11 +195,20 @@ result<std::unique_ptr<file>> file_sink::start_file(uint64_t first) {
   auto made = files_.create(path_of(first));
   if (!made)
     return made;
+  begun_ = first;
+  current_ = {first, 0, clock().unix_us()};
   if (auto synced = files_.sync_directory(config().path); !synced)
     return tl::unexpected(synced.error());
-  current_ = {first, 0, clock().unix_us()};
-  abandoned_ = false;
   return made;
+}
+
+/// Its space is needed at once where the disk is full. What can't be removed now is when the
+/// sink opens again.
+void file_sink::abandon_current() noexcept {
+  if (begun_ == current_.first)
+    (void)files_.remove(path_of(current_.first));
+  else
+    abandoned_ = current_.first;
 }
 
 result<void> file_sink::write_lines(file& to) {
@@ -189,7 +235,7 @@ result<void> file_sink::put(std::span<const frame_view> frames) {
     to = std::move(*started);
   }
   if (auto written = write_lines(*to); !written) {
-    abandoned_ = true;
+    abandon_current();
     return fail(ec::sink_unavailable, written.error().text);
   }
   current_.length += lines_.size();

@@ -6,8 +6,9 @@
 //
 // A commit appends, syncs, and then records the new length with the cursor in one
 // transaction: what is behind that length was never promised and is cut off at the next
-// open. A file whose write or sync failed is not appended to again. A file that the state
-// does not know and that should still come is renamed to *.orphan, never deleted.
+// open. A file whose write or sync failed is not appended to again, and one that a failed
+// commit began is removed. A file that the state does not know and that should still come is
+// renamed to *.orphan, never deleted unless it is empty.
 // Finished files may be moved or deleted at any time; when the one being written
 // disappears, the next commit starts another.
 #pragma once

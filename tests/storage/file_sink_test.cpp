@@ -39,6 +39,12 @@ struct file_sink_test : ::testing::Test {
         names.push_back(name);
     return names;
   }
+  void execute_on_state(const char* sql) {
+    auto db = sqlite::connection::open(
+      config.path + "/state.db", sqlite::access::read_write, std::chrono::seconds{1});
+    ASSERT_TRUE(db);
+    ASSERT_TRUE(db->execute("test", sql));
+  }
   std::string text_of(const std::string& name) {
     std::ifstream file{config.path + "/" + name, std::ios::binary};
     return {std::istreambuf_iterator<char>{file}, {}};
@@ -159,6 +165,53 @@ TEST_F(file_sink_test, when_a_sync_fails_that_file_is_not_appended_to_again) {
   EXPECT_EQ(contents(*sink), contents(frames.all()));
 }
 
+TEST_F(file_sink_test, on_a_full_disk_attempts_leave_nothing_behind) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(2);
+  frames.add(2);
+  ASSERT_TRUE(sink->commit(frames.slice(0, 1), frames.all()[0].next));
+  disk.full = true;
+  for (int i = 0; i < 300; ++i)
+    ASSERT_FALSE(sink->commit(frames.slice(1, 1), frames.end()));
+  EXPECT_EQ(record_files().size(), 1u);
+  disk.full = false;
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(record_files().size(), 2u);
+  EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, a_file_of_a_transaction_that_failed_is_not_left_behind) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(2);
+  execute_on_state(
+    "CREATE TRIGGER full BEFORE UPDATE ON cursor BEGIN SELECT raise(ABORT, "
+    "'full'); END");
+  for (int i = 0; i < 3; ++i)
+    ASSERT_FALSE(commit_all(*sink, frames));
+  EXPECT_LE(record_files().size(), 1u); // the last attempt's
+  execute_on_state("DROP TRIGGER full");
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(record_files().size(), 1u);
+  EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+TEST_F(file_sink_test,
+       a_file_that_could_not_be_written_is_not_appended_to_after_a_detour) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(2);
+  frames.add(2);
+  ASSERT_TRUE(sink->commit(frames.slice(0, 1), frames.all()[0].next));
+  disk.full = true;
+  ASSERT_FALSE(commit_all(*sink, frames)); // appends
+  ASSERT_FALSE(commit_all(*sink, frames)); // begins another
+  disk.full = false;
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(record_files().size(), 2u);
+}
+
 TEST_F(file_sink_test,
        when_the_current_file_is_taken_away_the_next_commit_starts_another) {
   auto sink = open();
@@ -182,6 +235,23 @@ TEST_F(file_sink_test,
   ASSERT_TRUE(commit_all(*open(), frames));
   EXPECT_EQ(text_of("records-00000000000000000001.ndjson.orphan"), text);
   EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, files_set_aside_are_numbered_and_empty_ones_are_not_kept) {
+  frame_list frames;
+  frames.add(2);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(commit_all(*open(), frames));
+    std::filesystem::remove(config.path + "/state.db");
+  }
+  std::ofstream{config.path + "/records-00000000000000000009.ndjson"};
+  ASSERT_TRUE(commit_all(*open(), frames));
+  EXPECT_THAT(record_files(), ::testing::UnorderedElementsAre(
+                                "records-00000000000000000001.ndjson",
+                                "records-00000000000000000001.ndjson.orphan",
+                                "records-00000000000000000001.ndjson.2.orphan",
+                                "records-00000000000000000001.ndjson.3.orphan",
+                                "records-00000000000000000001.ndjson.4.orphan"));
 }
 
 TEST_F(file_sink_test, when_a_file_lost_committed_bytes_the_sink_refuses_and_says_which) {

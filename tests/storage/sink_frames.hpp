@@ -121,10 +121,11 @@ inline std::vector<uint64_t> seeds(uint64_t count) {
 }
 
 /// The real disk, until `operations_left` runs out: then every operation fails, and a
-/// write that fails has written half of its bytes.
+/// write that fails has written half of its bytes. While `full`, so does every write.
 class faulty_disk final : public file_system {
  public:
   uint64_t operations_left = UINT64_MAX;
+  bool full = false;
 
   bool broken() {
     if (operations_left == 0)
@@ -170,7 +171,7 @@ class faulty_disk final : public file_system {
     faulty_file(faulty_disk& disk, std::unique_ptr<file> real)
       : disk_(disk), real_(std::move(real)) {}
     result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
-      if (!disk_.broken())
+      if (!disk_.broken() && !disk_.full)
         return real_->write_at(offset, bytes);
       (void)real_->write_at(offset, bytes.first(bytes.size() / 2));
       return injected("write");
