@@ -53,11 +53,18 @@ int parse_and_run(CLI::App& app, int argc, char** argv,
   return exit_usage;
 }
 
+/// What they tell of is an error to handle, or nothing; by default each ends the process.
+void ignore_signals_that_end() {
+  std::signal(SIGPIPE, SIG_IGN); // a peer or a pipe went away
+  std::signal(SIGXFSZ, SIG_IGN); // a file would pass its limit of size
+  std::signal(SIGIO, SIG_IGN);   // somebody opens a file while we have a lease on it
+}
+
 } // namespace
 
 int run_cli(int argc, char** argv,
             const std::function<int(const run_options&)>& run_node) {
-  std::signal(SIGPIPE, SIG_IGN); // a peer or a pipe that goes away is an error to handle
+  ignore_signals_that_end();
   try {
     CLI::App app{description, "weir"};
     app.footer(footer);

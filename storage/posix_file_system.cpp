@@ -19,7 +19,8 @@ namespace weir {
 namespace {
 
 /// `error` is errno, or what posix_fallocate returned. A disk or quota that is full is
-/// the one failure that passes by itself, so it has a code of its own.
+/// the one failure that passes by itself, so it has a code of its own. A limit on the size of
+/// files (EFBIG) stays until somebody lifts it.
 tl::unexpected<fault> io_fault(const std::string& path, const char* operation,
                                int error) {
   const auto code = error == ENOSPC || error == EDQUOT ? ec::journal_full : ec::io_failed;

@@ -4,6 +4,8 @@ Fault injection is on: POST /faults/crash?actor=ID makes that actor throw, and t
 record crash or hang the worker that holds it."""
 
 import json
+import resource
+import signal
 import threading
 import unittest
 
@@ -100,6 +102,34 @@ class Faults(ServerTest):
         self.assertEqual(set(answers), {200})
         self.assertGreaterEqual(node.metrics()["weir_workers_hung"], 1)
         self.assertEqual(node.stop(15), 0)
+
+    def test_a_limit_on_the_size_of_files_is_an_error_and_not_the_end(self):
+        node = self.node(settings=["journal.segment_bytes=1MiB", "ingest.batch_bytes=64KiB",
+                                   "streams.default.record_bytes_max=32KiB"])
+        acknowledged = []
+        def post():
+            answer = node.post("default", {"n": len(acknowledged), "pad": "x" * 30000})
+            if answer.status == 200:
+                acknowledged.append(len(acknowledged))
+            return answer
+        self.assertEqual(post().status, 200)
+        was = resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (512 << 10, was[1]))
+        refused = next(answer for answer in (post() for _ in range(100)) if answer.status != 200)
+        self.assertEqual((refused.status, refused.json["code"]), (503, "storage_failed"), refused)
+        self.assertIn("File too large", str(refused.json))
+        node.assert_runs()
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, was)
+        wait_until(lambda: post().status == 200, 20, "2xx again")
+        wait_until(lambda: [b["n"] for b in node.bodies()] == acknowledged, 20, "what was acknowledged is stored")
+        self.assertEqual(node.stop(), 0)
+
+    def test_a_lease_on_a_segment_that_somebody_opens_is_not_the_end(self):
+        node = self.node()
+        node.process.send_signal(signal.SIGIO)  # what the kernel sends when somebody does
+        self.assertEqual(node.post("default", {"n": 1}).status, 200)
+        self.assertEqual(node.bodies(), [{"n": 1}])
+        self.assertEqual(node.stop(), 0)
 
     def test_when_the_root_crashes_the_node_says_why_and_exits_for_its_service_manager(self):
         node = self.node(top={"fault_injection": True})
