@@ -132,37 +132,54 @@ result<void> drop_stored(connection& db, std::vector<const frame_view*>& frames,
   return {};
 }
 
-/// The youngest time of the keys that have to go, or nothing.
-std::string doomed_sql(bool keyed) {
-  const std::string kind = keyed ? "keyed" : "NOT keyed";
-  return "SELECT max(received_at) FROM (SELECT received_at FROM batch_keys WHERE " + kind
-         + " AND received_at < greatest($1::timestamptz, (SELECT received_at FROM "
-           "batch_keys"
-           " WHERE "
+/// Keys learned before a transaction, of which the clocks say no less.
+constexpr const char* too_old_sql =
+  " AND received_at < $1::timestamptz AND age(xmin) > age($2::xid) ORDER BY received_at";
+
+/// Those behind the `$1` learned last. What one transaction learned goes together, so there is
+/// one group for thousands of keys, and nothing to sort.
+std::string too_many_sql(const std::string& kind) {
+  return " AND age(xmin) >= (SELECT min(learned) FROM (SELECT learned,"
+         " sum(keys) OVER (ORDER BY learned) - keys AS younger FROM"
+         " (SELECT age(xmin) AS learned, count(*) AS keys FROM batch_keys WHERE "
          + kind
-         + " ORDER BY received_at DESC OFFSET $2::bigint LIMIT 1))"
-           " ORDER BY received_at LIMIT 100000) AS doomed";
+         + " GROUP BY 1) AS transactions) AS sums WHERE younger >= $1::bigint)"
+           " ORDER BY age(xmin) DESC";
 }
 
-result<void> prune_kind(connection& db, bool keyed, const parameters& bounds) {
-  const auto doomed = db.run("age the keys", doomed_sql(keyed), bounds);
-  if (!doomed)
-    return tl::unexpected(doomed.error());
-  if (doomed->null(0, 0))
-    return {};
-  const parameters until{std::string{doomed->text(0, 0)}};
+result<void> forget(connection& db, const std::string& which, const parameters& bounds) {
   return db
-    .run("move the keys' horizon",
-         "UPDATE key_horizon SET received_at = greatest(received_at, $1::timestamptz)",
-         until)
-    .and_then([&](const answer&) {
-      return db.run("forget old keys",
-                    std::string{"DELETE FROM batch_keys WHERE "}
-                      + (keyed ? "keyed" : "NOT keyed")
-                      + " AND received_at <= $1::timestamptz",
-                    until);
-    })
+    .run("forget old keys",
+         "WITH doomed AS (SELECT key, received_at FROM batch_keys WHERE " + which
+           + " LIMIT 100000), forgotten AS (DELETE FROM batch_keys USING doomed"
+             " WHERE batch_keys.key = doomed.key)"
+             " UPDATE key_horizon SET received_at = greatest(received_at, youngest)"
+             " FROM (SELECT max(received_at) AS youngest FROM doomed) AS gone"
+             " WHERE youngest IS NOT NULL",
+         bounds)
     .map([](const answer&) {});
+}
+
+/// The number of the oldest transaction that may still learn a key.
+result<uint64_t> oldest_transaction(connection& db) {
+  return db
+    .script("read the transactions' number",
+            "SELECT txid_snapshot_xmin(txid_current_snapshot())")
+    .map([](const answer& rows) { return static_cast<uint64_t>(rows.integer(0, 0)); });
+}
+
+/// What the server calls the transaction now: the lower half of its number.
+std::string xid_of(uint64_t transaction) {
+  return std::to_string(static_cast<uint32_t>(transaction));
+}
+
+result<void> forget_kind(connection& db, const std::string& kind,
+                         const key_limits& limits, uint64_t old_transaction) {
+  auto done = forget(db, kind + too_many_sql(kind), {std::to_string(limits.keys_max)});
+  if (!done || old_transaction == 0)
+    return done;
+  return forget(db, kind + too_old_sql,
+                {timestamp(limits.oldest_us), xid_of(old_transaction)});
 }
 
 } // namespace
@@ -200,17 +217,16 @@ result<int> end_silent_holders(connection& db) {
 }
 
 result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
-                                              int64_t oldest_us, size_t keys_max) {
+                                              size_t keys_max) {
   std::vector<remembered_key> youngest_first;
   const auto visited = db.each(
     "list the keys",
     std::string{"SELECT key, fingerprint, accepted, rejected, quarantined, dropped,"
                 " CASE source WHEN $1::integer THEN last_sequence ELSE 0 END, "}
       + microseconds_sql
-      + " FROM batch_keys WHERE keyed AND received_at >= $2::timestamptz"
-        " ORDER BY received_at DESC, last_sequence DESC LIMIT $3::bigint",
-    {std::to_string(source), timestamp(oldest_us), std::to_string(keys_max)},
-    [&](const answer& r) {
+      + " FROM batch_keys WHERE keyed"
+        " ORDER BY received_at DESC, last_sequence DESC LIMIT $2::bigint",
+    {std::to_string(source), std::to_string(keys_max)}, [&](const answer& r) {
       youngest_first.push_back(
         {key_of_uuid(r.text(0, 0)), static_cast<uint64_t>(r.integer(0, 1)),
          static_cast<uint32_t>(r.integer(0, 2)), static_cast<uint32_t>(r.integer(0, 3)),
@@ -224,19 +240,24 @@ result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
   return youngest_first;
 }
 
-result<void> prune_keys(connection& db, int64_t oldest_us, size_t keys_max) {
+result<void> prune_keys(connection& db, const key_limits& limits, key_ages& ages,
+                        key_ages::time_point now) {
   auto work = transaction::begin(db);
   if (!work)
     return tl::unexpected(work.error());
+  const auto next = oldest_transaction(db);
+  if (!next)
+    return tl::unexpected(next.error());
+  ages.learned(*next, now);
   const auto alone =
     db.script("take turns with the keys", "SELECT pg_try_advisory_xact_lock(2003134835)");
   if (!alone)
     return tl::unexpected(alone.error());
   if (alone->text(0, 0) != "t")
     return {};
-  const parameters bounds{timestamp(oldest_us), std::to_string(keys_max)};
-  return prune_kind(db, true, bounds)
-    .and_then([&] { return prune_kind(db, false, bounds); })
+  const auto old = ages.too_old(now);
+  return forget_kind(db, "keyed", limits, old)
+    .and_then([&] { return forget_kind(db, "NOT keyed", limits, old); })
     .and_then([&] { return work->commit(); });
 }
 

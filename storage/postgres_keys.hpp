@@ -9,9 +9,14 @@
 // elsewhere meanwhile. So `key_horizon` moves, in the transaction that forgets keys, to the time
 // of the youngest forgotten; for batches received before it, and for those a journal had before
 // its cursor was made, `records` itself is asked.
+//
+// Which keys are the oldest is told by the transaction that inserted them (`xmin`), and their age
+// is counted as key_ages.hpp says: by `received_at` a node whose clock was wrong would lose keys
+// before their time, and the repeat, received behind the horizon, would be stored twice.
 #pragma once
 
 #include "storage/journal.hpp"
+#include "storage/key_ages.hpp"
 #include "storage/postgres.hpp"
 
 #include <span>
@@ -35,13 +40,20 @@ claim(connection& db, std::span<const frame_view> frames, const claim_terms& ter
 /// lost.
 result<int> end_silent_holders(connection& db);
 
-/// Those with an Idempotency-Key, oldest first: the youngest `keys_max` received since.
+/// Those with an Idempotency-Key, oldest first: the youngest `keys_max`.
 result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
-                                              int64_t oldest_us, size_t keys_max);
+                                              size_t keys_max);
 
-/// Forgets keys received before `oldest_us`, and above `keys_max` the oldest, of both kinds;
-/// at most 100,000 of each a call. A transaction of its own; one at a time in the database.
-result<void> prune_keys(connection& db, int64_t oldest_us, size_t keys_max);
+struct key_limits {
+  int64_t oldest_us = 0; ///< what was received before is too old, if `ages` says so too
+  size_t keys_max = 0;   ///< of each kind, and the keys of one transaction
+};
+
+/// Forgets keys that are too old or too many, of both kinds; at most 100,000 for each reason a
+/// call. `ages` counts the server's transactions. A transaction of its own; one at a time in the
+/// database.
+result<void> prune_keys(connection& db, const key_limits& limits, key_ages& ages,
+                        key_ages::time_point now);
 
 /// Which of `frames` have their key in batch_keys.
 result<std::vector<bool>> have_keys(connection& db, std::span<const frame_view> frames);

@@ -94,7 +94,7 @@ std::vector<std::span<const frame_view>> split(std::span<const frame_view> frame
 class postgres_sink final : public sink {
  public:
   postgres_sink(const sink_config& config, const clock_source& clock)
-    : config_(config), clock_(clock) {}
+    : config_(config), clock_(clock), ages_(config.keys_age_max) {}
 
   result<void> connect();
 
@@ -127,6 +127,7 @@ class postgres_sink final : public sink {
   const clock_source& clock_;
   std::vector<connection> connections_; ///< the first does everything but parts
   partitions days_;
+  key_ages ages_;
   source_row source_;
   uint64_t set_aside_ = 0;
   std::optional<std::chrono::steady_clock::time_point> last_upkeep_;
@@ -216,7 +217,7 @@ void postgres_sink::upkeep() {
     return;
   last_upkeep_ = now;
   auto& db = connections_.front();
-  if (const auto done = keep_up(db, days_, config_, clock_); !done)
+  if (const auto done = keep_up(db, days_, ages_, config_, clock_); !done)
     log_event(log_level::warning, "sink_upkeep_failed", {{"reason", done.error().text}});
 }
 
@@ -289,13 +290,8 @@ result<void> postgres_sink::commit(std::span<const frame_view> frames,
 }
 
 result<std::vector<remembered_key>> postgres_sink::keys() {
-  return usable().and_then([&] {
-    const auto oldest =
-      clock_.unix_us()
-      - std::chrono::duration_cast<std::chrono::microseconds>(config_.keys_age_max)
-          .count();
-    return list_keys(connections_.front(), source_.number, oldest, config_.keys_max);
-  });
+  return usable().and_then(
+    [&] { return list_keys(connections_.front(), source_.number, config_.keys_max); });
 }
 
 result<void>
@@ -396,7 +392,8 @@ result<migration_report> migrate_postgres(const sink_config& config,
   if (!report)
     return report;
   partitions days;
-  return keep_up(*db, days, config, clock).map([&] { return std::move(*report); });
+  key_ages ages{config.keys_age_max};
+  return keep_up(*db, days, ages, config, clock).map([&] { return std::move(*report); });
 }
 
 result<std::string> probe_postgres(const sink_config& config, bool may_make) {

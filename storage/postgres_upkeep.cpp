@@ -31,8 +31,8 @@ target target_of(const sink_config& config, const std::string& purpose) {
           from.timeout};
 }
 
-result<void> keep_up(connection& db, partitions& days, const sink_config& config,
-                     const clock_source& clock) {
+result<void> keep_up(connection& db, partitions& days, key_ages& ages,
+                     const sink_config& config, const clock_source& clock) {
   const auto now = clock.unix_us();
   std::set<day_number> ahead;
   for (auto day = day_of(now); day <= day_of(now) + days_ahead; ++day)
@@ -42,7 +42,7 @@ result<void> keep_up(connection& db, partitions& days, const sink_config& config
   const auto oldest =
     now
     - std::chrono::duration_cast<std::chrono::microseconds>(config.keys_age_max).count();
-  const auto pruned = prune_keys(db, oldest, config.keys_max);
+  const auto pruned = prune_keys(db, {oldest, config.keys_max}, ages, clock.now());
   return !made ? made : !dropped ? dropped : pruned;
 }
 

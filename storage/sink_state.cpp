@@ -62,25 +62,16 @@ namespace {
 
 constexpr const char* insert_key_sql =
   "INSERT INTO batch_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-// The clock may have jumped, so age does not follow number strictly: what counts is the
-// first that is young enough, looked for among the oldest only.
-constexpr const char* first_young_sql =
-  "SELECT coalesce((SELECT min(number) FROM batch_keys WHERE number >= ?1 AND number < ?2"
-  " AND received_at >= ?3), ?2)";
 constexpr const char* list_keys_sql =
   "SELECT key, fingerprint, accepted, rejected, quarantined, dropped, last_sequence, "
   "received_at"
-  " FROM batch_keys WHERE number >= ?1 AND received_at >= ?2 ORDER BY number";
+  " FROM batch_keys WHERE number >= ?1 ORDER BY number";
 
 } // namespace
 
 result<sink_state> sink_state::open(sqlite::connection& db, const sink_config& config,
                                     const clock_source& clock) {
-  sink_state state;
-  state.clock_ = &clock;
-  state.keys_max_ = config.keys_max;
-  state.keys_age_max_us_ =
-    std::chrono::duration_cast<std::chrono::microseconds>(config.keys_age_max).count();
+  sink_state state{config, clock};
   const auto cursor = read_cursor(db);
   if (!cursor)
     return tl::unexpected(cursor.error());
@@ -91,14 +82,12 @@ result<sink_state> sink_state::open(sqlite::connection& db, const sink_config& c
     return tl::unexpected(first ? last.error() : first.error());
   state.next_key_ = static_cast<uint64_t>(*last) + 1;
   state.first_key_ = *first == 0 ? state.next_key_ : static_cast<uint64_t>(*first);
+  state.ages_.learned(state.next_key_, clock.now());
   auto ready =
     prepare_into(state.write_cursor_, db, "write the cursor",
                  "UPDATE cursor SET segment = ?1, offset = ?2, last_sequence = ?3")
       .and_then(
         [&] { return prepare_into(state.insert_key_, db, "keep a key", insert_key_sql); })
-      .and_then([&] {
-        return prepare_into(state.first_young_, db, "age the keys", first_young_sql);
-      })
       .and_then([&] {
         return prepare_into(state.delete_keys_, db, "forget old keys",
                             "DELETE FROM batch_keys WHERE number < ?1");
@@ -127,25 +116,19 @@ result<void> sink_state::remember(const frame_view& frame) {
   return insert_key_.run();
 }
 
-int64_t sink_state::oldest_allowed_us() const noexcept {
-  return clock_->unix_us() - keys_age_max_us_;
+/// The keys below are too many or too old.
+uint64_t sink_state::needless() {
+  const auto too_many = next_key_ > keys_max_ ? next_key_ - keys_max_ : 0;
+  return std::max({first_key_, too_many, ages_.too_old(clock_->now())});
 }
 
-// Looks at no more than twice the keys that came plus a few, so a commit stays cheap and
-// the pruning still keeps up; deletes from the table's front, where neighbours share
+// Of those too old it takes no more than twice the keys that came plus a few, so a commit stays
+// cheap and the pruning still keeps up; deletes from the table's front, where neighbours share
 // pages.
 result<void> sink_state::forget(uint64_t added) {
   const auto held = next_key_ - first_key_;
-  auto keep_from = held > keys_max_ ? next_key_ - keys_max_ : first_key_;
-  const auto look_until = std::min(next_key_, keep_from + 2 * added + 256);
-  first_young_.bind(1, keep_from);
-  first_young_.bind(2, look_until);
-  first_young_.bind(3, oldest_allowed_us());
-  const auto young = first_young_.step();
-  if (!young)
-    return tl::unexpected(young.error());
-  keep_from = std::max(keep_from, first_young_.natural(0));
-  first_young_.reset();
+  const auto at_least = held > keys_max_ ? next_key_ - keys_max_ : first_key_;
+  const auto keep_from = std::min(needless(), at_least + 2 * added + 256);
   if (keep_from == first_key_)
     return {};
   first_key_ = keep_from;
@@ -163,6 +146,7 @@ result<void> sink_state::advance(std::span<const frame_view> frames,
   if (next_key_ != first_key_)
     if (auto forgotten = forget(next_key_ - before); !forgotten)
       return forgotten;
+  ages_.learned(next_key_, clock_->now());
   cursor_ = to;
   write_cursor_.bind(1, to.position.segment);
   write_cursor_.bind(2, to.position.offset);
@@ -173,9 +157,7 @@ result<void> sink_state::advance(std::span<const frame_view> frames,
 result<std::vector<remembered_key>> sink_state::keys() {
   std::vector<remembered_key> all;
   all.reserve(std::min(next_key_ - first_key_, keys_max_));
-  const auto newest = next_key_ > keys_max_ ? next_key_ - keys_max_ : 0;
-  list_keys_.bind(1, newest);
-  list_keys_.bind(2, oldest_allowed_us());
+  list_keys_.bind(1, needless());
   for (;;) {
     const auto row = list_keys_.step();
     if (!row)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/clock.hpp"
+#include "storage/key_ages.hpp"
 #include "storage/sink.hpp"
 #include "storage/sqlite.hpp"
 
@@ -45,24 +46,24 @@ class sink_state {
   /// too many or too old, moves the cursor.
   result<void> advance(std::span<const frame_view> frames, const sink_cursor& to);
 
-  /// Oldest first; at most keys_max and not older than keys_age_max.
+  /// Oldest first; at most keys_max, and none known for longer than keys_age_max.
   result<std::vector<remembered_key>> keys();
 
  private:
-  sink_state() = default;
+  sink_state(const sink_config& config, const clock_source& clock)
+    : clock_(&clock), keys_max_(config.keys_max), ages_(config.keys_age_max) {}
   result<void> remember(const frame_view& frame);
   result<void> forget(uint64_t added);
-  int64_t oldest_allowed_us() const noexcept;
+  uint64_t needless();
 
-  const clock_source* clock_ = nullptr;
-  uint64_t keys_max_ = 0;
-  int64_t keys_age_max_us_ = 0;
+  const clock_source* clock_;
+  uint64_t keys_max_;
+  key_ages ages_;
   sink_cursor cursor_;
   uint64_t first_key_ = 1; ///< numbers of the kept keys: [first_key_, next_key_)
   uint64_t next_key_ = 1;
   sqlite::statement write_cursor_;
   sqlite::statement insert_key_;
-  sqlite::statement first_young_;
   sqlite::statement delete_keys_;
   sqlite::statement list_keys_;
 };

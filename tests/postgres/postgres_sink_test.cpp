@@ -58,7 +58,6 @@ TEST_F(postgres_sink_test, gives_back_the_keys_of_keyed_frames_oldest_first) {
   added = first;
   frames.add(5);
   frames.add(0, "web", clock.us).keyed = true;
-  frames.add(1, "web", clock.us - 25 * 3'600'000'000LL).keyed = true; // too old
   ASSERT_TRUE(commit_all(*open(), frames));
   const auto keys = open()->keys();
   ASSERT_TRUE(keys) << keys.error().text;
@@ -150,15 +149,19 @@ TEST_F(postgres_sink_test, batches_are_recognised_after_their_keys_are_forgotten
   auto first = open();
   auto late = open(another("late")); // has had them in its journal all the time
   ASSERT_TRUE(commit_all(*first, frames));
+  clock.us += 120'000'000;
+  frames.add(1, "web", clock.us);
+  ASSERT_TRUE(commit_all(*first, frames)); // upkeep sees the keys
   clock.us += 30 * 3'600'000'000LL;
   frame_list more;
-  for (int i = 0; i < 31; ++i)
+  for (int i = 0; i < 32; ++i)
     more.add(i < 30 ? 2 : 1, "web", clock.us);
   ASSERT_TRUE(commit_all(*first, more)); // upkeep is due
-  ASSERT_EQ(value("SELECT count(*) FROM batch_keys WHERE received_at < '2023-11-15'"),
-            "0");
+  ASSERT_EQ(
+    value("SELECT count(*) FROM batch_keys WHERE received_at < '2023-11-14 22:15Z'"),
+    "0");
   ASSERT_TRUE(commit_all(*late, frames));
-  EXPECT_EQ(value("SELECT count(*) FROM records"), "61");
+  EXPECT_EQ(value("SELECT count(*) FROM records"), "62");
 }
 
 TEST_F(postgres_sink_test,
@@ -293,6 +296,36 @@ TEST_F(postgres_sink_test,
   frames.add(1, "web", clock.us);
   ASSERT_TRUE(commit_all(*sink, frames));
   EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
+}
+
+TEST_F(postgres_sink_test, a_wall_clock_that_is_wrong_for_a_while_forgets_no_key) {
+  constexpr int64_t year_us = 365 * 24 * 3'600'000'000LL;
+  frame_list frames;
+  auto sink = open();
+  for (const auto wrong_us : {int64_t{0}, -year_us, int64_t{0}, year_us, int64_t{0}}) {
+    clock.wall_wrong_us = wrong_us;
+    clock.us += 120'000'000; // upkeep is due
+    frames.add(1, "web", clock.unix_us()).keyed = true;
+    frames.add(1, "web", clock.unix_us());
+    ASSERT_TRUE(commit_all(*sink, frames));
+  }
+  EXPECT_EQ(value("SELECT count(*) FROM batch_keys"), "10");
+  EXPECT_EQ(open()->keys()->size(), 5u);
+}
+
+TEST_F(postgres_sink_test, a_key_that_came_under_a_wrong_clock_is_not_the_oldest) {
+  config.keys_max = 2;
+  frame_list frames;
+  auto sink = open();
+  for (const auto wrong_us : {0LL, 0LL, 0LL, -3'600'000'000LL, 0LL}) {
+    frames.add(1, "web", clock.us + wrong_us).keyed = true;
+    clock.us += 120'000'000; // upkeep is due
+    ASSERT_TRUE(commit_all(*sink, frames));
+  }
+  // The last upkeep was before the last commit.
+  EXPECT_EQ(value("SELECT string_agg(last_sequence::text, ' ' ORDER BY last_sequence)"
+                  " FROM batch_keys"),
+            "3 4 5");
 }
 
 TEST_F(postgres_sink_test, keys_above_the_limit_are_forgotten_oldest_first) {

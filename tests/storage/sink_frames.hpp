@@ -41,10 +41,11 @@ inline constexpr int64_t start_us = 1'700'000'000'000'000;
 
 struct manual_clock final : clock_source {
   int64_t us = start_us;
+  int64_t wall_wrong_us = 0; ///< the wall clock alone
   std::chrono::steady_clock::time_point now() const noexcept override {
     return std::chrono::steady_clock::time_point{std::chrono::microseconds{us}};
   }
-  int64_t unix_us() const noexcept override { return us; }
+  int64_t unix_us() const noexcept override { return us + wall_wrong_us; }
 };
 
 /// A journal's worth of frames with sequences and positions as a journal gives them.

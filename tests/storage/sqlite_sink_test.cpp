@@ -177,6 +177,24 @@ TEST_F(sqlite_sink_test, forgets_keys_that_are_too_old_when_new_ones_come) {
   EXPECT_EQ(*other().number("count", "SELECT count(*) FROM batch_keys"), 3);
 }
 
+TEST_F(sqlite_sink_test, a_wall_clock_that_is_wrong_for_a_while_forgets_no_key) {
+  constexpr int64_t year_us = 365 * 24 * 3'600'000'000LL;
+  for (const auto wrong_us : {-year_us, year_us}) {
+    config.path = directory / ("wrong" + std::to_string(wrong_us));
+    auto sink = open();
+    frame_list frames;
+    for (const auto wall_us : {int64_t{0}, wrong_us, int64_t{0}}) {
+      clock.wall_wrong_us = wall_us;
+      clock.us += 1'000'000;
+      frames.add(1, "web", clock.unix_us()).keyed = true;
+      ASSERT_TRUE(commit_all(*sink, frames));
+    }
+    EXPECT_EQ(sink->keys()->size(), 3u);
+    sink.reset();
+    EXPECT_EQ(open()->keys()->size(), 3u) << "after a restart";
+  }
+}
+
 TEST_F(sqlite_sink_test,
        when_another_process_holds_the_lock_the_commit_fails_and_later_succeeds) {
   auto sink = open();

@@ -1,0 +1,37 @@
+// KEY AGES: which keys are too old, counted on the monotonic clock from when this process knew of
+// them. When a batch was received says nothing of that: the wall clock may have been wrong then or
+// be wrong now, and a key that is forgotten too early has its batch stored twice. A restart counts
+// anew: keys live longer then, never shorter.
+//
+// Keys are numbered in the order they were learned, so a moment stands for all before it. The
+// last 256th of the longest age is known exactly, what is older to a 256th.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+
+namespace weir {
+
+class key_ages {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+  explicit key_ages(std::chrono::milliseconds age_max) : age_max_(age_max) {}
+
+  /// At `now`, there are no keys of `next` and above. When `next` falls the keys are others, and
+  /// ages are counted anew.
+  void learned(uint64_t next, time_point now);
+  /// The keys below are older than they need be; 0: none are.
+  uint64_t too_old(time_point now);
+
+ private:
+  struct moment {
+    time_point at;
+    uint64_t next = 0;
+  };
+  std::chrono::milliseconds age_max_;
+  std::deque<moment> moments_; ///< at most 258, oldest first, none too old
+  uint64_t too_old_ = 0;
+};
+
+} // namespace weir
