@@ -31,6 +31,12 @@ replay_body body_of(const dead_letter& letter, const std::string& csv_header) {
   return {content_type_of(body_format::text), letter.body};
 }
 
+/// The letter's own, wherever it is stored: ids begin again in a new store, and each node counts
+/// its own.
+std::string key_of(const dead_letter& letter) {
+  return fmt::format("dead-letter-{}-{}", letter.batch, letter.record);
+}
+
 /// Empty when every record of the body was stored (or dropped on purpose), else why not.
 std::string refusal(const result<http_answer>& answer) {
   if (!answer)
@@ -123,8 +129,7 @@ class replayer {
   result<void> run_one(const dead_letter& letter) {
     const auto body = body_of(letter, options_.csv_header);
     const auto answer =
-      post_({"/ingest/" + letter.stream, body.content_type,
-             fmt::format("dead-letter-{}", letter.id), body.text},
+      post_({"/ingest/" + letter.stream, body.content_type, key_of(letter), body.text},
             [this](std::chrono::milliseconds wait, const std::string& why) {
               out_ << fmt::format("waiting {}: {}\n", format_duration(wait), why);
             });

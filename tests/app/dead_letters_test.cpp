@@ -21,6 +21,8 @@ class store_in_memory final : public dead_letter_store {
   void add(uint64_t id, std::string stream, std::string body, int64_t replayed = 0) {
     auto& letter = letters[id];
     letter.id = id;
+    letter.batch = "ba7c";
+    letter.record = static_cast<uint32_t>(id + 1);
     letter.stream = std::move(stream);
     letter.body = std::move(body);
     letter.replayed_at_us = replayed;
@@ -83,8 +85,9 @@ TEST_F(replaying, a_letter_is_sent_to_its_stream_under_its_own_key_and_marked) {
   options.ids = {17, 18, 19};
   const auto totals = run(options);
   ASSERT_TRUE(totals);
-  EXPECT_THAT(sent_, ElementsAre("/ingest/web application/json dead-letter-17 {\"a\":1}",
-                                 "/ingest/web text/plain dead-letter-18 a line"));
+  EXPECT_THAT(sent_,
+              ElementsAre("/ingest/web application/json dead-letter-ba7c-18 {\"a\":1}",
+                          "/ingest/web text/plain dead-letter-ba7c-19 a line"));
   EXPECT_EQ(totals->replayed, 2u);
   EXPECT_EQ(totals->failed, 1u);
   EXPECT_THAT(out_.str(), HasSubstr("19: there is no such dead letter"));
@@ -113,8 +116,8 @@ TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {
   options.all = true;
   options.stream = "web";
   EXPECT_EQ(run(options)->replayed, 2u);
-  EXPECT_THAT(sent_,
-              ElementsAre(HasSubstr("dead-letter-1 a"), HasSubstr("dead-letter-4 d")));
+  EXPECT_THAT(sent_, ElementsAre(HasSubstr("dead-letter-ba7c-2 a"),
+                                 HasSubstr("dead-letter-ba7c-5 d")));
 }
 
 TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {
@@ -123,7 +126,7 @@ TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {
   options.ids = {1};
   options.csv_header = "a,b";
   run(options);
-  EXPECT_THAT(sent_, ElementsAre("/ingest/web text/csv dead-letter-1 a,b\r\n1,2"));
+  EXPECT_THAT(sent_, ElementsAre("/ingest/web text/csv dead-letter-ba7c-2 a,b\r\n1,2"));
 }
 
 TEST_F(replaying, an_answer_that_is_not_weirs_marks_nothing) {

@@ -100,6 +100,30 @@ class Operations(ServerTest):
         subprocess.run(node.command("dead-letters", "replay", "--all"), capture_output=True, check=True)
         self.assertEqual(node.bodies(), [{"n": 1}, {"n": 11}])
 
+    def test_a_letter_of_a_new_store_is_replayed_though_its_id_was_used_before(self):
+        node = self.node(streams={"default": {"schema": "s.json", "dead_letters": "store"}},
+                         files={"s.json": "true"})
+        self.assertEqual(node.stop(), 0)
+        def reject_and_replay(body):
+            (node.directory / "s.json").write_text(json.dumps(SCHEMA))
+            node.start()
+            self.assertEqual(node.post("default", body).json["rejected"], 1)
+            wait_until(lambda: node.operations("GET", "/dead-letters").json.get("dead_letters"), 10, "a dead letter")
+            (node.directory / "s.json").write_text("true")
+            self.assertEqual(node.stop(), 0)
+            node.start()
+            subprocess.run(node.command("dead-letters", "replay", "--all"), capture_output=True, check=True)
+            node.rows()
+            self.assertEqual(node.stop(), 0)
+        reject_and_replay({"n": 11})
+        for n in range(2):  # starts, so that the journal lets go of the letter
+            node.start()
+            self.assertEqual(node.stop(), 0)
+        for path in node.data.glob("dead-letters.db*"):
+            path.unlink()
+        reject_and_replay({"n": 11})
+        self.assertEqual(node.bodies(), [{"n": 11}, {"n": 11}])
+
     def test_sighup_takes_over_a_good_configuration_and_keeps_the_old_one_on_an_error(self):
         node = self.node(streams={"default": {"schema": "s.json"}}, files={"s.json": json.dumps(SCHEMA)})
         self.assertEqual(node.post("default", {"n": 11}).status, 422)
