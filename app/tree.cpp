@@ -11,12 +11,14 @@
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
 #include "proto/log.hpp"
+#include "storage/journal_segment.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 namespace weir {
@@ -149,28 +151,46 @@ child_spec make_stage_tree(const tree_parts& parts, const stage_parts& of) {
   return supervised(std::move(both));
 }
 
+/// How far the dead letters have come in a journal that may be gone since: a new one must begin
+/// behind it, or they take its segments for known. One that is there does anyway, and does not
+/// wait for a disk of theirs that fails.
+result<uint64_t> segment_of_dead_letters(const tree_parts& parts) {
+  const auto store = parts.stores.read_dead_letters();
+  if (store)
+    return *store ? (*store)->cursor().segment : 0;
+  const auto segments = list_segments(parts.settings.journal.directory, parts.files);
+  if (!segments || segments->empty())
+    return tl::unexpected(store.error());
+  log_event(log_level::warning, "dead_letters_not_recalled",
+            {{"reason", store.error().text}});
+  return 0;
+}
+
 /// What the stores remember, for a journal whose first segments are gone.
-result<journal_recall> recall(const tree_stores& stores, bool shared_sink) {
-  auto opened = stores.open_sink();
+result<journal_recall> recall(const tree_parts& parts) {
+  const auto letters = segment_of_dead_letters(parts);
+  if (!letters)
+    return tl::unexpected(letters.error());
+  journal_recall recalled;
+  recalled.segment = *letters;
+  auto opened = parts.stores.open_sink();
   auto keys = opened
                 ? (*opened)->keys()
                 : result<std::vector<remembered_key>>{tl::unexpected(opened.error())};
   // A server may be away for long, and is not needed to be durable: its cursor belongs to
   // this journal alone, and a request repeated from before the journal is recognised when it
   // comes to be stored.
+  const bool shared_sink = parts.settings.sink.kind == "postgres";
   if (!keys && shared_sink && keys.error().code == ec::sink_unavailable) {
     log_event(log_level::warning, "sink_not_recalled", {{"reason", keys.error().text}});
-    return journal_recall{};
+    return recalled;
   }
   if (!keys)
     return tl::unexpected(keys.error());
   const auto cursor = (*opened)->cursor();
-  journal_recall recalled;
   recalled.next_sequence_min = cursor.last_sequence + 1;
-  recalled.segment = cursor.position.segment;
+  recalled.segment = std::max(recalled.segment, cursor.position.segment);
   recalled.keys = std::move(*keys);
-  if (const auto store = stores.read_dead_letters(); store)
-    recalled.segment = std::max(recalled.segment, (*store)->cursor().segment);
   return recalled;
 }
 
@@ -186,10 +206,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.durable = parts.durable;
   made.readers = {"sink", "dead_letters"};
   made.upkeep_thread = parts.own_threads;
-  const bool shared_sink = parts.settings.sink.kind == "postgres";
-  made.recall = [&stores = parts.stores, shared_sink] {
-    return recall(stores, shared_sink);
-  };
+  made.recall = [&parts] { return recall(parts); };
   return made;
 }
 
@@ -407,13 +424,20 @@ child_spec make_dead_letters(const tree_parts& parts) {
   return child;
 }
 
+result<std::unique_ptr<dead_letter_store>>
+read_dead_letters(const dead_letter_config& from) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(from.path, unknown) && !unknown)
+    return std::unique_ptr<dead_letter_store>{};
+  return dead_letter_store::open_read_only(from);
+}
+
 } // namespace
 
 tree_stores configured_stores(const config& settings, const clock_source& clock) {
-  return {
-    [from = settings.sink, &clock] { return open_sink(from, clock); },
-    [from = settings.dead_letters] { return dead_letter_store::open(from); },
-    [from = settings.dead_letters] { return dead_letter_store::open_read_only(from); }};
+  return {[from = settings.sink, &clock] { return open_sink(from, clock); },
+          [from = settings.dead_letters] { return dead_letter_store::open(from); },
+          [from = settings.dead_letters] { return read_dead_letters(from); }};
 }
 
 std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings) {

@@ -36,7 +36,7 @@ using fused_batch_work =
 struct tree_stores {
   std::function<result<std::unique_ptr<sink>>()> open_sink;
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_dead_letters;
-  /// beside whoever has it open for writing
+  /// Beside whoever has it open for writing; null when there is none yet.
   std::function<result<std::unique_ptr<dead_letter_store>>()> read_dead_letters;
 };
 

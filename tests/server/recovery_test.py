@@ -1,9 +1,11 @@
 """What an operator may do to the files underneath a node."""
 
+import contextlib
 import shutil
+import sqlite3
 import unittest
 
-from weir import ServerTest, wait_until
+from weir import Node, ServerTest, wait_until
 
 
 class Recovery(ServerTest):
@@ -21,9 +23,53 @@ class Recovery(ServerTest):
         wait_until(lambda: {"n": 2} in node.bodies(), 10, "the record reaches the sink")
         self.assertEqual(len(node.rows()), 4)
 
+    def rejecting(self, **arguments):
+        """A node that has had several segments and a dead letter, stopped."""
+        node = Node(streams={"default": {"schema": "s.json", "dead_letters": "store"}},
+                    files={"s.json": '{"properties": {"n": {"type": "integer"}}}'}, **arguments)
+        self.addCleanup(node.close)
+        for n in range(3):
+            node.start(wait=False)
+            self.takes(node, {"n": "bad", "at": n})
+            wait_until(lambda: self.letters(node) == n + 1, 10, lambda: f"a dead letter: {self.letters(node)}")
+            node.kill()
+        return node
+
+    def takes(self, node, body):
+        def done():
+            node.assert_runs()
+            with contextlib.suppress(OSError):
+                return node.post("default", body).status in (200, 422)
+        wait_until(done, 20, lambda: "a record is taken: " + node.log_text()[-2000:])
+
+    def letters(self, node):
+        with contextlib.suppress(sqlite3.Error), \
+                contextlib.closing(sqlite3.connect(f"file:{node.data}/dead-letters.db?mode=ro", uri=True)) as db:
+            return db.execute("select count(*) from dead_letters").fetchone()[0]
+        return 0
+
+    def test_dead_letters_go_on_when_the_journal_is_lost_and_the_database_away(self):
+        node = self.rejecting(settings=["sink.kind=postgres", "sink.url=postgresql://weir@127.0.0.1:9/weir"])
+        shutil.rmtree(node.data / "journal")
+        node.start(wait=False)
+        self.takes(node, {"n": "bad"})
+        wait_until(lambda: self.letters(node) == 4, 10, lambda: f"a fourth dead letter: {self.letters(node)}")
+
+    def test_a_lost_journal_does_not_begin_before_it_is_known_how_far_the_dead_letters_are(self):
+        node = self.rejecting()
+        shutil.rmtree(node.data / "journal")
+        store, aside = node.data / "dead-letters.db", node.data / "aside.db"
+        store.rename(aside)
+        store.mkdir()  # cannot be opened
+        node.start(wait=False)
+        wait_until(lambda: str(store) in node.log_text(), 10, "the log names the store")
+        store.rmdir()
+        aside.rename(store)
+        self.takes(node, {"n": "bad"})
+        wait_until(lambda: self.letters(node) == 4, 10, lambda: f"a fourth dead letter: {self.letters(node)}")
+
     def test_a_damaged_frame_in_the_middle_is_set_aside_and_all_else_is_served(self):
         node = self.node(settings=["sink.busy_timeout=10ms"])
-        import contextlib, sqlite3
         node.post("default", {"n": 0})
         node.rows()
         with contextlib.closing(sqlite3.connect(node.data / "weir.db", isolation_level=None)) as lock:
