@@ -171,11 +171,13 @@ void file_sink::dropped() noexcept {
   keep_file_ = {};
 }
 
+/// A file from the future was begun while the clock was wrong: its age would say nothing for long.
 bool file_sink::worn() const noexcept {
   const auto age_us = clock().unix_us() - current_.created_at_us;
+  const auto age_max_us = static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
   return current_.length == 0 || abandoned_ == current_.first
-         || current_.length >= config().rotate_bytes
-         || age_us >= static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
+         || current_.length >= config().rotate_bytes || age_us < 0
+         || age_us >= age_max_us;
 }
 
 /// The current file, unless it is worn or somebody took it away or changed it. It is

@@ -120,6 +120,17 @@ TEST_F(file_sink_test, cuts_off_what_was_appended_but_never_committed) {
   EXPECT_EQ(contents(*open()), contents(frames.all()));
 }
 
+TEST_F(file_sink_test, a_file_that_was_begun_by_a_clock_that_was_ahead_is_finished) {
+  auto sink = open();
+  frame_list frames;
+  for (const auto ahead_us : {3'600'000'000LL, 0LL, 0LL}) {
+    clock.wall_wrong_us = ahead_us;
+    frames.add(2);
+    ASSERT_TRUE(commit_all(*sink, frames));
+  }
+  EXPECT_EQ(record_files().size(), 2u);
+}
+
 // Every operation on the disk fails once, at every place, and everything after it until
 // the sink is opened again, as if the process had been killed there.
 TEST_F(file_sink_test,
