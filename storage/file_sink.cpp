@@ -2,6 +2,7 @@
 
 #include "storage/database_sink.hpp"
 #include "storage/file_records.hpp"
+#include "storage/file_tail.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -31,7 +32,10 @@ class file_sink final : public database_sink {
     return config().path + "/" + record_file_name(first);
   }
   using names = std::vector<std::string>; ///< of a directory, sorted
+  result<void> measure(const record_file& known);
   result<void> cut_back(const record_file& known);
+  result<void> keep_tail(file_tail& tail, const std::string& name);
+  result<void> cut_longer();
   result<void> mend_known(sqlite::connection& db, const names& there,
                           std::vector<record_file>& known);
   result<void> set_aside_unknown(const names& there,
@@ -51,12 +55,15 @@ class file_sink final : public database_sink {
   std::optional<uint64_t>
     abandoned_;                   ///< writing this file failed: never append to it again
   std::optional<uint64_t> begun_; ///< by a commit that has not succeeded
-  std::string lines_;             ///< of the commit at hand
+  std::vector<record_file> longer_; ///< than what was committed of them
+  std::string lines_;               ///< of the commit at hand
   sqlite::statement keep_file_;
 };
 
-result<void> file_sink::cut_back(const record_file& known) {
-  auto opened = files_.open(path_of(known.first), true);
+/// Not shorter than what was committed of it. What is longer is looked at when it is known what
+/// comes next.
+result<void> file_sink::measure(const record_file& known) {
+  auto opened = files_.open(path_of(known.first), false);
   if (!opened)
     return tl::unexpected(opened.error());
   const auto size = (*opened)->size();
@@ -66,14 +73,56 @@ result<void> file_sink::cut_back(const record_file& known) {
     return fail(ec::io_failed, path_of(known.first) + ": has " + std::to_string(*size)
                                  + " bytes, but " + std::to_string(known.length)
                                  + " were committed: restore it or move it away");
-  if (*size == known.length)
-    return {};
+  if (*size > known.length)
+    longer_.push_back(known);
+  return {};
+}
+
+/// What is behind the committed length came from a commit that did not end, and comes again now;
+/// or the state is from an older copy, and it may be the only copy of something. The first has
+/// the bytes that are to be written now.
+result<void> file_sink::cut_back(const record_file& known) {
+  auto opened = files_.open(path_of(known.first), true);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  file_tail tail{**opened, known.length};
+  const auto needed = tail.starts_as(lines_).and_then(
+    [&](bool again) { return again ? result<bool>{false} : tail.has_line(); });
+  if (!needed)
+    return tl::unexpected(needed.error());
+  if (*needed)
+    if (auto kept = keep_tail(tail, record_file_name(known.first)); !kept)
+      return kept;
   return (*opened)->truncate(known.length).and_then([&] {
     return (*opened)->sync_data();
   });
 }
 
-/// Every file of the table is there as it was committed, or is not in the table any more.
+result<void> file_sink::keep_tail(file_tail& tail, const std::string& name) {
+  const auto there = files_.list(config().path);
+  if (!there)
+    return tl::unexpected(there.error());
+  const auto path = config().path + '/' + orphan_name(*there, name);
+  auto made = files_.create(path);
+  if (!made)
+    return tl::unexpected(made.error());
+  auto kept =
+    tail.copy_to(**made).and_then([&] { return (*made)->sync_data(); }).and_then([&] {
+      return files_.sync_directory(config().path);
+    });
+  if (!kept)
+    (void)files_.remove(path);
+  return kept;
+}
+
+result<void> file_sink::cut_longer() {
+  for (; !longer_.empty(); longer_.pop_back())
+    if (auto cut = cut_back(longer_.back()); !cut)
+      return cut;
+  return {};
+}
+
+/// Every file of the table has what was committed of it, or is not in the table any more.
 result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
                                    std::vector<record_file>& known) {
   auto forget = db.prepare("forget a missing file", "DELETE FROM files WHERE first = ?1");
@@ -84,7 +133,7 @@ result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
     const bool exists =
       std::binary_search(there.begin(), there.end(), record_file_name(one.first));
     forget->bind(1, one.first);
-    if (auto done = exists ? cut_back(one) : forget->run(); !done)
+    if (auto done = exists ? measure(one) : forget->run(); !done)
       return done;
     if (exists)
       kept.push_back(one);
@@ -149,6 +198,7 @@ result<void> file_sink::opened(sqlite::connection& db, const sink_cursor& cursor
   if (auto undone = undo_begun(*known); !undone)
     return undone;
   begun_.reset();
+  longer_.clear();
   const auto there = files_.list(config().path);
   if (!there)
     return tl::unexpected(there.error());
@@ -229,6 +279,8 @@ result<void> file_sink::put(std::span<const frame_view> frames) {
   }
   if (lines_.empty())
     return {};
+  if (auto cut = cut_longer(); !cut)
+    return fail(ec::sink_unavailable, cut.error().text);
   auto to = continue_file();
   if (!to) {
     auto started = start_file(first);

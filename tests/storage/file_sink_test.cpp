@@ -45,6 +45,19 @@ struct file_sink_test : ::testing::Test {
     ASSERT_TRUE(db);
     ASSERT_TRUE(db->execute("test", sql));
   }
+  /// Commits `count` frames one by one, and puts the state back that was there after the first.
+  /// What the files have then.
+  std::string commit_and_restore_state(const frame_list& frames, size_t count) {
+    const auto state = config.path + "/state.db";
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_TRUE(open()->commit(frames.slice(i, 1), frames.all()[i].next));
+      if (i == 0)
+        std::filesystem::copy_file(state, directory / "old");
+    }
+    std::filesystem::remove(state);
+    std::filesystem::rename(directory / "old", state);
+    return text_of(record_files()[0]);
+  }
   std::string text_of(const std::string& name) {
     std::ifstream file{config.path + "/" + name, std::ios::binary};
     return {std::istreambuf_iterator<char>{file}, {}};
@@ -246,6 +259,37 @@ TEST_F(file_sink_test,
   ASSERT_TRUE(commit_all(*open(), frames));
   EXPECT_EQ(text_of("records-00000000000000000001.ndjson.orphan"), text);
   EXPECT_EQ(contents(*open()), contents(frames.all()));
+}
+
+TEST_F(file_sink_test, lines_that_an_older_state_does_not_know_are_set_aside) {
+  frame_list frames;
+  for (int i = 0; i < 4; ++i)
+    frames.add(2);
+  const auto lines = commit_and_restore_state(frames, 3);
+  const auto committed = text_of(record_files()[0]).substr(0, lines.size() / 3);
+  for (int i = 0; i < 2; ++i) // the journal has the last frame only
+    ASSERT_TRUE(open()->commit(frames.slice(3, 1), frames.end()));
+  EXPECT_THAT(record_files(), ::testing::SizeIs(2));
+  EXPECT_TRUE(text_of(record_files()[0]).starts_with(committed + "{\"id\":7"));
+  EXPECT_EQ(text_of("records-00000000000000000001.ndjson.orphan"),
+            lines.substr(committed.size()));
+}
+
+TEST_F(file_sink_test,
+       lines_that_an_older_state_does_not_know_and_the_journal_has_are_not) {
+  for (const size_t at_once : {1, 4}) {
+    std::filesystem::remove_all(config.path);
+    frame_list frames;
+    for (int i = 0; i < 4; ++i)
+      frames.add(2);
+    commit_and_restore_state(frames, 3);
+    auto sink = open();
+    for (size_t from = 0; from < 4; from += at_once)
+      ASSERT_TRUE(
+        sink->commit(frames.slice(from, at_once), frames.all()[from + at_once - 1].next));
+    EXPECT_THAT(record_files(), ::testing::SizeIs(1));
+    EXPECT_EQ(contents(*sink), contents(frames.all()));
+  }
 }
 
 TEST_F(file_sink_test, files_set_aside_are_numbered_and_empty_ones_are_not_kept) {
