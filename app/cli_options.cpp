@@ -58,6 +58,13 @@ void add_server_arguments(CLI::App& command, server_options& into) {
     ->capture_default_str()
     ->check(CLI::Range(0, 1'000'000))
     ->type_name("N");
+  command
+    .add_option("--ack", into.ack,
+                "What a record counts as stored at, whatever the stream's own `ack` is: "
+                "durable (on disk) or stored (in the sink)")
+    ->capture_default_str()
+    ->check(CLI::IsMember({"durable", "stored"}))
+    ->type_name("ACK");
 }
 
 void add_format_arguments(CLI::App& command, std::optional<body_format>& into) {

@@ -17,6 +17,7 @@ struct server_options {
   std::string api_key; ///< from the environment, never the command line
   std::string ca_file;
   uint32_t retries = 10;
+  std::string ack = "durable"; ///< or `stored`: what a 2xx waits for
 };
 
 struct send_options {

@@ -8,13 +8,13 @@
 namespace weir {
 
 patient_post::patient_post(post_function post, sleep_function sleep, retry_policy retry,
-                           std::string api_key)
+                           std::string api_key, std::string ack)
   : post_(std::move(post)), sleep_(std::move(sleep)), retry_(retry),
-    api_key_(std::move(api_key)) {}
+    api_key_(std::move(api_key)), ack_(std::move(ack)) {}
 
 result<http_answer> patient_post::operator()(const outgoing& request,
                                              const wait_function& waiting) {
-  header_fields fields{{"Idempotency-Key", request.idempotency_key}};
+  header_fields fields{{"Idempotency-Key", request.idempotency_key}, {"Weir-Ack", ack_}};
   if (!api_key_.empty())
     fields.emplace_back("Authorization", "Bearer " + api_key_);
   for (uint32_t attempt = 0;; ++attempt) {

@@ -1,6 +1,7 @@
 // PATIENT POST: one request to the ingest listener, sent again while the answer is
 // passing. Every request has an Idempotency-Key, so that a repetition stores nothing
-// twice.
+// twice, and asks for the verdict on its records: a stream's own `ack: accepted` would be
+// answered without one.
 #pragma once
 
 #include "app/retry.hpp"
@@ -32,9 +33,10 @@ struct outgoing {
 
 class patient_post {
  public:
-  /// `api_key` may be empty: then no Authorization is sent.
+  /// `api_key` may be empty: then no Authorization is sent. `ack` is what a 2xx waits for,
+  /// `durable` or `stored`.
   patient_post(post_function post, sleep_function sleep, retry_policy retry,
-               std::string api_key);
+               std::string api_key, std::string ack = "durable");
 
   /// The last answer, whatever its status, or why none came.
   result<http_answer> operator()(const outgoing& request, const wait_function& waiting);
@@ -44,6 +46,7 @@ class patient_post {
   sleep_function sleep_;
   retry_policy retry_;
   std::string api_key_;
+  std::string ack_;
 };
 
 /// `HTTP 503: The node is at its capacity: …`, from problem+json or without one. One

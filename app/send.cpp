@@ -97,16 +97,13 @@ bool sender::account(const cut_request& request, const http_answer& answer) {
   const bool has_verdicts = answer.status == 200 || answer.status == 422;
   if (has_verdicts && account_verdicts(request, answer.body))
     return true;
-  if (answer.status == 202) {
-    totals_.accepted += request.records;
-    return true;
-  }
-  const auto why = answer.status == 200
-                     ? "HTTP 200, but not an answer of weir's: check --url"
-                     : problem_text(answer);
+  const bool success = answer.status >= 200 && answer.status < 300;
+  const auto why =
+    success
+      ? fmt::format("HTTP {}, but not an answer of weir's: check --url", answer.status)
+      : problem_text(answer);
   account_failure(request, why);
-  if (answer.status != 200 && !hopeless(answer.status)
-      && !retry_policy::passing(answer.status))
+  if (!success && !hopeless(answer.status) && !retry_policy::passing(answer.status))
     return true;
   totals_.stopped = why;
   return false;

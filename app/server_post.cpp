@@ -19,7 +19,7 @@ result<patient_post> post_to_server(const server_options& options) {
   auto sleep = [](std::chrono::milliseconds wait) { std::this_thread::sleep_for(wait); };
   return patient_post{std::move(post), std::move(sleep),
                       retry_policy{options.retries, std::random_device{}()},
-                      options.api_key};
+                      options.api_key, options.ack};
 }
 
 } // namespace weir

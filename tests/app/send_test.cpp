@@ -39,7 +39,7 @@ std::vector<cut_request> cut_all(const std::string& text,
 }
 
 struct sent {
-  std::string path, key, authorization, type, body;
+  std::string path, key, authorization, type, body, ack = {};
 };
 
 /// A node that answers as it is told to and writes down what it was sent.
@@ -70,7 +70,9 @@ struct scripted_node {
                            const header_fields& fields, std::string_view body) {
     sent s{std::string{path}, "", "", std::string{type}, std::string{body}};
     for (const auto& [name, value] : fields)
-      (name == "Idempotency-Key" ? s.key : s.authorization) = value;
+      (name == "Idempotency-Key" ? s.key
+       : name == "Weir-Ack"      ? s.ack
+                                 : s.authorization) = value;
     requests.push_back(std::move(s));
     if (answers.empty())
       return http_answer{200, "", R"({"accepted":1,"rejected":0,"errors":[]})"};
@@ -298,4 +300,14 @@ TEST(progress, the_bar_fills_and_stays_within_the_terminal) {
   s.bytes = 9 << 20;
   s.bytes_total = 6 << 20;
   EXPECT_THAT(render_progress(s, 200), HasSubstr("100%"));
+}
+
+TEST(send, asks_for_durable_records_and_takes_no_202_for_stored) {
+  scripted_node node;
+  node.answers = {http_answer{202, "", R"({"batch":"0"})"}};
+  const auto totals = node.send("one\ntwo\n", body_format::text, 100);
+  EXPECT_EQ(node.requests[0].ack, "durable");
+  EXPECT_EQ(totals.accepted, 0u);
+  EXPECT_EQ(totals.failed, 2u);
+  EXPECT_THAT(node.out.str(), HasSubstr("HTTP 202"));
 }
