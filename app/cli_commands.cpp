@@ -255,13 +255,24 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
     command->add_flag("--all", s->options.all, "Every one that was not replayed yet");
   add_stream(*command, s->options.stream, "With --all: only this stream");
   ids->excludes(all);
+  auto* header = command
+                   ->add_option("--csv-header", s->options.csv_header,
+                                "Rows of CSV were kept without their header: this is it")
+                   ->type_name("ROW");
   command
-    ->add_option("--csv-header", s->options.csv_header,
-                 "Rows of CSV were kept without their header: this is it")
-    ->type_name("ROW");
+    ->add_flag("--text", s->options.text,
+               "What may be a row of CSV or a line of text is a line of text")
+    ->excludes(header);
   command->footer(
-    "Each is sent with the Idempotency-Key dead-letter-<id>, so a repetition stores\n"
-    "nothing twice. An API key comes from WEIR_API_KEY.\n\n"
+    "Each is sent with an Idempotency-Key of its own, so a repetition stores nothing\n"
+    "twice. An API key comes from WEIR_API_KEY.\n\n"
+    "A JSON object is sent as JSON. ragged_row and malformed_csv are rows of CSV;\n"
+    "invalid_utf8, and malformed_json, not_an_object and the like when they are no\n"
+    "object, are not sent. Others may be rows or lines, which has to be said.\n\n"
+    "One that is rejected again is kept as a new letter, which takes its place: the\n"
+    "old one counts as replayed. Where the stream discards rejected records (its\n"
+    "`dead_letters` in the configuration), the old one stays. Ends with 1 when any\n"
+    "was not stored.\n\n"
     "Examples:\n"
     "  weir dead-letters replay 17 18 -c weir.yaml\n"
     "  weir dead-letters replay --all --stream web -c weir.yaml");

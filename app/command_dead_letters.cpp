@@ -108,7 +108,11 @@ int command_dead_letters_replay(const config& settings,
   const auto store = dead_letter_store::open(settings.dead_letters);
   if (!store)
     return failed(err, store.error());
-  const auto totals = replay(**store, options, *post, out);
+  auto with = options;
+  for (const auto& [name, stream] : settings.streams)
+    if (stream.settings.dead_letters == dead_letter_policy::store)
+      with.storing.insert(name);
+  const auto totals = replay(**store, with, *post, out);
   if (!totals)
     return failed(err, totals.error());
   out << fmt::format("{} replayed, {} not\n", totals->replayed, totals->failed)

@@ -7,6 +7,7 @@
 #include "storage/dead_letters.hpp"
 
 #include <iosfwd>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct dead_letters_options {
   bool json = false;         ///< list: one JSON object a line
   bool all = false;          ///< replay: every one that was not replayed yet
   std::string csv_header;    ///< replay: rows of CSV need their header
+  bool text = false;         ///< replay: what may be a row or a line is a line
+  /// replay: streams whose rejected records become letters
+  std::set<std::string, std::less<>> storing;
   server_options server;
 };
 

@@ -1,6 +1,7 @@
 // Sends dead letters again as records of their streams.
 #include "app/command_dead_letters.hpp"
 
+#include "app/dead_letters_body.hpp"
 #include "app/patient_post.hpp"
 #include "app/units.hpp"
 
@@ -15,20 +16,17 @@ namespace {
 
 constexpr size_t page_size = 1000;
 
-/// A letter's body is the record as it came to the stage that refused it: one JSON
-/// object, a line of text, or a row of CSV whose header the operator has to know.
-struct replay_body {
-  std::string_view content_type;
-  std::string text;
+/// What became of a record that was sent again.
+struct verdict {
+  enum class kind : uint8_t { stored, rejected, unknown };
+  kind what = kind::unknown;
+  std::string code; ///< of the rejection
+  std::string why;  ///< empty: stored, or dropped on purpose
 };
 
-replay_body body_of(const dead_letter& letter, const std::string& csv_header) {
-  const auto first = letter.body.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && letter.body[first] == '{')
-    return {content_type_of(body_format::json), letter.body};
-  if (!csv_header.empty())
-    return {content_type_of(body_format::csv), csv_header + "\r\n" + letter.body};
-  return {content_type_of(body_format::text), letter.body};
+std::string text_of(const nlohmann::json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 /// The letter's own, wherever it is stored: ids begin again in a new store, and each node counts
@@ -37,31 +35,33 @@ std::string key_of(const dead_letter& letter) {
   return fmt::format("dead-letter-{}-{}", letter.batch, letter.record);
 }
 
-/// Empty when every record of the body was stored (or dropped on purpose), else why not.
-std::string refusal(const result<http_answer>& answer) {
+/// The one record's error, or the problem as a whole.
+verdict rejected(const nlohmann::json& json, const http_answer& answer) {
+  const auto errors = json.find("errors");
+  if (errors == json.end() || !errors->is_array() || errors->empty()
+      || !errors->front().is_object())
+    return {verdict::kind::rejected, "", problem_text(answer)};
+  const auto& error = errors->front();
+  const auto code = text_of(error, "code");
+  const auto pointer = text_of(error, "pointer");
+  return {verdict::kind::rejected, code,
+          one_line(fmt::format("{}{}{} {}", code, pointer.empty() ? "" : " ", pointer,
+                               text_of(error, "detail")))};
+}
+
+verdict verdict_of(const result<http_answer>& answer) {
   if (!answer)
-    return answer.error().text;
-  if (answer->status == 202)
-    return {};
+    return {verdict::kind::unknown, "", answer.error().text};
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
+  const bool ours = json.is_object() && json.contains("accepted");
   const auto none = [&json](const char* name) {
     return !json.contains(name) || json[name] == 0;
   };
-  if (answer->status == 200 && json.is_object() && json.contains("accepted")
-      && none("rejected") && none("quarantined"))
-    return {};
-  if (json.is_object() && json.contains("errors") && json["errors"].is_array()
-      && !json["errors"].empty() && json["errors"][0].is_object()) {
-    const auto& error = json["errors"][0];
-    const auto text = [&error](const char* name) {
-      return error.contains(name) && error[name].is_string()
-               ? error[name].get<std::string>()
-               : "";
-    };
-    return one_line(fmt::format("rejected again: {} {} {}", text("code"), text("pointer"),
-                                text("detail")));
-  }
-  return problem_text(*answer);
+  if (ours && answer->status == 200 && none("rejected") && none("quarantined"))
+    return {verdict::kind::stored, "", ""};
+  if (ours && answer->status == 422)
+    return rejected(json, *answer);
+  return {verdict::kind::unknown, "", problem_text(*answer)};
 }
 
 class replayer {
@@ -127,17 +127,50 @@ class replayer {
   }
 
   result<void> run_one(const dead_letter& letter) {
-    const auto body = body_of(letter, options_.csv_header);
-    const auto answer =
-      post_({"/ingest/" + letter.stream, body.content_type, key_of(letter), body.text},
-            [this](std::chrono::milliseconds wait, const std::string& why) {
-              out_ << fmt::format("waiting {}: {}\n", format_duration(wait), why);
-            });
-    const auto why = refusal(answer);
-    out_ << fmt::format("{}: {}\n", letter.id, why.empty() ? "replayed" : why);
-    ++(why.empty() ? totals_.replayed : totals_.failed);
-    return why.empty() ? store_.mark_replayed(letter.id, system_clock_source{}.unix_us())
-                       : result<void>{};
+    const auto body = body_of(letter, options_);
+    if (!body) {
+      ++totals_.failed;
+      out_ << fmt::format("{}: not sent: {}\n", letter.id, body.error().text);
+      return {};
+    }
+    return account(letter, verdict_of(send(letter, *body)));
+  }
+
+  result<http_answer> send(const dead_letter& letter, const replay_body& body) {
+    return post_({"/ingest/" + letter.stream, body.content_type,
+                  key_of(letter), body.text},
+                 [this](std::chrono::milliseconds wait, const std::string& why) {
+                   out_ << fmt::format("waiting {}: {}\n", format_duration(wait), why);
+                 });
+  }
+
+  result<void> account(const dead_letter& letter, const verdict& what) {
+    if (what.what == verdict::kind::stored) {
+      ++totals_.replayed;
+      out_ << fmt::format("{}: replayed\n", letter.id);
+      return mark(letter);
+    }
+    ++totals_.failed;
+    if (what.what == verdict::kind::unknown) {
+      out_ << fmt::format("{}: {}\n", letter.id, what.why);
+      return {};
+    }
+    const bool kept = kept_again(letter, what);
+    out_ << fmt::format("{}: rejected again: {}; {}\n", letter.id, what.why,
+                        kept ? "kept as a new letter"
+                             : "its stream discards rejected records, so this letter "
+                               "stays");
+    return kept ? mark(letter) : result<void>{};
+  }
+
+  /// Whether the node has made a letter of it again, which takes this one's place: else
+  /// both would be replayed the next time, and the record be stored twice.
+  bool kept_again(const dead_letter& letter, const verdict& what) const {
+    return what.code == "quarantined" || options_.storing.contains(letter.stream);
+  }
+
+  result<void> mark(const dead_letter& letter) {
+    return store_.mark_replayed(letter.id, system_clock_source{}.unix_us());
   }
 
   dead_letter_store& store_;

@@ -18,11 +18,13 @@ class store_in_memory final : public dead_letter_store {
  public:
   std::map<uint64_t, dead_letter> letters;
 
-  void add(uint64_t id, std::string stream, std::string body, int64_t replayed = 0) {
+  void add(uint64_t id, std::string stream, std::string body, int64_t replayed = 0,
+           std::string code = "schema_violation") {
     auto& letter = letters[id];
     letter.id = id;
     letter.batch = "ba7c";
     letter.record = static_cast<uint32_t>(id + 1);
+    letter.code = std::move(code);
     letter.stream = std::move(stream);
     letter.body = std::move(body);
     letter.replayed_at_us = replayed;
@@ -50,6 +52,10 @@ class store_in_memory final : public dead_letter_store {
   result<uint64_t> count() override { return letters.size(); }
 };
 
+auto is_sent(const std::string& type, const std::string& body) {
+  return testing::AllOf(HasSubstr(" " + type + " "), testing::EndsWith(" " + body));
+}
+
 class replaying : public testing::Test {
  protected:
   result<replay_totals> run(const dead_letters_options& options) {
@@ -61,6 +67,7 @@ class replaying : public testing::Test {
   }
   result<http_answer> take(std::string_view path, std::string_view type,
                            const header_fields& fields, std::string_view body) {
+    fields_ = fields;
     sent_.push_back(std::string{path} + ' ' + std::string{type} + ' ' + fields[0].second
                     + ' ' + std::string{body});
     if (answers_.empty())
@@ -70,9 +77,17 @@ class replaying : public testing::Test {
     return answer;
   }
 
+  static http_answer rejected_again(const std::string& code) {
+    return {422, "",
+            R"({"title":"t","code":"all_records_rejected","accepted":0,"rejected":1,)"
+            R"("errors":[{"code":")"
+              + code + R"(","pointer":"/a","detail":"d"}]})"};
+  }
+
   store_in_memory store_;
   std::deque<result<http_answer>> answers_;
   std::vector<std::string> sent_;
+  header_fields fields_;
   std::ostringstream out_;
 };
 
@@ -82,6 +97,7 @@ TEST_F(replaying, a_letter_is_sent_to_its_stream_under_its_own_key_and_marked) {
   store_.add(17, "web", "{\"a\":1}");
   store_.add(18, "web", "a line");
   dead_letters_options options;
+  options.text = true;
   options.ids = {17, 18, 19};
   const auto totals = run(options);
   ASSERT_TRUE(totals);
@@ -94,17 +110,50 @@ TEST_F(replaying, a_letter_is_sent_to_its_stream_under_its_own_key_and_marked) {
   EXPECT_GT(store_.letters[17].replayed_at_us, 0);
 }
 
-TEST_F(replaying, a_letter_that_is_rejected_again_stays_unmarked_and_says_why) {
+TEST_F(replaying, a_letter_that_is_rejected_again_gives_its_place_to_the_new_one) {
+  store_.add(5, "web", "{}");
+  answers_ = {rejected_again("schema_violation")};
+  dead_letters_options options;
+  options.ids = {5};
+  options.storing = {"web"};
+  EXPECT_EQ(run(options)->failed, 1u);
+  EXPECT_GT(store_.letters[5].replayed_at_us, 0);
+  EXPECT_EQ(out_.str(),
+            "5: rejected again: schema_violation /a d; kept as a new letter\n");
+}
+
+TEST_F(replaying, a_letter_stays_when_its_stream_discards_what_is_rejected_again) {
   store_.add(1, "web", "{}");
-  answers_ = {
-    http_answer{422, "",
-                R"({"title":"t","accepted":0,"rejected":1,"errors":[)"
-                R"({"code":"schema_violation","pointer":"/a","detail":"d"}]})"}};
+  answers_ = {rejected_again("schema_violation")};
   dead_letters_options options;
   options.ids = {1};
+  options.storing = {"other"};
   EXPECT_EQ(run(options)->failed, 1u);
   EXPECT_EQ(store_.letters[1].replayed_at_us, 0);
-  EXPECT_EQ(out_.str(), "1: rejected again: schema_violation /a d\n");
+  EXPECT_EQ(out_.str(), "1: rejected again: schema_violation /a d; its stream discards "
+                        "rejected records, so this letter stays\n");
+}
+
+TEST_F(replaying, what_is_quarantined_again_is_always_kept_as_a_new_letter) {
+  store_.add(1, "web", "{}", 0, "quarantined");
+  answers_ = {rejected_again("quarantined")};
+  dead_letters_options options;
+  options.ids = {1};
+  run(options);
+  EXPECT_GT(store_.letters[1].replayed_at_us, 0);
+  EXPECT_THAT(out_.str(), HasSubstr("; kept as a new letter"));
+}
+
+TEST_F(replaying, a_failure_that_is_no_verdict_leaves_the_letter) {
+  store_.add(1, "web", "{}");
+  dead_letters_options options;
+  options.ids = {1};
+  options.storing = {"web"};
+  for (const int status : {202, 401, 404, 422}) {
+    answers_ = {http_answer{status, "", R"({"title":"t","code":"key_reused"})"}};
+    EXPECT_EQ(run(options)->failed, 1u) << status;
+    EXPECT_EQ(store_.letters[1].replayed_at_us, 0) << status;
+  }
 }
 
 TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {
@@ -114,6 +163,7 @@ TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {
   store_.add(4, "web", "d");
   dead_letters_options options;
   options.all = true;
+  options.text = true;
   options.stream = "web";
   EXPECT_EQ(run(options)->replayed, 2u);
   EXPECT_THAT(sent_, ElementsAre(HasSubstr("dead-letter-ba7c-2 a"),
@@ -131,10 +181,72 @@ TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {
 
 TEST_F(replaying, an_answer_that_is_not_weirs_marks_nothing) {
   for (const auto* body : {"", "[]", "{}", R"({"accepted":1,"rejected":"no"})"}) {
-    store_.add(1, "web", "x");
+    store_.add(1, "web", "{}");
     answers_ = {http_answer{200, "", body}};
     dead_letters_options options;
     options.ids = {1};
     EXPECT_EQ(run(options)->failed, 1u) << body;
   }
+}
+
+TEST_F(replaying, the_code_says_what_a_letter_is_before_its_first_byte_does) {
+  struct {
+    const char *code, *body, *sent;
+  } const cases[] = {
+    {"transform_failed", "{\"a\":1}", "application/json"},
+    {"too_deep", " {\"a\":[]}", "application/json"},
+    {"not_an_object", "5", "not sent: not_an_object"},
+    {"not_an_object", "\"text\"", "not sent"},
+    {"not_an_object", "[1,2]", "not sent"},
+    {"malformed_json", "{\"a\":", "weir send"},
+    {"invalid_utf8", "caf\xe9", "not sent: invalid_utf8"},
+    {"ragged_row", "1,2", "--csv-header"},
+    {"malformed_csv", "{x,1,2", "--csv-header"},
+    {"schema_violation", "{x,1,2", "--text"},
+    {"schema_violation", "a line", "--text"},
+    {"quarantined", "a line", "--csv-header"},
+    {"a_later_code", "a line", "--text"},
+  };
+  for (const auto& c : cases) {
+    store_.add(1, "web", c.body, 0, c.code);
+    sent_.clear();
+    out_.str("");
+    dead_letters_options options;
+    options.ids = {1};
+    const auto totals = run(options);
+    const bool goes = std::string_view{c.sent}.starts_with("application/");
+    EXPECT_EQ(totals->replayed, goes ? 1u : 0u) << c.code << ' ' << c.body;
+    EXPECT_EQ(store_.letters[1].replayed_at_us != 0, goes) << c.code << ' ' << c.body;
+    EXPECT_THAT(goes && !sent_.empty() ? sent_[0] : out_.str(), HasSubstr(c.sent))
+      << c.code << ' ' << c.body;
+  }
+}
+
+TEST_F(replaying, what_may_be_a_row_or_a_line_is_sent_as_the_operator_says) {
+  store_.add(1, "web", "{x,1,2", 0, "malformed_csv");
+  store_.add(2, "web", "a line");
+  store_.add(3, "web", "{\"a\":1}");
+  dead_letters_options options;
+  options.ids = {1, 2, 3};
+  options.csv_header = "a,b";
+  run(options);
+  EXPECT_THAT(sent_, ElementsAre(is_sent("text/csv", "a,b\r\n{x,1,2"),
+                                 is_sent("text/csv", "a,b\r\na line"),
+                                 is_sent("application/json", "{\"a\":1}")));
+  sent_.clear();
+  options.csv_header.clear();
+  options.text = true;
+  run(options);
+  EXPECT_THAT(sent_, ElementsAre(is_sent("text/plain", "a line"),
+                                 is_sent("application/json", "{\"a\":1}")));
+}
+
+TEST_F(replaying, a_202_is_not_asked_for_and_not_taken_for_stored) {
+  store_.add(1, "web", "{}");
+  answers_ = {http_answer{202, "", R"({"batch":"0"})"}};
+  dead_letters_options options;
+  options.ids = {1};
+  EXPECT_EQ(run(options)->failed, 1u);
+  EXPECT_EQ(store_.letters[1].replayed_at_us, 0);
+  EXPECT_THAT(fields_, testing::Contains(testing::Pair("Weir-Ack", "durable")));
 }

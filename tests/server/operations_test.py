@@ -124,6 +124,36 @@ class Operations(ServerTest):
         reject_and_replay({"n": 11})
         self.assertEqual(node.bodies(), [{"n": 11}, {"n": 11}])
 
+    def test_a_replay_that_fails_multiplies_nothing_and_can_be_repeated_after_the_mend(self):
+        node = self.node(streams={"default": {"schema": "s.json", "dead_letters": "store", "ack": "accepted"}},
+                         files={"s.json": json.dumps(SCHEMA)})
+        node.post("default", {"n": 11})
+        def open_letters():
+            letters = node.operations("GET", "/dead-letters").json.get("dead_letters", [])
+            return [letter["id"] for letter in letters if not letter.get("replayed_at")]
+        def replay(*arguments):
+            return subprocess.run(node.command("dead-letters", "replay", "--all", *arguments),
+                                  capture_output=True, text=True)
+        for turn in range(1, 4):
+            wait_until(lambda: open_letters() == [turn], 10, lambda: f"one letter: {open_letters()}")
+            done = replay()
+            self.assertEqual(done.returncode, 1, done)
+            self.assertIn(f"{turn}: rejected again: schema_violation /n ", done.stdout)
+            self.assertIn("; kept as a new letter\n0 replayed, 1 not\n", done.stdout)
+        wait_until(lambda: open_letters() == [4], 10, lambda: f"one letter: {open_letters()}")
+        (node.directory / "s.json").write_text("true")
+        node.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: node.metrics()["weir_config_reloads_total"] == 1, 10, "the new schema")
+        self.assertEqual(replay().stdout, "4: replayed\n1 replayed, 0 not\n")
+        self.assertEqual(node.bodies(), [{"n": 11}])
+
+    def test_send_accounts_for_each_record_also_where_the_stream_answers_at_once(self):
+        node = self.node(streams={"default": {"schema": "s.json", "ack": "accepted"}}, files={"s.json": json.dumps(SCHEMA)})
+        (node.directory / "f.ndjson").write_text('{"n":1}\n{"n":11}\n')
+        sent = subprocess.run(node.command("send", str(node.directory / "f.ndjson")), capture_output=True, text=True)
+        self.assertEqual(sent.returncode, 1, sent)
+        self.assertIn("1 accepted, 1 rejected", sent.stdout)
+
     def test_sighup_takes_over_a_good_configuration_and_keeps_the_old_one_on_an_error(self):
         node = self.node(streams={"default": {"schema": "s.json"}}, files={"s.json": json.dumps(SCHEMA)})
         self.assertEqual(node.post("default", {"n": 11}).status, 422)
