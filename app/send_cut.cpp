@@ -25,7 +25,7 @@ result<void> request_cutter::begin() {
   if (auto filled = fill(limits_.bytes); !filled)
     return filled;
   if (!format_)
-    format_ = sniff(window_);
+    format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
   framing_limits limits;
   limits.record_bytes_max = limits_.record_bytes_max;
   limits.json_depth_max = 1024; // the server has the last word

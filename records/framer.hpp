@@ -80,13 +80,21 @@ class framer {
   bool begun_ = false;
 };
 
-/// The format of a body without a Content-Type, from its first bytes: `{` begins json if
-/// the object is the whole body or spans lines, ndjson if another object follows on a
-/// line of its own; `[` before a JSON value json; a first line with a comma, no leading
-/// brace and no quote in the middle of a field csv; else text. Empty: ndjson. One object
-/// on one line that is ended by a line end is ndjson, which frames it alike and lets more
-/// follow.
-body_format sniff(std::string_view head) noexcept;
+/// What is needed of a body to say what it is: this much, or all of it.
+inline constexpr size_t sniff_bytes_min = 4096;
+
+/// The format of a body without a Content-Type, from its first bytes. The first that fits:
+///   json    an object that is the whole body or spans lines
+///   ndjson  an object, otherwise
+///   json    `[`, then `]` and nothing more, or a JSON value and then a comma and another,
+///           or `]` and nothing more, as far as the bytes go
+///   csv     a first row of two fields or more that may be the names of columns (well
+///           quoted, none empty, twice there, a figure or a time, with a = or in
+///           brackets), and a second row, if there is one, of as many
+///   text    all else
+/// Empty: ndjson. One object on one line that is ended by a line end is ndjson, which
+/// frames it alike and lets more follow.
+body_format sniff(std::string_view head);
 
 /// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are
 /// ignored), or unsupported_media_type.

@@ -1,6 +1,7 @@
 // Which format a body has: from its Content-Type, or from its first bytes.
 #include "records/framer.hpp"
 
+#include "records/csv_guess.hpp"
 #include "records/decode.hpp"
 
 #include <array>
@@ -57,44 +58,73 @@ body_format sniff_object(std::string_view text) noexcept {
   return ends ? body_format::json : body_format::ndjson;
 }
 
-// Log lines that open with a date in brackets are no JSON: `text` is what is behind the
-// bracket.
-bool begins_json_value(std::string_view text) noexcept {
+std::string_view without_space(std::string_view text) noexcept {
   const size_t first = text.find_first_not_of(json_space);
-  if (first == std::string_view::npos)
-    return true;
-  text.remove_prefix(first);
-  const size_t number_end = text.find_first_not_of("+-.0123456789eE");
-  if (text.front() == '-' || (text.front() >= '0' && text.front() <= '9')) {
-    const bool dashed =
-      text.substr(1, number_end - 1).find('-') != std::string_view::npos;
-    const bool closed =
-      number_end == std::string_view::npos
-      || std::string_view{",] \t\r\n"}.find(text[number_end]) != std::string_view::npos;
-    return closed && !dashed;
-  }
-  for (const std::string_view word : {"true", "false", "null"})
-    if (text.substr(0, word.size()) == word)
-      return true;
-  return std::string_view{"{[]\""}.find(text.front()) != std::string_view::npos;
+  return first == std::string_view::npos ? std::string_view{} : text.substr(first);
 }
 
-// Commas occur in log lines, too; but those quote in the middle of what would be a field.
-bool looks_like_csv_header(std::string_view line) noexcept {
-  bool in_quotes = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] != '"')
-      continue;
-    const bool begins = i == 0 || line[i - 1] == ',';
-    const bool ends = i + 1 == line.size() || line[i + 1] == ',' || line[i + 1] == '\r';
-    if (in_quotes && !ends && line[i + 1] == '"')
-      ++i; // a doubled quote
-    else if (in_quotes ? !ends : !begins)
-      return false;
-    else
-      in_quotes = !in_quotes;
+// Length of the JSON number at the front (RFC 8259 §6), 0 when there is none.
+size_t number_size(std::string_view text) noexcept {
+  const auto digits = [&](size_t from) {
+    return std::min(text.find_first_not_of("0123456789", from), text.size());
+  };
+  const size_t first = text.starts_with('-') ? 1 : 0;
+  size_t end = digits(first);
+  if (end == first || (text[first] == '0' && end > first + 1))
+    return 0;
+  if (end < text.size() && text[end] == '.')
+    end = digits(end + 1);
+  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    const bool is_signed =
+      end + 1 < text.size() && (text[end + 1] == '+' || text[end + 1] == '-');
+    end = digits(end + (is_signed ? 2 : 1));
   }
-  return line.find(',') != std::string_view::npos;
+  return end;
+}
+
+// Length of the JSON string at the front; 0 when it has a line end, which no string has,
+// npos when it does not end in `text`.
+size_t string_size(std::string_view text) noexcept {
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\n')
+      return 0;
+    if (text[i] == '"')
+      return i + 1;
+    i += text[i] == '\\' ? 1 : 0;
+  }
+  return std::string_view::npos;
+}
+
+// Length of the JSON value at the front, as far as it goes; 0 when there is none, npos
+// when it does not end in `text`.
+size_t value_size(std::string_view text) noexcept {
+  if (text.front() == '{' || text.front() == '[')
+    return end_of_object(text);
+  if (text.front() == '"')
+    return string_size(text);
+  for (const std::string_view word : {"true", "false", "null"})
+    if (text.starts_with(word.substr(0, text.size())))
+      return std::min(word.size(), text.size());
+  return number_size(text);
+}
+
+// Log lines open with brackets, too: `text` is what is behind the bracket, and has to go
+// on as an array does.
+bool goes_on_as_array(std::string_view text) noexcept {
+  text = without_space(text);
+  if (text.empty())
+    return true;
+  if (text.front() == ']')
+    return without_space(text.substr(1)).empty();
+  const size_t size = value_size(text);
+  if (size == 0 || size == std::string_view::npos)
+    return size != 0;
+  text = without_space(text.substr(size));
+  if (text.empty())
+    return true;
+  const auto rest = without_space(text.substr(1));
+  return text.front() == ',' ? rest.empty() || value_size(rest) > 0
+                             : text.front() == ']' && rest.empty();
 }
 
 using named_format = std::pair<std::string_view, body_format>;
@@ -158,7 +188,8 @@ tl::unexpected<fault> unsupported(std::string_view content_type, std::string_vie
 
 } // namespace
 
-body_format sniff(std::string_view head) noexcept {
+body_format sniff(std::string_view head) {
+  const bool cut = head.size() >= sniff_bytes_min;
   if (head.substr(0, 3) == "\xEF\xBB\xBF")
     head.remove_prefix(3);
   const size_t first = head.find_first_not_of(json_space);
@@ -167,10 +198,9 @@ body_format sniff(std::string_view head) noexcept {
   head.remove_prefix(first);
   if (head.front() == '{')
     return sniff_object(head);
-  if (head.front() == '[' && begins_json_value(head.substr(1)))
+  if (head.front() == '[' && goes_on_as_array(head.substr(1)))
     return body_format::json;
-  return looks_like_csv_header(head.substr(0, head.find('\n'))) ? body_format::csv
-                                                                : body_format::text;
+  return looks_like_csv(head, cut) ? body_format::csv : body_format::text;
 }
 
 result<body_format> format_of(std::string_view content_type) {

@@ -66,6 +66,41 @@ TEST(sniff, takes_a_log_line_with_a_comma_in_its_quotes_as_text) {
   EXPECT_EQ(sniff("\"a\"b,c\n"), body_format::text);
 }
 
+TEST(sniff, takes_log_lines_with_commas_as_text) {
+  for (const std::string_view log :
+       {"2026-11-27 08:24:55,950 INFO starting\n2026-11-27 08:24:56,001 INFO ready\n",
+        "2026-11-27 08:24:55,950 INFO starting", "1,2\n3,4\n", "10.0.0.1,GET\n",
+        "Nov 27 08:24:55 host app[1]: failed, retrying\n", "level=info, msg=x\n",
+        "a,\n1,2\n", "a,a\n1,2\n", "<34>a, b\n", "[error] a, b\n[error] c, d\n",
+        "starting, please wait\nready\n", "one, two\nthree, four, five"})
+    EXPECT_EQ(sniff(log), body_format::text) << log;
+}
+
+TEST(sniff, takes_rows_of_as_many_fields_as_the_header_as_csv) {
+  for (const std::string_view csv :
+       {"a,b", "a,b\n", "a,b\r\n1,2\r\n", "a,b\n\n1,2",
+        "Full Name,E-Mail,Year 2024\nx,y,1\n", "a,\"b\nc\"\n\"1\n2\",3\n",
+        "h\xC3\xB6he,x1\n2,\"a, b\"\n", "a;b,c\n1,2\n"})
+    EXPECT_EQ(sniff(csv), body_format::csv) << csv;
+  EXPECT_EQ(sniff("a,b,c\n1,2"), body_format::text);
+  EXPECT_EQ(sniff("a,b,c\n" + std::string(5000, 'x')), body_format::csv)
+    << "the second row is cut";
+  EXPECT_EQ(sniff("a,b," + std::string(5000, '1')), body_format::csv)
+    << "the header is cut";
+}
+
+TEST(sniff, takes_a_bracket_that_goes_on_as_an_array_does_as_json) {
+  for (const std::string_view json :
+       {"[1]", "[ ] \n", "[1,\n", "[{\"a\":\"]\"},{", "[tr", "[\"a\\\"]\", 2]", "[0]",
+        "[[1],[2]]", "[1.", "[{\"a\":1}]\n", "[null,5]"})
+    EXPECT_EQ(sniff(json), body_format::json) << json;
+  for (const std::string_view log :
+       {"[    0.000000] Linux version 6.1\n[    0.000000] Command line: x\n",
+        "[12] started\n", "[] nothing", "[null] x", "[0123]", "[5, oo", "[\"a\n\"]",
+        "[[core] x", "[true x]", "[1] [2]"})
+    EXPECT_EQ(sniff(log), body_format::text) << log;
+}
+
 TEST(sniff, takes_nothing_as_ndjson) {
   EXPECT_EQ(sniff(""), body_format::ndjson);
   EXPECT_EQ(sniff(" \n\t"), body_format::ndjson);
