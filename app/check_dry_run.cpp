@@ -26,19 +26,22 @@ class dry_runner {
 
   result<dry_run_totals> run(const byte_source& read, size_t records_max) {
     for (bool at_end = false;;) {
-      if (!at_end) {
-        const auto got = read_piece(read);
+      // A source may give less than it takes to say what the file is.
+      do {
+        const auto got = at_end ? result<size_t>{0} : read_piece(read);
         if (!got)
           return tl::unexpected(got.error());
         at_end = *got == 0;
-      }
+      } while (!at_end && !format_ && window_.size() < sniff_bytes_min);
       if (!format_)
-        format_ = sniff(window_);
+        format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
       if (!framer_)
         framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max,
                                                  spec_.settings.json_depth_max});
       if (auto done = run_window(at_end, records_max); !done)
         return tl::unexpected(done.error());
+      if (at_end && totals_.stored + totals_.rejected + totals_.dropped == 0)
+        return fail(ec::malformed_body, "the body has no records: the node answers 400");
       if (at_end)
         return totals_;
     }

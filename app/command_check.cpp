@@ -121,7 +121,9 @@ int command_check(const config& settings, const check_options& options, std::ost
   const auto totals = dry_run(settings, *streams, options, out);
   out.flush();
   if (!totals) {
-    err << fmt::format("{}: {}\n", options.dry_run, totals.error().text);
+    const auto& why = totals.error().text; // of the file itself it begins with its name
+    err << (why.starts_with(options.dry_run + ":") ? "" : options.dry_run + ": ") << why
+        << '\n';
     return exit_failed;
   }
   err << fmt::format("{}: {} would be stored, {} rejected, {} dropped\n", options.dry_run,

@@ -152,3 +152,31 @@ TEST_F(catalog_files, a_stream_that_is_not_there_is_a_usage_error) {
   std::ostringstream out, err;
   EXPECT_EQ(command_check(settings(""), options, out, err), exit_usage);
 }
+
+TEST_F(catalog_files, a_dry_run_looks_at_as_much_of_a_file_as_a_node_does) {
+  const auto c = settings("");
+  std::ostringstream out, err;
+  check_options options;
+  options.dry_run = put("in", "iata,name\n00M,Thigpen\n");
+  EXPECT_EQ(command_check(c, options, out, err), exit_ok) << err.str();
+  EXPECT_EQ(out.str(), "{\"iata\":\"00M\",\"name\":\"Thigpen\"}\n");
+}
+
+TEST_F(catalog_files, a_dry_run_of_a_file_without_records_fails_as_the_node_would) {
+  const auto c = settings("");
+  for (const auto* text : {"", "\n \n", "iata,name\n", "[]"}) {
+    std::ostringstream out, err;
+    check_options options;
+    options.dry_run = put("in", text);
+    EXPECT_EQ(command_check(c, options, out, err), exit_failed) << text;
+    EXPECT_THAT(err.str(), HasSubstr("/in: the body has no records")) << text;
+  }
+}
+
+TEST_F(catalog_files, a_file_that_cannot_be_read_is_named_once) {
+  std::ostringstream out, err;
+  check_options options;
+  options.dry_run = "/nowhere.csv";
+  EXPECT_EQ(command_check(settings(""), options, out, err), exit_failed);
+  EXPECT_EQ(err.str(), "/nowhere.csv: cannot open: No such file or directory\n");
+}
