@@ -3,6 +3,7 @@
 #include "app/units.hpp"
 #include "storage/postgres.hpp"
 
+#include <filesystem>
 #include <set>
 
 #include <fmt/format.h>
@@ -20,6 +21,20 @@ bool is_host_port(std::string_view text) {
          && port.find_first_not_of("0123456789") == port.npos
          && std::stoul(std::string{port}) - 1 < 65'535
          && text.find_first_of(" /") == text.npos;
+}
+
+/// As it would be found from anywhere, however it is written. Links are not followed: what
+/// weir writes need not be there yet.
+std::string whole_path(const std::string& path) {
+  std::error_code ignored;
+  auto whole = std::filesystem::absolute(path, ignored).lexically_normal().string();
+  while (whole.size() > 1 && whole.ends_with('/'))
+    whole.pop_back();
+  return whole;
+}
+
+bool is_inside(const std::string& path, const std::string& directory) {
+  return path.starts_with(directory == "/" ? directory : directory + '/');
 }
 
 /// Collects contradictions; each names the key to change first.
@@ -111,12 +126,22 @@ class checker {
              format_bytes(c_.ingest.batch_bytes), format_bytes(j.segment_bytes)));
     if (c_.sink.kind == "postgres")
       postgres();
-    std::set<std::string_view> paths;
-    demand(paths.insert(j.directory).second, "journal.directory", "is used twice");
-    demand(paths.insert(c_.sink.path).second, "sink.path",
-           "is also the journal's directory");
-    demand(paths.insert(c_.dead_letters.path).second, "dead_letters.path",
+    paths();
+  }
+
+  /// Two that write to one place would spoil each other's files; the journal's directory
+  /// is read whole at start, so nothing else may be in it.
+  void paths() {
+    const auto journal = whole_path(c_.journal.directory);
+    const auto sink = c_.sink.kind == "postgres" ? "" : whole_path(c_.sink.path);
+    const auto letters = whole_path(c_.dead_letters.path);
+    demand(sink != journal, "sink.path", "is also the journal's directory");
+    demand(sink == journal || !is_inside(sink, journal), "sink.path",
+           "is inside the journal's directory");
+    demand(letters != sink && letters != journal, "dead_letters.path",
            "is also the path of the sink or the journal");
+    demand(letters == journal || !is_inside(letters, journal), "dead_letters.path",
+           "is inside the journal's directory");
   }
 
   void postgres() {

@@ -97,7 +97,7 @@ void config_reader::map(key_name key,
   const auto* found = take(key.name);
   if (!found)
     return;
-  if (found->what != yaml_node::kind::map) {
+  if (found->what != yaml_node::kind::map || found->members.empty()) {
     error(*found, key.name, "expected at least one name with settings below it");
     return;
   }

@@ -68,8 +68,14 @@ expansion expand_variables(std::string_view text, const variable_lookup& variabl
       text.remove_prefix(3);
       continue;
     }
-    const auto found = text.starts_with("${") ? parse_reference(text) : reference{};
+    const bool opens = text.starts_with("${");
+    const auto found = opens ? parse_reference(text) : reference{};
     if (found.size == 0) {
+      if (opens)
+        result.error =
+          fmt::format("{}: expected ${{NAME}} or ${{NAME:-value}}; write $${{ "
+                      "where ${{ is meant as it is",
+                      in_quotes(text.substr(0, text.find('}')).substr(0, 40)));
       // a lone dollar; nothing when the text is at its end
       result.text += text.substr(0, 1);
       text.remove_prefix(std::min<size_t>(1, text.size()));

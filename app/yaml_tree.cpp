@@ -11,8 +11,6 @@
 namespace weir {
 namespace {
 
-constexpr std::string_view core_tag = "tag:yaml.org,2002:";
-
 /// Copies yaml-cpp's graph into a tree, within bounds: an alias is a copy each time it is
 /// used.
 class tree_builder {
@@ -80,8 +78,8 @@ class tree_builder {
   }
 
   bool known_tag(const YAML::Node& from, const std::string& place) {
-    const auto& tag = from.Tag();
-    if (tag.empty() || tag == "?" || tag == "!" || tag.starts_with(core_tag))
+    const auto& tag = from.Tag(); // "?" is a plain scalar's, "!" a quoted one's
+    if (tag.empty() || tag == "?" || tag == "!")
       return true;
     error(place, fmt::format("tag {} is not supported: remove it", in_quotes(tag)));
     return false;
@@ -89,8 +87,10 @@ class tree_builder {
 
   void build_scalar(const YAML::Node& from, yaml_node& node) {
     node.what = yaml_node::kind::scalar;
-    const auto& tag = from.Tag();
-    node.plain = tag != "!" && tag != std::string{core_tag} + "str";
+    node.plain = from.Tag() != "!";
+    if (from.Scalar().find('\0') != std::string::npos)
+      error(node.place, fmt::format("{}: a NUL has no use here: remove it",
+                                    in_quotes(from.Scalar())));
     auto expanded = expand_variables(from.Scalar(), variables_);
     if (!expanded.error.empty())
       error(node.place, expanded.error);
@@ -110,6 +110,8 @@ class tree_builder {
       const auto place = place_of(member.first.Mark());
       if (!member.first.IsScalar())
         error(place, "a key must be text");
+      else if (member.first.Scalar().find('\0') != std::string::npos)
+        error(place, "a key must have no NUL in it");
       else if (!seen.insert(member.first.Scalar()).second)
         error(place,
               fmt::format("key {} is given twice", in_quotes(member.first.Scalar())));

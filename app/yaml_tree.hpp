@@ -48,7 +48,7 @@ void apply_override(yaml_node& root, std::string_view assignment,
                     const variable_lookup& variables, std::vector<std::string>& errors);
 
 /// `text` with `${VAR}` and `${VAR:-default}` replaced (the default also when VAR is
-/// empty); `$${` stands for `${`. The error names the variable.
+/// empty); `$${` stands for `${`, which means nothing else. The error names the variable.
 struct expansion {
   std::string text;
   std::string error; ///< empty: all went well

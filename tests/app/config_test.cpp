@@ -290,3 +290,21 @@ TEST(config, where_gives_the_nearest_place_above) {
   EXPECT_EQ(c.where("log.level"), "--set");
   EXPECT_EQ(c.where("journal.bytes_max"), "x.yaml");
 }
+
+TEST(config, no_streams_at_all_serve_nothing_and_are_refused) {
+  EXPECT_EQ(bad("streams: {}"),
+            "x.yaml:1: streams: expected at least one name with settings below it");
+}
+
+TEST(config, places_that_collide_are_found_however_they_are_written) {
+  EXPECT_THAT(bad("sink: {path: /tmp/x/../x/dead-letters.db}\n"
+                  "dead_letters: {path: /tmp/x/dead-letters.db}"),
+              HasSubstr("dead_letters.path: is also the path of the sink"));
+  EXPECT_THAT(bad("journal: {directory: /tmp/x/}\nsink: {path: /tmp/./x}"),
+              HasSubstr("sink.path: is also the journal's directory"));
+  EXPECT_THAT(bad("data_dir: d\nsink: {path: d/journal/weir.db}"),
+              HasSubstr("sink.path: is inside the journal's directory"));
+  EXPECT_THAT(bad("journal: {directory: /tmp/x}\ndead_letters: {path: /tmp/x/y/l.db}"),
+              HasSubstr("dead_letters.path: is inside the journal's directory"));
+  good("journal: {directory: /tmp/x}\nsink: {path: /tmp/xy.db}");
+}
