@@ -1,23 +1,53 @@
 // Export from the journal on disk.
 #include "storage/export.hpp"
 
+#include <cerrno>
 #include <filesystem>
+
+#include <unistd.h>
 
 namespace weir {
 
+namespace {
+
+/// Behind a directory that may not be entered there may be anything.
+result<bool> is_there(const std::string& path) {
+  std::error_code why;
+  const bool found = std::filesystem::exists(path, why);
+  if (why)
+    return fail(ec::io_failed, path + ": cannot be looked at: " + why.message()
+                                 + ": run it as the server's user");
+  return found;
+}
+
+std::string state_path(const sink_config& sink) {
+  return sink.kind == "sqlite" ? sink.path : sink.path + "/state.db";
+}
+
+} // namespace
+
 result<uint64_t> export_records(const export_options& options, file_system& files,
                                 const std::function<bool(const exported&)>& visit) {
-  std::error_code ignored;
-  const bool journal_exists =
-    std::filesystem::is_directory(options.journal_directory, ignored);
+  const auto journal_there = is_there(options.journal_directory);
+  if (!journal_there)
+    return tl::unexpected(journal_there.error());
+  const bool journal_exists = *journal_there;
+  if (options.sink.kind != "postgres")
+    if (const auto sink_there = is_there(state_path(options.sink)); !sink_there)
+      return tl::unexpected(sink_there.error());
   if (!journal_exists && !sink_exists(options.sink))
     return fail(ec::io_failed, "neither the journal " + options.journal_directory
                                  + " nor the sink " + options.sink.path
                                  + " exists: has weir run with this" + " configuration?");
   const journal_source journal{
     [&]() -> result<journal_position> {
-      return journal_exists ? journal_end(options.journal_directory, files)
-                            : journal_position{};
+      if (!journal_exists)
+        return journal_position{};
+      auto end = journal_end(options.journal_directory, files);
+      if (!end && ::access(options.journal_directory.c_str(), R_OK | X_OK) != 0
+          && errno == EACCES)
+        end.error().text += ": run it as the server's user";
+      return end;
     },
     [&](journal_position from) {
       return journal_reader::open(options.journal_directory, files, from);

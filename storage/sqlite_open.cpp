@@ -3,8 +3,11 @@
 // needs.
 #include "storage/sqlite.hpp"
 
+#include <cerrno>
+
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace weir::sqlite {
 
@@ -57,6 +60,11 @@ fault explain(handle& db, int code) {
       + "-wal holds writes that are not in it yet, and reading them needs write"
         " permission in the directory: read it as the server's user, or stop the"
         " server cleanly first";
+  else if (primary == SQLITE_CANTOPEN && ::access(db.path.c_str(), R_OK) != 0)
+    why.text += errno == ENOENT   ? ": there is no such file: has weir run with this"
+                                    " configuration?"
+                : errno == EACCES ? ": permission denied: run it as the server's user"
+                                  : "";
   return why;
 }
 
