@@ -18,8 +18,8 @@ std::string ingest_url(const config& settings) {
 int command_send(const send_options& options, std::ostream& out, std::ostream& err) {
   auto post = post_to_server(options.server);
   if (!post) {
-    err << "--url: " << post.error().text << '\n';
-    return exit_usage;
+    err << post.error().text << '\n';
+    return post.error().code == ec::io_failed ? exit_failed : exit_usage;
   }
   const auto source = open_source(options.file);
   if (!source) {

@@ -76,6 +76,12 @@ void progress_line::show(progress_state state, bool at_once) {
   std::fflush(stderr);
 }
 
+void progress_line::say(std::string_view text) {
+  clear();
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+  std::fflush(stderr);
+}
+
 void progress_line::clear() {
   if (!drawn_)
     return;

@@ -33,6 +33,8 @@ class progress_line {
   progress_line& operator=(const progress_line&) = delete;
 
   void show(progress_state state, bool at_once = false);
+  /// Prints `text` on a line of its own, also where no terminal is.
+  void say(std::string_view text);
   /// Takes the line off the terminal so that other text can be printed.
   void clear();
 

@@ -84,9 +84,8 @@ send_totals sender::run(request_cutter& cutter, std::optional<uint64_t> bytes_to
 result<http_answer> sender::post(const cut_request& request, std::string_view type) {
   const auto waiting = [this](std::chrono::milliseconds wait, const std::string& why) {
     ++totals_.retries;
-    show(
-      fmt::format("waiting {:.1f} s: {}", static_cast<double>(wait.count()) / 1000, why),
-      true);
+    progress_.say(
+      fmt::format("waiting {:.1f} s: {}", static_cast<double>(wait.count()) / 1000, why));
   };
   return post_({"/ingest/" + terms_.stream, type,
                 fmt::format("{}-{}", terms_.key, request.number), request.body},

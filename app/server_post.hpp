@@ -6,7 +6,7 @@
 
 namespace weir {
 
-/// Failure: malformed_request, for the URL.
+/// Failure: malformed_request for the URL, io_failed for the file of authorities.
 result<patient_post> post_to_server(const server_options& options);
 
 } // namespace weir

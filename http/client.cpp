@@ -4,6 +4,8 @@
 #include <charconv>
 
 #include <httplib.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 namespace weir {
 namespace {
@@ -37,8 +39,22 @@ bool parse_authority(std::string_view text, http_url& url) {
   return !url.host.empty() && (port.empty() || parse_port(port.substr(1), url.port));
 }
 
-fault no_answer(const http_url& server, std::string_view reason) {
-  return {ec::io_failed,
+/// What comes again however often the request is sent.
+bool lasting(httplib::Error error) {
+  switch (error) {
+  case httplib::Error::SSLLoadingCerts:
+  case httplib::Error::SSLServerVerification:
+    return true;
+  case httplib::Error::SSLConnection: // the other side answered, but not in TLS
+    return ERR_GET_REASON(ERR_peek_error()) == SSL_R_WRONG_VERSION_NUMBER;
+  default:
+    return false;
+  }
+}
+
+fault no_answer(const http_url& server, std::string_view reason,
+                ec code = ec::io_failed) {
+  return {code,
           server.host + ':' + std::to_string(server.port) + ": " + std::string{reason}};
 }
 
@@ -123,8 +139,8 @@ http_client::~http_client() = default;
 
 result<http_answer> http_client::connection::send(httplib::Request& request) {
   if (!client.is_valid())
-    return tl::unexpected(
-      no_answer(server, "cannot be used: check the URL and --ca-file"));
+    return tl::unexpected(no_answer(server, "cannot be used: check the URL and --ca-file",
+                                    ec::malformed_request));
   http_answer answer;
   request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
     answer.body.append(data, size);
@@ -132,10 +148,12 @@ result<http_answer> http_client::connection::send(httplib::Request& request) {
   };
   httplib::Response response;
   auto error = httplib::Error::Success;
+  ERR_clear_error();
   if (!client.send(request, response, error)) {
+    const auto code = lasting(error) ? ec::malformed_request : ec::io_failed;
     const auto reason = reason_of(error);
-    return tl::unexpected(no_answer(server, reason.empty() ? httplib::to_string(error)
-                                                           : std::string{reason}));
+    return tl::unexpected(no_answer(
+      server, reason.empty() ? httplib::to_string(error) : std::string{reason}, code));
   }
   answer.status = response.status;
   answer.retry_after = response.get_header_value("Retry-After");

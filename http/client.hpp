@@ -48,7 +48,8 @@ class http_client {
   ~http_client();
 
   /// `path` is appended to the URL's own. io_failed when no whole answer came, with the
-  /// reason; malformed_request for a field with control bytes.
+  /// reason; malformed_request for a field with control bytes, and where it is of no use
+  /// to try again: the certificate is not trusted, or the other side speaks no TLS.
   result<http_answer> post(std::string_view path, std::string_view content_type,
                            const header_fields& fields, std::string_view body);
   /// Failures as post().

@@ -311,3 +311,12 @@ TEST(send, asks_for_durable_records_and_takes_no_202_for_stored) {
   EXPECT_EQ(totals.failed, 2u);
   EXPECT_THAT(node.out.str(), HasSubstr("HTTP 202"));
 }
+
+TEST(send, says_each_wait_also_where_no_terminal_is) {
+  scripted_node node;
+  node.answers = {http_answer{503, "2", R"({"title":"full"})"}, ok(1)};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(node.send("a\n", body_format::text, 64).accepted, 1u);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::MatchesRegex("waiting 2\\.[0-9] s: HTTP 503: full\n"));
+}
