@@ -87,7 +87,12 @@ registered_command declare_check(CLI::App& app) {
     "Examples:\n"
     "  weir check --config weir.yaml\n"
     "  weir check --config weir.yaml --dry-run access.log --stream web");
-  return {command, [s] {
+  const auto* stream = command->get_option("--stream");
+  return {command, [s, stream] {
+            if (stream->count() > 0 && s->options.dry_run.empty()) {
+              std::cerr << "--stream has no effect without --dry-run FILE\n";
+              return static_cast<int>(exit_usage);
+            }
             if (s->keys) {
               std::cout << config_reference_markdown() << std::flush;
               return static_cast<int>(exit_ok);
@@ -137,6 +142,7 @@ registered_command declare_send(CLI::App& app) {
     ->add_option("--show-rejected", options->rejected_shown_max,
                  "Rejected records to print")
     ->capture_default_str()
+    ->check(not_whole_number)
     ->type_name("N");
   command->footer("The file, which may be gzip or zstd, is cut at record boundaries into "
                   "requests; each\n"
@@ -185,6 +191,7 @@ registered_command declare_export(CLI::App& app) {
   add_parsed(*command, "--until", "Only what was received before this time", "TIME",
              time_into(s->options.until_us));
   command->add_option("--limit", s->options.limit, "At most so many records")
+    ->check(not_whole_number)
     ->type_name("N");
   command->add_flag("--meta", s->options.meta,
                     "Wrap each record with id, stream, received_at, batch");
@@ -224,9 +231,11 @@ registered_command declare_dead_letters_list(CLI::App& parent) {
   add_config_arguments(*command, s->arguments);
   add_stream(*command, s->options.stream, "Only this stream (default: all)");
   command->add_option("--after", s->options.after, "Only ids above this one")
+    ->check(not_whole_number)
     ->type_name("ID");
   command->add_option("--limit", s->options.limit, "At most so many")
     ->capture_default_str()
+    ->check(not_whole_number)
     ->check(CLI::Range(1, 10'000))
     ->type_name("N");
   command->add_flag("--json", s->options.json, "One JSON object a line, bodies included");
@@ -239,7 +248,10 @@ registered_command declare_dead_letters_show(CLI::App& parent) {
   auto* command = parent.add_subcommand("show", "Print some of them whole");
   auto s = std::make_shared<dead_letters_state>();
   add_config_arguments(*command, s->arguments);
-  command->add_option("id", s->options.ids, "Their ids")->required()->type_name("ID");
+  command->add_option("id", s->options.ids, "Their ids")
+    ->required()
+    ->check(not_whole_number)
+    ->type_name("ID");
   command->footer("Example:\n  weir dead-letters show 17 -c weir.yaml");
   return {command, run_dead_letters(s, command_dead_letters_show)};
 }
@@ -250,7 +262,9 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
   auto s = std::make_shared<dead_letters_state>();
   add_config_arguments(*command, s->arguments);
   add_server_arguments(*command, s->options.server);
-  auto* ids = command->add_option("id", s->options.ids, "Their ids")->type_name("ID");
+  auto* ids = command->add_option("id", s->options.ids, "Their ids")
+                ->check(not_whole_number)
+                ->type_name("ID");
   auto* all =
     command->add_flag("--all", s->options.all, "Every one that was not replayed yet");
   add_stream(*command, s->options.stream, "With --all: only this stream");

@@ -39,6 +39,11 @@ void add_parsed(CLI::App& command, const std::string& name, const std::string& h
     ->type_name(type);
 }
 
+std::string not_whole_number(const std::string& text) {
+  const auto number = parse_count(text);
+  return number ? "" : in_quotes(text) + ": " + number.error();
+}
+
 void add_server_arguments(CLI::App& command, server_options& into) {
   if (const char* secret = std::getenv("WEIR_API_KEY"))
     into.api_key = secret; // not an option: command lines are seen by everybody

@@ -32,6 +32,9 @@ void add_parsed(CLI::App& command, const std::string& name, const std::string& h
                 const std::string& type,
                 std::function<std::string(const std::string&)> parse);
 
+/// Empty, or why `text` is none. CLI11 itself takes -1 for the largest there is.
+std::string not_whole_number(const std::string& text);
+
 /// One subcommand: declares its options when made and says how it ends when it was the
 /// one asked for.
 using command_function = std::function<int()>;

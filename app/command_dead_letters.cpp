@@ -102,8 +102,8 @@ int command_dead_letters_replay(const config& settings,
     server.url = ingest_url(settings);
   auto post = post_to_server(server);
   if (!post) {
-    err << "--url: " << post.error().text << '\n';
-    return exit_usage;
+    err << post.error().text << '\n';
+    return post.error().code == ec::io_failed ? exit_failed : exit_usage;
   }
   const auto store = dead_letter_store::open(settings.dead_letters);
   if (!store)
@@ -115,6 +115,13 @@ int command_dead_letters_replay(const config& settings,
   const auto totals = replay(**store, with, *post, out);
   if (!totals)
     return failed(err, totals.error());
+  if (totals->replayed + totals->failed == 0 && !options.stream.empty()
+      && !settings.streams.contains(options.stream)) {
+    err << fmt::format(
+      "--stream: {}: there is no such stream in {}, and no letter of it\n",
+      in_quotes(options.stream), settings.file);
+    return exit_failed;
+  }
   out << fmt::format("{} replayed, {} not\n", totals->replayed, totals->failed)
       << std::flush;
   return totals->failed == 0 ? exit_ok : exit_failed;

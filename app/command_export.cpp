@@ -44,8 +44,16 @@ int command_export(const config& settings, const export_command_options& options
     err << visited.error().text << '\n';
     return exit_failed;
   }
-  if (out.flush() || out.reader_gone())
-    return exit_ok;
+  if (out.flush() || out.reader_gone()) {
+    // One that was taken out of the configuration may still have records.
+    if (*visited > 0 || options.stream.empty()
+        || settings.streams.contains(options.stream))
+      return exit_ok;
+    err << fmt::format(
+      "--stream: {}: there is no such stream in {}, and no record of it\n",
+      in_quotes(options.stream), settings.file);
+    return exit_failed;
+  }
   err << "cannot write: " << out.failure() << '\n';
   return exit_failed;
 }

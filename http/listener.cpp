@@ -24,8 +24,8 @@ int open_spare() noexcept {
 }
 
 auto cannot_listen(const std::string& host, uint16_t port, const error_code& why) {
-  return fail(ec::io_failed, "can't listen on " + host + ":" + std::to_string(port) + ": "
-                               + why.message());
+  return fail(ec::io_failed, "ingest.listen: can't listen on " + host + ":"
+                               + std::to_string(port) + ": " + why.message());
 }
 
 bool out_of_resources(const error_code& failure) noexcept {

@@ -96,7 +96,13 @@ TEST_F(cli, a_command_line_that_makes_no_sense_ends_with_2) {
     {"dead-letters", "replay", "-c", file_},
     {"dead-letters", "show", "-c", file_},
     {"dead-letters", "list", "-c", file_, "--limit", "0"},
+    {"dead-letters", "list", "-c", file_, "--limit", "-1"},
+    {"dead-letters", "list", "-c", file_, "--after", "-1"},
+    {"dead-letters", "show", "-1", "-c", file_},
+    {"dead-letters", "replay", "-1", "-c", file_},
+    {"export", "-c", file_, "--limit", "-1"},
     {"check"},
+    {"check", "-c", file_, "--stream", "default"},
   };
   for (const auto& line : lines) {
     const auto r = run(line);
@@ -156,4 +162,8 @@ TEST_F(cli, a_file_that_cannot_be_read_ends_with_1) {
   const auto r = run({"send", "/nowhere.log"});
   EXPECT_EQ(r.code, exit_failed);
   EXPECT_THAT(r.err, HasSubstr("/nowhere.log: cannot open: No such file"));
+  const auto ca = run({"send", file_, "--url", "https://127.0.0.1:1", "--ca-file",
+                       "/nowhere.pem", "--retries", "0"});
+  EXPECT_EQ(ca.code, exit_failed);
+  EXPECT_EQ(ca.err, "--ca-file: /nowhere.pem: cannot open: No such file or directory\n");
 }

@@ -1,5 +1,6 @@
 """What the node shows of itself, and what it takes over without a restart."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -10,9 +11,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
-from weir import Node, ServerTest, wait_until, BINARY
+from weir import BINARY, Node, ServerTest, wait_until
 
 SCHEMA = {"type": "object", "properties": {"n": {"maximum": 10}}}
 
@@ -153,6 +155,66 @@ class Operations(ServerTest):
         sent = subprocess.run(node.command("send", str(node.directory / "f.ndjson")), capture_output=True, text=True)
         self.assertEqual(sent.returncode, 1, sent)
         self.assertIn("1 accepted, 1 rejected", sent.stdout)
+
+    def test_what_another_user_may_not_read_is_said(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can be somebody else")
+        node = self.node()
+        node.post("default", {"n": 1})
+        self.assertEqual(node.bodies(), [{"n": 1}])
+        node.directory.chmod(0o755)
+        binary = node.directory / "weir"  # where everybody may run it
+        shutil.copy(BINARY, binary)
+        def as_nobody(*command):
+            line = node.command(*command)
+            done = subprocess.run([str(binary), *line[1:]], capture_output=True, text=True, user=65534, group=65534,
+                                  extra_groups=[])
+            self.assertEqual(done.returncode, 1, done)
+            return done.stderr
+        for command in (["export"], ["dead-letters", "list"]):
+            said = as_nobody(*command)
+            self.assertRegex(said, f"{node.data}.*[Pp]ermission denied: run it as the server's user")
+        node.data.chmod(0o755)
+        self.assertRegex(as_nobody("export"), f"{node.data}.*[Pp]ermission denied.*run it as the server's user")
+
+    def test_commands_say_what_is_not_there(self):
+        node = self.node()
+        node.stop()
+        for letters in node.data.glob("dead-letters.db*"):
+            letters.unlink()
+        def said(*command):
+            done = subprocess.run(node.command(*command), capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1, done)
+            return done.stderr
+        self.assertIn("dead-letters.db: cannot open the database", said("dead-letters", "list"))
+        self.assertIn("has weir run with this configuration?", said("dead-letters", "list"))
+        self.assertIn('--stream: "nope": there is no such stream', said("export", "--stream", "nope"))
+        self.assertIn('--stream: "nope": there is no such stream', said("dead-letters", "replay", "--all", "--stream", "nope"))
+
+    def test_a_port_that_is_taken_is_told_with_its_key(self):
+        node = self.node()
+        with contextlib.closing(Node(settings=[f"ingest.listen=127.0.0.1:{node.port}"])) as other:
+            other.start(wait=False)
+            self.assertNotEqual(other.process.wait(20), 0)
+            self.assertIn("ingest.listen: can't listen on", other.log_text())
+
+    def test_send_gives_up_at_once_where_trying_again_is_of_no_use(self):
+        with tempfile.TemporaryDirectory() as certs:
+            subprocess.run([BINARY, "certs", "init", certs], check=True, capture_output=True)
+            subprocess.run([BINARY, "certs", "issue", "node-1", certs], check=True, capture_output=True)
+            node = self.node()
+            tls = Node(top={"ingest": {"tls": {"certificate": f"{certs}/node-1.pem", "key": f"{certs}/node-1.key"}}})
+            self.addCleanup(tls.close)
+            tls.start()
+            (node.directory / "f").write_text("a line\n")
+            for url, why in ((f"https://127.0.0.1:{tls.port}", "the certificate is not trusted"),
+                             (f"https://127.0.0.1:{node.port}", "does the listener speak TLS?")):
+                began = time.monotonic()
+                sent = subprocess.run([BINARY, "send", str(node.directory / "f"), "--url", url],
+                                      capture_output=True, text=True)
+                self.assertEqual(sent.returncode, 1, sent)
+                self.assertIn(why, sent.stdout)
+                self.assertLess(time.monotonic() - began, 3)
 
     def test_sighup_takes_over_a_good_configuration_and_keeps_the_old_one_on_an_error(self):
         node = self.node(streams={"default": {"schema": "s.json"}}, files={"s.json": json.dumps(SCHEMA)})
