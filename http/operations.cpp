@@ -6,8 +6,10 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
+#include <regex>
 #include <thread>
 #include <utility>
 
@@ -76,10 +78,15 @@ class server final : public operations_server {
   }
 
   result<void> start() {
-    http_.set_socket_options(exclusive_address);
+    http_.set_socket_options([this](socket_t socket) {
+      exclusive_address(socket);
+      listening_ = socket; // of several addresses of a name, the last is the one
+    });
     http_.set_payload_max_length(size_t{64} << 10);
-    http_.set_keep_alive_timeout(2);
-    http_.set_read_timeout(5);
+    // A connection occupies a thread as long as it is open: that must not be long.
+    http_.set_keep_alive_max_count(1);
+    http_.set_keep_alive_timeout(1); // before the first byte
+    http_.set_read_timeout(2);
     http_.set_write_timeout(5);
     http_.new_task_queue = [threads = config_.threads] {
       return new bounded_pool(threads);
@@ -87,17 +94,20 @@ class server final : public operations_server {
     http_.set_exception_handler([](const auto&, auto& answer, std::exception_ptr) {
       problem(answer, 500, "internal_error", "the page could not be made; see the log");
     });
-    http_.set_error_handler([](const httplib::Request&, httplib::Response& answer) {
+    http_.set_error_handler([this](const request&, response& answer) {
       if (!answer.body.empty())
         return;
       if (answer.status == 404)
-        problem(answer, 404, "not_found",
-                "pages: /metrics /livez /readyz /actors /queues /cluster "
-                "/dead-letters");
-      else
-        problem(
-          answer, answer.status, "malformed_request",
-          "the request is not valid HTTP, too large, or a POST without Content-Length");
+        return no_such_page(answer);
+      problem(answer, answer.status, "malformed_request",
+              "the request is not valid HTTP, too large, or came too slowly");
+    });
+    http_.set_pre_routing_handler([this](const request& asked, response& answer) {
+      using outcome = httplib::Server::HandlerResponse;
+      if (asked.method == "GET" || asked.method == "HEAD")
+        return outcome::Unhandled;
+      answer_write(asked, answer);
+      return outcome::Handled;
     });
     routes();
     if (!bind())
@@ -119,11 +129,14 @@ class server final : public operations_server {
 
   bool bind() {
     if (config_.port != 0)
-      return http_.bind_to_port(config_.host, config_.port);
+      return http_.bind_to_port(config_.host, config_.port) && lengthen_backlog();
     const auto port = http_.bind_to_any_port(config_.host);
     config_.port = static_cast<uint16_t>(port > 0 ? port : 0);
-    return port > 0;
+    return port > 0 && lengthen_backlog();
   }
+
+  /// cpp-httplib's is 5: the sixth of those that come at once tries again a second later.
+  bool lengthen_backlog() { return ::listen(listening_, SOMAXCONN) == 0; }
 
   static void problem(response& answer, int status, std::string_view code,
                       std::string_view detail) {
@@ -150,42 +163,72 @@ class server final : public operations_server {
     return false;
   }
 
+  /// All that is no GET or HEAD. Before its body: without Content-Length cpp-httplib would
+  /// take what comes until the client closes for one, and wait for it.
+  void answer_write(const request& asked, response& answer) const {
+    if (context_.crash_actor && asked.path == "/faults/crash")
+      return fault(asked, answer);
+    const auto is_asked = [&](const std::regex& page) {
+      return std::regex_match(asked.path, page);
+    };
+    if (std::any_of(pages_.begin(), pages_.end(), is_asked))
+      return no_such_method(answer, "GET, HEAD");
+    no_such_page(answer);
+  }
+
+  void fault(const request& asked, response& answer) const {
+    if (asked.method != "POST")
+      no_such_method(answer, "POST");
+    else if (allowed(asked, answer))
+      crash(asked, answer);
+  }
+
+  static void no_such_method(response& answer, const char* allow) {
+    answer.set_header("Allow", allow);
+    problem(answer, 405, "method_not_allowed", std::string{"allowed: "} + allow);
+  }
+
+  void no_such_page(response& answer) const {
+    problem(answer, 404, "not_found",
+            std::string{"pages: /metrics /livez /readyz /actors /queues /dead-letters"}
+              + (context_.cluster ? " /cluster" : ""));
+  }
+
+  void page(const std::string& pattern, httplib::Server::Handler handler) {
+    pages_.emplace_back(pattern);
+    http_.Get(pattern, std::move(handler));
+  }
+
   void routes() {
-    http_.Get("/metrics", [this](const request&, response& answer) {
+    page("/metrics", [this](const request&, response& answer) {
       measure();
       answer.set_content(
         render_metrics(context_.figures, context_.build, context_.cluster),
         "text/plain; version=0.0.4; charset=utf-8");
     });
-    http_.Get("/livez",
-              [](const request&, response& answer) { json(answer, R"({"live":true})"); });
-    http_.Get("/readyz", [this](const request&, response& answer) { ready(answer); });
-    http_.Get("/actors", [this](const request&, response& answer) {
+    page("/livez",
+         [](const request&, response& answer) { json(answer, R"({"live":true})"); });
+    page("/readyz", [this](const request&, response& answer) { ready(answer); });
+    page("/actors", [this](const request&, response& answer) {
       measure();
       json(answer, actors_page(context_.view.actors()));
     });
-    http_.Get("/queues", [this](const request&, response& answer) {
+    page("/queues", [this](const request&, response& answer) {
       measure();
       json(answer, queues_page(context_.figures.queues()));
     });
     if (context_.cluster)
-      http_.Get("/cluster", [this](const request&, response& answer) {
+      page("/cluster", [this](const request&, response& answer) {
         json(answer, cluster_page(context_.cluster->snapshot()));
       });
-    http_.Get("/dead-letters", [this](const request& asked, response& answer) {
+    page("/dead-letters", [this](const request& asked, response& answer) {
       if (allowed(asked, answer))
         list_dead_letters(asked, answer);
     });
-    http_.Get(R"(/dead-letters/(\d{1,19}))",
-              [this](const request& asked, response& answer) {
-                if (allowed(asked, answer))
-                  show_dead_letter(asked, answer);
-              });
-    if (context_.crash_actor)
-      http_.Post("/faults/crash", [this](const request& asked, response& answer) {
-        if (allowed(asked, answer))
-          crash(asked, answer);
-      });
+    page(R"(/dead-letters/(\d{1,19}))", [this](const request& asked, response& answer) {
+      if (allowed(asked, answer))
+        show_dead_letter(asked, answer);
+    });
   }
 
   void measure() const {
@@ -247,6 +290,8 @@ class server final : public operations_server {
   operations_config config_;
   operations_context context_;
   httplib::Server http_;
+  socket_t listening_ = INVALID_SOCKET;
+  std::vector<std::regex> pages_; ///< what GET and HEAD are allowed for
   std::thread thread_;
   std::atomic<bool> finished_{false};
 };
