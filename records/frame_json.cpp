@@ -1,7 +1,7 @@
 // JSON: one value is the body. An object is the one record; the elements of an array are
 // the records, whatever they are: a later stage rejects those that aren't objects one by
 // one. Finds the end of a value by counting brackets outside strings; whether it is valid
-// JSON inside is not looked at here. No recursion: depth is a number.
+// JSON inside is not looked at here, nor how deep it is. No recursion: depth is a number.
 #include "records/frame_scanner.hpp"
 #include "records/json_blocks.hpp"
 
@@ -132,26 +132,14 @@ class json_scanner final : public frame_scanner {
         std::memcpy(tail, text, size);
         text = tail;
       }
-      switch (in_block(classify(text), static_cast<int>(size))) {
-      case block_end::open:
-        break;
-      case block_end::record:
+      if (ends_in(classify(text), static_cast<int>(size)))
         return bounded(true);
-      case block_end::too_deep:
-        return too_deep();
-      }
     }
     return bounded(false);
   }
 
-  enum class block_end : uint8_t {
-    open,     ///< the record goes on behind the block
-    record,   ///< it ends in it; pos_ is behind it
-    too_deep, ///< pos_ is at the bracket that is one too many
-  };
-
-  // Counts the brackets of one block.
-  block_end in_block(const json_block& block, int size) noexcept {
+  // Counts the brackets of one block and moves pos_ behind it, or behind the record's end.
+  bool ends_in(const json_block& block, int size) noexcept {
     const uint64_t quotes =
       block.quotes & ~escaped_bytes(block.backslashes, size, escaped_);
     const uint64_t inside = parity(quotes) ^ (in_string_ ? ~uint64_t{0} : 0);
@@ -159,18 +147,15 @@ class json_scanner final : public frame_scanner {
          left &= left - 1) {
       const int at = std::countr_zero(left);
       if ((block.opens >> at & 1) != 0) {
-        if (++depth_ > limits_.json_depth_max) {
-          move_in(block, at);
-          return block_end::too_deep;
-        }
+        ++depth_;
       } else if (--depth_ == 0) {
         move_in(block, at + 1);
-        return block_end::record;
+        return true;
       }
     }
     in_string_ = (inside >> 63) != 0; // behind `size` there are no quotes
     move_in(block, size);
-    return block_end::open;
+    return false;
   }
 
   void move_in(const json_block& block, int bytes) noexcept {
@@ -186,15 +171,6 @@ class json_scanner final : public frame_scanner {
     if (over_record_limit(pos_ - start_))
       return record_too_large();
     return ended;
-  }
-
-  // What the first problem is must not depend on the pieces: a record that was over its
-  // size limit before this byte fails for that.
-  result<bool> too_deep() const {
-    if (over_record_limit(pos_ - start_))
-      return record_too_large();
-    return malformed(line_, "nested deeper than " + std::to_string(limits_.json_depth_max)
-                              + " levels (json_depth_max)");
   }
 
   result<bool> end_of_string(std::string_view bytes) {

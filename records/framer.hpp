@@ -31,7 +31,7 @@ namespace weir {
 
 struct framing_limits {
   size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
-  /// json: inside one record; the array around is not counted
+  /// Not looked at: how deep a record is, its validation says (work.hpp), for it alone.
   uint32_t json_depth_max = 64;
   uint32_t csv_columns_max = 1024;
 };

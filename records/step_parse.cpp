@@ -1,5 +1,6 @@
 #include "records/step_parse.hpp"
 
+#include "records/json_limits.hpp"
 #include "records/pair_parser.hpp"
 #include "records/parsed_fields.hpp"
 #include "records/step_convert.hpp"
@@ -55,16 +56,19 @@ tree_node* match_groups(std::string_view text, const re2::RE2& pattern,
   return fields.node();
 }
 
-// Any JSON value of at most `depth_left` levels, without white space.
-std::optional<value> read_json(std::string_view text, unsigned depth_left,
-                               step_run& run) {
+// Any JSON value of at most `depth_left` levels, without white space. Else why not.
+tl::expected<value, std::string> read_json(std::string_view text, unsigned depth_left,
+                                           step_run& run) {
   const auto copy = run.memory.copy(text); // with padding behind it
   const char* const end = copy.data() + copy.size();
   bool spaced = false;
   const char* const start = skip_space(copy.data(), end);
   const char* const behind = scan_value(start, end, depth_left, spaced);
   if (!behind || skip_space(behind, end) != end)
-    return std::nullopt;
+    return tl::unexpected(nests_deeper(text, depth_left)
+                            ? "it would nest the record deeper than "
+                                + std::to_string(depth_max) + " levels"
+                            : "it is not JSON");
   std::string_view json{start, static_cast<size_t>(behind - start)};
   if (spaced)
     json = minify(json, run.memory);
@@ -166,7 +170,7 @@ verdict parse_step::run(step_run& run) const {
     if (json && (into || json->type() == value_type::object))
       result.made = *json;
     else
-      result.why = json ? "it is JSON, but no object" : "it is not JSON";
+      result.why = json ? "it is JSON, but no object" : json.error();
   }
   }
   if (result.why.empty())

@@ -2,6 +2,7 @@
 
 #include "proto/clock.hpp"
 #include "records/decode.hpp"
+#include "records/json_limits.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -111,12 +112,7 @@ class validator {
             std::string& decoded, std::vector<rejection>& refused)
     : batch_(batch), spec_(spec), scratch_(scratch), decoded_(decoded), refused_(refused),
       decodes_(!stored_as_it_came(batch)) {
-    const size_t depth = spec.settings.json_depth_max + 1; // the scalars inside count
-    if (scratch.parser.max_depth() != depth) {
-      [[maybe_unused]] const auto failed =
-        scratch.parser.allocate(scratch.parser.capacity(), depth);
-      // Out of memory: parse() runs into it too, and says so.
-    }
+    let_nest(spec.settings.json_depth_max);
   }
 
   /// Whether texts are decoded, else they stay in the batch's.
@@ -182,11 +178,47 @@ class validator {
     return false;
   }
 
+  /// What the parser's limit is of: containers that have something in them. It lets an empty
+  /// one be as deep as it is high.
+  void let_nest(size_t levels) {
+    if (scratch_.parser.max_depth() == levels)
+      return;
+    [[maybe_unused]] const auto failed =
+      scratch_.parser.allocate(scratch_.parser.capacity(), levels);
+    // Out of memory: parse() runs into it too, and says so.
+  }
+
+  simdjson::error_code parse(std::string_view text, simdjson::dom::element& record) {
+    return scratch_.parser.parse(text.data(), text.size(), false).get(record);
+  }
+
+  /// Of a record that the parser finds too deep, because it has something at the last level:
+  /// the second look lets that be.
+  simdjson::error_code parse_deepest(std::string_view text,
+                                     simdjson::dom::element& record) {
+    const size_t levels = spec_.settings.json_depth_max;
+    if (nests_deeper(text, levels))
+      return simdjson::DEPTH_ERROR;
+    let_nest(levels + 1);
+    const auto error = parse(text, record);
+    let_nest(levels);
+    return error;
+  }
+
+  std::string detail_of(simdjson::error_code error) const {
+    if (error == simdjson::DEPTH_ERROR)
+      return "nested deeper than " + std::to_string(spec_.settings.json_depth_max)
+             + " levels (json_depth_max)";
+    return simdjson::error_message(error);
+  }
+
   bool parses_and_matches(const record_ref& ref, std::string_view text) {
     simdjson::dom::element record;
-    if (const auto error =
-          scratch_.parser.parse(text.data(), text.size(), false).get(record)) {
-      refuse(ref, reject_code_of(error), {}, simdjson::error_message(error));
+    auto error = parse(text, record);
+    if (error == simdjson::DEPTH_ERROR)
+      error = parse_deepest(text, record);
+    if (error) {
+      refuse(ref, reject_code_of(error), {}, detail_of(error));
       return false;
     }
     if (!record.is_object()) {

@@ -182,8 +182,6 @@ TEST(framer_property, csv_rows_are_those_of_the_reference_in_any_pieces) {
 TEST(framer_property, junk_and_tight_limits_end_alike_in_any_pieces) {
   repeat([](dice& random) {
     const framing_limits limits{.record_bytes_max = 1 + random.under(40),
-                                .json_depth_max =
-                                  1 + static_cast<uint32_t>(random.under(5)),
                                 .csv_columns_max = 3};
     std::string body = random.one_in(2) ? "" : "[";
     body += random.text(200, random.one_in(2) ? "[[{}],\"\\ \n1" : "a,\"\n\r");

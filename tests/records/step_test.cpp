@@ -162,6 +162,20 @@ TEST(step_parse, of_json_takes_objects_and_below_a_field_anything) {
   EXPECT_EQ(parsed(R"("as":"json","into":"m")", "\"\\u0041\""), R"({"m":"\u0041"})");
 }
 
+TEST(step_parse, of_json_says_what_makes_it_none) {
+  const auto why = [](const std::string& text) {
+    const auto result = parsed(R"("as":"json","into":"/x/y")", text);
+    return result.substr(std::min(result.rfind(": ") + 2, result.size()));
+  };
+  EXPECT_EQ(why("[1"), "it is not JSON");
+  const auto deep = [](size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  EXPECT_EQ(parsed(R"("as":"json","into":"/x/y")", deep(62)).substr(0, 10),
+            R"({"x":{"y":)");
+  EXPECT_EQ(why(deep(63)), "it would nest the record deeper than 64 levels");
+}
+
 TEST(step_parse, of_what_is_no_text_rejects) {
   EXPECT_EQ(result_of(R"([{"parse":{"field":"m","as":"json"}}])", R"({"m":{"a":1}})"),
             R"(/m: step 1 (parse): {"a":1} is not text)");

@@ -1,9 +1,67 @@
 // What crosses links is a peer's making: a batch may be none that our own listener would make.
+#include "records/framer.hpp"
 #include "records/work.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 using namespace weir;
+using testing::ElementsAre;
+
+namespace {
+
+/// One record of each line, as a peer would send it.
+batch_ptr batch_of(std::string lines, body_format format) {
+  auto arrived = std::make_shared<envelope>();
+  arrived->stream = "table";
+  arrived->bytes = std::move(lines);
+  arrived->bytes.reserve(arrived->bytes.size() + text_padding);
+  arrived->parts.resize(1);
+  arrived->parts[0].format = format;
+  auto batch = std::make_shared<record_batch>();
+  framer frames{body_format::ndjson, {}};
+  EXPECT_TRUE(frames.scan(arrived->bytes, true, 1'000, batch->records));
+  batch->source = arrived;
+  batch->text = std::shared_ptr<const std::string>(arrived, &arrived->bytes);
+  return batch;
+}
+
+/// For each record refused: its number, code and detail.
+std::vector<std::string> refused(const std::string& lines, body_format format,
+                                 uint32_t json_depth_max = 64) {
+  stream_spec spec;
+  spec.settings.json_depth_max = json_depth_max;
+  const catalog streams{{{"table", std::move(spec)}}};
+  work_scratch scratch{1};
+  std::atomic<uint32_t> mark{0};
+  const auto batch = batch_of(lines, format);
+  std::vector<std::string> out;
+  const auto checked = validate(*batch, streams, scratch, mark);
+  for (const auto& r : checked->rejections)
+    out.push_back(std::to_string(r.record) + " " + std::string{to_string(r.code)} + ": "
+                  + r.detail);
+  return out;
+}
+
+} // namespace
+
+TEST(validate, counts_the_depth_of_a_record_alike_in_every_format_empty_or_not) {
+  for (const auto format : {body_format::ndjson, body_format::json}) {
+    EXPECT_THAT(refused(R"({"a":{"b":{"c":{"d":1}}}}
+{"a":{"b":{"c":{"d":{}}}}}
+{"a":{"b":{"c":{}}}}
+{"a":{"b":{"c":{"d":[]}}},"e":1}
+{"a":{"b":{"c":{"d":"[[[{{{\"[["}}}}
+{"a":{"b":{"c":{"d":{"e":1}}}}}
+{"a":1})",
+                        format, 4),
+                ElementsAre("1 too_deep: nested deeper than 4 levels (json_depth_max)",
+                            "3 too_deep: nested deeper than 4 levels (json_depth_max)",
+                            "5 too_deep: nested deeper than 4 levels (json_depth_max)"));
+    EXPECT_THAT(refused("{}\n{\"a\":\"\\n\"}\n{\"a\":{}}", format, 1),
+                ElementsAre("2 too_deep: nested deeper than 1 levels (json_depth_max)"));
+  }
+}
 
 TEST(validate, refuses_csv_records_of_a_batch_that_has_no_header) {
   auto arrived = std::make_shared<envelope>();

@@ -53,11 +53,15 @@ class Formats(ServerTest):
         self.assertEqual(self.uut.bodies(), [{"n": 1}, {"n": 3}])
 
     def test_a_record_may_be_as_deep_as_the_limit_says_and_no_deeper(self):
-        for kind, refusal in [("application/json", 400), ("application/x-ndjson", 422)]:
-            deepest, too_deep = ('{"a":' * n + "1" + "}" * n for n in (64, 65))
-            self.assertEqual(self.uut.post("default", deepest, kind).json["accepted"], 1, kind)
-            self.assertEqual(self.uut.post("default", too_deep, kind).status, refusal, kind)
-        self.assertEqual(len(self.uut.bodies()), 2)
+        for kind, form in [("application/json", "[%s,\n%s,\n%s]"), ("application/x-ndjson", "%s\n%s\n%s")]:
+            for inside in ("1", "{}", "[]", "[1]"):
+                levels = 64 if inside == "1" else 63
+                deepest, too_deep = ('{"a":' * n + inside + "}" * n for n in (levels, levels + 1))
+                answer = self.uut.post("default", form % (deepest, too_deep, '{"n":1}'), kind)
+                self.assertEqual((answer.status, answer.json["accepted"]), (200, 2), (kind, inside, answer))
+                self.assertEqual(answer.json["errors"], [
+                    {"record": 2, "line": 2, "code": "too_deep", "pointer": "", "detail": "nested deeper than 64 levels (json_depth_max)"}])
+        self.assertEqual(len(self.uut.bodies()), 16)
 
     def test_ndjson_keeps_order_and_names_the_bad_line(self):
         answer = self.uut.post("default", '{"n":1}\n\n{"n":\r\n{"n":3}', "application/x-ndjson")
