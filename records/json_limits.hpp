@@ -1,5 +1,6 @@
-// JSON LIMITS: what is refused though RFC 8259 allows it: values nested too deep. Readers stop
-// there without saying so; this looks for it in what they refused.
+// JSON LIMITS: what is refused though RFC 8259 allows it: values nested too deep, and numbers
+// that neither 64 bits nor a double hold. Readers stop at either without saying which and
+// where; these look for it in what they refused, and in what steps are about to write.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +8,18 @@
 
 namespace weir {
 
+inline constexpr std::string_view unheld_number_text =
+  "a number outside of what 64 bits or a double hold";
+
 /// More than `levels` arrays and objects are open at once. Of text that is no JSON, the
 /// brackets outside of strings count.
 bool nests_deeper(std::string_view json, size_t levels) noexcept;
+
+/// Of one JSON number: an integer that fits 64 bits, with or without sign; else a double that
+/// is finite.
+bool is_held(std::string_view number) noexcept;
+
+/// The first number that is not held, or nothing.
+std::string_view find_unheld_number(std::string_view json) noexcept;
 
 } // namespace weir

@@ -1,5 +1,7 @@
 #include "records/schema.hpp"
 
+#include "records/json_limits.hpp"
+#include "records/plan_text.hpp"
 #include "records/schema_check.hpp"
 #include "records/schema_compiler.hpp"
 #include "records/schema_program.hpp"
@@ -39,18 +41,26 @@ class error_finder : public nlohmann::json_sax<nlohmann::json> {
   size_t position = 0; ///< bytes read before it failed; 0: it did not
 };
 
+std::string at_line(std::string_view text, size_t position) {
+  const auto before = text.substr(0, position);
+  return ":" + std::to_string(1 + std::count(before.begin(), before.end(), '\n'));
+}
+
 std::string not_json(std::string_view text, std::string_view file,
                      simdjson::error_code code) {
   std::string out(file);
   if (code == simdjson::DEPTH_ERROR)
     return out + ": nested deeper than " + std::to_string(json_depth_max)
            + " levels of JSON";
+  const auto number =
+    code == simdjson::NUMBER_ERROR ? find_unheld_number(text) : std::string_view{};
+  if (!number.empty())
+    return out + at_line(text, static_cast<size_t>(number.data() - text.data())) + ": "
+           + steps::echo(number) + " is " + std::string{unheld_number_text};
   error_finder finder;
   nlohmann::json::sax_parse(text, &finder);
-  if (finder.position > 0) {
-    const auto read = text.substr(0, std::min(finder.position - 1, text.size()));
-    out += ":" + std::to_string(1 + std::count(read.begin(), read.end(), '\n'));
-  }
+  if (finder.position > 0)
+    out += at_line(text, finder.position - 1);
   return out + ": not valid JSON: " + simdjson::error_message(code);
 }
 

@@ -1,5 +1,7 @@
 #include "records/step_convert.hpp"
 
+#include "records/json_limits.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -39,6 +41,17 @@ converted to_integer(const value& v, std::string_view text, step_run& run) {
                       run.memory);
 }
 
+// What is to be a double must not look like an integer that no reader takes.
+value floating_value(std::string_view digits, arena& memory) {
+  if (!is_json_integer(digits) || is_held(digits))
+    return number_value(digits, memory);
+  constexpr std::string_view fraction = ".0";
+  char* const text = memory.allocate(digits.size() + fraction.size());
+  std::copy(fraction.begin(), fraction.end(),
+            std::copy(digits.begin(), digits.end(), text));
+  return value::json({text, digits.size() + fraction.size()});
+}
+
 // JSON numbers keep their digits; other decimal forms (`.5`, `007`) are written anew.
 converted to_floating(const value& v, std::string_view text, step_run& run) {
   double number = 0;
@@ -47,12 +60,12 @@ converted to_floating(const value& v, std::string_view text, step_run& run) {
   if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(number))
     return std::nullopt;
   if (is_json_number(text))
-    return v.is == value::form::json ? v : value::json(text);
+    return v.is == value::form::json ? v : floating_value(text, run.memory);
   std::array<char, 32> digits;
   const auto written =
     std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return number_value({digits.data(), static_cast<size_t>(written.ptr - digits.data())},
-                      run.memory);
+  return floating_value({digits.data(), static_cast<size_t>(written.ptr - digits.data())},
+                        run.memory);
 }
 
 converted to_boolean(std::string_view text) {

@@ -69,6 +69,8 @@ tl::expected<value, std::string> read_json(std::string_view text, unsigned depth
                             ? "it would nest the record deeper than "
                                 + std::to_string(depth_max) + " levels"
                             : "it is not JSON");
+  if (!find_unheld_number(text).empty())
+    return tl::unexpected("it has " + std::string{unheld_number_text});
   std::string_view json{start, static_cast<size_t>(behind - start)};
   if (spaced)
     json = minify(json, run.memory);

@@ -3,6 +3,7 @@
 #include "proto/clock.hpp"
 #include "records/decode.hpp"
 #include "records/json_limits.hpp"
+#include "records/plan_text.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -205,11 +206,16 @@ class validator {
     return error;
   }
 
-  std::string detail_of(simdjson::error_code error) const {
+  std::string detail_of(simdjson::error_code error, std::string_view text) const {
     if (error == simdjson::DEPTH_ERROR)
       return "nested deeper than " + std::to_string(spec_.settings.json_depth_max)
              + " levels (json_depth_max)";
-    return simdjson::error_message(error);
+    const auto number =
+      error == simdjson::NUMBER_ERROR ? find_unheld_number(text) : std::string_view{};
+    if (number.empty())
+      return simdjson::error_message(error);
+    return steps::echo(number) + " is " + std::string{unheld_number_text}
+           + "; send it as text";
   }
 
   bool parses_and_matches(const record_ref& ref, std::string_view text) {
@@ -218,7 +224,7 @@ class validator {
     if (error == simdjson::DEPTH_ERROR)
       error = parse_deepest(text, record);
     if (error) {
-      refuse(ref, reject_code_of(error), {}, detail_of(error));
+      refuse(ref, reject_code_of(error), {}, detail_of(error, text));
       return false;
     }
     if (!record.is_object()) {

@@ -141,6 +141,11 @@ TEST(schema_errors, a_reference_must_be_local_lead_to_a_schema_and_consume_input
 TEST(schema_errors, text_that_is_not_json_is_named_with_its_line) {
   EXPECT_THAT(compile_error("{\n\"type\":\n  strng\n}"),
               StartsWith("s.json:3: not valid JSON"));
+  EXPECT_EQ(
+    compile_error("{\"title\":\"a\",\n\"minimum\":100000000000000000000}"),
+    "s.json:2: \"100000000000000000000\" is a number outside of what 64 bits or a "
+    "double hold");
+  EXPECT_THAT(compile_error("{\"minimum\":1e999}"), StartsWith("s.json:1: \"1e999\" is"));
   EXPECT_THAT(compile_error("{\"a\":1,}"), StartsWith("s.json:1: not valid JSON"));
   EXPECT_THAT(compile_error(""), StartsWith("s.json"));
   EXPECT_THAT(compile_error("{}\n{}"), HasSubstr("not valid JSON"));

@@ -44,9 +44,17 @@ TEST(step_convert, keeps_the_digits_of_decimal_numbers) {
   EXPECT_EQ(converted("float", "1e5"), "1e5");
   EXPECT_EQ(converted("float", "\".5\""), "0.5");
   EXPECT_EQ(converted("float", "\"-007.50\""), "-7.5");
+  EXPECT_EQ(converted("float", "\"18446744073709551615\""), "18446744073709551615");
   for (const char* const bad :
        {"\"inf\"", "\"nan\"", "\"1e999\"", "\"0x1p3\"", "\"1,5\"", "\"\"", "true"})
     EXPECT_EQ(converted("float", bad), "no") << bad;
+}
+
+TEST(step_convert, makes_no_integer_of_more_than_64_bits) {
+  EXPECT_EQ(converted("float", "\"123456789012345678901234567890\""),
+            "123456789012345678901234567890.0");
+  EXPECT_EQ(converted("float", "\"-9223372036854775809\""), "-9223372036854775809.0");
+  EXPECT_EQ(converted("float", "\"0123456789012345678901\""), "123456789012345683968.0");
 }
 
 TEST(step_convert, knows_words_for_true_and_false) {
@@ -168,6 +176,13 @@ TEST(step_parse, of_json_says_what_makes_it_none) {
     return result.substr(std::min(result.rfind(": ") + 2, result.size()));
   };
   EXPECT_EQ(why("[1"), "it is not JSON");
+  for (const char* const number :
+       {"1e999", "[1,-1E+400]", "18446744073709551616", "-9223372036854775809"})
+    EXPECT_EQ(why(number), "it has a number outside of what 64 bits or a double hold");
+  for (const char* const number : {"1e-999", "0e999", "18446744073709551615",
+                                   "0.123456789012345678901", "\"1e999\""})
+    EXPECT_EQ(parsed(R"("as":"json","into":"m")", number),
+              R"({"m":)" + std::string{number} + "}");
   const auto deep = [](size_t levels) {
     return std::string(levels, '[') + std::string(levels, ']');
   };
