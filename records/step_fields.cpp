@@ -6,7 +6,7 @@ namespace weir::steps {
 
 namespace {
 
-// {from: a, to: b}, or {a: b, c: d}.
+// {from: a, to: b}, or {a: b, c: d}. One mistyped word must not turn the first into the second.
 field_pairs read_pairs(step_arguments& arguments) {
   field_pairs pairs;
   const auto& value = arguments.value();
@@ -14,7 +14,11 @@ field_pairs read_pairs(step_arguments& arguments) {
     arguments.fail("needs {from: a, to: b} or a mapping of old names to new ones");
     return pairs;
   }
-  if (value.size() == 2 && value.contains("from") && value.contains("to")) {
+  if (value.contains("from") || value.contains("to")) {
+    for (const auto& [key, unused] : value.items())
+      if (key != "from" && key != "to")
+        arguments.fail("unknown argument " + echo(key)
+                       + "; allowed are from, to (a field of such a name is /from, /to)");
     pairs.emplace_back(arguments.field("from"), arguments.field("to"));
     return pairs;
   }

@@ -107,6 +107,20 @@ TEST(plan, names_place_step_and_what_is_allowed_in_errors) {
   EXPECT_EQ(error_of(R"([{"default": {"field": "a", "valu": 1}}])"),
             "file: streams.web, step 1 (default): unknown argument \"valu\"; allowed are "
             "field, value");
+  for (const char* const step : {"rename", "copy"})
+    for (const auto& [arguments, unknown] :
+         {std::pair{R"({"from": "usr", "too": "user"})", "too"},
+          {R"({"fro": "usr", "to": "user"})", "fro"},
+          {R"({"from": "usr", "to": "user", "wen": "x"})", "wen"}})
+      EXPECT_EQ(error_of(R"([{")" + std::string{step} + "\": " + arguments + "}]"),
+                "file: streams.web, step 1 (" + std::string{step}
+                  + "): unknown argument \"" + unknown
+                  + "\"; allowed are from, to (a field of such a name is /from, /to)");
+  EXPECT_EQ(error_of(R"([{"rename": {"from": "usr"}}])"),
+            "file: streams.web, step 1 (rename): the argument \"to\" is missing");
+  EXPECT_EQ(result_of(R"([{"rename": {"/from": "sender", "/to": "user"}}])",
+                      R"({"from":1,"to":2})"),
+            R"({"sender":1,"user":2})");
   EXPECT_EQ(error_of(R"({"drop": true})"), "file: streams.web: must be a list of steps");
   EXPECT_NE(error_of(R"([{"drop": true, "keep": ["a"]}])").find("needs one key"),
             std::string::npos);
