@@ -43,7 +43,7 @@ class key_describer final : public key_visitor {
   }
   void address(key_name key, listen_address& value) override {
     add(key, "host:port", fmt::format("`{}`", to_string(value)),
-        "IPv4, `[IPv6]` or `localhost`; port 0 … 65535");
+        "IPv4, `[IPv6]` or `localhost` (127.0.0.1); port 0 … 65535");
   }
   void steps(key_name key, std::shared_ptr<const nlohmann::json>&) override {
     add(key, "list of steps", "none", "");

@@ -77,6 +77,8 @@ parsed<listen_address> parse_listen_address(std::string_view text) {
   if (!port || *port > 65'535)
     return unexpected("expected a port of 0 … 65535 behind the last colon");
   address.port = static_cast<uint16_t>(*port);
+  if (address.host == "localhost") // what listens takes addresses only
+    address.host = "127.0.0.1";
   return address;
 }
 
@@ -95,8 +97,6 @@ std::string to_string(const listen_address& address) {
 }
 
 bool listen_address::loopback() const noexcept {
-  if (host == "localhost")
-    return true;
   in_addr v4{};
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1)
     return ntohl(v4.s_addr) >> 24 == 127;

@@ -17,8 +17,8 @@ bool is_node_name(std::string_view text) noexcept;
 /// True for 64 hex digits, which are made lower case.
 bool lower_digest(std::string& text) noexcept;
 
-/// `host:port`, `[IPv6]:port`; the host an address or `localhost`, never a name to be
-/// resolved.
+/// `host:port`, `[IPv6]:port`; the host an address or `localhost`, which becomes 127.0.0.1,
+/// never a name to be resolved.
 parsed<listen_address> parse_listen_address(std::string_view text);
 
 /// Where a listener is found from this machine: an address that stands for all of them is the

@@ -163,6 +163,17 @@ TEST(config, addresses_are_addresses_and_not_names) {
       << wrong;
 }
 
+TEST(config, localhost_is_the_loopback_address_for_every_listener) {
+  const auto c =
+    good("ingest: {listen: 'localhost:1'}\noperations: {listen: 'localhost:2'}"
+         "\ncluster: {roles: [worker], listen: 'localhost:3'}");
+  EXPECT_EQ(to_string(c.ingest.listen), "127.0.0.1:1");
+  EXPECT_EQ(to_string(c.operations.listen), "127.0.0.1:2");
+  EXPECT_EQ(to_string(c.cluster.listen), "127.0.0.1:3");
+  EXPECT_THAT(bad("ingest: {listen: 'localhost:9090'}"),
+              HasSubstr("is taken by ingest.listen"));
+}
+
 TEST(config, an_override_wins_and_its_errors_say_set) {
   const auto c = good("ingest: {threads: 1}\nstreams: {web: {ack: durable}}",
                       {"ingest.threads=3", "streams.web.ack=stored", "node.name=n1",
