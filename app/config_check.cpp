@@ -1,5 +1,6 @@
 #include "app/config_check.hpp"
 
+#include "app/tls_files.hpp"
 #include "app/units.hpp"
 #include "storage/postgres.hpp"
 
@@ -82,6 +83,13 @@ class checker {
     for (size_t i = 0; i < c_.ingest.api_keys.size(); ++i)
       one_api_key(c_.ingest.api_keys[i], fmt::format("ingest.api_keys.{}", i), names,
                   digests);
+  }
+
+  void tls_files() {
+    if (const auto why = problem_of_ingest_tls(c_))
+      errors_.push_back(fmt::format("{}: {}", c_.where("ingest.tls"), *why));
+    if (const auto why = problem_of_cluster_tls(c_))
+      errors_.push_back(fmt::format("{}: {}", c_.where("cluster.tls"), *why));
   }
 
   void batches() {
@@ -259,6 +267,7 @@ void check_config(const config& settings, std::vector<std::string>& errors) {
   checker check{settings, errors};
   check.listeners();
   check.security();
+  check.tls_files();
   check.batches();
   check.journal();
   check.memory();

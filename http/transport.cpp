@@ -185,6 +185,8 @@ tls_context::load(const std::string& certificate_file, const std::string& key_fi
                       | ssl::context::no_tlsv1_1 | ssl::context::single_dh_use);
   SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_RENEGOTIATION);
   error_code failure;
+  // OpenSSL's own would ask on the terminal for the password of a key that is encrypted.
+  context.set_password_callback([](size_t, auto) { return std::string{}; }, failure);
   context.use_certificate_chain_file(certificate_file, failure);
   if (failure)
     return fail(ec::invalid_config, "TLS certificate " + certificate_file

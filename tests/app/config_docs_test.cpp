@@ -1,4 +1,5 @@
 // docs/config.md and the configurations in configs/ say what the code does.
+#include "app/certificates.hpp"
 #include "app/config.hpp"
 #include "app/config_reference.hpp"
 #include "app/config_text.hpp"
@@ -50,7 +51,8 @@ TEST(config_docs, every_key_says_what_it_means_and_value_keys_have_a_type_and_a_
 
 TEST(config_docs, every_configuration_that_comes_with_weir_is_good) {
   const auto pem = std::filesystem::temp_directory_path() / "weir_docs_test.pem";
-  { std::ofstream{pem} << "x"; }
+  const auto made = make_authority(1).value();
+  { std::ofstream{pem} << made.certificate << made.key; }
   const std::string digests[] = {std::string(64, 'a'), std::string(64, 'b'),
                                  std::string(64, 'c')};
   ::setenv("WEIR_CERTIFICATE", pem.c_str(), 1);
@@ -78,9 +80,12 @@ TEST(config_docs,
   ::setenv("WEIR_CERTS", certificates.c_str(), 1);
   std::set<std::string> directories;
   std::set<uint16_t> ports;
+  const auto authority = make_authority(1).value();
+  std::ofstream{certificates / "ca.pem"} << authority.certificate;
   for (const std::string role : {"gateway", "worker", "persister"}) {
-    for (const auto* file : {"ca.pem", "-1.pem", "-1.key"})
-      std::ofstream{certificates / (file[0] == '-' ? role + file : file)} << "x";
+    const auto made = issue_certificate(authority, {role + "-1", {}, 1}).value();
+    std::ofstream{certificates / (role + "-1.pem")} << made.certificate;
+    std::ofstream{certificates / (role + "-1.key")} << made.key;
     const auto settings =
       load_config((repository() / ("configs/cluster/" + role + ".yaml")).string());
     ASSERT_TRUE(settings) << settings.error().text;

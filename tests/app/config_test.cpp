@@ -1,3 +1,4 @@
+#include "app/certificates.hpp"
 #include "app/config.hpp"
 
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <openssl/pem.h>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -285,6 +287,78 @@ TEST(config, files_must_be_readable_and_are_relative_to_the_configuration) {
   ASSERT_TRUE(c) << c.error().text;
   EXPECT_EQ(c->streams.at("web").schema_file, (directory / "s.json").string());
   std::filesystem::remove_all(directory);
+}
+
+class tls_config : public testing::Test {
+ protected:
+  tls_config() {
+    const auto authority = make_authority(1).value();
+    write("ca.pem", authority.certificate);
+    for (const auto* name : {"a", "b"}) {
+      const auto made = issue_certificate(authority, {name, {}, 1}).value();
+      write(std::string{name} + ".pem", made.certificate);
+      write(std::string{name} + ".key", made.key);
+    }
+    encrypt("a.key", "encrypted.key");
+  }
+  ~tls_config() override { std::filesystem::remove_all(directory_); }
+
+  std::string path(const std::string& name) { return directory_ + "/" + name; }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream{path(name)} << text;
+  }
+  void encrypt(const std::string& from, const std::string& to) {
+    std::FILE* file = std::fopen(path(from).c_str(), "r");
+    EVP_PKEY* key = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+    std::fclose(file);
+    file = std::fopen(path(to).c_str(), "w");
+    PEM_write_PKCS8PrivateKey(file, key, EVP_aes_128_cbc(), "secret", 6, nullptr,
+                              nullptr);
+    std::fclose(file);
+    EVP_PKEY_free(key);
+  }
+  std::string ingest(const std::string& certificate, const std::string& key) {
+    return "ingest:\n  tls: {certificate: " + path(certificate) + ", key: " + path(key)
+           + "}";
+  }
+  std::string cluster(const std::string& ca, const std::string& certificate,
+                      const std::string& key) {
+    return "node: {name: a}\ncluster:\n  roles: [worker]\n  tls: {ca: " + path(ca)
+           + ", certificate: " + path(certificate) + ", key: " + path(key) + "}";
+  }
+
+ private:
+  std::string directory_ = [] {
+    auto pattern =
+      (std::filesystem::temp_directory_path() / "weir-config-tls-XXXXXX").string();
+    return std::string{::mkdtemp(pattern.data())};
+  }();
+};
+
+TEST_F(tls_config, of_the_ingest_listener_is_loaded_as_the_node_would) {
+  good(ingest("a.pem", "a.key"));
+  EXPECT_THAT(bad(ingest("a.key", "a.key")),
+              AllOf(HasSubstr("x.yaml:2: ingest.tls: TLS certificate "),
+                    HasSubstr("can't be used")));
+  EXPECT_THAT(bad(ingest("a.pem", "ca.pem")), HasSubstr("can't be used"));
+  EXPECT_THAT(bad(ingest("a.pem", "b.key")), HasSubstr("key values mismatch"));
+}
+
+TEST_F(tls_config, of_a_cluster_is_loaded_as_the_node_would) {
+  good(cluster("ca.pem", "a.pem", "a.key"));
+  EXPECT_THAT(bad(cluster("a.key", "a.pem", "a.key")),
+              HasSubstr("x.yaml:4: cluster.tls.ca: "));
+  EXPECT_THAT(bad(cluster("ca.pem", "a.pem", "b.key")), HasSubstr("key values mismatch"));
+  EXPECT_THAT(bad(cluster("ca.pem", "b.pem", "b.key")),
+              HasSubstr("is for b, but node.name"));
+}
+
+TEST_F(tls_config, a_key_that_is_encrypted_is_an_error_and_no_question) {
+  EXPECT_THAT(bad(ingest("a.pem", "encrypted.key")),
+              AllOf(HasSubstr("x.yaml:2: ingest.tls.key: "), HasSubstr("is encrypted"),
+                    HasSubstr("openssl pkey")));
+  EXPECT_THAT(bad(cluster("ca.pem", "a.pem", "encrypted.key")),
+              AllOf(HasSubstr("x.yaml:4: cluster.tls.key: "), HasSubstr("is encrypted")));
 }
 
 TEST(config, a_missing_file_is_a_bad_configuration) {
