@@ -46,8 +46,6 @@ const char* take_unquoted(std::string_view& rest, std::string& name) {
 
 result<csv_header> parse_csv_header(std::string_view row, uint64_t line,
                                     uint32_t columns_max) {
-  if (!is_utf8(row))
-    return in_header(line, 0, "the header is not UTF-8");
   csv_header header;
   std::unordered_set<std::string> seen;
   for (bool more = true; more;) {
@@ -59,6 +57,8 @@ result<csv_header> parse_csv_header(std::string_view row, uint64_t line,
     const char* problem = quoted ? take_quoted(row, name) : take_unquoted(row, name);
     if (!problem && name.empty())
       problem = "it has no name";
+    if (!problem && !is_utf8(name))
+      problem = "the name is not UTF-8";
     if (problem)
       return in_header(line, header.size(), problem);
     if (!seen.insert(name).second)

@@ -278,7 +278,9 @@ TEST(csv_framer, refuses_bad_headers_and_names_the_column) {
   refused("a,\n", "column 2: it has no name");
   refused("\"\"\n", "column 1: it has no name");
   refused("a,b,c,d\n", "column 4: more than 3 columns");
-  refused("a,\xff\n", "not UTF-8");
+  refused("a,\xff\n", "column 2: the name is not UTF-8");
+  refused("\xff,a\n", "column 1: the name is not UTF-8");
+  refused("a,b,\"\xc3\"\"\",d\n", "column 3: the name is not UTF-8");
   refused("a,b\"\n", "column 2: a quote in an unquoted name");
   refused("\"a\"b\n", "column 1: text behind the closing quote");
   refused("\"a", "column 1: the quoted name does not end");
