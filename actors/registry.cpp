@@ -39,7 +39,8 @@ void registry_state::take_figures(std::chrono::steady_clock::time_point now) {
     before->second = fresh;
     const auto depth = depth_of(*config.figures, role);
     const auto credit = stage->credit_available.load(std::memory_order_relaxed);
-    config.roles->set_figures(role, rate, depth, depth < 0 ? -1 : credit);
+    const bool shown = depth >= 0 && credit != stage_gauge::no_credit;
+    config.roles->set_figures(role, rate, depth, shown ? credit : -1);
   }
 }
 

@@ -78,7 +78,8 @@ void collect_records(collection& out, const telemetry& t) {
   out.counter_family("weir_records_dropped_total",
                      "Records removed by a drop or sample step.", t.records_dropped);
   out.counter_family("weir_records_failed_total",
-                     "Records admitted and then answered 503; nothing of them is stored.",
+                     "Records admitted and then refused with all of their batch: 503, a "
+                     "key that was reused (422), or too large for the journal (413).",
                      t.records_failed);
   out.gauge_family("weir_records_in_flight", "Records admitted and not answered yet.",
                    t.records_in_flight);
@@ -104,9 +105,12 @@ void collect_stages(collection& out, telemetry& t) {
          MetricType::Counter, [](const stage_gauge& s) { return s.errors.load(); });
   family("weir_worker_restarts_total", "Restarts of the stage's actors.",
          MetricType::Counter, [](const stage_gauge& s) { return s.restarts.load(); });
-  family("weir_credit_available", "Batches the stage would still take.",
-         MetricType::Gauge,
-         [](const stage_gauge& s) { return s.credit_available.load(); });
+  out.family("weir_credit_available",
+             "Batches the stage would still take; of stages that bound it.",
+             MetricType::Gauge);
+  for (const auto* s : stages)
+    if (const auto credit = s->credit_available.load(); credit != stage_gauge::no_credit)
+      out.sample(static_cast<double>(credit), {{"stage", s->name}});
   out.family("weir_stage_latency_seconds", "Time a batch spends in the stage.",
              MetricType::Histogram);
   for (const auto* s : stages)

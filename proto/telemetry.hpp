@@ -68,7 +68,8 @@ struct stage_gauge {
   counter records_processed{0};
   counter errors{0}; ///< crashes, hangs and I/O failures, not rejected records
   counter restarts{0};
-  gauge credit_available{0};
+  static constexpr int64_t no_credit = INT64_MIN;
+  gauge credit_available{no_credit}; ///< batches; no_credit: the stage gives none
   latency_histogram latency;
 };
 
@@ -81,8 +82,9 @@ struct telemetry {
     0}; ///< repeated by an Idempotency-Key: counted received, not accepted
   counter records_dropped{0}; ///< by a drop or sample step
   std::array<counter, reject_codes>
-    records_rejected{};      ///< by reject; quarantined included
-  counter records_failed{0}; ///< admitted, then answered 503: nothing of them is stored
+    records_rejected{}; ///< by reject; quarantined included
+  /// of parts admitted and then refused whole: mostly 503, key_reused, body_too_large
+  counter records_failed{0};
   gauge records_in_flight{0};
 
   // -- HTTP

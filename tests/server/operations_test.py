@@ -34,6 +34,8 @@ class Operations(ServerTest):
         for name in ("weir_queue_depth", "weir_queue_capacity", "weir_credit_available", "weir_build_info",
                      "weir_processing_errors_total", "weir_worker_restarts_total"):
             self.assertTrue([k for k in m if k.startswith(name)], name)
+        self.assertEqual({k for k in m if k.startswith("weir_credit_available")},
+                         {f'weir_credit_available{{stage="{stage}"}}' for stage in ("gateway", "validate", "transform")})
         self.assert_accounts(node)
 
     def test_the_tree_and_the_queues_are_there_to_read(self):
