@@ -85,8 +85,9 @@ void print_config(const config& settings, const catalog& streams, std::ostream& 
                      guarded(c.ingest.tls, c.ingest.api_keys.size()), c.ingest.threads,
                      c.ingest.connections_max);
   out << fmt::format("operations {} ({})\n", to_string(c.operations.listen),
-                     c.operations.token_sha256.empty() ? "no token"
-                                                       : "token for changes");
+                     c.operations.token_sha256.empty()
+                       ? "no token"
+                       : "token for dead letters and changes");
   out << fmt::format("workers {} validate, {} transform\n", c.pipeline.validate_workers,
                      c.pipeline.transform_workers);
   out << fmt::format("journal {}, {} in segments of {}\n", c.journal.directory,

@@ -18,8 +18,8 @@ void visit_operations(key_visitor& v, operations_section& c) {
   v.section({"operations", "The listener for metrics, health and the live tree."}, [&] {
     v.address({"listen", "Address and port; port 0 takes a free one."}, c.listen);
     v.text({"token_sha256",
-            "SHA-256 of the bearer token that requests which change something "
-            "must carry. Required when `listen` is not loopback.",
+            "SHA-256 of the bearer token that requests for dead letters, and those that "
+            "change something, must carry. Required when `listen` is not loopback.",
             "none"},
            c.token_sha256, text_rule::sha256);
     v.flag({"allow_remote", "Must be true before `listen` may leave loopback."},

@@ -79,7 +79,7 @@ struct batch_part {
   uint32_t records = 0;     ///< records of this part as framed
   std::shared_ptr<const csv_header> header; ///< csv only
   std::string client;                       ///< peer address, for the `add` step
-  std::string trace;                        ///< W3C traceparent, empty when none came
+  std::string trace; ///< W3C traceparent or empty; nobody reads it yet
 };
 
 class receipt_port; // proto/ports.hpp
