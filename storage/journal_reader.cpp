@@ -1,5 +1,6 @@
 #include "storage/journal.hpp"
 
+#include "storage/journal_copies.hpp"
 #include "storage/journal_scan.hpp"
 #include "storage/journal_segment.hpp"
 #include "storage/journal_tail_cache.hpp"
@@ -31,6 +32,7 @@ class reader final : public journal_reader {
   result<uint64_t> limit(journal_position until);
   result<void> collect(size_t records_max, size_t bytes_max);
   result<void> step_over_damage();
+  result<bool> is_kept(uint64_t from, uint64_t to);
 
   struct extent {
     uint64_t offset = 0;
@@ -229,16 +231,28 @@ result<void> reader::step_over_damage() {
   const auto next = resync(window_, header_.salt, position_.offset);
   if (!next)
     return tl::unexpected{next.error()};
+  const auto behind = next->frame != 0 ? next->frame : window_.end();
   const bool blank = next->frame == 0 && next->nonzero_end == 0 && !declared_end_;
-  const auto copy = corrupt_path(directory_, position_.segment, position_.offset);
-  if (!blank && !files_.open(copy, false))
+  const auto damaged_to = next->frame == 0 && !declared_end_ ? next->nonzero_end : behind;
+  const auto known = blank ? result<bool>{true} : is_kept(position_.offset, damaged_to);
+  if (!known)
+    return tl::unexpected{known.error()};
+  if (!*known)
     return fail(
       ec::journal_corrupt,
       segment_path(directory_, position_.segment) + ": no whole frame at byte "
         + std::to_string(position_.offset)
         + "; a restart of the server keeps a copy of the place and goes on behind it");
-  position_.offset = next->frame != 0 ? next->frame : window_.end();
+  position_.offset = behind;
   return {};
+}
+
+result<bool> reader::is_kept(uint64_t from, uint64_t to) {
+  const auto copies = list_copies(directory_, files_, position_.segment);
+  if (!copies)
+    return tl::unexpected{copies.error()};
+  return std::any_of(copies->begin(), copies->end(),
+                     [&](const kept_copy& copy) { return copy.has(from, to); });
 }
 
 } // namespace

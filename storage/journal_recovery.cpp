@@ -1,5 +1,6 @@
 #include "storage/journal_recovery.hpp"
 
+#include "storage/journal_copies.hpp"
 #include "storage/journal_scan.hpp"
 #include "storage/journal_segment.hpp"
 
@@ -27,6 +28,7 @@ class recovery {
   result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
   void count_frame(const frame_head& head);
   result<void> quarantine(file& segment, uint64_t number, uint64_t from, uint64_t to);
+  result<bool> is_kept(file& segment, uint64_t number, uint64_t from, uint64_t to);
   result<void> copy(file& segment, uint64_t from, uint64_t to, const std::string& path);
   result<void> cut(file& segment, uint64_t number, uint64_t bytes, const scan_end& found);
   bool exists(const std::string& path) { return files_.open(path, false).has_value(); }
@@ -184,12 +186,27 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   return {};
 }
 
+/// An earlier start has told. What has grown since is more than the copy has.
+result<bool> recovery::is_kept(file& segment, uint64_t number, uint64_t from,
+                               uint64_t to) {
+  const auto copies = list_copies(directory_, files_, number);
+  const auto bytes = segment.size();
+  if (!copies || !bytes)
+    return tl::unexpected{copies ? bytes.error() : copies.error()};
+  to = std::min(to, *bytes); // the file may end before the damage does
+  return std::any_of(copies->begin(), copies->end(),
+                     [&](const kept_copy& copy) { return copy.has(from, to); });
+}
+
 /// Keeps a copy of [from, to) and says so; readers step over a place that has a copy.
 result<void> recovery::quarantine(file& segment, uint64_t number, uint64_t from,
                                   uint64_t to) {
+  const auto kept = is_kept(segment, number, from, to);
+  if (!kept)
+    return tl::unexpected{kept.error()};
+  if (*kept)
+    return {};
   const auto path = corrupt_path(directory_, number, from);
-  if (exists(path))
-    return {}; // an earlier start has told
   ++report_.frames_quarantined;
   report_.alarms.push_back(segment_path(directory_, number) + ": no whole frame in bytes "
                            + std::to_string(from) + " to " + std::to_string(to)

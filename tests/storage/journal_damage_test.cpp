@@ -39,8 +39,8 @@ struct journal_damage : ::testing::Test {
     ASSERT_TRUE(
       disk.rot(segment_path("j", ends[index].segment), ends[index].offset - 500));
   }
-  result<std::string> read_all() {
-    auto reader = journal_reader::open("j", disk, {});
+  result<std::string> read_all(journal_position from = {}) {
+    auto reader = journal_reader::open("j", disk, from);
     std::string letters;
     for (;;) {
       const auto frames = (*reader)->read(writer->durable_end(), 2, 100'000);
@@ -201,4 +201,35 @@ TEST_F(journal_damage, that_the_page_cache_hides_is_seen_before_anything_is_buil
     EXPECT_EQ(read_all().value(), "ac") << operations;
     EXPECT_EQ(writer->last_sequence(), 2u) << operations;
   }
+}
+
+TEST_F(journal_damage,
+       around_a_cursor_is_stepped_over_by_the_copy_that_begins_before_it) {
+  for (const char letter : {'a', 'b', 'c', 'd'})
+    store(letter);
+  const auto cursor = ends[1];
+  damage(1);
+  damage(2);
+  open();
+  const auto read = read_all(cursor);
+  ASSERT_TRUE(read) << read.error().text;
+  EXPECT_EQ(*read, "d");
+}
+
+TEST_F(journal_damage, behind_what_a_copy_has_is_no_less_damage) {
+  for (const char letter : {'a', 'b', 'c', 'd'})
+    store(letter);
+  damage(1);
+  open();
+  ASSERT_EQ(read_all().value(), "acd");
+  damage(2);
+  EXPECT_FALSE(read_all()) << "the copy has nothing of it";
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_EQ(report.frames_quarantined, 1u);
+  const auto copy = disk.open(corrupt_path("j", ends[0].segment, ends[0].offset), false);
+  EXPECT_EQ((*copy)->size().value(), ends[2].offset - ends[0].offset);
+  EXPECT_EQ(read_all().value(), "ad");
+  open();
+  EXPECT_TRUE(report.alarms.empty()) << "told once";
 }
