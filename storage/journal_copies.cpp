@@ -10,20 +10,19 @@ namespace weir {
 
 namespace {
 
-/// What stands between the segment's name and the suffix; nothing for any other file.
-std::optional<uint64_t> copy_offset(std::string_view name, std::string_view segment) {
-  constexpr std::string_view suffix = ".corrupt";
-  if (!name.starts_with(segment) || !name.ends_with(suffix)
-      || name.size() <= segment.size() + suffix.size() || name[segment.size()] != '.')
+/// What a copy's name says, or nothing for any other file.
+std::optional<kept_copy> parse_copy(std::string_view name, const std::string& segment) {
+  const auto begin = segment + '.';
+  if (!name.starts_with(begin))
     return std::nullopt;
-  name.remove_prefix(segment.size() + 1);
-  name.remove_suffix(suffix.size());
-  uint64_t offset = 0;
+  kept_copy copy;
   const auto [end, error] =
-    std::from_chars(name.data(), name.data() + name.size(), offset);
-  if (error != std::errc{} || end != name.data() + name.size())
+    std::from_chars(name.data() + begin.size(), name.data() + name.size(), copy.from);
+  name.remove_prefix(static_cast<size_t>(end - name.data()));
+  copy.unread = name == ".unread.corrupt";
+  if (error != std::errc{} || (name != ".corrupt" && !copy.unread))
     return std::nullopt;
-  return offset;
+  return copy;
 }
 
 } // namespace
@@ -35,15 +34,16 @@ result<std::vector<kept_copy>> list_copies(const std::string& directory,
     return tl::unexpected{names.error()};
   std::vector<kept_copy> copies;
   for (const auto& name : *names) {
-    const auto from = copy_offset(name, segment_name(number));
-    if (!from)
+    auto copy = parse_copy(name, segment_name(number));
+    if (!copy)
       continue;
     const auto opened = files.open(directory + '/' + name, false);
     const auto bytes =
       opened ? (*opened)->size() : result<uint64_t>{tl::unexpected{opened.error()}};
     if (!bytes)
       return tl::unexpected{bytes.error()};
-    copies.push_back({*from, *bytes});
+    copy->bytes = *bytes;
+    copies.push_back(*copy);
   }
   return copies;
 }

@@ -32,6 +32,7 @@ class reader final : public journal_reader {
   result<uint64_t> limit(journal_position until);
   result<void> collect(size_t records_max, size_t bytes_max);
   result<void> step_over_damage();
+  tl::unexpected<fault> refuse(bool unread);
   result<bool> is_kept(uint64_t from, uint64_t to);
 
   struct extent {
@@ -232,19 +233,30 @@ result<void> reader::step_over_damage() {
   if (!next)
     return tl::unexpected{next.error()};
   const auto behind = next->frame != 0 ? next->frame : window_.end();
-  const bool blank = next->frame == 0 && next->nonzero_end == 0 && !declared_end_;
-  const auto damaged_to = next->frame == 0 && !declared_end_ ? next->nonzero_end : behind;
+  const auto unread_to = window_.unread().end_within(position_.offset, behind);
+  const bool blank =
+    next->frame == 0 && next->nonzero_end == 0 && !declared_end_ && unread_to == 0;
+  const auto damaged_to =
+    next->frame == 0 && !declared_end_ ? std::max(next->nonzero_end, unread_to) : behind;
   const auto known = blank ? result<bool>{true} : is_kept(position_.offset, damaged_to);
   if (!known)
     return tl::unexpected{known.error()};
   if (!*known)
-    return fail(
-      ec::journal_corrupt,
-      segment_path(directory_, position_.segment) + ": no whole frame at byte "
-        + std::to_string(position_.offset)
-        + "; a restart of the server keeps a copy of the place and goes on behind it");
+    return refuse(unread_to != 0);
   position_.offset = behind;
   return {};
+}
+
+tl::unexpected<fault> reader::refuse(bool unread) {
+  const auto place =
+    segment_path(directory_, position_.segment)
+    + (unread ? ": can't be read at or behind byte " : ": no whole frame at byte ")
+    + std::to_string(position_.offset);
+  segment_.reset(); // what it is next time is to be read from the disk again
+  return fail(unread ? ec::io_failed : ec::journal_corrupt,
+              place
+                + "; a restart of the server keeps a copy of the place and goes on "
+                  "behind it");
 }
 
 result<bool> reader::is_kept(uint64_t from, uint64_t to) {
@@ -277,7 +289,7 @@ result<journal_position> journal_end(const std::string& directory, file_system& 
   if (!opened)
     return tl::unexpected{opened.error()};
   const scan_visitor ignore{[](const frame_head&, uint64_t) {},
-                            [](uint64_t, uint64_t) { return result<void>{}; }};
+                            [](uint64_t, uint64_t, bool) { return result<void>{}; }};
   const auto scanned = scan_segment(**opened, last.header.salt, last.limit(), ignore);
   if (!scanned)
     return tl::unexpected{scanned.error()};

@@ -27,7 +27,11 @@ class recovery {
   void look_for_gap(const segment_survey& survey, const begun_segment& segment);
   result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
   void count_frame(const frame_head& head);
-  result<void> quarantine(file& segment, uint64_t number, uint64_t from, uint64_t to);
+  result<void> end_last(file& segment, uint64_t number, uint64_t bytes,
+                        const scan_end& found);
+  result<void> quarantine(file& segment, uint64_t number, uint64_t from, uint64_t to,
+                          bool unread);
+  void tell(uint64_t number, uint64_t from, uint64_t to, bool unread);
   result<bool> is_kept(file& segment, uint64_t number, uint64_t from, uint64_t to);
   result<void> copy(file& segment, uint64_t from, uint64_t to, const std::string& path);
   result<void> cut(file& segment, uint64_t number, uint64_t bytes, const scan_end& found);
@@ -39,6 +43,11 @@ class recovery {
   recovery_report& report_;
   recovered_journal found_;
 };
+
+/// Behind what is no frame although it is not blank.
+uint64_t damaged_end(const scan_end& found) noexcept {
+  return std::max(found.nonzero_end, found.unread_end);
+}
 
 result<recovered_journal> recovery::run() {
   if (auto cleaned = remove_debris(); !cleaned)
@@ -170,20 +179,30 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   auto& disk = **opened;
   const scan_visitor visitor{
     [this](const frame_head& head, uint64_t) { count_frame(head); },
-    [&](uint64_t from, uint64_t to) { return quarantine(disk, number, from, to); }};
+    [&](uint64_t from, uint64_t to, bool unread) {
+      return quarantine(disk, number, from, to, unread);
+    }};
   const auto scanned = scan_segment(disk, segment.header.salt, segment.limit(), visitor);
   if (!scanned)
     return tl::unexpected{scanned.error()};
   found_.end = {number, scanned->end};
   if (last)
-    return cut(disk, number, segment.bytes, *scanned);
+    return end_last(disk, number, segment.bytes, *scanned);
   // Only a segment that was ended by its successor has acknowledged frames up to its
   // limit.
   const auto damaged_to =
-    segment.declared_end ? *segment.declared_end : scanned->nonzero_end;
+    segment.declared_end ? *segment.declared_end : damaged_end(*scanned);
   if (damaged_to > scanned->end)
-    return quarantine(disk, number, scanned->end, damaged_to);
+    return quarantine(disk, number, scanned->end, damaged_to, scanned->unread_end != 0);
   return {};
+}
+
+/// What can't be read behind the last whole frame may be acknowledged: then nothing is cut.
+result<void> recovery::end_last(file& segment, uint64_t number, uint64_t bytes,
+                                const scan_end& found) {
+  if (found.unread_end == 0)
+    return cut(segment, number, bytes, found);
+  return quarantine(segment, number, found.end, damaged_end(found), true);
 }
 
 /// An earlier start has told. What has grown since is more than the copy has.
@@ -200,19 +219,28 @@ result<bool> recovery::is_kept(file& segment, uint64_t number, uint64_t from,
 
 /// Keeps a copy of [from, to) and says so; readers step over a place that has a copy.
 result<void> recovery::quarantine(file& segment, uint64_t number, uint64_t from,
-                                  uint64_t to) {
+                                  uint64_t to, bool unread) {
   const auto kept = is_kept(segment, number, from, to);
   if (!kept)
     return tl::unexpected{kept.error()};
   if (*kept)
     return {};
-  const auto path = corrupt_path(directory_, number, from);
+  tell(number, from, to, unread);
+  return copy(segment, from, to, corrupt_path(directory_, number, from, unread));
+}
+
+void recovery::tell(uint64_t number, uint64_t from, uint64_t to, bool unread) {
   ++report_.frames_quarantined;
-  report_.alarms.push_back(segment_path(directory_, number) + ": no whole frame in bytes "
-                           + std::to_string(from) + " to " + std::to_string(to)
-                           + "; a copy is kept as " + path
-                           + " and what was recorded there is not delivered");
-  return copy(segment, from, to, path);
+  auto text = segment_path(directory_, number) + ": no whole frame in bytes "
+              + std::to_string(from) + " to " + std::to_string(to)
+              + "; a copy is kept as " + corrupt_path(directory_, number, from, unread)
+              + " and what was recorded there is not delivered";
+  if (unread)
+    text +=
+      "; part of it can't be read and is zeros in the copy, so the segment will not "
+      "be deleted: once its readers have passed it, it is kept as "
+      + corrupt_path(directory_, number, 0);
+  report_.alarms.push_back(std::move(text));
 }
 
 result<void> recovery::copy(file& segment, uint64_t from, uint64_t to,
@@ -223,10 +251,11 @@ result<void> recovery::copy(file& segment, uint64_t from, uint64_t to,
     return tl::unexpected{opened.error()};
   std::vector<std::byte> bytes(
     static_cast<size_t>(std::min<uint64_t>(to - from, 1 << 20)));
+  unread_blocks unread;
   for (uint64_t at = from; at < to;) {
     const auto piece = std::span{bytes}.first(
       static_cast<size_t>(std::min<uint64_t>(bytes.size(), to - at)));
-    const auto got = segment.read_at(at, piece);
+    const auto got = read_around(segment, at, piece, unread);
     if (!got)
       return tl::unexpected{got.error()};
     if (*got == 0)

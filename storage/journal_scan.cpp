@@ -3,15 +3,61 @@
 #include "storage/journal_segment.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <iterator>
 
 namespace weir {
+
+uint64_t unread_blocks::end_within(uint64_t from, uint64_t to) const noexcept {
+  uint64_t end = 0;
+  for (const auto& [begin, behind] : blocks_)
+    if (begin < to && from < behind)
+      end = std::max(end, std::min(behind, to));
+  return end;
+}
+
+namespace {
+
+bool header_can_be_read(file& segment) {
+  std::array<std::byte, sizeof(segment_header)> bytes;
+  if (!segment.drop_cached())
+    return false;
+  return std::any_of(std::begin(header_copies), std::end(header_copies),
+                     [&](uint64_t at) { return segment.read_at(at, bytes).has_value(); });
+}
+
+} // namespace
+
+result<size_t> read_around(file& segment, uint64_t offset, std::span<std::byte> bytes,
+                           unread_blocks& unread) {
+  auto whole = segment.read_at(offset, bytes);
+  if (whole)
+    return whole;
+  for (size_t done = 0; done < bytes.size();) {
+    const auto at = offset + done;
+    const auto piece = bytes.subspan(
+      done, std::min<size_t>(bytes.size() - done, direct_block - at % direct_block));
+    const auto got = segment.read_at(at, piece);
+    if (got && *got < piece.size())
+      return done + *got;
+    if (!got) {
+      unread.note(at, at + piece.size());
+      if (unread.too_many() || !header_can_be_read(segment))
+        return whole;
+      std::fill(piece.begin(), piece.end(), std::byte{0});
+    }
+    done += piece.size();
+  }
+  return bytes.size();
+}
 
 void file_window::open(file& segment, uint64_t end) {
   file_ = &segment;
   end_ = end;
   keep_ = base_ = 0;
   filled_ = 0;
+  unread_.clear();
 }
 
 result<std::span<const std::byte>> file_window::at(uint64_t offset, size_t bytes) {
@@ -46,7 +92,8 @@ result<void> file_window::fill(uint64_t offset, size_t bytes) {
   }
   base_ = keep_ = base;
   filled_ = kept;
-  const auto got = file_->read_at(base_ + kept, {buffer_.get() + kept, wanted - kept});
+  const auto got =
+    read_around(*file_, base_ + kept, {buffer_.get() + kept, wanted - kept}, unread_);
   if (!got)
     return tl::unexpected{got.error()};
   filled_ += *got;
@@ -147,9 +194,12 @@ result<scan_end> scan_segment(file& segment, uint64_t salt, uint64_t end,
     if (!next)
       return tl::unexpected{next.error()};
     done.nonzero_end = next->nonzero_end;
-    if (next->frame == 0)
+    if (next->frame == 0) {
+      done.unread_end = window.unread().end_within(done.end, end);
       return done;
-    if (auto noted = visitor.damage(done.end, next->frame); !noted)
+    }
+    const bool unread = window.unread().end_within(done.end, next->frame) != 0;
+    if (auto noted = visitor.damage(done.end, next->frame, unread); !noted)
       return tl::unexpected{noted.error()};
     done.end = next->frame;
     done.nonzero_end = 0;

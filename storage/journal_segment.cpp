@@ -45,8 +45,10 @@ std::string segment_path(const std::string& directory, uint64_t number) {
   return directory + '/' + segment_name(number);
 }
 
-std::string corrupt_path(const std::string& directory, uint64_t number, uint64_t offset) {
-  return segment_path(directory, number) + '.' + std::to_string(offset) + ".corrupt";
+std::string corrupt_path(const std::string& directory, uint64_t number, uint64_t offset,
+                         bool unread) {
+  return segment_path(directory, number) + '.' + std::to_string(offset)
+         + (unread ? ".unread.corrupt" : ".corrupt");
 }
 
 std::optional<uint64_t> segment_number(std::string_view name) noexcept {
@@ -85,16 +87,21 @@ result<void> write_header(file& segment, segment_header header) {
 }
 
 result<std::optional<segment_header>> read_header(file& segment, uint64_t number) {
+  std::optional<fault> failure;
   for (const auto offset : header_copies) {
     header_bytes bytes{};
     const auto got = segment.read_at(offset, bytes);
-    if (!got)
-      return tl::unexpected{got.error()};
+    if (!got) {
+      failure = got.error();
+      continue;
+    }
     segment_header header;
     std::memcpy(&header, bytes.data(), sizeof header);
     if (is_good(header, bytes, number))
       return header;
   }
+  if (failure)
+    return tl::unexpected{*failure};
   return std::nullopt;
 }
 

@@ -46,7 +46,9 @@ static_assert(frames_begin % direct_block == 0);
 std::string segment_name(uint64_t number); ///< journal-<20 digits>.wj
 std::string segment_path(const std::string& directory, uint64_t number);
 /// Where recovery keeps a copy of the damage at `offset`; 0 when it is the whole segment.
-std::string corrupt_path(const std::string& directory, uint64_t number, uint64_t offset);
+/// `unread`: part of it could not be read.
+std::string corrupt_path(const std::string& directory, uint64_t number, uint64_t offset,
+                         bool unread = false);
 /// The number in a segment's name, or nothing for any other file.
 std::optional<uint64_t> segment_number(std::string_view name) noexcept;
 
@@ -56,7 +58,7 @@ result<std::vector<uint64_t>> list_segments(const std::string& directory,
 
 result<void> write_header(file& segment,
                           segment_header header); ///< fills in magic and crc
-/// Nothing when neither copy is good.
+/// Nothing when neither copy is good. Fails when none is and one can't be read.
 result<std::optional<segment_header>> read_header(file& segment, uint64_t number);
 
 /// One segment that was begun, as found on disk.

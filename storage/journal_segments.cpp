@@ -1,6 +1,7 @@
 #include "storage/journal_segments.hpp"
 
 #include "storage/errands.hpp"
+#include "storage/journal_copies.hpp"
 #include "storage/journal_segment.hpp"
 
 #include <algorithm>
@@ -48,6 +49,16 @@ void give_back(file& nameless) {
       return;
 }
 
+/// What could not be read of it may be read another day.
+result<bool> has_unread(file_system& files, const std::string& directory,
+                        uint64_t number) {
+  const auto copies = list_copies(directory, files, number);
+  if (!copies)
+    return tl::unexpected{copies.error()};
+  return std::any_of(copies->begin(), copies->end(),
+                     [](const kept_copy& copy) { return copy.unread; });
+}
+
 /// With a sync of its own, so that a crash can't bring back a segment without its neighbours.
 errand_outcome remove_segment(file_system& files, const journal_config& config,
                               uint64_t number) {
@@ -55,11 +66,17 @@ errand_outcome remove_segment(file_system& files, const journal_config& config,
   const auto opened =
     files.open(path, true); // what it takes on the disk stays until then
   errand_outcome removed;
-  removed.done = files.remove(path);
+  const auto keep = has_unread(files, config.directory, number);
+  if (!keep) {
+    removed.done = tl::unexpected{keep.error()};
+    return removed;
+  }
+  removed.done = *keep ? files.rename(path, corrupt_path(config.directory, number, 0))
+                       : files.remove(path);
   removed.changed = removed.done.has_value();
   if (removed.changed)
     removed.done = files.sync_directory(config.directory);
-  if (removed.done && opened)
+  if (removed.done && opened && !*keep)
     give_back(**opened);
   return removed;
 }

@@ -39,6 +39,14 @@ struct journal_damage : ::testing::Test {
     ASSERT_TRUE(
       disk.rot(segment_path("j", ends[index].segment), ends[index].offset - 500));
   }
+  /// The block in which the record stored as number `index` ends can't be read any more.
+  void spoil(size_t index) {
+    const auto block = (ends[index].offset - 1) / direct_block * direct_block;
+    disk.spoil(segment_path("j", ends[index].segment), block, block + direct_block);
+  }
+  bool is_kept_whole(uint64_t segment) {
+    return disk.exists(corrupt_path("j", segment, 0));
+  }
   result<std::string> read_all(journal_position from = {}) {
     auto reader = journal_reader::open("j", disk, from);
     std::string letters;
@@ -232,4 +240,113 @@ TEST_F(journal_damage, behind_what_a_copy_has_is_no_less_damage) {
   EXPECT_EQ(read_all().value(), "ad");
   open();
   EXPECT_TRUE(report.alarms.empty()) << "told once";
+}
+
+// Records of 5,000 bytes: one unreadable block is in two of them at most.
+TEST_F(journal_damage, of_a_sector_that_cannot_be_read_costs_what_is_in_it) {
+  for (char letter = 'a'; letter < 'i'; ++letter)
+    store(letter, 5000);
+  open();
+  store('i');
+  spoil(3);
+  ASSERT_FALSE(read_all()) << "not before recovery has seen it";
+  open();
+  ASSERT_EQ(report.alarms.size(), 1u);
+  EXPECT_NE(report.alarms[0].find("can't be read"), std::string::npos)
+    << report.alarms[0];
+  EXPECT_EQ(report.frames_quarantined, 1u);
+  EXPECT_EQ(read_all().value(), "abcfghi");
+  store('j');
+  EXPECT_EQ(writer->last_sequence(), 10u);
+  open();
+  EXPECT_TRUE(report.alarms.empty()) << "told once";
+  EXPECT_EQ(read_all().value(), "abcfghij");
+}
+
+TEST_F(journal_damage, that_cannot_be_read_comes_back_with_the_disk) {
+  for (char letter = 'a'; letter < 'i'; ++letter)
+    store(letter, 5000);
+  open();
+  spoil(3);
+  open();
+  disk.heal();
+  EXPECT_EQ(read_all().value(), "abcdefgh") << "nobody had passed it yet";
+  ASSERT_TRUE(writer->release(writer->durable_end()));
+  EXPECT_FALSE(disk.exists(segment_path("j", ends[0].segment)));
+  EXPECT_TRUE(is_kept_whole(ends[0].segment)) << "a reader may have stepped over it";
+  open();
+  EXPECT_TRUE(report.alarms.empty());
+}
+
+TEST_F(journal_damage, that_cannot_be_read_behind_the_last_whole_frame_is_not_cut_off) {
+  for (char letter = 'a'; letter < 'e'; ++letter)
+    store(letter, 5000);
+  spoil(3);
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_EQ(read_all().value(), "abc");
+  const auto segment = disk.open(segment_path("j", ends[0].segment), false);
+  EXPECT_GT((*segment)->size().value(), ends[3].offset);
+  ASSERT_TRUE(writer->release(writer->durable_end()));
+  EXPECT_TRUE(is_kept_whole(ends[0].segment));
+}
+
+TEST_F(journal_damage, of_one_copy_of_a_header_that_cannot_be_read_costs_nothing) {
+  for (const auto offset : header_copies) {
+    store('a');
+    disk.spoil(segment_path("j", ends.back().segment), offset, offset + direct_block);
+    open();
+    EXPECT_TRUE(report.alarms.empty());
+    EXPECT_EQ(read_all().value(), std::string(ends.size(), 'a'));
+  }
+}
+
+// A disk that can't be reached has lost nothing.
+TEST_F(journal_damage, is_not_what_a_disk_has_of_which_nothing_can_be_read) {
+  store('a');
+  open();
+  store('b');
+  writer.reset();
+  const auto refused = [&] {
+    const auto before = disk.list("j").value();
+    const auto opened = journal_writer::open(config, disk, clock, 0, report);
+    EXPECT_FALSE(opened);
+    EXPECT_EQ(disk.list("j").value(), before);
+    EXPECT_TRUE(report.alarms.empty());
+  };
+  disk.faults.unreadable = true;
+  refused();
+  disk.faults.unreadable = false;
+  for (const auto& end : ends) { // and no one file either
+    disk.spoil(segment_path("j", end.segment), 0, config.segment_bytes);
+    refused();
+    disk.heal();
+  }
+  open();
+  EXPECT_EQ(read_all().value(), "ab");
+}
+
+TEST_F(journal_damage, is_not_what_goes_while_it_is_looked_at) {
+  store('a');
+  open();
+  for (uint64_t reads = 0; reads < 12; ++reads) {
+    writer.reset();
+    disk.faults.reads_until_unreadable = static_cast<int>(reads);
+    const auto opened = journal_writer::open(config, disk, clock, 0, report);
+    EXPECT_TRUE(report.alarms.empty()) << reads << ": " << report.alarms.front();
+    disk.faults = {};
+  }
+  open();
+  EXPECT_EQ(read_all().value(), "a");
+}
+
+TEST_F(journal_damage, is_not_what_more_than_some_bad_sectors_make_of_a_segment) {
+  config = small_journal(uint64_t{4} << 20, 8);
+  open();
+  for (char letter = 'a'; letter < 'e'; ++letter)
+    store(letter, 500'000);
+  writer.reset();
+  disk.spoil(segment_path("j", ends[0].segment), ends[0].offset, ends[3].offset);
+  EXPECT_FALSE(journal_writer::open(config, disk, clock, 0, report));
+  EXPECT_TRUE(report.alarms.empty());
 }

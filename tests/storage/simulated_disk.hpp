@@ -37,6 +37,8 @@ class simulated_disk final : public file_system {
     bool writes_find_no_space = false; ///< as on a full file system that copies on write
     bool forget_directory_syncs = false; ///< lie: say yes and do nothing
     bool forget_syncs = false;           ///< the same, of files
+    bool unreadable = false;             ///< every read fails
+    int reads_until_unreadable = -1;
   };
   /// What becomes of that which was not synced when power goes.
   enum class loss : uint8_t { by_coin, rolled_back, torn_write };
@@ -78,6 +80,15 @@ class simulated_disk final : public file_system {
     where.sector(where.visible, offset / sector_bytes)[offset % sector_bytes] ^= bit;
     where.durable = where.visible;
     return true;
+  }
+
+  /// Reads of these bytes fail until they are healed; what they hold stays.
+  void spoil(const std::string& path, uint64_t from, uint64_t to) {
+    names_.at(path)->unreadable.emplace_back(from, to);
+  }
+  void heal() {
+    for (auto& [path, found] : names_)
+      found->unreadable.clear();
   }
 
   uint64_t used_bytes() const {
@@ -160,7 +171,13 @@ class simulated_disk final : public file_system {
     sectors visible, durable;
     std::set<uint64_t> unsynced; ///< sectors that differ
     uint64_t size = 0, durable_size = 0;
+    std::vector<std::pair<uint64_t, uint64_t>> unreadable; ///< from, to
 
+    bool can_read(uint64_t from, uint64_t to) const {
+      return std::none_of(unreadable.begin(), unreadable.end(), [&](const auto& bad) {
+        return bad.first < to && from < bad.second;
+      });
+    }
     static sector_data& sector(sectors& all, uint64_t number) {
       return all.try_emplace(number, sector_data{}).first->second;
     }
@@ -278,6 +295,10 @@ class simulated_disk final : public file_system {
       if (offset >= inode_->size)
         return size_t{0};
       bytes = bytes.first(std::min<uint64_t>(bytes.size(), inode_->size - offset));
+      auto& faults = disk_.faults;
+      faults.unreadable = faults.unreadable || due(faults.reads_until_unreadable);
+      if (faults.unreadable || !inode_->can_read(offset, offset + bytes.size()))
+        return refuse("read");
       for (size_t done = 0; done < bytes.size();) {
         const auto inner = static_cast<size_t>((offset + done) % sector_bytes);
         const auto count = std::min(bytes.size() - done, sector_bytes - inner);
