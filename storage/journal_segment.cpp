@@ -2,6 +2,7 @@
 
 #include "storage/journal_codec.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -74,6 +75,11 @@ result<std::vector<uint64_t>> list_segments(const std::string& directory,
     if (const auto number = segment_number(name))
       numbers.push_back(*number);
   return numbers;
+}
+
+bool is_gone(const std::string& directory, file_system& files, uint64_t number) {
+  const auto there = list_segments(directory, files);
+  return there && !std::binary_search(there->begin(), there->end(), number);
 }
 
 result<void> write_header(file& segment, segment_header header) {

@@ -59,6 +59,15 @@ result<bool> has_unread(file_system& files, const std::string& directory,
                      [](const kept_copy& copy) { return copy.unread; });
 }
 
+/// Takes its name away; if somebody else has done so, that will do.
+result<void> unname(file_system& files, const std::string& directory, uint64_t number,
+                    bool keep) {
+  const auto path = segment_path(directory, number);
+  auto done =
+    keep ? files.rename(path, corrupt_path(directory, number, 0)) : files.remove(path);
+  return done || is_gone(directory, files, number) ? result<void>{} : done;
+}
+
 /// With a sync of its own, so that a crash can't bring back a segment without its neighbours.
 errand_outcome remove_segment(file_system& files, const journal_config& config,
                               uint64_t number) {
@@ -71,8 +80,7 @@ errand_outcome remove_segment(file_system& files, const journal_config& config,
     removed.done = tl::unexpected{keep.error()};
     return removed;
   }
-  removed.done = *keep ? files.rename(path, corrupt_path(config.directory, number, 0))
-                       : files.remove(path);
+  removed.done = unname(files, config.directory, number, *keep);
   removed.changed = removed.done.has_value();
   if (removed.changed)
     removed.done = files.sync_directory(config.directory);
@@ -94,10 +102,6 @@ segment_store::segment_store(const journal_config& config, file_system& files,
 segment_store::~segment_store() {
   if (busy() && config_.errands)
     config_.errands->wait();
-}
-
-std::string segment_store::path(uint64_t number) const {
-  return segment_path(config_.directory, number);
 }
 
 uint64_t segment_store::room() const noexcept {
@@ -186,7 +190,7 @@ result<void> segment_store::keep_blank(uint64_t number, errand_outcome made,
 
 /// A file that will never be used. Recovery removes it too, should it stay or come back.
 void segment_store::discard(uint64_t number) {
-  if (segments_.contains(number) && !files_.remove(path(number)))
+  if (segments_.contains(number) && !unname(files_, config_.directory, number, false))
     debris_.insert(number);
   else
     segments_.erase(number);

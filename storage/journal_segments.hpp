@@ -101,7 +101,6 @@ class segment_store {
   void clear_debris();
   bool has_room();
   bool cut(file& segment);
-  std::string path(uint64_t number) const;
 
   const journal_config& config_;
   file_system& files_;

@@ -70,6 +70,35 @@ TEST_F(journal_errands_test, commits_go_on_while_the_next_segment_is_made) {
   EXPECT_EQ(errands->waited_for, 0u);
 }
 
+TEST_F(journal_errands_test, what_somebody_else_has_removed_is_deleted) {
+  fill();
+  const auto held = writer->bytes_on_disk();
+  ASSERT_TRUE(disk.remove(segment_path("j", 1)));
+  ASSERT_TRUE(writer->release(writer->durable_end()));
+  errands->finish();
+  EXPECT_TRUE(writer->release(writer->durable_end()));
+  errands->finish();
+  ASSERT_TRUE(writer->release(writer->durable_end()));
+  EXPECT_EQ(writer->bytes_on_disk(), held - 2 * config.segment_bytes);
+}
+
+TEST_F(journal_errands_test,
+       a_segment_made_in_vain_that_somebody_else_has_removed_counts_no_more) {
+  open();
+  pass_into_next();
+  const auto held = writer->bytes_on_disk();
+  ASSERT_TRUE(writer->prepare());
+  disk.faults.syncs_until_error = 0;
+  disk.faults.operations_until_dead = 3; // behind the sync: it can't be removed
+  errands->finish();
+  ASSERT_FALSE(writer->prepare());
+  ASSERT_GT(writer->bytes_on_disk(), held);
+  disk.faults = {};
+  ASSERT_TRUE(disk.remove(segment_path("j", segments().back())));
+  ASSERT_TRUE(writer->prepare());
+  EXPECT_EQ(writer->bytes_on_disk(), held + config.segment_bytes) << "the new one";
+}
+
 TEST_F(journal_errands_test, when_the_segment_comes_late_the_commit_that_needs_it_waits) {
   open();
   pass_into_next();
