@@ -208,6 +208,7 @@ void on_tick(self_pointer self, tail_state& state) {
   if (state.retrying && now < state.retry_at)
     return;
   state.retrying = false;
+  state.look(); // a journal that has recovered may end before what it told, and say so
   if (!state.working)
     work(self, state);
 }

@@ -32,6 +32,7 @@ class reader final : public journal_reader {
   result<uint64_t> limit(journal_position until);
   result<void> collect(size_t records_max, size_t bytes_max);
   result<void> step_over_damage();
+  result<void> step_over_missing_end();
   tl::unexpected<fault> refuse(bool unread);
   result<bool> is_kept(uint64_t from, uint64_t to);
 
@@ -48,6 +49,8 @@ class reader final : public journal_reader {
   std::unique_ptr<file> segment_; ///< the one position_ is in; null before the first read
   segment_header header_;
   std::optional<uint64_t> declared_end_;
+  /// up to where there are frames: as its writer says, or the segment after it
+  std::optional<uint64_t> owed_end_;
   file_window window_;
   std::vector<extent> extents_; ///< of the frames of this read
 };
@@ -71,7 +74,11 @@ result<std::vector<frame_view>> reader::read(journal_position until, size_t reco
     window_.limit(*end);
     if (auto collected = collect(records_max, bytes_max); !collected)
       return tl::unexpected{collected.error()};
-    if (!extents_.empty() || position_.segment == until.segment)
+    if (!extents_.empty())
+      break;
+    if (auto stepped = step_over_missing_end(); !stepped)
+      return tl::unexpected{stepped.error()};
+    if (position_.segment == until.segment)
       break;
     const auto entered = enter(position_.segment + 1, until);
     if (!entered)
@@ -167,12 +174,14 @@ result<bool> reader::try_segment(uint64_t number) {
 /// How far position_'s segment may be read.
 result<uint64_t> reader::limit(journal_position until) {
   const auto size = segment_->size();
-  if (!size || position_.segment == until.segment)
-    return size ? std::min(*size, until.offset) : size;
-  if (!declared_end_) // it was the last one when it was entered
+  if (!size)
+    return size;
+  const bool is_last = position_.segment == until.segment;
+  if (!is_last && !declared_end_) // it was the last one when it was entered
     if (auto found = find_end(); !found)
       return tl::unexpected{found.error()};
-  return std::min(*size, declared_end_.value_or(*size));
+  owed_end_ = is_last ? until.offset : declared_end_;
+  return std::min(*size, owed_end_.value_or(*size));
 }
 
 /// Where the segment ends, as the next one that was begun says.
@@ -234,17 +243,27 @@ result<void> reader::step_over_damage() {
     return tl::unexpected{next.error()};
   const auto behind = next->frame != 0 ? next->frame : window_.end();
   const auto unread_to = window_.unread().end_within(position_.offset, behind);
-  const bool blank =
-    next->frame == 0 && next->nonzero_end == 0 && !declared_end_ && unread_to == 0;
   const auto damaged_to =
-    next->frame == 0 && !declared_end_ ? std::max(next->nonzero_end, unread_to) : behind;
-  const auto known = blank ? result<bool>{true} : is_kept(position_.offset, damaged_to);
+    next->frame == 0 && !owed_end_ ? std::max(next->nonzero_end, unread_to) : behind;
+  const auto known =
+    damaged_to == 0 ? result<bool>{true} : is_kept(position_.offset, damaged_to);
   if (!known)
     return tl::unexpected{known.error()};
   if (!*known)
     return refuse(unread_to != 0);
   position_.offset = behind;
   return {};
+}
+
+/// A file that ends too early is damaged where it ends; recovery has kept a copy of what there
+/// is of the place, which may be nothing.
+result<void> reader::step_over_missing_end() {
+  if (!owed_end_ || window_.end() >= *owed_end_ || position_.offset >= *owed_end_)
+    return {};
+  const auto known = is_kept(window_.end(), window_.end());
+  if (!known)
+    return tl::unexpected{known.error()};
+  return *known ? result<void>{} : refuse(false);
 }
 
 tl::unexpected<fault> reader::refuse(bool unread) {

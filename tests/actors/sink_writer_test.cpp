@@ -176,6 +176,19 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(disk.rows, expected());
 }
 
+// A journal that recovers may end a segment before what was its durable end.
+TEST_F(sink_writer_test, when_it_cannot_read_as_far_as_it_was_told_it_looks_for_news) {
+  start_all();
+  publish(2, 10);
+  w.lost = w.end();
+  sched.run();
+  EXPECT_EQ(disk.rows.size(), 0u);
+  publish(2, 10);
+  sched.advance_time(100ms);
+  sched.run();
+  EXPECT_EQ(disk.rows, expected());
+}
+
 TEST_F(sink_writer_test, when_the_journal_dies_the_writer_follows_the_next_one) {
   start_all();
   publish(2, 10);

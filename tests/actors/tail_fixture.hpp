@@ -24,7 +24,8 @@ struct world {
   uint64_t readers_opened = 0;
   uint64_t frames_read = 0;
   std::optional<fault> reading_fails;
-  bool awaited = false; ///< a client waits for what is published
+  std::optional<journal_position> lost; ///< up to there nothing can be read
+  bool awaited = false;                 ///< a client waits for what is published
 
   journal_position end() const {
     return published == 0 ? journal_position{} : frames.all()[published - 1].next;
@@ -89,6 +90,8 @@ class fake_reader final : public journal_reader {
                                        size_t) override {
     if (world_.reading_fails)
       return tl::unexpected(*world_.reading_fails);
+    if (world_.lost == until)
+      return fail(ec::journal_corrupt, "the file ends before that");
     std::vector<frame_view> found;
     size_t records = 0;
     for (const auto& frame : world_.frames.all()) {

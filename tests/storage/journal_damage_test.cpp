@@ -350,3 +350,40 @@ TEST_F(journal_damage, is_not_what_more_than_some_bad_sectors_make_of_a_segment)
   EXPECT_FALSE(journal_writer::open(config, disk, clock, 0, report));
   EXPECT_TRUE(report.alarms.empty());
 }
+
+TEST_F(journal_damage, that_leaves_zeros_before_the_durable_end_stops_the_reader) {
+  for (const char letter : {'a', 'b', 'c', 'd'})
+    store(letter);
+  const auto segment = disk.open(segment_path("j", ends[0].segment), true);
+  ASSERT_TRUE((*segment)->write_at(
+    ends[1].offset, std::vector<std::byte>(ends[3].offset - ends[1].offset)));
+  const auto read = read_all(ends[1]);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, ec::journal_corrupt);
+}
+
+TEST_F(journal_damage, that_ends_a_file_before_the_durable_end_stops_the_reader) {
+  for (const char letter : {'a', 'b', 'c'})
+    store(letter);
+  const auto shorten = [&](journal_position to) {
+    const auto segment = disk.open(segment_path("j", to.segment), true);
+    ASSERT_TRUE((*segment)->truncate(to.offset));
+  };
+  shorten(ends[1]);
+  for (const auto from : {journal_position{}, ends[1], ends[2]}) {
+    const auto read = read_all(from);
+    EXPECT_EQ(read.has_value(), from == ends[2]);
+    EXPECT_TRUE(read || read.error().code == ec::journal_corrupt);
+  }
+  open();
+  EXPECT_EQ(read_all().value(), "ab") << "where the end was nobody knows any more";
+  store('d');
+  open();
+  shorten(ends[0]);
+  EXPECT_FALSE(read_all()) << "the header of the next one says where it ended";
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_EQ(read_all().value(), "ad");
+  EXPECT_EQ(read_all(ends[0]).value(), "d");
+  EXPECT_EQ(read_all(ends[1]).value(), "d");
+}
