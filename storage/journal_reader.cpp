@@ -27,7 +27,8 @@ class reader final : public journal_reader {
   std::vector<frame_view> recall(journal_position until, size_t records_max,
                                  size_t bytes_max);
   result<bool> enter(uint64_t number_min, journal_position until);
-  result<bool> try_segment(uint64_t number);
+  result<bool> try_segment(uint64_t number, journal_position until);
+  result<void> look_for_gap(uint64_t left);
   result<void> find_end();
   result<uint64_t> limit(journal_position until);
   result<void> collect(size_t records_max, size_t bytes_max);
@@ -134,6 +135,7 @@ std::vector<frame_view> reader::recall(journal_position until, size_t records_ma
 /// Goes to the first segment from `number_min` on that was begun, if that is not behind
 /// `until`. At its start, unless it is the one position_ names.
 result<bool> reader::enter(uint64_t number_min, journal_position until) {
+  const uint64_t left = segment_ ? position_.segment : 0;
   const auto numbers = list_segments(directory_, files_);
   if (!numbers)
     return tl::unexpected{numbers.error()};
@@ -142,11 +144,13 @@ result<bool> reader::enter(uint64_t number_min, journal_position until) {
       continue;
     if (number > until.segment)
       break;
-    const auto opened = try_segment(number);
+    const auto opened = try_segment(number, until);
     if (!opened)
       return tl::unexpected{opened.error()};
     if (!*opened)
       continue;
+    if (auto looked = look_for_gap(left); !looked)
+      return tl::unexpected{looked.error()};
     const bool same = number == position_.segment;
     position_ = {number, same ? std::max(position_.offset, frames_begin) : frames_begin};
     return true;
@@ -155,20 +159,43 @@ result<bool> reader::enter(uint64_t number_min, journal_position until) {
 }
 
 /// False for a segment that was never begun.
-result<bool> reader::try_segment(uint64_t number) {
+result<bool> reader::try_segment(uint64_t number, journal_position until) {
   auto opened = files_.open(segment_path(directory_, number), false);
   if (!opened)
     return tl::unexpected{opened.error()};
   const auto header = read_header(**opened, number);
   if (!header)
     return tl::unexpected{header.error()};
-  if (!*header)
-    return false;
+  if (!*header) {
+    const auto blank = is_blank(**opened);
+    if (!blank)
+      return tl::unexpected{blank.error()};
+    if (*blank && (number < until.segment || until.offset <= frames_begin))
+      return false;
+    return fail(ec::journal_corrupt,
+                segment_path(directory_, number)
+                  + ": both copies of the header are damaged; a restart of the server "
+                    "keeps the segment aside and goes on behind it");
+  }
   header_ = **header;
   declared_end_.reset();
   segment_ = std::move(*opened);
   window_.open(*segment_, 0);
   return true;
+}
+
+/// The segment entered may name one before it that is between it and the one that was left. Where
+/// nothing was left this can't be told from segments that were deleted, by recovery neither.
+result<void> reader::look_for_gap(uint64_t left) {
+  const auto previous = header_.previous;
+  if (left == 0 || previous <= left
+      || files_.open(corrupt_path(directory_, previous, 0), false))
+    return {};
+  segment_.reset();
+  return fail(ec::journal_corrupt,
+              segment_path(directory_, previous)
+                + ": missing; put it back, or restart the server to go on without its "
+                  "records");
 }
 
 /// How far position_'s segment may be read.

@@ -22,9 +22,8 @@ class recovery {
  private:
   result<void> remove_debris();
   result<void> look_at_the_disk();
-  result<void> put_aside(uint64_t number);
-  result<bool> is_blank(uint64_t number);
-  void look_for_gap(const segment_survey& survey, const begun_segment& segment);
+  result<void> put_aside(uint64_t number, bool was_begun);
+  result<void> look_for_gap(const segment_survey& survey, const begun_segment& segment);
   result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
   void count_frame(const frame_head& head);
   result<void> end_last(file& segment, uint64_t number, uint64_t bytes,
@@ -58,13 +57,14 @@ result<recovered_journal> recovery::run() {
   if (!survey)
     return tl::unexpected{survey.error()};
   for (const auto number : survey->headless)
-    if (auto done = put_aside(number); !done)
+    if (auto done = put_aside(number, survey->was_begun(number)); !done)
       return tl::unexpected{done.error()};
   for (const auto& [number, segment] : survey->begun) {
     found_.epoch = std::max(found_.epoch, segment.header.epoch);
     found_.next_sequence = std::max(found_.next_sequence, segment.header.first_sequence);
     found_.segments[number] = segment.bytes;
-    look_for_gap(*survey, segment);
+    if (auto looked = look_for_gap(*survey, segment); !looked)
+      return tl::unexpected{looked.error()};
     if (auto read =
           read_segment(number, segment, number == survey->begun.rbegin()->first);
         !read)
@@ -117,12 +117,15 @@ result<void> recovery::look_at_the_disk() {
 /// A segment without a good header. Blank: it was allocated ahead and never begun. Else
 /// both copies of its header are damaged, and without its salt no frame can be told from
 /// noise.
-result<void> recovery::put_aside(uint64_t number) {
-  const auto blank = is_blank(number);
+result<void> recovery::put_aside(uint64_t number, bool was_begun) {
+  const auto path = segment_path(directory_, number);
+  const auto blank =
+    files_.open(path, false).and_then([](const std::unique_ptr<file>& segment) {
+      return is_blank(*segment);
+    });
   if (!blank)
     return tl::unexpected{blank.error()};
-  const auto path = segment_path(directory_, number);
-  if (*blank) {
+  if (*blank && !was_begun) {
     if (auto removed = files_.remove(path); !removed)
       return removed;
     return files_.sync_directory(directory_);
@@ -139,28 +142,20 @@ result<void> recovery::put_aside(uint64_t number) {
   return files_.sync_directory(directory_);
 }
 
-/// No frame was ever written: the first one would begin in the bytes looked at.
-result<bool> recovery::is_blank(uint64_t number) {
-  const auto opened = files_.open(segment_path(directory_, number), false);
-  if (!opened)
-    return tl::unexpected{opened.error()};
-  std::vector<std::byte> bytes(size_t{64} << 10);
-  const auto got = (*opened)->read_at(frames_begin, bytes);
-  if (!got)
-    return tl::unexpected{got.error()};
-  return std::all_of(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*got),
-                     [](std::byte b) { return b == std::byte{0}; });
-}
-
-/// Segments are deleted from the first on, so one missing between two others was lost.
-void recovery::look_for_gap(const segment_survey& survey, const begun_segment& segment) {
+/// Segments are deleted from the first on, so one missing between two others was lost. An empty
+/// file in place of a copy says that this was told, and lets the readers go on behind it.
+result<void> recovery::look_for_gap(const segment_survey& survey,
+                                    const begun_segment& segment) {
   const auto previous = segment.header.previous;
   const bool older = survey.begun.begin()->first < previous;
-  if (previous != 0 && older && !survey.begun.contains(previous)
-      && !exists(corrupt_path(directory_, previous, 0)))
-    report_.alarms.push_back(
-      segment_path(directory_, previous)
-      + ": missing; its records are lost unless the sink has them");
+  const auto marker = corrupt_path(directory_, previous, 0);
+  if (previous == 0 || !older || survey.begun.contains(previous) || exists(marker))
+    return {};
+  report_.alarms.push_back(segment_path(directory_, previous)
+                           + ": missing; its records are lost unless the sink has them");
+  if (auto made = files_.create(marker); !made)
+    return tl::unexpected{made.error()};
+  return files_.sync_directory(directory_);
 }
 
 void recovery::count_frame(const frame_head& head) {

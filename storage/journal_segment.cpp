@@ -111,6 +111,22 @@ result<std::optional<segment_header>> read_header(file& segment, uint64_t number
   return std::nullopt;
 }
 
+result<bool> is_blank(file& segment) {
+  std::vector<std::byte> bytes(size_t{64} << 10);
+  const auto got = segment.read_at(frames_begin, bytes);
+  if (!got)
+    return tl::unexpected{got.error()};
+  return std::all_of(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(*got),
+                     [](std::byte b) { return b == std::byte{0}; });
+}
+
+bool segment_survey::was_begun(uint64_t number) const noexcept {
+  return begun.contains(number)
+         || std::any_of(begun.begin(), begun.end(), [number](const auto& one) {
+              return one.second.header.previous == number;
+            });
+}
+
 result<segment_survey> survey_segments(const std::string& directory, file_system& files) {
   const auto numbers = list_segments(directory, files);
   if (!numbers)

@@ -63,6 +63,10 @@ result<void> write_header(file& segment,
 /// Nothing when neither copy is good. Fails when none is and one can't be read.
 result<std::optional<segment_header>> read_header(file& segment, uint64_t number);
 
+/// No frame was ever written, as far as can be seen without a header: the first one would begin
+/// in the bytes looked at.
+result<bool> is_blank(file& segment);
+
 /// One segment that was begun, as found on disk.
 struct begun_segment {
   segment_header header;
@@ -78,6 +82,9 @@ struct begun_segment {
 struct segment_survey {
   std::map<uint64_t, begun_segment> begun;
   std::vector<uint64_t> headless; ///< files without a good header
+
+  /// A header names it as the one before.
+  bool was_begun(uint64_t number) const noexcept;
 };
 result<segment_survey> survey_segments(const std::string& directory, file_system& files);
 

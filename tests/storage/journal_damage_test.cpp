@@ -387,3 +387,60 @@ TEST_F(journal_damage, that_ends_a_file_before_the_durable_end_stops_the_reader)
   EXPECT_EQ(read_all(ends[0]).value(), "d");
   EXPECT_EQ(read_all(ends[1]).value(), "d");
 }
+
+namespace {
+
+/// Segments of one record each: the reader of `journal_damage` is behind by all of them.
+struct journal_damage_between : journal_damage {
+  void SetUp() override {
+    journal_damage::SetUp();
+    for (const char letter : {'a', 'b', 'c', 'd'})
+      store(letter, 40'000);
+    ASSERT_EQ(ends[3].segment, 4u);
+  }
+  void expect_stop() {
+    const auto read = read_all();
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, ec::journal_corrupt);
+  }
+};
+
+} // namespace
+
+TEST_F(journal_damage_between, of_both_copies_of_a_header_stops_the_reader_as_well) {
+  for (const auto offset : header_copies)
+    ASSERT_TRUE(disk.rot(segment_path("j", 2), offset + 20));
+  expect_stop();
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_EQ(read_all().value(), "acd");
+}
+
+TEST_F(journal_damage_between, that_has_taken_a_segment_stops_the_reader) {
+  ASSERT_TRUE(disk.remove(segment_path("j", 2)));
+  expect_stop();
+  open();
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_EQ(read_all().value(), "acd");
+  open();
+  EXPECT_TRUE(report.alarms.empty()) << "told once";
+  EXPECT_EQ(read_all().value(), "acd");
+}
+
+TEST_F(journal_damage_between, that_has_made_a_segment_blank_stops_the_reader) {
+  for (const uint64_t number : {4, 2}) {
+    const auto segment = disk.open(segment_path("j", number), true);
+    ASSERT_TRUE((*segment)->write_at(0, std::vector<std::byte>(65'536)));
+    expect_stop();
+  }
+}
+
+TEST_F(journal_damage_between, that_took_the_oldest_segments_stops_nobody) {
+  ASSERT_TRUE(disk.remove(segment_path("j", 1)));
+  ASSERT_TRUE(disk.remove(segment_path("j", 2)));
+  EXPECT_EQ(read_all().value(), "cd");
+  EXPECT_EQ(read_all(ends[0]).value(), "cd")
+    << "no restart could tell that they are missed";
+  open();
+  EXPECT_EQ(read_all(ends[0]).value(), "cd");
+}
