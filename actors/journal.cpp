@@ -23,9 +23,14 @@ bool has_dead_letters(const record_batch& batch) noexcept {
     [](const rejection& r) { return r.code == reject::quarantined || !r.body.empty(); });
 }
 
-void log_recovery(const recovery_report& report) {
+/// Also when recovery failed behind it: the next one finds the copies and is silent.
+void tell_damage(const recovery_report& report, telemetry& figures) {
   for (const auto& alarm : report.alarms)
     log_event(log_level::error, "journal_damaged", {{"reason", alarm}});
+  weir::add(figures.journal_frames_quarantined, report.frames_quarantined);
+}
+
+void log_recovery(const recovery_report& report) {
   log_event(log_level::info, "journal_recovered",
             {{"records", report.records},
              {"frames", report.frames},
@@ -49,12 +54,12 @@ result<void> journal_state::open(journal_actor_config with) {
   config.journal.segment_number_min = recalled->segment;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);
+  tell_damage(recovered, *config.figures);
   if (!opened)
     return tl::unexpected{opened.error()};
   writer = std::move(*opened);
   writer->remember(recalled->keys);
   dead_letters_end = writer->durable_end();
-  weir::add(config.figures->journal_frames_quarantined, recovered.frames_quarantined);
   config.figures->journal_bytes_max = static_cast<int64_t>(config.journal.bytes_max);
   log_recovery(recovered);
   publish();

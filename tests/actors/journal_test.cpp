@@ -1,6 +1,7 @@
 #include "actors/journal.hpp"
 
 #include "proto/ports.hpp"
+#include "storage/journal_segment.hpp"
 #include "tests/actors/fixture.hpp"
 #include "tests/storage/held_errands.hpp"
 #include "tests/storage/journal_batches.hpp"
@@ -444,4 +445,25 @@ TEST_F(journal_actor_test, when_the_sink_can_not_tell_what_it_remembers_it_quits
     [](caf::down_msg& down) { EXPECT_EQ(down.reason, ec::sink_unavailable); });
   EXPECT_TRUE(health.is(condition::sink_down));
   EXPECT_FALSE(is_failed());
+}
+
+// The next start finds the copy and does not tell of it again.
+TEST_F(journal_actor_test, when_recovery_fails_behind_damage_it_has_told_of_the_damage) {
+  start();
+  for (int i = 0; i < 3; ++i) {
+    self->send(uut, make_batch({std::string(1000, 'x')}));
+    sched.run();
+  }
+  self->send(uut, drain_atom_v);
+  sched.run();
+  ASSERT_TRUE(disk.rot(segment_path("j", 1), frames_begin + 1500));
+  const auto copy = corrupt_path("j", 1, frames_begin + 1096);
+  for (int operations = 0; !disk.exists(copy); ++operations) {
+    ASSERT_LT(operations, 20);
+    disk.faults.operations_until_dead = operations;
+    start();
+    disk.faults = {};
+  }
+  EXPECT_TRUE(is_failed());
+  EXPECT_GE(figures.journal_frames_quarantined, 1u);
 }
