@@ -30,6 +30,14 @@ void tell_damage(const recovery_report& report, telemetry& figures) {
   weir::add(figures.journal_frames_quarantined, report.frames_quarantined);
 }
 
+/// The readers of this process don't go back behind what they were told, so a journal whose files
+/// are gone counts on from there: else they would pass over what it writes first.
+void count_on(journal_recall& recalled, const durable_mark& durable) {
+  const auto told = durable.behind({});
+  recalled.segment = std::max(recalled.segment, told.until.segment);
+  recalled.next_sequence_min = std::max(recalled.next_sequence_min, told.sequence + 1);
+}
+
 void log_recovery(const recovery_report& report) {
   log_event(log_level::info, "journal_recovered",
             {{"records", report.records},
@@ -51,6 +59,8 @@ result<void> journal_state::open(journal_actor_config with) {
     config.figures->sink_healthy = 0;
     return fail(ec::sink_unavailable, recalled.error().text);
   }
+  if (config.durable)
+    count_on(*recalled, *config.durable);
   config.journal.segment_number_min = recalled->segment;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);

@@ -467,3 +467,24 @@ TEST_F(journal_actor_test, when_recovery_fails_behind_damage_it_has_told_of_the_
   EXPECT_TRUE(is_failed());
   EXPECT_GE(figures.journal_frames_quarantined, 1u);
 }
+
+// Somebody has emptied the directory, and the cursors lag behind what the readers know of.
+TEST_F(journal_actor_test,
+       when_the_files_are_gone_the_next_journal_is_ahead_of_what_was_told) {
+  settings.durable = std::make_shared<durable_mark>();
+  start();
+  for (int i = 0; i < 6; ++i) {
+    self->send(uut, make_batch({std::string(20'000, 'x')}));
+    sched.run();
+  }
+  const auto told = settings.durable->behind({});
+  ASSERT_GT(told.until.segment, 1u);
+  disk.lose_everything();
+  self->send(uut, crash_atom_v);
+  sched.run();
+  start();
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_GT(settings.durable->behind({}).until.segment, told.until.segment);
+  EXPECT_EQ(last_answer().last_sequence, told.sequence + 1) << "ids were given out";
+}
