@@ -147,8 +147,11 @@ class posix_file final : public file {
     return static_cast<uint64_t>(about.st_size);
   }
 
-  /// A write lease is given only to one who is alone.
+  /// A backup may have made another name of it. A write lease is given only to one who is alone.
   bool unshared() noexcept override {
+    struct ::stat about {};
+    if (::fstat(fd_.get(), &about) != 0 || about.st_nlink != 0)
+      return false;
     if (::fcntl(fd_.get(), F_SETLEASE, F_WRLCK) != 0)
       return false;
     ::fcntl(fd_.get(), F_SETLEASE, F_UNLCK);

@@ -62,17 +62,26 @@ TEST_F(posix_disk, makes_a_directory_with_its_parents_once_or_says_what_is_in_th
   EXPECT_NE(refused.error().text.find("/f/g: make directory"), std::string::npos);
 }
 
-TEST_F(posix_disk,
-       knows_whether_somebody_else_has_a_file_open_also_when_its_name_is_gone) {
+TEST_F(posix_disk, knows_whether_a_file_has_no_name_left_and_nobody_else_has_it_open) {
   auto made = files.create(root + "/f");
   ASSERT_TRUE(made);
-  EXPECT_TRUE((*made)->unshared());
+  EXPECT_FALSE((*made)->unshared()) << "it has a name";
   {
     const auto reader = files.open(root + "/f", false);
     EXPECT_FALSE((*made)->unshared());
     ASSERT_TRUE(files.remove(root + "/f"));
     EXPECT_FALSE((*made)->unshared());
   }
+  EXPECT_TRUE((*made)->unshared());
+}
+
+TEST_F(posix_disk, knows_that_a_file_has_another_name) {
+  auto made = files.create(root + "/f");
+  ASSERT_TRUE(made);
+  std::filesystem::create_hard_link(root + "/f", root + "/backup");
+  ASSERT_TRUE(files.remove(root + "/f"));
+  EXPECT_FALSE((*made)->unshared());
+  ASSERT_TRUE(files.remove(root + "/backup"));
   EXPECT_TRUE((*made)->unshared());
 }
 
