@@ -20,6 +20,15 @@ void refuse_reused_key(part_receipt& answer) {
     "this Idempotency-Key was used for another body; send a new key with a new body");
 }
 
+void repeat(part_receipt& answer, const part_receipt& first, bool keyed) {
+  answer.duplicate = keyed;
+  answer.accepted = first.accepted;
+  answer.rejected = first.rejected;
+  answer.quarantined = first.quarantined;
+  answer.dropped = first.dropped;
+  answer.last_sequence = first.last_sequence;
+}
+
 /// One slice per part: its run of records and what was counted against it.
 std::vector<part_slice> slices_of(const record_batch& batch) {
   std::vector<part_slice> slices(batch.source->parts.size());
@@ -157,7 +166,7 @@ std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
              && part.fingerprint != part_of(frame.receipt, frame.part).fingerprint)
       refuse_reused_key(answer);
     else
-      (void)is_known(answer, part);
+      repeat(answer, first, part.keyed); // the index may not have kept the key
   }
   std::vector<std::shared_ptr<const batch_receipt>> done{
     std::make_move_iterator(receipts_.begin()), std::make_move_iterator(receipts_.end())};

@@ -122,6 +122,31 @@ TEST_F(journal_test, refuses_a_known_key_with_another_body) {
   EXPECT_EQ(read_all(), "a");
 }
 
+TEST_F(journal_test, answers_a_key_met_twice_in_one_group_also_if_it_remembers_none) {
+  config.keys_max = config.recent_keys_max = 0;
+  for (const bool keyed : {true, false}) {
+    open();
+    const batch_key key{5, keyed ? 5u : 6u};
+    for (int i = 0; i < 2; ++i) {
+      batch_builder build;
+      build.part(key, keyed, 77)
+        .record("a")
+        .record("b")
+        .reject_record(reject::ragged_row, "");
+      writer->add(build.drop(3).done());
+    }
+    const auto receipts = writer->commit();
+    const auto& first = receipts[0]->parts[0];
+    const auto& again = receipts[1]->parts[0];
+    EXPECT_EQ(again.outcome, ec::none);
+    EXPECT_EQ(again.duplicate, keyed);
+    EXPECT_EQ(again.accepted, 2u);
+    EXPECT_EQ(again.rejected, 1u);
+    EXPECT_EQ(again.dropped, 3u);
+    EXPECT_EQ(again.last_sequence, first.last_sequence);
+  }
+}
+
 TEST_F(journal_test, stores_a_key_met_twice_in_one_group_once) {
   open();
   writer->add(simple_batch({5, 5}, {"a"}, true, 77));
