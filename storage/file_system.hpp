@@ -61,7 +61,7 @@ class file {
   /// Lets go of what the page cache has of the file and is not to be written any more, so that
   /// what is read next is what the disk has. The cache goes on showing what a failed sync did not
   /// store, and the next sync succeeds: "Can Applications Recover from fsync Failures?", Rebello et
-  /// al., ATC 2020.
+  /// al., ATC 2020. Nothing is done where a file system or kernel knows no such advice.
   virtual result<void> drop_cached() { return {}; }
   virtual result<void> allocate(uint64_t bytes) = 0; ///< posix_fallocate from 0
   virtual result<void> truncate(uint64_t bytes) = 0;

@@ -118,10 +118,12 @@ class posix_file final : public file {
   }
 
   result<void> drop_cached() override {
-    if (const int error = ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
-        error != 0)
-      return io_fault(path_, "drop from the page cache", error);
-    return {};
+    const int error = ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+    // A journal that does not open is worse than one that can't see what the cache hides, which
+    // takes a failed sync and a crash right after it.
+    const bool unknown = error == ENOSYS || error == EINVAL || error == EOPNOTSUPP;
+    return error == 0 || unknown ? result<void>{}
+                                 : io_fault(path_, "drop from the page cache", error);
   }
 
   result<void> allocate(uint64_t bytes) override {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -11,10 +12,24 @@
 #include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 using namespace weir;
+
+namespace {
+
+int advice_fails_with = 0;
+
+} // namespace
+
+/// In place of the C library's.
+extern "C" int posix_fadvise(int fd, off_t offset, off_t bytes, int advice) noexcept {
+  if (advice_fails_with != 0)
+    return advice_fails_with;
+  return ::syscall(SYS_fadvise64, fd, offset, bytes, advice) == 0 ? 0 : errno;
+}
 
 namespace {
 
@@ -101,6 +116,18 @@ size_t cached_pages(const std::string& path, size_t size) {
 }
 
 } // namespace
+
+TEST_F(posix_disk, lives_with_a_page_cache_that_takes_no_advice) {
+  auto made = files.create(root + "/f");
+  for (const int error : {ENOSYS, EINVAL, EOPNOTSUPP}) {
+    advice_fails_with = error;
+    EXPECT_TRUE((*made)->drop_cached()) << error;
+  }
+  advice_fails_with = EIO;
+  EXPECT_FALSE((*made)->drop_cached());
+  advice_fails_with = 0;
+  EXPECT_TRUE((*made)->drop_cached());
+}
 
 TEST_F(posix_disk, lets_the_page_cache_forget_what_is_on_the_disk) {
   struct ::statfs about {};
