@@ -149,8 +149,9 @@ class journal_reader {
   virtual journal_position position() const noexcept = 0; ///< behind the last frame read
 };
 
-/// The end of the last whole frame, found without a writer: for export while the server
-/// is down. {0, 0} when there is none. Changes nothing.
+/// The end of the last whole frame, found without a writer: for export. {0, 0} when there is none.
+/// Changes nothing. Beside a living writer the last group may not be durable yet, and may be
+/// refused: how far its syncs got is in no file.
 result<journal_position> journal_end(const std::string& directory, file_system& files);
 
 } // namespace weir

@@ -158,11 +158,13 @@ result<bool> reader::enter(uint64_t number_min, journal_position until) {
   return false;
 }
 
-/// False for a segment that was never begun.
+/// False for a segment that was never begun, and for one that was deleted meanwhile.
 result<bool> reader::try_segment(uint64_t number, journal_position until) {
-  auto opened = files_.open(segment_path(directory_, number), false);
+  auto opened = open_segment(directory_, files_, number);
   if (!opened)
     return tl::unexpected{opened.error()};
+  if (!*opened)
+    return false;
   const auto header = read_header(**opened, number);
   if (!header)
     return tl::unexpected{header.error()};
@@ -219,9 +221,11 @@ result<void> reader::find_end() {
   for (const auto next : *numbers) {
     if (next <= position_.segment)
       continue;
-    const auto opened = files_.open(segment_path(directory_, next), false);
+    const auto opened = open_segment(directory_, files_, next);
     if (!opened)
       return tl::unexpected{opened.error()};
+    if (!*opened)
+      continue;
     const auto header = read_header(**opened, next);
     if (!header)
       return tl::unexpected{header.error()};

@@ -82,6 +82,14 @@ bool is_gone(const std::string& directory, file_system& files, uint64_t number) 
   return there && !std::binary_search(there->begin(), there->end(), number);
 }
 
+result<std::unique_ptr<file>> open_segment(const std::string& directory,
+                                           file_system& files, uint64_t number) {
+  auto opened = files.open(segment_path(directory, number), false);
+  if (!opened && is_gone(directory, files, number))
+    return std::unique_ptr<file>{};
+  return opened;
+}
+
 result<void> write_header(file& segment, segment_header header) {
   header.magic = segment_magic;
   header.crc = header_crc(to_bytes(header));
@@ -133,9 +141,11 @@ result<segment_survey> survey_segments(const std::string& directory, file_system
     return tl::unexpected{numbers.error()};
   segment_survey survey;
   for (const auto number : *numbers) {
-    const auto opened = files.open(segment_path(directory, number), false);
+    const auto opened = open_segment(directory, files, number);
     if (!opened)
       return tl::unexpected{opened.error()};
+    if (!*opened)
+      continue;
     const auto header = read_header(**opened, number);
     const auto bytes = (*opened)->size();
     if (!header || !bytes)

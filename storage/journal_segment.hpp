@@ -55,6 +55,9 @@ std::optional<uint64_t> segment_number(std::string_view name) noexcept;
 /// The numbers of all segment files, in order.
 result<std::vector<uint64_t>> list_segments(const std::string& directory,
                                             file_system& files);
+/// Nothing when it is gone.
+result<std::unique_ptr<file>> open_segment(const std::string& directory,
+                                           file_system& files, uint64_t number);
 /// Somebody else has removed it, or has deleted it meanwhile; false if that can't be told.
 bool is_gone(const std::string& directory, file_system& files, uint64_t number);
 

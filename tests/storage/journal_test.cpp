@@ -370,3 +370,28 @@ TEST_F(journal_test, refuses_a_configuration_it_can_not_keep) {
   EXPECT_EQ(journal_writer::open(config, disk, clock, 0, report).error().code,
             ec::invalid_config);
 }
+
+// A client of the same server reads what it writes, and has only the directory to go by.
+TEST_F(journal_test, is_read_by_others_while_segments_are_deleted) {
+  open();
+  while (writer->durable_end().segment < 4)
+    (void)store_one(std::string(30'000, 'x'));
+  const auto end = writer->durable_end();
+  disk.before_open = [&](const std::string& path) {
+    disk.before_open = {};
+    EXPECT_EQ(path, segment_path("j", 1));
+    ASSERT_TRUE(writer->release({2, frames_begin}));
+  };
+  const auto found = journal_end("j", disk);
+  ASSERT_TRUE(found) << found.error().text;
+  EXPECT_EQ(*found, end);
+  disk.before_open = [&](const std::string& path) {
+    disk.before_open = {};
+    EXPECT_EQ(path, segment_path("j", 2));
+    ASSERT_TRUE(writer->release({3, frames_begin}));
+  };
+  auto reader = journal_reader::open("j", disk, {});
+  const auto frames = (*reader)->read(end, 100, 1'000'000);
+  ASSERT_TRUE(frames) << frames.error().text;
+  EXPECT_EQ(frames->front().next.segment, 3u);
+}

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -43,6 +44,7 @@ class simulated_disk final : public file_system {
   /// What becomes of that which was not synced when power goes.
   enum class loss : uint8_t { by_coin, rolled_back, torn_write };
   fault_plan faults;
+  std::function<void(const std::string& path)> before_open;
   uint64_t syncs = 0;
   uint64_t writes = 0;
   uint64_t bytes_written = 0;
@@ -111,6 +113,8 @@ class simulated_disk final : public file_system {
   }
 
   result<std::unique_ptr<file>> open(const std::string& path, bool writable) override {
+    if (before_open)
+      before_open(path);
     const auto found = names_.find(path);
     if (found == names_.end())
       return fail(ec::io_failed, path + ": open: no such file");
