@@ -81,7 +81,8 @@ result<void> recovery::remove_debris() {
     return tl::unexpected{names.error()};
   const auto size = segment_name(0).size();
   for (const auto& name : *names) {
-    if (const auto number = segment_number(std::string_view{name}.substr(0, size)))
+    const auto number = segment_number(std::string_view{name}.substr(0, size));
+    if (number && *number <= segment_number_max)
       found_.highest_number = std::max(found_.highest_number, *number);
     if (name.ends_with(".corrupt.part"))
       if (auto removed = files_.remove(directory_ + '/' + name); !removed)

@@ -43,6 +43,10 @@ inline constexpr uint64_t header_copies[] = {0, 4096};
 inline constexpr uint64_t frames_begin = 8192; ///< offset of the first frame
 static_assert(frames_begin % direct_block == 0);
 
+/// Nobody gets there one by one, and cursors are stored as signed numbers; a name with more is not
+/// ours, and nothing is counted on from it.
+inline constexpr uint64_t segment_number_max = uint64_t{1} << 62;
+
 std::string segment_name(uint64_t number); ///< journal-<20 digits>.wj
 std::string segment_path(const std::string& directory, uint64_t number);
 /// Where recovery keeps a copy of the damage at `offset`; 0 when it is the whole segment.

@@ -395,3 +395,15 @@ TEST_F(journal_test, is_read_by_others_while_segments_are_deleted) {
   ASSERT_TRUE(frames) << frames.error().text;
   EXPECT_EQ(frames->front().next.segment, 3u);
 }
+
+TEST_F(journal_test, takes_no_number_from_a_name_that_no_segment_can_have_had) {
+  open();
+  (void)store_one("a");
+  for (const char* const name :
+       {"j/journal-18446744073709551615.wj.x", "j/journal-18446744073709551614.wj"})
+    ASSERT_TRUE(disk.create(name));
+  open();
+  EXPECT_EQ(writer->durable_end().segment, 3u) << "behind the one made ahead";
+  EXPECT_EQ(store_one("b").outcome, ec::none);
+  EXPECT_EQ(read_all(), "ab");
+}
