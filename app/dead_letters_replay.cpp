@@ -137,11 +137,11 @@ class replayer {
   }
 
   result<http_answer> send(const dead_letter& letter, const replay_body& body) {
-    return post_({"/ingest/" + letter.stream, body.content_type,
-                  key_of(letter), body.text},
-                 [this](std::chrono::milliseconds wait, const std::string& why) {
-                   out_ << fmt::format("waiting {}: {}\n", format_duration(wait), why);
-                 });
+    return post_(
+      {"/ingest/" + letter.stream, body.content_type, key_of(letter), body.text},
+      [this](std::chrono::milliseconds wait, const std::string& why) {
+        out_ << fmt::format("waiting {}: {}\n", format_duration(wait), why);
+      });
   }
 
   result<void> account(const dead_letter& letter, const verdict& what) {
