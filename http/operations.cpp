@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <regex>
 #include <thread>
 #include <utility>
 
@@ -168,12 +167,16 @@ class server final : public operations_server {
   void answer_write(const request& asked, response& answer) const {
     if (context_.crash_actor && asked.path == "/faults/crash")
       return fault(asked, answer);
-    const auto is_asked = [&](const std::regex& page) {
-      return std::regex_match(asked.path, page);
-    };
-    if (std::any_of(pages_.begin(), pages_.end(), is_asked))
+    if (is_page(asked.path))
       return no_such_method(answer, "GET, HEAD");
     no_such_page(answer);
+  }
+
+  bool is_page(std::string_view path) const {
+    constexpr std::string_view letters = "/dead-letters/";
+    if (path.starts_with(letters))
+      return path.find_first_not_of("0123456789", letters.size()) == path.npos;
+    return std::find(pages_.begin(), pages_.end(), path) != pages_.end();
   }
 
   void fault(const request& asked, response& answer) const {
@@ -194,9 +197,9 @@ class server final : public operations_server {
               + (context_.cluster ? " /cluster" : ""));
   }
 
-  void page(const std::string& pattern, httplib::Server::Handler handler) {
-    pages_.emplace_back(pattern);
-    http_.Get(pattern, std::move(handler));
+  void page(const char* path, httplib::Server::Handler handler) {
+    pages_.emplace_back(path);
+    http_.Get(path, std::move(handler));
   }
 
   void routes() {
@@ -225,10 +228,11 @@ class server final : public operations_server {
       if (allowed(asked, answer))
         list_dead_letters(asked, answer);
     });
-    page(R"(/dead-letters/(\d{1,19}))", [this](const request& asked, response& answer) {
-      if (allowed(asked, answer))
-        show_dead_letter(asked, answer);
-    });
+    http_.Get(R"(/dead-letters/(\d{1,19}))",
+              [this](const request& asked, response& answer) {
+                if (allowed(asked, answer))
+                  show_dead_letter(asked, answer);
+              });
   }
 
   void measure() const {
@@ -291,7 +295,7 @@ class server final : public operations_server {
   operations_context context_;
   httplib::Server http_;
   socket_t listening_ = INVALID_SOCKET;
-  std::vector<std::regex> pages_; ///< what GET and HEAD are allowed for
+  std::vector<std::string_view> pages_; ///< beside those of dead letters
   std::thread thread_;
   std::atomic<bool> finished_{false};
 };
