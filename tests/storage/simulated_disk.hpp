@@ -299,9 +299,9 @@ class simulated_disk final : public file_system {
       if (offset >= inode_->size)
         return size_t{0};
       bytes = bytes.first(std::min<uint64_t>(bytes.size(), inode_->size - offset));
-      auto& faults = disk_.faults;
-      faults.unreadable = faults.unreadable || due(faults.reads_until_unreadable);
-      if (faults.unreadable || !inode_->can_read(offset, offset + bytes.size()))
+      auto& plan = disk_.faults;
+      plan.unreadable = plan.unreadable || due(plan.reads_until_unreadable);
+      if (plan.unreadable || !inode_->can_read(offset, offset + bytes.size()))
         return refuse("read");
       for (size_t done = 0; done < bytes.size();) {
         const auto inner = static_cast<size_t>((offset + done) % sector_bytes);
