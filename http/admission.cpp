@@ -111,45 +111,36 @@ bool admission::cancel(uint64_t ticket) {
   return true;
 }
 
-std::vector<admission::grant> admission::give_back(const claim& done) {
-  used_.bytes -= std::min(done.bytes, used_.bytes);
-  used_.batches -= std::min(done.batches, used_.batches);
-  return waiting_ > 0 ? grant_waiting() : std::vector<grant>{};
+template <class F>
+void admission::give_back(const claim& done, F&& measure) {
+  std::vector<grant> granted;
+  {
+    const std::lock_guard guard{lock_};
+    measure();
+    used_.bytes -= std::min(done.bytes, used_.bytes);
+    used_.batches -= std::min(done.batches, used_.batches);
+    if (waiting_ > 0)
+      granted = grant_waiting();
+  }
+  for (auto& call : granted)
+    call();
 }
 
 void admission::release(const claim& done, time_point now) {
-  std::vector<grant> granted;
-  {
-    const std::lock_guard guard{lock_};
-    drained_.add(done.bytes, now);
-    granted = give_back(done);
-  }
-  for (auto& call : granted)
-    call();
+  give_back(done, [&] { drained_.add(done.bytes, now); });
 }
 
 void admission::return_unused(const claim& surplus) {
-  std::vector<grant> granted;
-  {
-    const std::lock_guard guard{lock_};
-    granted = give_back(surplus);
-  }
-  for (auto& call : granted)
-    call();
+  give_back(surplus, [] {});
 }
 
 void admission::complete(const claim& done, uint32_t beside,
                          std::chrono::duration<double> delay, time_point now) {
-  std::vector<grant> granted;
-  {
-    const std::lock_guard guard{lock_};
+  give_back(done, [&] {
     if (done.batches > 0 && limits_.delay_max.count() > 0)
       follow(std::max(beside, 1u) / std::max(delay.count(), delay_min_seconds));
     drained_.add(done.bytes, now);
-    granted = give_back(done);
-  }
-  for (auto& call : granted)
-    call();
+  });
 }
 
 void admission::follow(double batches_per_second) noexcept {

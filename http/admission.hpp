@@ -114,7 +114,9 @@ class admission {
   bool shed(priority level) const noexcept;
   void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
-  std::vector<grant> give_back(const claim& done);
+  /// `measure` runs under the lock, before it.
+  template <class F>
+  void give_back(const claim& done, F&& measure);
   std::vector<grant> grant_waiting();
 
   mutable std::mutex lock_;
