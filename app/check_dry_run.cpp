@@ -36,8 +36,7 @@ class dry_runner {
       if (!format_)
         format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
       if (!framer_)
-        framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max,
-                                                 spec_.settings.json_depth_max});
+        framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max});
       if (auto done = run_window(at_end, records_max); !done)
         return tl::unexpected(done.error());
       if (at_end && totals_.stored + totals_.rejected + totals_.dropped == 0)

@@ -28,7 +28,6 @@ result<void> request_cutter::begin() {
     format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
   framing_limits limits;
   limits.record_bytes_max = limits_.record_bytes_max;
-  limits.json_depth_max = 1024; // the server has the last word
   framer_.emplace(*format_, limits);
   return {};
 }

@@ -16,7 +16,6 @@ constexpr size_t piece_bytes = size_t{64} << 10;
 framing_limits framing_of(const stream_spec& stream) noexcept {
   framing_limits limits;
   limits.record_bytes_max = stream.settings.record_bytes_max;
-  limits.json_depth_max = stream.settings.json_depth_max;
   return limits;
 }
 

@@ -31,8 +31,6 @@ namespace weir {
 
 struct framing_limits {
   size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
-  /// Not looked at: how deep a record is, its validation says (work.hpp), for it alone.
-  uint32_t json_depth_max = 64;
   uint32_t csv_columns_max = 1024;
 };
 

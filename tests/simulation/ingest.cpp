@@ -267,7 +267,6 @@ void session::start_body() {
   body.format = terms_.format;
   body.length = terms_.length;
   body.framing.record_bytes_max = stream_->settings.record_bytes_max;
-  body.framing.json_depth_max = stream_->settings.json_depth_max;
   body.body_bytes_max = owner_.config_.body_bytes_max;
   body.batch_bytes = owner_.config_.batch_bytes;
   body.batch_records = owner_.config_.batch_records;
