@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/answer.hpp"
+#include "http/sink_waiters.hpp"
 #include "proto/batch.hpp"
 #include "proto/result.hpp"
 
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace weir {
@@ -29,7 +31,10 @@ class ingest_request {
   ingest_request(request_owner* owner, ack_level ack) : owner_(owner), ack_(ack) {}
 
   // -- by the session
-  void abandon() noexcept { owner_ = nullptr; }
+  void abandon() noexcept {
+    owner_ = nullptr;
+    sink_place_.leave();
+  }
   /// Chunks are numbered from 0 in the order they are added.
   void add_chunk(uint32_t records, const batch_key& key);
 
@@ -44,6 +49,10 @@ class ingest_request {
   void reached_sink(uint64_t sequence) noexcept {
     sink_sequence_ = std::max(sink_sequence_, sequence);
   }
+  /// Nobody waits for the answer any more.
+  bool abandoned() const noexcept { return owner_ == nullptr; }
+  /// In the list of those that wait for the sink; an earlier place is given up.
+  void await_sink(sink_waiters::place place) noexcept { sink_place_ = std::move(place); }
   void notify() {
     if (owner_)
       owner_->progressed();
@@ -83,6 +92,7 @@ class ingest_request {
   uint32_t in_flight_ = 0;
   uint64_t last_sequence_ = 0;
   uint64_t sink_sequence_ = 0;
+  sink_waiters::place sink_place_;
   batch_key key_; ///< of chunk 0: names the request in its answer
   verdicts verdicts_;
   std::optional<fault> failure_; ///< the first

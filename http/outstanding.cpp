@@ -169,8 +169,8 @@ void outstanding::account(const batch_part& part, const part_receipt& receipt,
 void outstanding::await_sink(const std::shared_ptr<ingest_request>& request) {
   if (request->last_sequence() <= stored_)
     request->reached_sink(stored_);
-  else
-    awaiting_sink_.emplace(request->last_sequence(), request);
+  else if (!request->abandoned()) // else there is nobody to tell
+    request->await_sink(awaiting_sink_.wait(request->last_sequence(), request));
 }
 
 /// The claim goes back before the owners hear: one of them may want it for its next
@@ -189,11 +189,7 @@ void outstanding::close(const entry& e) {
 
 void outstanding::stored(uint64_t sequence) {
   stored_ = std::max(stored_, sequence);
-  while (!awaiting_sink_.empty() && awaiting_sink_.begin()->first <= stored_) {
-    const auto request = awaiting_sink_.begin()->second.lock();
-    awaiting_sink_.erase(awaiting_sink_.begin());
-    if (!request)
-      continue;
+  while (const auto request = awaiting_sink_.next(stored_)) {
     request->reached_sink(stored_);
     request->notify();
   }

@@ -4,7 +4,7 @@
 // there.
 //
 //   Bounded:   by admission: every entry holds a claim (of small requests their
-//              bytes).
+//              bytes). Those that wait for the sink: by the requests that are open.
 //   Failure:   a stage that comes back gets every entry again (resubmit). From then on
 //              there may be two copies of it under way, so a refusal of one is not the
 //              batch's fate: the other may be stored. It is submitted once more at the
@@ -15,6 +15,7 @@
 #include "http/admission.hpp"
 #include "http/ingest_request.hpp"
 #include "http/ingest_settings.hpp"
+#include "http/sink_waiters.hpp"
 #include "proto/batch.hpp"
 
 #include <atomic>
@@ -75,6 +76,8 @@ class outstanding {
   std::vector<gathered> expire(time_point now);
 
   size_t size() const noexcept { return entries_.size(); }
+  /// Requests whose answer waits for the sink.
+  size_t awaiting_sink() const noexcept { return awaiting_sink_.size(); }
 
  private:
   struct entry {
@@ -105,7 +108,7 @@ class outstanding {
   admission& gate_;
   options opts_;
   std::map<uint64_t, entry> entries_; ///< by batch id, which grows: the oldest first
-  std::multimap<uint64_t, std::weak_ptr<ingest_request>> awaiting_sink_;
+  sink_waiters awaiting_sink_;
   uint64_t stored_ = 0;
 };
 

@@ -306,3 +306,59 @@ TEST_F(outstanding_test,
   sent.stored(7);
   EXPECT_TRUE(request->in_sink());
 }
+
+TEST_F(outstanding_test,
+       who_waits_for_the_sink_leaves_the_list_when_its_client_has_gone) {
+  part_receipt repeated;
+  repeated.accepted = 1;
+  repeated.duplicate = true;
+  repeated.last_sequence = 7; // the sink is away and never gets there
+  for (size_t i = 0; i < 1'000; ++i) {
+    const auto request = send(1, ack_level::stored);
+    sent.receive(receipt(i, repeated));
+    EXPECT_EQ(sent.awaiting_sink(), 1u);
+    request->abandon(); // it was answered, or its client closed
+    ASSERT_EQ(sent.awaiting_sink(), 0u);
+  }
+}
+
+TEST_F(outstanding_test, who_has_gone_before_the_receipt_never_waits_for_the_sink) {
+  const auto request = send(1, ack_level::stored);
+  request->abandon();
+  part_receipt stored;
+  stored.accepted = 1;
+  stored.last_sequence = 7;
+  sent.receive(receipt(0, stored));
+  EXPECT_EQ(sent.awaiting_sink(), 0u);
+}
+
+TEST_F(outstanding_test, a_request_of_many_batches_waits_for_the_sink_once) {
+  const auto request = send(1, ack_level::stored);
+  part_receipt stored;
+  stored.accepted = 1;
+  for (uint32_t chunk = 1; chunk < 10; ++chunk) {
+    stored.last_sequence = chunk;
+    sent.receive(receipt(chunk - 1, stored));
+    EXPECT_EQ(sent.awaiting_sink(), 1u);
+    send_chunk(request, chunk, 1);
+  }
+  stored.last_sequence = 10;
+  sent.receive(receipt(9, stored));
+  sent.stored(9);
+  EXPECT_EQ(sent.awaiting_sink(), 1u);
+  EXPECT_FALSE(request->in_sink());
+  sent.stored(10);
+  EXPECT_EQ(sent.awaiting_sink(), 0u);
+  EXPECT_TRUE(request->in_sink());
+}
+
+TEST_F(outstanding_test, a_request_may_outlive_those_it_waited_with) {
+  auto request = std::make_shared<ingest_request>(&owner, ack_level::stored);
+  {
+    sink_waiters list;
+    request->await_sink(list.wait(7, request));
+    EXPECT_EQ(list.next(6), nullptr);
+    EXPECT_EQ(list.size(), 1u);
+  }
+  request.reset();
+}
