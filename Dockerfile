@@ -21,7 +21,7 @@ COPY --from=build /src/configs /etc/weir
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 VOLUME /data
-EXPOSE 8080 9090
+EXPOSE 8080 8081
 # The root file system may be read-only: weir writes under /data only.
 HEALTHCHECK --interval=5s --timeout=2s --start-period=10s --retries=3 \
   CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8080/readyz"]

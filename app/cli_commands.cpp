@@ -328,12 +328,12 @@ registered_command declare_cluster_status(CLI::App& parent) {
   command
     ->add_option("--url", s->url,
                  "The operations listener of a node (default: the configuration's, or "
-                 "else http://127.0.0.1:9090)")
+                 "else http://127.0.0.1:8081)")
     ->type_name("URL");
   command->add_flag("--json", s->json, "The page as the node sent it");
   command->footer("Any node of the cluster may be asked; it shows its own links.\n\n"
                   "Examples:\n"
-                  "  weir cluster status --url http://127.0.0.1:9090\n"
+                  "  weir cluster status --url http://127.0.0.1:8081\n"
                   "  weir cluster status -c configs/cluster/worker.yaml");
   return {command, [s] {
             const auto show = [&](const std::string& url) {
@@ -342,7 +342,7 @@ registered_command declare_cluster_status(CLI::App& parent) {
             if (!s->url.empty())
               return show(s->url);
             if (s->arguments.file.empty())
-              return show("http://127.0.0.1:9090");
+              return show("http://127.0.0.1:8081");
             return with_config(s->arguments, [&](const config& settings) {
               return show(operations_url(settings));
             });
@@ -376,7 +376,7 @@ declare_commands(CLI::App& app, const std::function<int(const run_options&)>& ru
   declare_certs(app, commands);
   auto* cluster = app.add_subcommand("cluster", "Look at a cluster through one node");
   cluster->require_subcommand(1);
-  cluster->footer("Example:\n  weir cluster status --url http://127.0.0.1:9090");
+  cluster->footer("Example:\n  weir cluster status --url http://127.0.0.1:8081");
   commands.push_back(declare_cluster_status(*cluster));
   commands.push_back(declare_version(app));
   return commands;

@@ -92,7 +92,7 @@ struct ingest_section {
 };
 
 struct operations_section {
-  listen_address listen{"127.0.0.1", 9090};
+  listen_address listen{"127.0.0.1", 8081};
   std::string token_sha256; ///< 64 lower-case hex digits; empty: no token is asked for
   /// must be said, or a listen address off loopback is refused
   bool allow_remote = false;

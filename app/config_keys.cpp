@@ -94,8 +94,9 @@ void visit_postgres(key_visitor& v, postgres_settings& c) {
   v.count({"connections", "`postgres`: parts of a transaction that are written at the "
                           "same time."},
           c.connections, {1, 16});
-  v.duration({"retention", "`postgres`: days before this are dropped; `0d` keeps all."},
-             c.retention, {0ms, 24h * 36'500});
+  v.duration(
+    {"retention", "`postgres`: days before this are dropped, for good; `0d` keeps all."},
+    c.retention, {0ms, 24h * 36'500});
   v.flag({"migrate", "`postgres`: an empty database gets weir's tables at start; `false` "
                      "leaves that to `weir migrate`."},
          c.migrate);

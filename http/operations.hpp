@@ -29,7 +29,7 @@ namespace weir {
 
 struct operations_config {
   std::string host = "127.0.0.1";
-  uint16_t port = 9090; ///< 0: any free one
+  uint16_t port = 8081; ///< 0: any free one
   /// Each serves one connection, also one that sends its request slowly or not at all.
   size_t threads = 64;
   /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which app/config

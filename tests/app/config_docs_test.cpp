@@ -27,6 +27,15 @@ std::set<std::string> table_rows(const std::string& text) {
   return rows;
 }
 
+/// Whoever starts weir with a file that came with it loses no data to a default, and can start
+/// Prometheus beside it.
+void keeps_everything_and_leaves_prometheus_its_port(const config& settings) {
+  EXPECT_EQ(settings.sink.postgres.retention.count(), 0) << settings.file;
+  for (const auto& at :
+       {settings.ingest.listen, settings.operations.listen, settings.cluster.listen})
+    EXPECT_NE(at.port, 9090) << settings.file;
+}
+
 } // namespace
 
 TEST(config_docs, the_table_has_every_key_of_the_code_and_no_other) {
@@ -67,7 +76,8 @@ TEST(config_docs, every_configuration_that_comes_with_weir_is_good) {
       continue;
     ++files;
     const auto settings = load_config(entry.path().string());
-    EXPECT_TRUE(settings) << (settings ? "" : settings.error().text);
+    ASSERT_TRUE(settings) << settings.error().text;
+    keeps_everything_and_leaves_prometheus_its_port(*settings);
   }
   EXPECT_GE(files, 3u);
   std::filesystem::remove(pem);
@@ -91,6 +101,7 @@ TEST(config_docs,
     ASSERT_TRUE(settings) << settings.error().text;
     directories.insert(settings->data_dir);
     ports.insert({settings->operations.listen.port, settings->cluster.listen.port});
+    keeps_everything_and_leaves_prometheus_its_port(*settings);
   }
   EXPECT_EQ(directories.size(), 3u);
   EXPECT_EQ(ports.size(), 6u);

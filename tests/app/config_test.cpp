@@ -172,7 +172,7 @@ TEST(config, localhost_is_the_loopback_address_for_every_listener) {
   EXPECT_EQ(to_string(c.ingest.listen), "127.0.0.1:1");
   EXPECT_EQ(to_string(c.operations.listen), "127.0.0.1:2");
   EXPECT_EQ(to_string(c.cluster.listen), "127.0.0.1:3");
-  EXPECT_THAT(bad("ingest: {listen: 'localhost:9090'}"),
+  EXPECT_THAT(bad("ingest: {listen: 'localhost:8081'}"),
               HasSubstr("is taken by ingest.listen"));
 }
 
@@ -192,7 +192,7 @@ TEST(config, an_override_wins_and_its_errors_say_set) {
 }
 
 TEST(config, operations_off_loopback_need_a_token_and_to_be_asked_for) {
-  const std::string open = "operations: {listen: '0.0.0.0:9090'";
+  const std::string open = "operations: {listen: '0.0.0.0:8081'";
   EXPECT_THAT(bad(open + "}"), AllOf(HasSubstr("operations.allow_remote: true"),
                                      HasSubstr("operations.token_sha256 is required")));
   EXPECT_THAT(bad(open + ", allow_remote: true}"), HasSubstr("token_sha256 is required"));
@@ -202,12 +202,12 @@ TEST(config, operations_off_loopback_need_a_token_and_to_be_asked_for) {
 }
 
 TEST(config, two_listeners_cannot_share_a_port) {
-  EXPECT_THAT(bad("ingest: {listen: '127.0.0.1:9090'}"),
+  EXPECT_THAT(bad("ingest: {listen: '127.0.0.1:8081'}"),
               HasSubstr("is taken by ingest.listen"));
-  EXPECT_THAT(bad("ingest: {listen: '0.0.0.0:9090'}"),
+  EXPECT_THAT(bad("ingest: {listen: '0.0.0.0:8081'}"),
               HasSubstr("is taken by ingest.listen"));
   good("ingest: {listen: '127.0.0.1:0'}\noperations: {listen: '127.0.0.1:0'}");
-  good("ingest: {listen: '127.0.0.2:9090'}");
+  good("ingest: {listen: '127.0.0.2:8081'}");
 }
 
 TEST(config, contradictions_name_both_keys) {
