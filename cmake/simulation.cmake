@@ -7,6 +7,9 @@ target_precompile_headers(weir_simulation PRIVATE
   <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/scheduler/test_coordinator.hpp>)
 add_executable(weir_simulate tests/simulation/main.cpp)
 target_link_libraries(weir_simulate PRIVATE weir_simulation)
+if(WEIR_MUTANTS)
+  target_sources(weir_simulate PRIVATE tests/mutants/reached_at_exit.cpp)
+endif()
 add_executable(weir_simulation_tests tests/simulation/simulation_test.cpp)
 target_link_libraries(weir_simulation_tests PRIVATE weir_simulation GTest::gtest GTest::gtest_main)
 gtest_discover_tests(weir_simulation_tests DISCOVERY_TIMEOUT 120

@@ -7,6 +7,9 @@ function(weir_tests name)
   if(sources)
     add_executable(weir_${name}_tests ${sources})
     target_link_libraries(weir_${name}_tests PRIVATE ${ARGN} GTest::gtest GTest::gtest_main GTest::gmock)
+    if(WEIR_MUTANTS)
+      target_sources(weir_${name}_tests PRIVATE tests/mutants/reached.cpp)
+    endif()
     gtest_discover_tests(weir_${name}_tests DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 120)
   endif()
 endfunction()
@@ -68,3 +71,7 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT WEIR_SANITIZE)
     COMMAND Python3::Interpreter "${CMAKE_SOURCE_DIR}/bench/instructions.py" $<TARGET_FILE:bench_instructions>)
   set_tests_properties(instructions_per_record PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
 endif()
+
+# ./dev mutate looks whether tests find small faults; here only that each still has its place.
+add_test(NAME mutants.each_mutant_has_a_place WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
+  COMMAND Python3::Interpreter tests/mutants/edits.py check .)
