@@ -16,19 +16,38 @@ void verdicts::add(const batch_part& part, const part_receipt& receipt,
   dropped += receipt.dropped;
   ++parts;
   duplicate_parts += receipt.duplicate;
-  const auto before = errors_.size();
   for (const auto& r : rejections)
     if (r.part == receipt.part)
-      errors_.push_back({part.record_base + r.record + 1, part.line_base + r.line + 1,
-                         r.code, r.pointer, r.detail});
-  if (errors_.size() == before)
-    return;
-  std::sort(errors_.begin(), errors_.end(),
-            [](const auto& a, const auto& b) { return a.record < b.record; });
-  if (errors_.size() > errors_max) {
-    errors_.resize(errors_max);
+      keep(part, r);
+}
+
+/// The list never grows beyond its bound, not even for a moment: a batch may be rejected as
+/// a whole. Rejections nearly always come in order, so one that is kept goes to the end.
+void verdicts::keep(const batch_part& part, const rejection& r) {
+  const auto record = part.record_base + r.record + 1;
+  if (errors_.size() == errors_max) {
     truncated_ = true;
+    if (record >= errors_.back().record)
+      return;
+    errors_.pop_back();
   }
+  const auto place = std::upper_bound(
+    errors_.begin(), errors_.end(), record,
+    [](uint64_t number, const record_error& e) { return number < e.record; });
+  errors_.insert(place,
+                 {record, part.line_base + r.line + 1, r.code, r.pointer, r.detail});
+}
+
+size_t verdicts::bytes() const noexcept {
+  size_t bytes = errors_.capacity() * sizeof(record_error);
+  for (const auto& e : errors_)
+    bytes += e.pointer.capacity() + e.detail.capacity();
+  return bytes;
+}
+
+void verdicts::forget_errors() noexcept {
+  truncated_ = truncated_ || !errors_.empty();
+  std::vector<record_error>{}.swap(errors_);
 }
 
 void append_number(std::string& out, uint64_t number) {

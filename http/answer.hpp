@@ -42,6 +42,10 @@ class verdicts {
 
   const std::vector<record_error>& errors() const noexcept { return errors_; }
   bool errors_truncated() const noexcept { return truncated_; }
+  /// What the list of errors takes, about.
+  size_t bytes() const noexcept;
+  /// Leaves the list out of the answer, which then says that it is truncated.
+  void forget_errors() noexcept;
   /// Every part was stored by an earlier request.
   bool duplicate() const noexcept { return parts > 0 && duplicate_parts == parts; }
   bool all_rejected() const noexcept {
@@ -49,6 +53,8 @@ class verdicts {
   }
 
  private:
+  void keep(const batch_part& part, const rejection& r);
+
   std::vector<record_error> errors_; ///< ordered by record
   bool truncated_ = false;
 };

@@ -26,7 +26,8 @@ void ingest_request::settle(uint32_t number, const batch_part& part,
   --in_flight_;
   chunk(number).durable = true;
   last_sequence_ = std::max(last_sequence_, receipt.last_sequence);
-  verdicts_.add(part, receipt, rejections);
+  if (!abandoned()) // else nobody reads them
+    verdicts_.add(part, receipt, rejections);
 }
 
 void ingest_request::fail_chunk(uint32_t, fault why, bool was_sent) {

@@ -68,6 +68,11 @@ class ingest_request {
   uint64_t last_sequence() const noexcept { return last_sequence_; }
   const std::optional<fault>& failure() const noexcept { return failure_; }
   const verdicts& result_so_far() const noexcept { return verdicts_; }
+  /// What it holds beside itself.
+  size_t extra_bytes() const noexcept {
+    return later_.capacity() * sizeof(chunk_state) + verdicts_.bytes();
+  }
+  void forget_errors() noexcept { verdicts_.forget_errors(); }
   const batch_key& key() const noexcept { return key_; }
   bool streamed() const noexcept { return !later_.empty(); }
   /// Records in the leading chunks whose fate is final.

@@ -34,10 +34,13 @@ class input_buffer {
   void commit(size_t bytes) noexcept { end_ += bytes; }
   void consume(size_t bytes) noexcept { begin_ += bytes; }
 
-  /// Gives back what a large head or body made it grow to.
+  /// Gives back what a large head or body made it grow to, as far as what is unread lets it.
   void shrink() {
-    if (capacity_ > idle_bytes && size() <= idle_bytes)
-      grow(idle_bytes);
+    size_t wanted = idle_bytes;
+    while (wanted < size())
+      wanted *= 4;
+    if (capacity_ > wanted)
+      grow(wanted);
   }
 
  private:

@@ -14,6 +14,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t linger_bytes_max = size_t{16} << 20;
+/// Room for an answer that an idle connection keeps: enough for nearly all.
+constexpr size_t idle_answer_bytes = size_t{1} << 10;
 constexpr auto linger_time = std::chrono::milliseconds{2'000};
 
 } // namespace
@@ -142,8 +144,8 @@ void session::next_request(time_point at) {
   scanner_.reset();
   if (!reading_)
     in_.shrink();
-  if (out_.capacity() > (size_t{64} << 10))
-    out_ = {};
+  if (out_.capacity() > idle_answer_bytes)
+    std::string{}.swap(out_); // `= {}` would keep its room
   head_begun_ = !in_.empty();
   if (head_begun_) {
     deadline_ = at + thread_.shared().config.head_timeout;

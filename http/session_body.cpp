@@ -343,6 +343,8 @@ void session::end_exchange() noexcept {
     thread_.shared().gate.return_unused(work_->charged);
   if (work_->request)
     work_->request->abandon();
+  if (last_request_ && last_request_->extra_bytes() > 0)
+    last_request_.reset(); // an idle connection keeps what is small and nothing else
   if (reading_ && reads_into_body_)
     parked_reader_ = std::move(work_->reader);
   work_.reset();

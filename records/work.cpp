@@ -405,7 +405,7 @@ fused_batch validate_and_transform(const record_batch& batch, const catalog& str
   }
   mark.store(UINT32_MAX, std::memory_order_relaxed);
   if (scratch.decoded.capacity() > decoded_kept_max)
-    scratch.decoded = {};
+    std::string{}.swap(scratch.decoded); // `= {}` would keep its room
   auto text = steps.finish();
   done.batch = finish(std::move(made), std::move(text));
   return done;

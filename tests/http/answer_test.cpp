@@ -57,6 +57,33 @@ TEST(answer, keeps_the_first_hundred_errors_whatever_order_they_come_in) {
   EXPECT_TRUE(v.errors_truncated());
 }
 
+TEST(answer, a_batch_that_is_rejected_as_a_whole_leaves_no_more_than_a_hundred_errors) {
+  std::vector<rejection> all;
+  for (uint32_t i = 0; i < 4096; ++i)
+    all.push_back(at(i, i));
+  verdicts v;
+  v.add({}, {}, all);
+  EXPECT_EQ(v.errors().size(), 100u);
+  EXPECT_LE(v.errors().capacity(), 2 * verdicts::errors_max);
+  EXPECT_LE(v.bytes(), 2 * verdicts::errors_max * (sizeof(record_error) + 64));
+  std::vector<rejection> backwards{all.rbegin(), all.rend()};
+  verdicts w;
+  w.add({}, {}, backwards);
+  ASSERT_EQ(w.errors().size(), 100u);
+  EXPECT_EQ(w.errors().front().record, 1u);
+  EXPECT_EQ(w.errors().back().record, 100u);
+  EXPECT_LE(w.errors().capacity(), 2 * verdicts::errors_max);
+}
+
+TEST(answer, errors_that_are_forgotten_are_told_as_truncated) {
+  verdicts v;
+  v.add({}, {}, std::vector<rejection>{at(3, 3)});
+  v.forget_errors();
+  EXPECT_TRUE(v.errors().empty());
+  EXPECT_EQ(v.errors().capacity(), 0u);
+  EXPECT_TRUE(v.errors_truncated());
+}
+
 TEST(answer, passes_over_the_rejections_of_other_parts) {
   verdicts v;
   auto other = at(1, 1);

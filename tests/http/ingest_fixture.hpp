@@ -213,6 +213,8 @@ class raw_client {
   /// The server closes without sending anything more.
   bool is_closed() { return in_.empty() && !more() && closed_; }
   bool has_answer() const { return !in_.empty(); }
+  /// Gives back the room of what was read.
+  void forget() { std::string{}.swap(in_); }
 
  private:
   bool more() {
