@@ -26,8 +26,11 @@ void visit_head_and_body(key_visitor& v, ingest_section& c) {
           c.body_rate_min, {0, 1 * gib});
   v.duration({"request_timeout", "From the last byte of a body to its answer."},
              c.request_timeout, {100ms, 1h});
-  v.real({"inflate_ratio_max", "A gzip or zstd body may grow by this factor."},
-         c.inflate_ratio_max, {1, 10'000});
+  v.real(
+    {"inflate_ratio_max",
+     "A gzip or zstd body that grows by more than this factor is answered 413. 0: any; "
+     "`body_bytes_max` bounds what comes out, and memory does not grow with it."},
+    c.inflate_ratio_max, {0, 1'000'000});
 }
 
 void visit_batches(key_visitor& v, ingest_section& c) {

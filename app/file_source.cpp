@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <system_error>
 
@@ -119,9 +118,7 @@ result<opened_source> decoded(opened_source source, const std::string& path) {
   if (coding.empty())
     return opened_source{with_head(std::move(head), std::move(source.read)),
                          source.bytes_total};
-  inflate_limits limits; // one's own file: it may be as dense as it likes
-  limits.ratio_max = std::numeric_limits<double>::max();
-  auto decoder = make_inflater(coding, limits);
+  auto decoder = make_inflater(coding, {}); // one's own file: as dense as it likes
   if (!decoder)
     return tl::unexpected(decoder.error());
   auto decoding = std::make_shared<decoding_source>(

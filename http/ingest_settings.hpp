@@ -46,7 +46,7 @@ struct ingest_config {
 
   // -- bodies
   uint64_t body_bytes_max = uint64_t{64} << 30; ///< as sent, and after inflating
-  double inflate_ratio_max = 100;
+  double inflate_ratio_max = 0; ///< 0: any
   size_t batch_bytes = size_t{1} << 20;
   uint32_t batch_records = 4096;
   uint32_t streams_window = 4; ///< batches in flight of one streamed request

@@ -66,13 +66,14 @@ class bounded_inflater : public inflater {
   bool over_ratio(step did) noexcept {
     in_ += did.used;
     out_ += did.made;
-    return out_ > ratio_checked_from
+    return limits_.ratio_max > 0 && out_ > ratio_checked_from
            && static_cast<double>(out_) > limits_.ratio_max * static_cast<double>(in_);
   }
   std::string ratio_text() const {
     return "the compressed body grows to over "
            + std::to_string(static_cast<uint64_t>(limits_.ratio_max))
-           + " times its size; send it less compressed or in parts";
+           + " times its size (ingest.inflate_ratio_max); send it less compressed or in "
+             "parts";
   }
 
   inflate_limits limits_;
@@ -97,6 +98,8 @@ class gzip_inflater final : public bounded_inflater {
     if (complete_) {
       if (in.empty())
         return step{};
+      if (padded_ || in.front() == '\0')
+        return skip_padding(in);
       inflateReset(&stream_); // RFC 1952 §2.2: members follow each other
       behind_member_ = true;
     }
@@ -113,6 +116,16 @@ class gzip_inflater final : public bounded_inflater {
   }
 
  private:
+  /// No member begins with a zero, and gzip takes none behind zeros: they go to the end.
+  result<step> skip_padding(std::string_view in) {
+    padded_ = true;
+    if (in.find_first_not_of('\0') != std::string_view::npos)
+      return fail(
+        ec::malformed_body,
+        "bytes behind the gzip body are not another member: zeros may pad it, but "
+        "nothing may follow them");
+    return step{in.size(), 0};
+  }
   tl::unexpected<fault> failed(int answer) const {
     if (answer == Z_MEM_ERROR)
       return fail(ec::saturated, "no memory to decode a gzip body; try again later");
@@ -126,6 +139,7 @@ class gzip_inflater final : public bounded_inflater {
   z_stream stream_{};
   bool ready_ = false;
   bool behind_member_ = false;
+  bool padded_ = false; ///< zeros have begun
 };
 
 struct zstd_deleter {

@@ -13,7 +13,9 @@
 namespace weir {
 
 struct inflate_limits {
-  double ratio_max = 100; ///< output : input, checked once 64 KiB have come out
+  /// Output : input, checked once 64 KiB have come out; 0: any. What counts is bounded by
+  /// others: memory by the room of a call, output by who calls.
+  double ratio_max = 0;
 };
 
 class inflater {
@@ -29,7 +31,7 @@ class inflater {
   /// of what was decoded.
   virtual result<size_t> decode(std::string_view in, size_t room, std::string& out) = 0;
   /// The compressed stream (all members or frames so far) is complete: the body may end
-  /// here. A body that ends while this is false was cut off.
+  /// here. Zeros up to the end may follow a gzip member: tapes and block devices pad so. A body that ends while this is false was cut off.
   virtual bool complete() const noexcept = 0;
 };
 

@@ -14,7 +14,8 @@ using testing::HasSubstr;
 
 namespace {
 
-constexpr inflate_limits no_limit{.ratio_max = 1e9};
+constexpr inflate_limits no_limit{};
+constexpr inflate_limits hundredfold{.ratio_max = 100};
 
 std::string gzip(std::string_view text, int level = 6, int window_bits = 15 + 16) {
   z_stream stream{};
@@ -130,10 +131,38 @@ TEST(inflater, is_complete_only_at_the_end_of_a_member) {
 
 TEST(inflater, refuses_trailing_garbage) {
   expect_refused("gzip", gzip("x") + "garbage", ec::malformed_body, "another member");
-  expect_refused("gzip", gzip("x") + std::string(8, '\0'), ec::malformed_body,
-                 "another member");
+  expect_refused("gzip", gzip("x") + std::string(8, '\0') + gzip("y"), ec::malformed_body,
+                 "nothing may follow");
+  expect_refused("gzip", std::string(8, '\0') + gzip("y"), ec::malformed_body, "gzip");
+  expect_refused("zstd", zstd("x") + std::string(8, '\0'), ec::malformed_body,
+                 "another frame");
   expect_refused("zstd", zstd("x") + "garbage", ec::malformed_body, "another frame");
   expect_refused("zstd", zstd("x") + "\x28", ec::none, "");
+}
+
+TEST(inflater, reads_gzip_that_is_padded_with_zeros_in_pieces_of_any_size) {
+  for (const size_t zeros : {1u, 7u, 512u, 200'000u})
+    for (const size_t piece : {1u, 3u, 1000u, 1u << 20}) {
+      const auto padded = gzip("one ") + gzip("two") + std::string(zeros, '\0');
+      const auto got = inflate_all("gzip", padded, piece);
+      EXPECT_EQ(got.failure.text, "");
+      EXPECT_EQ(got.data, "one two") << zeros << " in pieces of " << piece;
+      EXPECT_TRUE(got.complete);
+    }
+  const auto late = gzip("x") + std::string(5000, '\0') + "y";
+  EXPECT_EQ(inflate_all("gzip", late, 100).failure.code, ec::malformed_body);
+}
+
+TEST(inflater, takes_ordinary_repetitive_lines_at_any_level) {
+  std::string lines;
+  for (int i = 0; i < 100'000; ++i)
+    lines += R"({"level":"info","service":"checkout","message":"request done","n":)"
+             + std::to_string(i / 1000) + "}\n";
+  for (const int level : {1, 3, 19}) {
+    const auto zipped = zstd(lines, level);
+    EXPECT_GT(lines.size(), 100 * zipped.size()) << "else this tests nothing";
+    EXPECT_TRUE(inflate_all("zstd", zipped, 1 << 20, 1 << 20, {}).data == lines) << level;
+  }
 }
 
 TEST(inflater, refuses_what_is_not_its_coding) {
@@ -173,7 +202,7 @@ TEST(inflater, refuses_bombs_soon_and_never_makes_more_than_the_room) {
   const std::string zeros(size_t{64} << 20, '\0');
   for (const std::string coding : {"gzip", "zstd"}) {
     const std::string bomb = coding == "gzip" ? gzip(zeros, 9) : zstd(zeros);
-    const auto got = inflate_all(coding, bomb, 1 << 20, 100000, {});
+    const auto got = inflate_all(coding, bomb, 1 << 20, 100000, hundredfold);
     EXPECT_EQ(got.failure.code, ec::body_too_large);
     EXPECT_THAT(got.failure.text, HasSubstr("100 times"));
     EXPECT_LT(got.data.size(), size_t{10} << 20)
@@ -192,8 +221,9 @@ TEST(inflater, does_not_allocate_the_room_it_does_not_need) {
 
 TEST(inflater, lets_a_small_body_have_any_ratio) {
   const std::string zeros(60000, '\0');
-  EXPECT_EQ(inflate_all("gzip", gzip(zeros, 9), 1 << 20, 1 << 20, {}).data, zeros);
-  EXPECT_EQ(inflate_all("zstd", zstd(zeros), 1 << 20, 1 << 20, {}).data, zeros);
+  EXPECT_EQ(inflate_all("gzip", gzip(zeros, 9), 1 << 20, 1 << 20, hundredfold).data,
+            zeros);
+  EXPECT_EQ(inflate_all("zstd", zstd(zeros), 1 << 20, 1 << 20, hundredfold).data, zeros);
 }
 
 TEST(inflater, stays_failed) {

@@ -106,6 +106,20 @@ class Formats(ServerTest):
             self.assertEqual((answer.status, answer.json["accepted"]), (200, 5000), answer)
         self.assertEqual(len(self.uut.rows()), 10000)
 
+    def test_lines_that_compress_a_hundredfold_are_taken(self):
+        count = 100_000
+        lines = "".join(f'{{"level":"info","service":"checkout","message":"done","n":{i // 1000}}}\n'
+                        for i in range(count)).encode()
+        body = subprocess.run(["zstd", "-c"], input=lines, capture_output=True, check=True).stdout
+        self.assertGreater(len(lines), 117 * len(body))
+        answer = self.uut.post("default", body, "application/x-ndjson", Content_Encoding="zstd")
+        self.assertEqual((answer.status, answer.json["accepted"]), (200, count), answer)
+
+    def test_gzip_padded_with_zeros_is_read_as_zcat_reads_it(self):
+        body = gzip.compress(b'{"n":1}\n') + gzip.compress(b'{"n":2}\n') + b"\0" * 5000
+        answer = self.uut.post("default", body, "application/x-ndjson", Content_Encoding="gzip")
+        self.assertEqual((answer.status, answer.json["accepted"]), (200, 2), answer)
+
     def test_a_chunked_body(self):
         connection = self.uut.connection()
         connection.request("POST", "/ingest/default", iter([b'{"n":', b'1}\n{"n"', b":2}\n"]),
