@@ -13,6 +13,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -145,7 +146,9 @@ void deliver(const batch_ptr& batch, arrived_receipt came) {
     return;
   auto settled = std::make_shared<record_batch>();
   settled->source = batch->source;
-  settled->rejections = std::move(came.rejections);
+  settled->rejections = batch->rejections; // the peer has told of its own only
+  std::move(came.rejections.begin(), came.rejections.end(),
+            std::back_inserter(settled->rejections));
   auto receipt = std::make_shared<batch_receipt>();
   receipt->batch = std::move(settled);
   receipt->parts = std::move(came.parts);
@@ -158,6 +161,8 @@ void on_receipt(dispatch_ptr self, const link_receipt& came) {
   if (!batch)
     return; // late: it has gone to another node
   auto receipt = decode_receipt(came.bytes);
+  if (receipt && !belongs_to(*receipt, *batch))
+    receipt = fail(ec::malformed_request, "a peer sent a receipt of another batch");
   if (!receipt) {
     // Also a gap in its window would follow: better to begin anew with this peer.
     batch->source->copied.set();

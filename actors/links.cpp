@@ -307,7 +307,7 @@ void send_receipt(links_state& st, const batch_receipt& receipt) {
     return; // answered before, or its link is down
   const auto one = std::move(found->second);
   st.held.erase(found);
-  auto whole = encode_receipt(receipt, piece_head_bytes);
+  auto whole = encode_receipt(receipt, one.batch->rejections.size(), piece_head_bytes);
   const auto bytes = whole.size() - piece_head_bytes;
   for (auto& frame :
        cut_in_pieces(piece_of::receipt, one.flow, one.number, std::move(whole)))

@@ -1,10 +1,13 @@
 #include "cluster/batch_codec.hpp"
 
 #include "cluster/bytes.hpp"
+#include "cluster/wire_words.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -16,9 +19,10 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using time_point = std::chrono::steady_clock::time_point;
 
-constexpr uint8_t codec_version = 2;
-constexpr size_t name_bytes_max = 256;
-constexpr size_t small_text_bytes_max = 4096; ///< pointers, details, traces
+constexpr uint8_t codec_version = 3;
+constexpr size_t client_bytes_max = 128; ///< an address, with its zone
+constexpr size_t trace_bytes_max = 256;
+constexpr size_t small_text_bytes_max = 4096; ///< details, and pointers in a receipt
 constexpr size_t text_bytes_max = size_t{256} << 20;
 constexpr uint32_t items_max = uint32_t{1} << 24;
 constexpr size_t head_bytes_usual = 256; ///< what a buffer is made for at first
@@ -26,7 +30,11 @@ constexpr int64_t time_left_ms_max = 3'600'000;
 
 // The least each item takes, so that a count can't promise more than the bytes behind it.
 constexpr size_t part_bytes_min = 8 + 16 + 1 + 8 + 1 + 1 + 8 + 8 + 4 + 1 + 4 + 4;
-constexpr size_t rejection_bytes_min = 4 + 4 + 4 + 1 + 4 + 4 + 4;
+constexpr size_t rejection_bytes_min = 4 + 4 + 4 + 1;
+constexpr size_t rejection_texts_bytes_min = 4 + 4 + 4;
+constexpr uint8_t with_texts = 0x80; ///< beside a rejection's code: three texts follow
+/// Of a receipt, in all its rejections: so it stays within one frame but for what has no text.
+constexpr size_t receipt_texts_bytes_max = size_t{1} << 20;
 constexpr size_t part_receipt_bytes_min = 8 + 4 + 1 + 4 + 16 + 1 + 4 * 4;
 
 static_assert(std::is_trivially_copyable_v<record_ref> && sizeof(record_ref) == 20,
@@ -86,21 +94,76 @@ batch_part read_part(byte_reader& from) {
       field = from.text(text_bytes_max);
     part.header = std::make_shared<const csv_header>(std::move(header));
   }
-  part.client = from.text(small_text_bytes_max);
-  part.trace = from.text(small_text_bytes_max);
+  part.client = from.text(client_bytes_max);
+  part.trace = from.text(trace_bytes_max);
+  if (part.record_base > position_max || part.line_base > position_max
+      || part.records > items_max || !is_plain_text(part.client)
+      || !is_plain_text(part.trace))
+    from.spoil();
   return part;
 }
 
-void write_rejections(byte_writer& to, const std::vector<rejection>& all, bool bodies) {
+/// What the persister keeps beside the records; all else of a rejection stays at home.
+bool is_dead_letter(const rejection& r) noexcept {
+  return r.code == reject::quarantined || !r.body.empty();
+}
+
+void write_place(byte_writer& to, const rejection& r, bool texts) {
+  to.number(r.part);
+  to.number(r.record);
+  to.number(r.line);
+  to.number(
+    static_cast<uint8_t>(static_cast<uint8_t>(r.code) | (texts ? with_texts : 0)));
+}
+
+void write_rejections(byte_writer& to, const std::vector<rejection>& all) {
   to.number(static_cast<uint32_t>(all.size()));
   for (const auto& r : all) {
-    to.number(r.part);
-    to.number(r.record);
-    to.number(r.line);
-    to.number(r.code);
+    const bool texts = is_dead_letter(r);
+    write_place(to, r, texts);
+    if (!texts)
+      continue;
     to.text(r.pointer);
-    to.text(r.detail);
-    to.text(bodies ? std::string_view{r.body} : std::string_view{});
+    to.text(cut_text(r.detail, small_text_bytes_max));
+    to.text(r.body);
+  }
+}
+
+/// Those a client may see: of each part the first so many records, as long as there is room.
+std::vector<bool> shown_to_client(std::span<const rejection> all) {
+  std::vector<uint32_t> order(all.size());
+  std::iota(order.begin(), order.end(), uint32_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    return std::pair{all[a].part, all[a].record} < std::pair{all[b].part, all[b].record};
+  });
+  std::vector<bool> shown(all.size());
+  size_t bytes = 0, of_part = 0;
+  uint32_t part = UINT32_MAX;
+  for (const auto i : order) {
+    const auto& r = all[i];
+    of_part = r.part == part ? of_part + 1 : 1;
+    part = r.part;
+    const auto size = rejection_texts_bytes_min
+                      + std::min(r.pointer.size(), small_text_bytes_max)
+                      + std::min(r.detail.size(), small_text_bytes_max);
+    if (of_part > receipt_errors_per_part || bytes + size > receipt_texts_bytes_max)
+      continue;
+    shown[i] = true;
+    bytes += size;
+  }
+  return shown;
+}
+
+void write_verdicts(byte_writer& to, std::span<const rejection> all) {
+  const auto shown = shown_to_client(all);
+  to.number(static_cast<uint32_t>(all.size()));
+  for (size_t i = 0; i < all.size(); ++i) {
+    write_place(to, all[i], shown[i]);
+    if (!shown[i])
+      continue;
+    to.text(cut_text(all[i].pointer, small_text_bytes_max));
+    to.text(cut_text(all[i].detail, small_text_bytes_max));
+    to.text({});
   }
 }
 
@@ -110,12 +173,18 @@ std::vector<rejection> read_rejections(byte_reader& from, size_t parts) {
     r.part = from.number<uint32_t>();
     r.record = from.number<uint32_t>();
     r.line = from.number<uint32_t>();
-    r.code = from.code<reject>(reject_codes);
-    r.pointer = from.text(text_bytes_max);
-    r.detail = from.text(small_text_bytes_max);
-    r.body = from.text(text_bytes_max);
-    if (r.part >= parts || static_cast<uint8_t>(r.code) == 0)
+    const auto code = from.number<uint8_t>();
+    r.code = static_cast<reject>(code & ~with_texts);
+    if ((code & with_texts) != 0) {
+      r.pointer = from.text(text_bytes_max);
+      r.detail = from.text(small_text_bytes_max);
+      r.body = from.text(text_bytes_max);
+    }
+    if (r.part >= parts || static_cast<uint8_t>(r.code) == 0
+        || static_cast<uint8_t>(r.code) >= reject_codes)
       from.spoil();
+    if (!from.good())
+      break;
   }
   return all;
 }
@@ -184,14 +253,25 @@ std::vector<record_ref> read_records(byte_reader& from) {
   return records;
 }
 
-void check_records(byte_reader& from, const record_batch& batch, size_t parts) {
+/// Every record lies in the text and in the order that the journal goes by: by part, and by
+/// record in it; several may have come from one.
+void check_records(byte_reader& from, const record_batch& batch) {
   const size_t size = batch.text->size();
-  const bool inside =
-    std::all_of(batch.records.begin(), batch.records.end(), [&](const record_ref& ref) {
-      return ref.part < parts && ref.offset <= size && ref.size <= size - ref.offset;
-    });
-  if (!inside)
-    from.spoil();
+  const auto& parts = batch.source->parts;
+  auto before = std::pair{uint32_t{0}, uint32_t{0}};
+  for (const auto& ref : batch.records) {
+    const auto here = std::pair{ref.part, ref.record};
+    if (ref.part >= parts.size() || ref.record >= parts[ref.part].records
+        || ref.offset > size || ref.size > size - ref.offset || here < before)
+      return from.spoil();
+    before = here;
+  }
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (batch.dropped[i] > parts[i].records)
+      return from.spoil();
+  for (const auto& r : batch.rejections)
+    if (r.record >= parts[r.part].records)
+      return from.spoil();
 }
 
 /// The text, in the envelope when it is what arrived there, else of its own; with the padding
@@ -229,8 +309,12 @@ size_t encoded_batch_bytes(const record_batch& batch) noexcept {
       for (const auto& field : *part.header)
         bytes += 4 + field.size();
   }
-  for (const auto& r : batch.rejections)
-    bytes += rejection_bytes_min + r.pointer.size() + r.detail.size() + r.body.size();
+  for (const auto& r : batch.rejections) {
+    bytes += rejection_bytes_min;
+    if (is_dead_letter(r))
+      bytes +=
+        rejection_texts_bytes_min + r.pointer.size() + r.detail.size() + r.body.size();
+  }
   return bytes;
 }
 
@@ -253,7 +337,7 @@ outgoing_frame encode_batch(const record_batch& batch, time_point now, size_t ro
     write_part(to, part, raw);
   to.flag(raw);
   write_records(to, batch.records);
-  write_rejections(to, batch.rejections, true);
+  write_rejections(to, batch.rejections);
   for (size_t i = 0; i < source.parts.size(); ++i)
     to.number(i < batch.dropped.size() ? batch.dropped[i] : uint32_t{0});
   to.number(static_cast<uint32_t>(batch.text->size()));
@@ -267,11 +351,12 @@ result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
     return damaged("batch of another version");
   arrived_batch to{std::make_shared<envelope>(), std::make_shared<record_batch>()};
   auto& source = *to.source;
-  source.stream = from.text(name_bytes_max);
+  source.stream = from.text(small_text_bytes_max);
   source.level = from.code<priority>(3);
   source.received_at_us = from.number<int64_t>();
   const auto left = from.number<int64_t>();
-  if (left < 0 || left > time_left_ms_max)
+  if (left < 0 || left > time_left_ms_max || source.received_at_us < 0
+      || source.received_at_us > unix_us_max || !is_stream_name(source.stream))
     from.spoil();
   source.deadline = now + milliseconds{from.good() ? left : 0};
   const auto parts = from.count(items_max, part_bytes_min);
@@ -288,13 +373,15 @@ result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
   for (auto& dropped : to.batch->dropped)
     dropped = from.number<uint32_t>();
   read_text(from, raw, std::move(text), to);
-  check_records(from, *to.batch, parts);
   if (!from.complete() || parts == 0)
+    return damaged("batch");
+  check_records(from, *to.batch);
+  if (!from.good())
     return damaged("batch");
   return to;
 }
 
-std::string encode_receipt(const batch_receipt& receipt, size_t room) {
+std::string encode_receipt(const batch_receipt& receipt, size_t known, size_t room) {
   std::string bytes(room, '\0');
   byte_writer to{bytes};
   to.number(codec_version);
@@ -303,7 +390,7 @@ std::string encode_receipt(const batch_receipt& receipt, size_t room) {
     to.number(part.request);
     to.number(part.part);
     to.number(part.outcome);
-    to.text(std::string_view{part.detail}.substr(0, small_text_bytes_max));
+    to.text(cut_text(part.detail, small_text_bytes_max));
     write_key(to, part.key);
     to.flag(part.duplicate);
     to.number(part.accepted);
@@ -311,8 +398,10 @@ std::string encode_receipt(const batch_receipt& receipt, size_t room) {
     to.number(part.quarantined);
     to.number(part.dropped);
   }
-  static const std::vector<rejection> none;
-  write_rejections(to, receipt.batch ? receipt.batch->rejections : none, false);
+  std::span<const rejection> fresh;
+  if (receipt.batch)
+    fresh = receipt.batch->rejections;
+  write_verdicts(to, fresh.subspan(std::min(known, fresh.size())));
   return bytes;
 }
 
@@ -340,6 +429,24 @@ result<arrived_receipt> decode_receipt(std::string_view bytes) {
   if (!from.complete())
     return damaged("receipt");
   return to;
+}
+
+bool belongs_to(const arrived_receipt& receipt, const record_batch& batch) noexcept {
+  const auto& parts = batch.source->parts;
+  if (receipt.parts.size() != parts.size())
+    return false;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto& told = receipt.parts[i];
+    const auto& mine = parts[i];
+    const auto not_stored = uint64_t{told.rejected} + told.quarantined + told.dropped;
+    // A repeat is told what its first time came to, which may have been cut otherwise.
+    if (told.part != i || told.key != mine.key || told.request != mine.request
+        || (!told.duplicate && not_stored > mine.records))
+      return false;
+  }
+  return std::all_of(
+    receipt.rejections.begin(), receipt.rejections.end(),
+    [&](const rejection& r) { return r.record < parts[r.part].records; });
 }
 
 } // namespace weir

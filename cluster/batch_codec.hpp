@@ -7,7 +7,11 @@
 //            | text, which may also come beside
 //   record   u8 bytes after the end of the one before | u16 bytes, when it is the next record,
 //            and line, of the same part; else u8 255 and all of it
-//   receipt  u8 version | parts | rejections, without their records
+//   rejection  u32 part | u32 record | u32 line | u8 code, and 128 when texts follow
+//            | pointer | detail | the record. In a batch a dead letter has texts, and nothing
+//            else: whoever sends a batch keeps its rejections. In a receipt those have some
+//            that the client is shown
+//   receipt  u8 version | parts | rejections that the batch did not bring, without records
 //
 // Pure. Whatever the bytes are, decoding allocates at most a small multiple of their number
 // and either gives a batch that is consistent in itself (every reference inside the text,
@@ -44,13 +48,21 @@ struct arrived_batch {
 result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
                                    std::chrono::steady_clock::time_point now);
 
-/// last_sequence is not sent: sequence numbers mean something only where they were given.
-std::string encode_receipt(const batch_receipt& receipt, size_t room = 0);
+/// An answer lists no more errors of a request.
+inline constexpr size_t receipt_errors_per_part = 100;
+
+/// Without the batch's first `known` rejections, with which it came. Whatever a legal batch
+/// came to, its receipt has 13 bytes for each rejection and 1 MiB of their texts at most, so
+/// that it never exceeds what the batch's sender takes. last_sequence is not sent: sequence
+/// numbers mean something only where they were given.
+std::string encode_receipt(const batch_receipt& receipt, size_t known, size_t room = 0);
 
 struct arrived_receipt {
   std::vector<part_receipt> parts;
   std::vector<rejection> rejections;
 };
 result<arrived_receipt> decode_receipt(std::string_view bytes);
+/// It has a word on each part of `batch`, and refuses no more records than that has.
+bool belongs_to(const arrived_receipt& receipt, const record_batch& batch) noexcept;
 
 } // namespace weir

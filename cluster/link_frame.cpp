@@ -1,6 +1,7 @@
 #include "cluster/link_frame.hpp"
 
 #include "cluster/bytes.hpp"
+#include "cluster/wire_words.hpp"
 
 #include <algorithm>
 
@@ -109,7 +110,8 @@ node_card read_card(byte_reader& from) {
   card.roles = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
   card.draining = (bits & 8) != 0;
   card.address = from.text(address_bytes_max);
-  if (card.name.empty() || bits > 15)
+  if (!is_peer_name(card.name) || !is_plain_text(card.address) || bits > 15
+      || card.instance == 0 || card.started_at_us < 0 || card.started_at_us > unix_us_max)
     from.spoil();
   return card;
 }
@@ -164,11 +166,15 @@ std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_
   }
   const auto joined = whole.joined();
   const auto content = std::string_view{joined}.substr(piece_head_bytes);
-  for (size_t at = 0; at < total; at += bytes_max) {
+  // All are about as long: a short last one would overtake the others as a small frame, and so
+  // would those of the batches after it.
+  const auto pieces = (total + bytes_max - 1) / bytes_max;
+  const auto piece_bytes = (total + pieces - 1) / pieces;
+  for (size_t at = 0; at < total; at += piece_bytes) {
     std::string frame;
     byte_writer to{frame};
     write(to, piece_frame{what, flow, number, total, static_cast<uint32_t>(at),
-                          content.substr(at, bytes_max)});
+                          content.substr(at, piece_bytes)});
     frames.emplace_back(std::move(frame));
   }
   return frames;

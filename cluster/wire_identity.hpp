@@ -19,7 +19,7 @@ struct wire_identity {
   bool enabled() const noexcept { return !ca.empty(); }
 };
 
-/// TLS 1.2 and up, both sides with a certificate of the one CA. invalid_config names the file,
+/// TLS 1.3, both sides with a certificate of the one CA. invalid_config names the file,
 /// or says that the certificate is not for `name`.
 result<std::unique_ptr<boost::asio::ssl::context>>
 make_wire_context(const wire_identity& identity, const std::string& name);

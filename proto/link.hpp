@@ -16,7 +16,7 @@ namespace weir {
 using link_id = uint64_t;
 
 /// Both ends of a link must speak the same. Raise it with every change of a frame's bytes.
-inline constexpr uint16_t protocol_version = 3;
+inline constexpr uint16_t protocol_version = 4;
 
 /// What goes over a link as one: `head`, and behind it the text of a batch, which is not
 /// copied but sent from where it lies.

@@ -54,3 +54,52 @@ TEST(known_poison, forgets_the_oldest_when_it_is_full) {
   EXPECT_TRUE(known.has(*batch, batch->records[1], t0));
   EXPECT_TRUE(known.has(*batch, batch->records.back(), t0));
 }
+
+namespace {
+
+/// The same text as a record of another stream, format or header.
+struct variant {
+  std::shared_ptr<record_batch> batch =
+    std::make_shared<record_batch>(*make_batch(1, 1, {0}));
+  std::shared_ptr<envelope> source;
+  variant() : source(std::make_shared<envelope>(*batch->source)) {
+    source->parts[0].format = body_format::csv;
+    source->parts[0].header = std::make_shared<const csv_header>(csv_header{"a", "b"});
+    batch->source = source;
+  }
+  const record_ref& ref() const { return batch->records.front(); }
+};
+
+} // namespace
+
+TEST(known_poison, is_known_by_text_stream_format_and_header_and_nothing_else) {
+  known_poison known;
+  const variant first;
+  known.add(*first.batch, first.ref(), t0);
+  EXPECT_TRUE(known.has(*variant{}.batch, variant{}.ref(), t0))
+    << "another header of the same names";
+  const auto knows = [&](auto change) {
+    variant other;
+    change(*other.source);
+    return known.has(*other.batch, other.ref(), t0);
+  };
+  EXPECT_FALSE(knows([](envelope& e) { e.stream = "other"; }));
+  EXPECT_FALSE(knows([](envelope& e) { e.parts[0].format = body_format::text; }));
+  EXPECT_FALSE(knows([](envelope& e) { e.parts[0].header = nullptr; }));
+  EXPECT_FALSE(knows([](envelope& e) {
+    e.parts[0].header = std::make_shared<const csv_header>(csv_header{"a", "c"});
+  }));
+  EXPECT_FALSE(knows([](envelope& e) {
+    e.parts[0].header = std::make_shared<const csv_header>(csv_header{"ab"});
+  }))
+    << "where one name ends and the next begins counts";
+  EXPECT_TRUE(knows([](envelope& e) { e.parts[0].client = "203.0.113.9"; }));
+}
+
+TEST(known_poison, is_forgotten_when_its_time_is_over) {
+  known_poison known;
+  const variant one;
+  known.add(*one.batch, one.ref(), t0);
+  EXPECT_TRUE(known.has(*one.batch, one.ref(), t0 + known_poison::lasts - 1ms));
+  EXPECT_FALSE(known.has(*one.batch, one.ref(), t0 + known_poison::lasts));
+}

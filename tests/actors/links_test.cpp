@@ -161,3 +161,112 @@ TEST_F(links_test, the_stamps_of_a_peer_that_lies_spoil_what_is_measured_of_it_a
   for (const auto& seen : g.board.snapshot().links)
     EXPECT_TRUE(seen.peer != "other" || seen.round_trip_seconds < 1.0);
 }
+
+TEST_F(links_test, the_receipt_of_a_batch_of_which_nothing_stands_costs_no_link) {
+  constexpr uint32_t records = 300'000;
+  auto& g = add_gateway("g", 16 << 20);
+  auto& w = add_worker("w");
+  settle();
+  const auto link = net.connect(g, w);
+  settle();
+  auto sent = make_test_batch(1, records, sched.clock().now());
+  auto source = std::make_shared<envelope>(*sent->source);
+  source->id = next_envelope_id();
+  source->origin = owner;
+  sent->source = source;
+  sent->text = std::shared_ptr<const std::string>(source, &source->bytes);
+  g.submit("to_worker", sent);
+  settle();
+  ASSERT_EQ(w.taken.size(), 1u);
+  auto judged = std::make_shared<record_batch>(*w.taken[0]);
+  judged->records.clear();
+  for (uint32_t i = 0; i < records; ++i)
+    judged->rejections.push_back(
+      {0, i, i, reject::not_an_object, {}, "a record is a JSON object, and so on", {}});
+  auto receipt = std::make_shared<batch_receipt>();
+  receipt->batch = judged;
+  receipt->parts.resize(1);
+  receipt->parts[0].key = sent->source->parts[0].key;
+  receipt->parts[0].rejected = records;
+  w.origin->deliver(receipt);
+  settle();
+  EXPECT_TRUE(net.links[link].up);
+  ASSERT_EQ(owner->receipts.size(), 1u);
+  const auto& told = owner->receipts[0]->batch->rejections;
+  ASSERT_EQ(told.size(), records);
+  EXPECT_EQ(told[99].detail, "a record is a JSON object, and so on");
+  EXPECT_EQ(told.back().record, records - 1);
+}
+
+TEST_F(links_test, a_batch_that_no_configuration_could_make_ends_the_link_it_came_by) {
+  auto& w = add("w", {false, true, false});
+  auto& p = add_persister("p");
+  w.start_links();
+  settle();
+  for (const auto* name : {"a\"b", "", "A", "a\nb"}) {
+    const auto link = net.connect(w, p);
+    settle();
+    auto one = batch(1);
+    auto source = std::make_shared<envelope>(*one->source);
+    source->stream = name;
+    one->source = source;
+    one->text = std::shared_ptr<const std::string>(source, &source->bytes);
+    for (const auto& frame :
+         cut_in_pieces(piece_of::batch, link_flow::persist, 1,
+                       encode_batch(*one, sched.clock().now(), piece_head_bytes)))
+      test_network::letter{link, &p, frame}.arrive();
+    settle();
+    EXPECT_FALSE(net.links[link].up) << name;
+    EXPECT_TRUE(p.taken.empty()) << name;
+  }
+}
+
+TEST_F(links_test, what_was_rejected_before_a_batch_left_is_in_its_receipt) {
+  auto& w = add("w", {false, true, false});
+  w.start_links();
+  w.start_dispatch(link_flow::persist);
+  auto& p = add_persister("p");
+  settle();
+  net.connect(w, p);
+  settle();
+  auto one = batch(1);
+  one->records.pop_back();
+  one->rejections.push_back(
+    {0, 2, 2, reject::schema_violation, "/a", "is no number", ""});
+  w.submit("to_persister", one);
+  settle();
+  ASSERT_EQ(p.taken.size(), 1u);
+  ASSERT_EQ(p.taken[0]->rejections.size(), 1u) << "it is counted there";
+  EXPECT_EQ(p.taken[0]->rejections[0].detail, "") << "and not kept";
+  p.answer_all();
+  settle();
+  ASSERT_EQ(owner->receipts.size(), 1u);
+  ASSERT_EQ(owner->receipts[0]->batch->rejections.size(), 1u);
+  EXPECT_EQ(owner->receipts[0]->batch->rejections[0].detail, "is no number");
+}
+
+TEST_F(links_test,
+       a_receipt_of_another_batch_ends_the_link_and_the_batch_goes_elsewhere) {
+  auto [g, w, link] = linked();
+  const auto sent = batch(1);
+  g.submit("to_worker", sent);
+  settle();
+  ASSERT_EQ(w.taken.size(), 1u);
+  auto receipt = std::make_shared<batch_receipt>();
+  receipt->batch = w.taken[0];
+  receipt->parts.resize(1);
+  receipt->parts[0].key = {4, 7};
+  receipt->parts[0].accepted = 3;
+  w.origin->deliver(receipt);
+  settle();
+  EXPECT_FALSE(net.links[link].up);
+  EXPECT_TRUE(owner->receipts.empty());
+  w.taken.clear();
+  net.connect(g, w);
+  settle();
+  ASSERT_EQ(w.taken.size(), 1u);
+  w.answer_all();
+  settle();
+  ASSERT_EQ(owner->receipts.size(), 1u);
+  EXPECT_TRUE(sent->source->copied.is_set()) << "it may be stored there";
+}

@@ -68,9 +68,28 @@ TEST(backoff, jitter_only_shortens_and_never_by_more_than_its_share) {
 
 TEST(backoff, a_thousand_failures_do_not_overflow) {
   random_source random{7};
-  backoff wait{{1ms, std::chrono::hours{24}, 0.0, 5000ms}};
-  for (int i = 0; i < 1000; ++i)
-    ASSERT_GT(wait.failed(t0, random), 0ms);
+  constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365 * 200};
+  backoff wait{{1ms, longest, 0.0, 5000ms}};
+  wait.started(t0); // it lives for no time at all, so each failure is one more in a row
+  steady_duration before{0};
+  for (int i = 0; i < 1000; ++i) {
+    const auto delay = wait.failed(t0, random);
+    ASSERT_TRUE(delay > before || delay == longest) << i;
+    ASSERT_LE(delay, longest);
+    before = delay;
+  }
+  EXPECT_EQ(before, longest);
+}
+
+TEST(backoff, only_a_long_life_ends_a_row_of_failures) {
+  random_source random{1};
+  backoff wait{exact()};
+  for (const auto expected : {100ms, 200ms, 400ms}) {
+    wait.started(t0);
+    EXPECT_EQ(wait.failed(t0 + 4999ms, random), expected);
+  }
+  wait.started(t0);
+  EXPECT_EQ(wait.failed(t0 + 5000ms, random), 100ms);
 }
 
 TEST(restart_window, allows_the_maximum_within_any_window_and_forgets_older_ones) {

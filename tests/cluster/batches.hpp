@@ -4,9 +4,11 @@
 #include "proto/batch.hpp"
 #include "proto/clock.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace weir {
 
@@ -44,8 +46,14 @@ inline std::shared_ptr<record_batch> make_random_batch(random_source& random,
       c = static_cast<char>(below(256));
     return made;
   };
+  const auto name = [&](size_t bytes) {
+    std::string made(bytes, '\0');
+    for (auto& c : made)
+      c = "abcdefghijklmnopqrstuvwxyz0123456789"[below(36)];
+    return made;
+  };
   auto source = std::make_shared<envelope>();
-  source->stream = text(64);
+  source->stream = name(1 + below(64));
   source->level = static_cast<priority>(below(3));
   source->received_at_us = static_cast<int64_t>(below(uint64_t{1} << 50));
   source->deadline = now + std::chrono::milliseconds{below(60'000)};
@@ -60,11 +68,11 @@ inline std::shared_ptr<record_batch> make_random_batch(random_source& random,
     part.ack = static_cast<ack_level>(below(3));
     part.record_base = below(1000);
     part.line_base = below(1000);
-    part.records = static_cast<uint32_t>(below(100));
+    part.records = static_cast<uint32_t>(30 + below(100));
     if (below(3) == 0)
       part.header = std::make_shared<const csv_header>(csv_header{text(10), text(10)});
-    part.client = text(20);
-    part.trace = text(60);
+    part.client = name(below(129));
+    part.trace = name(below(257));
   }
   auto batch = std::make_shared<record_batch>();
   batch->source = source;
@@ -78,18 +86,23 @@ inline std::shared_ptr<record_batch> make_random_batch(random_source& random,
     ref.offset = static_cast<uint32_t>(below(batch->text->size() + 1));
     ref.size = static_cast<uint32_t>(below(batch->text->size() - ref.offset + 1));
     ref.part = static_cast<uint32_t>(below(parts));
-    ref.record = static_cast<uint32_t>(below(1000));
+    ref.record = static_cast<uint32_t>(below(30));
     ref.line = static_cast<uint32_t>(below(1000));
     batch->records.push_back(ref);
   }
+  std::sort(batch->records.begin(), batch->records.end(),
+            [](const auto& a, const auto& b) {
+              return std::pair{a.part, a.record} < std::pair{b.part, b.record};
+            });
   for (uint64_t left = below(5); left > 0; --left) {
     rejection r;
     r.part = static_cast<uint32_t>(below(parts));
-    r.record = static_cast<uint32_t>(below(1000));
+    r.record = static_cast<uint32_t>(below(30));
+    r.line = static_cast<uint32_t>(below(1000));
     r.code = static_cast<reject>(1 + below(reject_codes - 1));
     r.pointer = text(30);
     r.detail = text(250);
-    r.body = text(100);
+    r.body = below(2) == 0 ? text(100) : std::string{};
     batch->rejections.push_back(r);
   }
   for (uint32_t i = 0; i < parts; ++i)

@@ -6,7 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -222,21 +225,170 @@ TEST(dispatch_table_test, a_key_goes_to_the_same_persister_whoever_asks) {
     EXPECT_GT(count, 8) << name;
 }
 
-TEST(dispatch_table_test, when_a_persister_goes_only_its_keys_move) {
-  for (uint64_t id = 1; id <= 100; ++id) {
-    const auto key = make_test_batch(id)->source->parts[0].key;
-    const auto highest = [&](const std::vector<std::string>& names) {
-      std::string best;
-      for (const auto& name : names)
-        if (best.empty() || rendezvous_weight(name, key) > rendezvous_weight(best, key))
-          best = name;
-      return best;
-    };
-    const auto all = highest({"p1", "p2", "p3"});
-    if (all != "p3") {
-      EXPECT_EQ(highest({"p1", "p2"}), all);
-    }
+namespace {
+
+/// Where each of a hundred keys goes with these persisters.
+std::map<uint64_t, std::string> places(const std::vector<std::string>& names,
+                                       bool own = false) {
+  auto table = by_key();
+  table.set_own(own);
+  for (size_t i = 0; i < names.size(); ++i) {
+    table.link_up(i + 1, names[i]);
+    table.granted(i + 1, {1000, wide.bytes});
   }
+  std::map<uint64_t, std::string> found;
+  for (uint64_t id = 1; id <= 100; ++id) {
+    table.submit(make_test_batch(id));
+    const auto sent = table.next(0);
+    found[id] = sent->to == dispatch_table::own_node ? "self" : names[sent->to - 1];
+  }
+  return found;
+}
+
+} // namespace
+
+TEST(dispatch_table_test, when_a_persister_goes_only_its_keys_move) {
+  const auto all = places({"p1", "p2", "p3"});
+  const auto fewer = places({"p1", "p2"});
+  size_t moved = 0;
+  for (const auto& [id, name] : all) {
+    if (name != "p3") {
+      EXPECT_EQ(fewer.at(id), name);
+    }
+    moved += name == "p3";
+  }
+  EXPECT_GT(moved, 15u);
+  EXPECT_LT(moved, 60u);
+}
+
+TEST(dispatch_table_test, the_own_node_has_its_share_of_the_keys) {
+  const auto with = places({"p1", "p2"}, true);
+  const auto without = places({"p1", "p2"});
+  size_t own = 0;
+  for (const auto& [id, name] : with) {
+    own += name == "self";
+    EXPECT_TRUE(name == "self" || name == without.at(id));
+  }
+  EXPECT_GT(own, 15u);
+  EXPECT_LT(own, 60u);
+}
+
+/// All nodes of a cluster, of whatever build, have to place a key alike.
+TEST(dispatch_table_test, the_weight_of_a_name_for_a_key_never_changes) {
+  EXPECT_EQ(rendezvous_weight("", {0, 0}), rendezvous_weight("", {0, 0}));
+  std::set<uint64_t> weights;
+  for (const auto* name : {"p1", "p2", "1p"})
+    for (const auto& key :
+         {batch_key{1, 2}, batch_key{2, 1}, batch_key{1, 3}, batch_key{3, 2}})
+      weights.insert(rendezvous_weight(name, key));
+  EXPECT_EQ(weights.size(), 12u) << "all of the name and all of the key count";
+}
+
+TEST(dispatch_table_test, a_batch_is_placed_by_its_first_key_that_may_be_repeated) {
+  auto batch = make_test_batch(1);
+  auto source = std::make_shared<envelope>(*batch->source);
+  source->parts.resize(3);
+  for (uint64_t i = 0; i < 3; ++i)
+    source->parts[i].key = {i + 10, i};
+  batch->source = source;
+  EXPECT_EQ(placement_key(*batch), source->parts[0].key);
+  source->parts[1].keyed = source->parts[2].keyed = true;
+  EXPECT_EQ(placement_key(*batch), source->parts[1].key);
+}
+
+TEST(dispatch_table_test, no_key_goes_to_a_persister_that_grants_nothing) {
+  auto table = by_key();
+  table.link_up(1, "p1");
+  table.link_up(2, "p2");
+  table.granted(2, {1000, wide.bytes});
+  for (uint64_t id = 1; id <= 20; ++id) {
+    table.submit(make_test_batch(id));
+    const auto sent = table.next(0);
+    ASSERT_TRUE(sent);
+    EXPECT_EQ(sent->to, 2u);
+  }
+}
+
+TEST(dispatch_table_test, a_window_is_used_to_its_last_byte_and_batch) {
+  auto table = by_credit();
+  const auto bytes = encoded_batch_bytes(*make_test_batch(1, 10));
+  table.link_up(1, "a");
+  table.granted(1, {2, 2 * bytes});
+  std::vector<uint64_t> numbers;
+  for (uint64_t id = 1; id <= 3; ++id)
+    table.submit(make_test_batch(id, 10));
+  while (const auto sent = table.next(0))
+    numbers.push_back(sent->number);
+  EXPECT_EQ(numbers.size(), 2u);
+  EXPECT_EQ(table.figures(1)->used, (link_window{2, 2 * bytes}));
+  for (const auto number : numbers)
+    EXPECT_TRUE(table.settle(1, number));
+  EXPECT_EQ(table.figures(1)->used, link_window{});
+  EXPECT_TRUE(table.next(0));
+}
+
+TEST(dispatch_table_test, of_two_with_the_same_credit_the_longer_idle_is_chosen) {
+  auto table = by_credit();
+  for (const link_id link : {1, 2, 3}) {
+    table.link_up(link, "w" + std::to_string(link));
+    table.granted(link, wide);
+  }
+  std::vector<link_id> order;
+  for (uint64_t id = 1; id <= 6; ++id) {
+    table.submit(make_test_batch(id));
+    const auto sent = table.next(0);
+    order.push_back(sent->to);
+    table.settle(sent->to, sent->number);
+  }
+  EXPECT_EQ(std::vector(order.begin() + 3, order.end()),
+            std::vector(order.begin(), order.begin() + 3))
+    << "each in turn";
+  EXPECT_EQ(std::set(order.begin(), order.end()).size(), 3u);
+}
+
+TEST(dispatch_table_test, what_went_to_the_own_node_may_be_submitted_again) {
+  auto table = by_credit();
+  EXPECT_FALSE(table.available());
+  table.set_own(true);
+  EXPECT_TRUE(table.available()) << "it needs no link";
+  EXPECT_TRUE(table.submit(make_test_batch(1)));
+  ASSERT_TRUE(table.next(0));
+  EXPECT_TRUE(table.empty());
+  EXPECT_TRUE(table.submit(make_test_batch(1)));
+}
+
+TEST(dispatch_table_test, what_comes_back_goes_before_what_came_later) {
+  auto table = by_credit();
+  table.link_up(1, "a");
+  table.granted(1, {1, wide.bytes});
+  table.submit(make_test_batch(1));
+  table.submit(make_test_batch(2));
+  const auto first = table.next(0);
+  table.take_back(table.settle(1, first->number));
+  EXPECT_EQ(table.next(0)->batch->source->id, 1u);
+}
+
+TEST(dispatch_table_test, what_was_given_up_or_back_is_gone_and_may_come_again) {
+  auto table = by_credit();
+  table.submit(make_test_batch(1, 1, test_clock::time_point{1000s}));
+  ASSERT_EQ(table.expire(test_clock::time_point{2000s}).size(), 1u);
+  EXPECT_TRUE(table.submit(make_test_batch(1)));
+  table.submit(make_test_batch(2));
+  const auto back = table.give_back();
+  ASSERT_EQ(back.size(), 2u);
+  EXPECT_EQ(back[0]->source->id, 1u);
+  EXPECT_EQ(table.waiting(), 0u);
+  EXPECT_TRUE(table.submit(make_test_batch(1)));
+  EXPECT_TRUE(table.submit(make_test_batch(2)));
+}
+
+TEST(dispatch_table_test, what_is_said_of_a_link_that_is_down_changes_nothing) {
+  auto table = by_credit();
+  table.granted(7, wide);
+  table.refused(7);
+  EXPECT_FALSE(table.available());
+  EXPECT_FALSE(table.figures(7));
+  EXPECT_EQ(table.link_down(7), 0u);
 }
 
 TEST(dispatch_table_test, a_batch_waits_for_its_persister_and_lets_others_pass) {

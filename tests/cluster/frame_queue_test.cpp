@@ -93,3 +93,20 @@ TEST(frame_queue_test,
     order += frame[0];
   EXPECT_EQ(order, "1hw23");
 }
+
+TEST(frame_queue_test, only_small_frames_that_have_not_begun_count_as_such) {
+  frame_queue queue{record_bytes};
+  queue.push(std::string(small_frame_bytes_max + 1, 'l'));
+  EXPECT_EQ(queue.small_bytes(), 0u);
+  queue.push(std::string(small_frame_bytes_max, 's'));
+  queue.push({"heartbeat"});
+  EXPECT_EQ(queue.small_bytes(), small_frame_bytes_max + 9);
+  all_of(queue, 20'000);
+  EXPECT_EQ(queue.small_bytes(), 0u)
+    << "else a link would end after 16 MiB of heartbeats";
+  for (int i = 0; i < 1000; ++i) {
+    queue.push(std::string(100, 's'));
+    all_of(queue, 20'000);
+  }
+  EXPECT_EQ(queue.small_bytes(), 0u);
+}

@@ -1,5 +1,7 @@
+#include "cluster/board.hpp"
 #include "cluster/connection.hpp"
 #include "cluster/dial_plan.hpp"
+#include "cluster/link_frame.hpp"
 #include "cluster/link_registry.hpp"
 #include "cluster/members.hpp"
 
@@ -256,4 +258,182 @@ TEST(dial_plan_test, where_somebody_was_found_is_no_strange_address_any_more) {
   plan.to_dial(start, nobody);
   plan.found("n0", "peer", start);
   EXPECT_EQ(plan.to_dial(start + 1s, nobody).size(), 2u) << "it, and one more stranger";
+}
+
+TEST(dial_plan_test, the_pause_after_a_failure_doubles_up_to_a_second) {
+  const auto nobody = [](const std::string&) { return false; };
+  dial_plan plan;
+  plan.add_seed("w:1");
+  plan.to_resolve(start);
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  auto now = start;
+  for (const auto pause : {100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms, 1000ms}) {
+    ASSERT_EQ(plan.to_dial(now, nobody).size(), 1u) << pause.count();
+    plan.failed("10.0.0.1:1", now);
+    EXPECT_TRUE(plan.to_dial(now + pause - 1ms, nobody).empty()) << pause.count();
+    now += pause;
+  }
+  ASSERT_EQ(plan.to_dial(now, nobody).size(), 1u);
+  plan.found("10.0.0.1:1", "peer", now);
+  EXPECT_TRUE(plan.to_dial(now + 99ms, nobody).empty());
+  ASSERT_EQ(plan.to_dial(now + 100ms, nobody).size(), 1u);
+  plan.failed("10.0.0.1:1", now);
+  EXPECT_TRUE(plan.to_dial(now + 199ms, nobody).empty());
+  EXPECT_EQ(plan.to_dial(now + 200ms, nobody).size(), 1u) << "it began anew";
+}
+
+TEST(dial_plan_test, the_node_itself_is_left_alone_for_a_minute) {
+  const auto nobody = [](const std::string&) { return false; };
+  dial_plan plan;
+  plan.learn("w:1", start);
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  ASSERT_EQ(plan.to_dial(start, nobody).size(), 1u);
+  plan.found_self("10.0.0.1:1", start);
+  EXPECT_TRUE(plan.to_dial(start + 59s, nobody).empty());
+  EXPECT_EQ(plan.to_dial(start + 60s, nobody).size(), 1u);
+}
+
+TEST(dial_plan_test, a_name_is_resolved_once_a_second) {
+  dial_plan plan;
+  plan.add_seed("w:1");
+  ASSERT_EQ(plan.to_resolve(start).size(), 1u);
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  EXPECT_TRUE(plan.to_resolve(start + 999ms).empty());
+  EXPECT_EQ(plan.to_resolve(start + 1s).size(), 1u);
+}
+
+TEST(dial_plan_test, a_name_leads_to_so_many_addresses_and_no_more) {
+  dial_plan plan;
+  plan.add_seed("w:1");
+  std::vector<std::string> all;
+  for (size_t i = 0; i < 2 * dial_plan::endpoints_per_name_max; ++i)
+    all.push_back("10.0.0.1:" + std::to_string(i));
+  plan.resolved("w:1", all, start);
+  EXPECT_EQ(plan.seed_at("10.0.0.1:63"), "w:1");
+  EXPECT_EQ(plan.seed_at("10.0.0.1:64"), "");
+}
+
+TEST(dial_plan_test, only_a_seed_is_named_as_what_leads_to_an_address) {
+  dial_plan plan;
+  plan.learn("a:1", start);
+  plan.resolved("a:1", {"10.0.0.1:1"}, start);
+  EXPECT_EQ(plan.seed_at("10.0.0.1:1"), "");
+  plan.add_seed("b:1");
+  plan.resolved("b:1", {"10.0.0.1:1"}, start);
+  EXPECT_EQ(plan.seed_at("10.0.0.1:1"), "b:1");
+}
+
+TEST(dial_plan_test, an_address_that_is_being_dialed_stays_until_it_has_been) {
+  const auto nobody = [](const std::string&) { return false; };
+  dial_plan plan;
+  plan.add_seed("w:1");
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  ASSERT_EQ(plan.to_dial(start, nobody).size(), 1u);
+  plan.resolved("w:1", {"10.0.0.2:1"}, start + 1s);
+  plan.resolved("w:1", {"10.0.0.1:1", "10.0.0.2:1"}, start + 2s);
+  EXPECT_EQ(plan.to_dial(start + 2s, nobody), std::vector<std::string>{"10.0.0.2:1"})
+    << "nobody is dialed twice at once";
+}
+
+TEST(dial_plan_test, somebody_who_was_there_keeps_the_name_that_was_learned) {
+  dial_plan plan;
+  plan.learn("w:1", start);
+  plan.to_resolve(start);
+  plan.resolved("w:1", {"10.0.0.1:1"}, start);
+  plan.to_dial(start, [](const auto&) { return false; });
+  plan.found("10.0.0.1:1", "peer", start + 9min);
+  EXPECT_EQ(plan.to_resolve(start + 18min).size(), 1u);
+  plan.resolved("w:1", {}, start + 18min);
+  EXPECT_TRUE(plan.to_resolve(start + 19min).empty());
+}
+
+TEST(members_test, only_linked_nodes_are_passed_on) {
+  members known{card("a", 1), 10s};
+  known.heard({card("b", 2)}, start);
+  known.linked(card("c", 3), start);
+  const auto told = known.cards();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].name, "a");
+  EXPECT_EQ(told[1].name, "c");
+}
+
+TEST(members_test, a_linked_node_tells_of_itself_and_is_never_forgotten) {
+  members known{card("a", 1), 10s};
+  known.linked(card("b", 2, 5), start);
+  EXPECT_TRUE(known.heard({card("b", 9, 50)}, start).empty());
+  EXPECT_EQ(known.cards()[1].instance, 2u);
+  known.forget_old(start + 1h);
+  EXPECT_EQ(state_of(known, "b"), "up");
+}
+
+TEST(members_test, who_is_heard_of_again_is_kept_again) {
+  members known{card("a", 1), 10s};
+  known.heard({card("b", 2)}, start);
+  known.heard({card("b", 2)}, start + 9s);
+  known.forget_old(start + 18s);
+  EXPECT_EQ(state_of(known, "b"), "down");
+}
+
+TEST(members_test, no_peer_can_name_more_nodes_than_a_cluster_has) {
+  members known{card("a", 1), 10s};
+  std::vector<node_card> many;
+  for (size_t i = 0; i < members_max + 5; ++i)
+    many.push_back(card("n" + std::to_string(i), i + 2));
+  EXPECT_EQ(known.heard(many, start).size(), members_max);
+  EXPECT_EQ(known.view().size(), members_max + 1);
+}
+
+TEST(link_registry_test, when_both_dial_the_greater_gives_up_its_own_and_only_its_own) {
+  link_registry lesser{card("a", 1), 16}, greater{card("b", 2), 16};
+  lesser.enter(card("b", 2), 10, true);
+  EXPECT_FALSE(lesser.enter(card("b", 2), 11, true).accepted);
+  greater.enter(card("a", 1), 20, true);
+  EXPECT_FALSE(greater.enter(card("a", 1), 21, true).accepted) << "another own one";
+  EXPECT_TRUE(greater.enter(card("a", 1), 10, false).accepted);
+  EXPECT_FALSE(greater.enter(card("a", 1), 30, false).accepted) << "it has what it wants";
+}
+
+TEST(link_registry_test, an_older_instance_never_replaces_a_newer) {
+  link_registry links{card("a", 1), 16};
+  links.enter(card("b", 3, 300), 10, true);
+  EXPECT_FALSE(links.enter(card("b", 2, 200), 20, false).accepted);
+  EXPECT_TRUE(links.enter(card("b", 4, 300), 30, false).accepted);
+}
+
+TEST(link_registry_test, only_the_link_that_goes_leaves) {
+  link_registry links{card("a", 1), 16};
+  links.enter(card("b", 2), 10, true);
+  links.enter(card("c", 3), 20, true);
+  links.leave(10);
+  EXPECT_FALSE(links.linked("b"));
+  EXPECT_TRUE(links.linked("c"));
+}
+
+TEST(board_test, when_full_the_peers_without_a_link_go_and_no_others) {
+  cluster_board board{"a"};
+  for (size_t i = 0; i < members_max; ++i)
+    board.update("n" + std::to_string(i), [&](link_view& view) { view.up = i % 2 == 0; });
+  board.update("n1", [](link_view& view) { view.losses = 7; });
+  EXPECT_EQ(board.snapshot().links.size(), members_max);
+  board.update("new", [](link_view&) {});
+  const auto links = board.snapshot().links;
+  EXPECT_EQ(links.size(), members_max / 2 + 1);
+  for (const auto& link : links)
+    EXPECT_TRUE(link.up || link.peer == "new") << link.peer;
+}
+
+TEST(address_test, an_endpoint_can_be_dialed_as_it_is_written) {
+  using boost::asio::ip::make_address;
+  EXPECT_EQ(endpoint_text({make_address("10.0.0.1"), 7400}), "10.0.0.1:7400");
+  EXPECT_EQ(endpoint_text({make_address("::1"), 7400}), "[::1]:7400");
+}
+
+TEST(address_test, without_tls_a_node_listens_on_loopback_only) {
+  boost::asio::io_context context;
+  boost::asio::ip::tcp::acceptor on{context};
+  const auto refused = listen(on, "0.0.0.0", 0, false);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().text.find("set cluster.tls"), std::string::npos);
+  EXPECT_FALSE(listen(on, "no address", 0, true));
+  EXPECT_TRUE(listen(on, "127.0.0.1", 0, false));
 }

@@ -14,7 +14,7 @@ from cluster import BINARY, Cluster, certificate, forget_certificates, wait_unti
 
 ONE_OF_EACH = {"gateway": 1, "worker": 1, "persister": 1}
 GROWTH_BYTES_MAX = 16 << 20
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 def tearDownModule():
@@ -139,8 +139,8 @@ class SafetyTest(unittest.TestCase):
             tls.sendall(hello(b"newer", version=77))
             said = self.refusal(tls)
             self.assertEqual(said[:6], b"WEIR" + struct.pack("<H", PROTOCOL), "the head can be read by every version")
-            self.assertIn(b"cluster protocol 77, this node 3", said)
-        wait_until(lambda: "protocol 77, this node 3" in self.node.log_text(), 5, "it is logged")
+            self.assertIn(b"cluster protocol 77, this node 4", said)
+        wait_until(lambda: "protocol 77, this node 4" in self.node.log_text(), 5, "it is logged")
         self.untouched()
 
     def test_connections_that_say_nothing_are_closed_and_bounded(self):

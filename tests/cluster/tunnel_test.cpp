@@ -14,6 +14,9 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <sys/socket.h>
+#include <sys/time.h>
+
 #include <dlfcn.h>
 #include <netdb.h>
 
@@ -402,4 +405,60 @@ TEST(tunnel_test, a_link_that_is_closed_goes_down_on_both_sides) {
       node->heard.until([](const auto& heard) { return !heard.downs.empty(); }));
   EXPECT_EQ(a.heard.downs[0], "for the test");
   EXPECT_EQ(b.heard.downs[0], "the peer closed it");
+}
+
+namespace {
+
+/// A connection that never says a word.
+struct mute {
+  asio::io_context context;
+  asio::ip::tcp::socket socket{context};
+
+  explicit mute(const std::string& address) {
+    const auto port = std::stoi(address.substr(address.rfind(':') + 1));
+    socket.connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(port)});
+  }
+  /// It was closed by the node, whatever that had said before.
+  bool closed() {
+    const timeval patience{20, 0};
+    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience,
+                 sizeof patience);
+    char said[512];
+    ssize_t got = 0;
+    while ((got = ::recv(socket.native_handle(), said, sizeof said, 0)) > 0) {
+    }
+    return got == 0 || errno == ECONNRESET;
+  }
+};
+
+} // namespace
+
+TEST(tunnel_test, who_says_nothing_is_closed_at_the_deadline) {
+  tunnel_config config;
+  config.handshake_deadline = 50ms;
+  test_node a{"a", config};
+  EXPECT_TRUE(mute{a.address()}.closed());
+}
+
+TEST(tunnel_test, more_handshakes_than_allowed_are_closed_at_once) {
+  tunnel_config config;
+  config.handshakes_max = 2;
+  config.handshake_deadline = 1h;
+  test_node a{"a", config};
+  mute first{a.address()}, second{a.address()}, third{a.address()};
+  EXPECT_TRUE(third.closed());
+}
+
+TEST(tunnel_test, connections_that_came_to_nothing_leave_their_place) {
+  tunnel_config config;
+  config.handshakes_max = 2;
+  config.handshake_deadline = 1h;
+  test_node a{"a", config}, b{"b"};
+  for (int i = 0; i < 6; ++i) {
+    mute stranger{a.address()};
+    asio::write(stranger.socket, asio::buffer(std::string(100, 'x')));
+    EXPECT_TRUE(stranger.closed());
+  }
+  b.net->learn({a.address()});
+  EXPECT_TRUE(a.heard.linked_to("b"));
 }

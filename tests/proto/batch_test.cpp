@@ -1,6 +1,11 @@
 #include "proto/batch.hpp"
 
+#include "proto/asks.hpp"
+#include "proto/clock.hpp"
+
 #include <gtest/gtest.h>
+
+#include <set>
 
 using namespace weir;
 
@@ -19,4 +24,121 @@ TEST(batch_key, does_not_confuse_where_one_field_ends_and_the_next_begins) {
 
 TEST(batch_key, prints_as_32_hex_digits) {
   EXPECT_EQ(to_hex({0x0123456789abcdefULL, 0x10}), "0123456789abcdef0000000000000010");
+}
+
+/// A key in a journal or a sink outlives the program that wrote it.
+TEST(batch_key, of_a_request_never_changes) {
+  // printf '\3\0\0\0web\4\0\0\0acme\2\0\0\0k1\0\1\0\0' | sha256sum
+  EXPECT_EQ(to_hex(make_batch_key("web", "acme", "k1", 256)),
+            "51f8fa7dbb4b598b03c57ae1a4ceee20");
+  EXPECT_EQ(body_fingerprint("abc"), 0xba7816bf8f01cfeaULL) << "SHA-256 of abc begins so";
+  EXPECT_NE(body_fingerprint("abcd"), body_fingerprint("abce"));
+}
+
+TEST(batch_key, counts_chunks_beyond_a_byte) {
+  EXPECT_NE(make_batch_key("web", "", "k", 1), make_batch_key("web", "", "k", 257));
+  EXPECT_NE(make_batch_key("web", "", "k", 1), make_batch_key("web", "", "k", 65537));
+}
+
+TEST(batch_key, each_nibble_has_its_digit_and_its_place) {
+  for (uint64_t nibble = 0; nibble < 16; ++nibble)
+    for (size_t at = 0; at < 32; ++at) {
+      batch_key key;
+      (at < 16 ? key.high : key.low) = nibble << (60 - 4 * (at % 16));
+      std::string expected(32, '0');
+      expected[at] = "0123456789abcdef"[nibble];
+      EXPECT_EQ(to_hex(key), expected);
+    }
+}
+
+TEST(batch_key, drawn_at_random_has_chance_in_both_words) {
+  std::set<uint64_t> words;
+  for (int i = 0; i < 50; ++i) {
+    const auto key = random_batch_key();
+    words.insert(key.high);
+    words.insert(key.low);
+  }
+  EXPECT_EQ(words.size(), 100u);
+  EXPECT_FALSE(words.contains(0));
+}
+
+TEST(envelope_id, is_never_nought_and_never_twice_the_same) {
+  const auto first = next_envelope_id();
+  EXPECT_NE(first, 0u);
+  EXPECT_GT(next_envelope_id(), first);
+}
+
+TEST(words_of_a_batch, are_written_as_clients_write_them) {
+  EXPECT_EQ(to_string(body_format::json), "json");
+  EXPECT_EQ(to_string(body_format::ndjson), "ndjson");
+  EXPECT_EQ(to_string(body_format::csv), "csv");
+  EXPECT_EQ(to_string(body_format::text), "text");
+  EXPECT_EQ(to_string(priority::low), "low");
+  EXPECT_EQ(to_string(priority::normal), "normal");
+  EXPECT_EQ(to_string(priority::high), "high");
+  EXPECT_EQ(to_string(ack_level::accepted), "accepted");
+  EXPECT_EQ(to_string(ack_level::durable), "durable");
+  EXPECT_EQ(to_string(ack_level::stored), "stored");
+}
+
+TEST(footprint, counts_all_that_a_batch_holds_and_a_shared_text_once) {
+  auto source = std::make_shared<envelope>();
+  source->bytes.assign(10'000, 'x');
+  record_batch batch;
+  const auto empty = batch.footprint();
+  batch.source = source;
+  const auto with_source = batch.footprint();
+  EXPECT_GE(with_source, empty + 10'000);
+  batch.text = std::shared_ptr<const std::string>(source, &source->bytes);
+  EXPECT_EQ(batch.footprint(), with_source) << "the text is the source's";
+  batch.text = std::make_shared<const std::string>(20'000, 'y');
+  EXPECT_GE(batch.footprint(), with_source + 20'000);
+  const auto before = batch.footprint();
+  batch.records.reserve(1000);
+  EXPECT_GE(batch.footprint(), before + 1000 * sizeof(record_ref));
+  const auto with_records = batch.footprint();
+  batch.rejections.push_back({0, 0, 0, reject::too_deep, std::string(100, 'p'),
+                              std::string(200, 'd'), std::string(400, 'b')});
+  EXPECT_GE(batch.footprint(), with_records + 700);
+}
+
+TEST(copy_mark, stays_set_and_goes_with_a_copy) {
+  copy_mark mark;
+  EXPECT_FALSE(mark.is_set());
+  EXPECT_FALSE(copy_mark{mark}.is_set());
+  mark.set();
+  EXPECT_TRUE(mark.is_set());
+  EXPECT_TRUE(copy_mark{mark}.is_set());
+}
+
+TEST(asks_for, one_part_is_enough_and_none_is_not) {
+  envelope source;
+  source.parts.resize(2);
+  source.parts[1].ack = ack_level::stored;
+  EXPECT_TRUE(asks_for(source, ack_level::stored));
+  EXPECT_TRUE(asks_for(source, ack_level::durable));
+  EXPECT_FALSE(asks_for(source, ack_level::accepted));
+}
+
+TEST(random_source, draws_from_nought_to_below_one_and_never_repeats_itself) {
+  random_source random{3};
+  std::set<uint64_t> drawn;
+  double least = 1, most = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    drawn.insert(random.next());
+    const auto share = random.fraction();
+    ASSERT_GE(share, 0);
+    ASSERT_LT(share, 1);
+    least = std::min(least, share);
+    most = std::max(most, share);
+  }
+  EXPECT_EQ(drawn.size(), 10'000u);
+  EXPECT_LT(least, 0.01);
+  EXPECT_GT(most, 0.99);
+}
+
+TEST(system_clock, counts_microseconds_since_1970) {
+  const auto now = system_clock_source{}.unix_us();
+  EXPECT_GT(now, int64_t{1'700'000'000} * 1'000'000);
+  EXPECT_LT(now, int64_t{4'000'000'000} * 1'000'000);
 }
