@@ -63,11 +63,22 @@ void add_server_arguments(CLI::App& command, server_options& into) {
     ->capture_default_str()
     ->check(CLI::Range(0, 1'000'000))
     ->type_name("N");
+  add_parsed(command, "--timeout",
+             "For how long one request is sent again, 1s … 1d (default: as often as "
+             "--retries says)",
+             "DURATION", [&into](const std::string& text) -> std::string {
+               using namespace std::chrono_literals;
+               const auto time = parse_duration(text);
+               if (!time)
+                 return time.error();
+               into.timeout = *time;
+               return *time >= 1s && *time <= 24h ? "" : "allowed: 1s … 1d";
+             });
   command
     .add_option("--ack", into.ack,
-                "What a record counts as stored at, whatever the stream's own `ack` is: "
-                "durable (on disk) or stored (in the sink)")
-    ->capture_default_str()
+                "What a record counts as stored at: durable (on disk) or stored (in the "
+                "sink). Default: what the stream's `ack` says; on disk where that is "
+                "`accepted`")
     ->check(CLI::IsMember({"durable", "stored"}))
     ->type_name("ACK");
 }

@@ -1,13 +1,15 @@
-// SEND COMMAND: wires a file, the network and the terminal to the sender.
+// SEND COMMAND: wires files, the network and the terminal to the sender.
 #pragma once
 
 #include "app/cli.hpp"
 #include "proto/batch.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weir {
 
@@ -17,17 +19,19 @@ struct server_options {
   std::string api_key; ///< from the environment, never the command line
   std::string ca_file;
   uint32_t retries = 10;
-  std::string ack = "durable"; ///< or `stored`: what a 2xx waits for
+  std::chrono::milliseconds timeout{0}; ///< of a request with its repetitions; 0: none
+  std::string ack; ///< `durable` or `stored`; empty: what a 2xx waits for is the stream's
 };
 
 struct send_options {
-  std::string file; ///< `-`: standard input
+  std::vector<std::string> files; ///< `-`: standard input
   server_options server;
   std::string stream = "default";
   std::optional<body_format> format;
-  std::string key; ///< empty: a random one
+  std::string key; ///< empty: one that is derived from the file
   uint64_t batch_bytes = uint64_t{4} << 20;
   uint32_t rejected_shown_max = 20;
+  uint32_t refused_max = 1'000;
 };
 
 /// Where this configuration's node listens for records, as seen from this machine.

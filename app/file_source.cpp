@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -42,6 +43,19 @@ std::string_view coding_of(std::string_view head) noexcept {
   return head.starts_with("\x28\xb5\x2f\xfd") ? "zstd" : "";
 }
 
+/// A whole compressed file has a head, whatever is in it.
+bool is_named_compressed(const std::string& path) {
+  return path.ends_with(".gz") || path.ends_with(".zst");
+}
+
+/// Another file, or one that was written to, has another.
+std::string identity_of(const std::string& path, const struct stat& about) {
+  std::error_code unreadable;
+  const auto whole = std::filesystem::weakly_canonical(path, unreadable);
+  return fmt::format("{} {}:{} {} {}.{:09}", whole.string(), about.st_dev, about.st_ino,
+                     about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
+}
+
 /// Reads compressed bytes piece by piece and gives what they decode to. What was sniffed comes
 /// first.
 class decoding_source {
@@ -65,10 +79,14 @@ class decoding_source {
         break;
     }
     if (out.empty() && !decoder_->complete())
-      return fail(ec::malformed_body, path_ + ": the compressed file ends in the middle");
+      return fail(ec::malformed_body,
+                  path_ + ": the compressed file ends in the middle: it was cut off");
     std::memcpy(to, out.data(), out.size());
     return out.size();
   }
+
+  /// There is more to decode without reading.
+  bool has_input() const noexcept { return !input_.empty() || at_end_; }
 
  private:
   result<void> fill() {
@@ -115,19 +133,28 @@ result<opened_source> decoded(opened_source source, const std::string& path) {
     head.append(piece, *got);
   }
   const auto coding = coding_of(head);
-  if (coding.empty())
-    return opened_source{with_head(std::move(head), std::move(source.read)),
-                         source.bytes_total};
+  if (coding.empty() && head.size() < 4 && is_named_compressed(path))
+    return fail(ec::malformed_body,
+                path + ": the compressed file ends in its head: it was cut off");
+  if (coding.empty()) {
+    source.read = with_head(std::move(head), std::move(source.read));
+    return source;
+  }
   auto decoder = make_inflater(coding, {}); // one's own file: as dense as it likes
   if (!decoder)
     return tl::unexpected(decoder.error());
-  auto decoding = std::make_shared<decoding_source>(
+  const auto decoding = std::make_shared<decoding_source>(
     std::move(source.read), std::move(head), path, std::move(*decoder));
-  return opened_source{
-    [decoding](char* to, size_t size) { return decoding->read(to, size); }, std::nullopt};
+  source.read = [decoding](char* to, size_t size) { return decoding->read(to, size); };
+  source.bytes_total.reset();
+  if (source.ready)
+    source.ready = [decoding, ready = std::move(source.ready)] {
+      return decoding->has_input() || ready();
+    };
+  return source;
 }
 
-result<opened_source> open_source(const std::string& path) {
+result<opened_source> open_source(const std::string& path, const interruption* stop) {
   const bool standard = path == "-";
   const int fd = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
@@ -139,9 +166,20 @@ result<opened_source> open_source(const std::string& path) {
   if (S_ISDIR(about.st_mode))
     return fail(ec::io_failed, fmt::format("{}: is a directory", path));
   opened_source source;
-  if (S_ISREG(about.st_mode))
+  const bool is_regular = S_ISREG(about.st_mode);
+  if (is_regular)
     source.bytes_total = static_cast<uint64_t>(about.st_size);
-  source.read = [file, path](char* to, size_t size) -> result<size_t> {
+  if (is_regular && !standard)
+    source.identity = identity_of(path, about);
+  const auto* waits_for = is_regular ? nullptr : stop;
+  if (waits_for)
+    source.ready = [file, stop] { // once somebody has asked to stop, a read fails at once
+      return stop->readable(file->fd, silence_max) || stop->asked();
+    };
+  source.read = [file, path, waits_for](char* to, size_t size) -> result<size_t> {
+    using namespace std::chrono_literals;
+    if (waits_for && !waits_for->readable(file->fd, -1ms))
+      return fail(ec::io_failed, path + ": not read to its end");
     for (;;) {
       const auto got = ::read(file->fd, to, size);
       if (got >= 0)

@@ -1,7 +1,8 @@
 // PATIENT POST: one request to the ingest listener, sent again while the answer is
 // passing. Every request has an Idempotency-Key, so that a repetition stores nothing
-// twice, and asks for the verdict on its records: a stream's own `ack: accepted` would be
-// answered without one.
+// twice. What a 2xx waits for is the stream's business unless it is said; but a 202 has no
+// verdict on the records, so where a stream's `ack` is `accepted`, the request is repeated
+// for its verdict, and later ones ask for it at once.
 #pragma once
 
 #include "app/retry.hpp"
@@ -34,19 +35,32 @@ struct outgoing {
 class patient_post {
  public:
   /// `api_key` may be empty: then no Authorization is sent. `ack` is what a 2xx waits for,
-  /// `durable` or `stored`.
+  /// `durable` or `stored`; empty: what the stream says.
   patient_post(post_function post, sleep_function sleep, retry_policy retry,
-               std::string api_key, std::string ack = "durable");
+               std::string api_key, std::string ack = {});
+
+  /// Nothing is repeated any more once this says so; asked after each wait.
+  void stop_when(std::function<bool()> stopped) { stopped_ = std::move(stopped); }
 
   /// The last answer, whatever its status, or why none came.
   result<http_answer> operator()(const outgoing& request, const wait_function& waiting);
 
+  /// The last request was sent more than once, so a duplicate may be of its own making.
+  bool repeated() const noexcept { return repeated_; }
+  /// One of the times it was sent ended without an answer, or with one that says nothing of
+  /// what is stored.
+  bool uncertain() const noexcept { return uncertain_; }
+
  private:
+  header_fields fields_of(const outgoing& request) const;
   post_function post_;
   sleep_function sleep_;
   retry_policy retry_;
   std::string api_key_;
   std::string ack_;
+  std::function<bool()> stopped_ = [] { return false; };
+  bool repeated_ = false;
+  bool uncertain_ = false;
 };
 
 /// `HTTP 503: The node is at its capacity: …`, from problem+json or without one. One

@@ -13,9 +13,23 @@ bool retry_policy::passing(int status) noexcept {
 
 std::optional<std::chrono::milliseconds>
 retry_policy::delay(uint32_t attempt, std::string_view retry_after) {
-  using std::chrono::milliseconds;
   if (attempt >= retries_)
     return std::nullopt;
+  const auto wait = next_wait(attempt, retry_after);
+  if (timeout_.count() == 0)
+    return wait;
+  const auto left =
+    std::chrono::duration_cast<std::chrono::milliseconds>(begun_ + timeout_ - now_());
+  if (wait <= left)
+    return wait;
+  // What the server asks for is not cut short; a wait of our own leaves time for a last try.
+  return left.count() > 0 && !parse_count(retry_after) ? std::optional{left}
+                                                       : std::nullopt;
+}
+
+std::chrono::milliseconds retry_policy::next_wait(uint32_t attempt,
+                                                  std::string_view retry_after) {
+  using std::chrono::milliseconds;
   const auto share = [&](milliseconds whole) {
     return milliseconds{
       static_cast<int64_t>(random_.fraction() * static_cast<double>(whole.count()))};

@@ -2,51 +2,93 @@
 
 namespace weir {
 
+int64_t cut_request::line_number(size_t index) const noexcept {
+  return line_base + 1 + static_cast<int64_t>(refs[index].line);
+}
+
+cut_request slice(const cut_request& whole, size_t first, size_t count) {
+  cut_request part;
+  part.number = whole.number;
+  part.format = whole.format;
+  part.records = count;
+  part.record_base = whole.record_base + first;
+  part.file_bytes = whole.file_bytes;
+  const auto begin = whole.refs[first].offset;
+  const auto& last = whole.refs[first + count - 1];
+  const bool is_json = whole.format == body_format::json;
+  const bool is_rest = first + count == whole.refs.size();
+  const size_t end = is_json   ? last.offset + last.size
+                     : is_rest ? whole.body.size()
+                               : whole.refs[first + count].offset;
+  part.head_bytes = whole.head_bytes;
+  part.body.assign(whole.body, 0, whole.head_bytes);
+  part.body.append(whole.body, begin, end - begin);
+  if (is_json)
+    part.body += ']';
+  // The first record is on the first line behind the head, whichever line it was on before.
+  const auto moved = whole.refs[first].line - whole.refs.front().line;
+  part.line_base = whole.line_base + static_cast<int64_t>(moved);
+  part.refs.assign(whole.refs.begin() + static_cast<std::ptrdiff_t>(first),
+                   whole.refs.begin() + static_cast<std::ptrdiff_t>(first + count));
+  for (auto& ref : part.refs) {
+    ref.offset -= begin - static_cast<uint32_t>(whole.head_bytes);
+    ref.line -= moved;
+  }
+  return part;
+}
+
 request_cutter::request_cutter(byte_source source, std::optional<body_format> format,
-                               cut_limits limits)
-  : source_(std::move(source)), format_(format), limits_(limits) {}
+                               cut_limits limits, ready_function ready)
+  : source_(std::move(source)), ready_(std::move(ready)), format_(format),
+    limits_(limits) {}
 
 /// Reads until the window holds `bytes`, however small the source's pieces are: the cuts
-/// must not depend on them.
-result<void> request_cutter::fill(size_t bytes) {
-  while (!at_end_ && window_.size() < bytes) {
+/// must not depend on them. Less when the source ends, fails or falls silent.
+void request_cutter::fill(size_t bytes) {
+  while (!at_end_ && !failure_ && window_.size() < bytes) {
+    if (ready_ && !ready_())
+      return;
     const auto had = window_.size();
     window_.resize(bytes);
     const auto got = source_(window_.data() + had, bytes - had);
     window_.resize(had + (got ? *got : 0));
     if (!got)
-      return tl::unexpected(got.error());
-    at_end_ = *got == 0;
+      failure_ = got.error();
+    at_end_ = got && *got == 0;
   }
-  return {};
 }
 
-result<void> request_cutter::begin() {
-  if (auto filled = fill(limits_.bytes); !filled)
-    return filled;
+/// False while too little is there to say what the file is.
+bool request_cutter::begin() {
+  const bool no_more = at_end_ || failure_;
+  if (!format_ && !no_more && window_.size() < limits_.bytes
+      && window_.find('\n') == window_.npos)
+    return false;
   if (!format_)
     format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
   framing_limits limits;
   limits.record_bytes_max = limits_.record_bytes_max;
   framer_.emplace(*format_, limits);
-  return {};
+  return true;
 }
 
 result<std::optional<cut_request>> request_cutter::next() {
-  if (!framer_)
-    if (auto begun = begin(); !begun)
-      return tl::unexpected(begun.error());
-  for (size_t bytes = limits_.bytes;; bytes = window_.size() + limits_.bytes) {
-    if (auto filled = fill(bytes); !filled)
-      return tl::unexpected(filled.error());
+  for (size_t bytes = limits_.bytes;;) {
+    fill(bytes);
+    if (!framer_ && !begin())
+      continue;
     refs_.clear();
     const auto scanned = framer_->scan(window_, at_end_, limits_.records, refs_);
     if (!refs_.empty())
       return cut(); // a failure behind these lasts: the next call tells it
+    if (failure_)
+      return tl::unexpected(*failure_);
     if (!scanned)
       return tl::unexpected(scanned.error());
     if (at_end_)
       return std::nullopt;
+    if (window_.size() >= bytes) // not one whole record is in it
+      bytes = window_.size() + limits_.bytes;
   }
 }
 
@@ -56,12 +98,14 @@ cut_request request_cutter::cut() {
   const auto line = static_cast<int64_t>(framer_->line_base() + first.line);
   cut_request request;
   request.number = requests_++;
+  request.format = *format_;
   request.records = refs_.size();
   request.record_base = framer_->record_base() + first.record;
   request.line_base = line;
   const auto consumed = framer_->consumed();
   if (*format_ == body_format::json) {
     request.body = '[';
+    request.head_bytes = 1;
     request.body.append(window_, first.offset, last.offset + last.size - first.offset);
     request.body += ']';
   } else {
@@ -70,8 +114,18 @@ cut_request request_cutter::cut() {
       csv_head_lines_ = line;
     }
     request.body = csv_head_;
+    request.head_bytes = csv_head_.size();
     request.body.append(window_, first.offset, consumed - first.offset);
     request.line_base -= csv_head_lines_;
+  }
+  // Offsets move with the text, and lines are counted in the body, whose head has some.
+  const auto from = first.offset;
+  const auto lines = static_cast<int64_t>(first.line)
+                     - (*format_ == body_format::csv ? csv_head_lines_ : 0);
+  request.refs = refs_;
+  for (auto& ref : request.refs) {
+    ref.offset += static_cast<uint32_t>(request.head_bytes) - from;
+    ref.line = static_cast<uint32_t>(static_cast<int64_t>(ref.line) - lines);
   }
   request.file_bytes = bytes_ += consumed;
   window_.erase(0, consumed);

@@ -6,7 +6,8 @@
 //                  of one
 //
 // Where the cuts are depends on the file, the format and the size only, so that sending a
-// file again with the same --key repeats the same requests.
+// file again with the same --key repeats the same requests. A pipe that falls silent is
+// another matter: what is whole then is sent, so its cuts depend on time too.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -23,16 +24,29 @@ namespace weir {
 
 /// Reads up to `size` bytes; 0 at the end. Failure: io_failed.
 using byte_source = std::function<result<size_t>(char* to, size_t size)>;
+/// Whether the source has something to give, or its end; waits a moment for it.
+using ready_function = std::function<bool()>;
 
 /// One request's body and where it comes from.
 struct cut_request {
   uint64_t number = 0; ///< from 0
   std::string body;
+  body_format format = body_format::ndjson;
+  size_t head_bytes = 0; ///< of the body, before its first record: the header row
+  /// where the records are in the body, and their lines there, from 0
+  std::vector<record_ref> refs;
   uint64_t records = 0;
   uint64_t record_base = 0; ///< records of the file before this request
   int64_t line_base = 0;    ///< add it to a line of the request to get the file's line
   uint64_t file_bytes = 0;  ///< bytes of the file up to the end of this request
+
+  /// The file's number of a record of the request, and of its line; all from 1 but `index`.
+  uint64_t record_number(size_t index) const noexcept { return record_base + index + 1; }
+  int64_t line_number(size_t index) const noexcept;
 };
+
+/// A request of `count` records of `whole`, from the one with index `first` on.
+cut_request slice(const cut_request& whole, size_t first, size_t count);
 
 struct cut_limits {
   size_t bytes = size_t{4} << 20; ///< of one body, unless one record is longer
@@ -42,23 +56,24 @@ struct cut_limits {
 
 class request_cutter {
  public:
-  /// Without a format the first bytes decide.
-  request_cutter(byte_source source, std::optional<body_format> format,
-                 cut_limits limits);
+  /// Without a format the first bytes decide. `ready`: nothing for a file.
+  request_cutter(byte_source source, std::optional<body_format> format, cut_limits limits,
+                 ready_function ready = {});
 
   /// The next request, or nothing at the end of the file. Failure: io_failed, or
-  /// malformed_body with the file's line; requests before it were whole.
+  /// malformed_body with the file's line; what was whole before it has been given.
   result<std::optional<cut_request>> next();
 
   /// Known after the first next().
   body_format format() const noexcept { return *format_; }
 
  private:
-  result<void> fill(size_t bytes);
-  result<void> begin();
+  void fill(size_t bytes);
+  bool begin();
   cut_request cut();
 
   byte_source source_;
+  ready_function ready_;
   std::optional<body_format> format_;
   cut_limits limits_;
   std::optional<framer> framer_;
@@ -67,6 +82,7 @@ class request_cutter {
   std::string csv_head_;         ///< bytes before the first record: the header row
   int64_t csv_head_lines_ = 0;
   bool at_end_ = false;
+  std::optional<fault> failure_; ///< of the source, which is not read any more
   uint64_t requests_ = 0;
   uint64_t bytes_ = 0; ///< of the file, sent
 };

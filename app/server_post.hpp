@@ -2,11 +2,14 @@
 #pragma once
 
 #include "app/command_send.hpp"
+#include "app/interruption.hpp"
 #include "app/patient_post.hpp"
 
 namespace weir {
 
-/// Failure: malformed_request for the URL, io_failed for the file of authorities.
-result<patient_post> post_to_server(const server_options& options);
+/// Failure: malformed_request for the URL, io_failed for the file of authorities. `stop`, which
+/// outlives the result, ends waits and repetitions, and in the end the request on its way.
+result<patient_post> post_to_server(const server_options& options,
+                                    interruption* stop = nullptr);
 
 } // namespace weir

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <httplib.h>
+#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -58,14 +59,30 @@ fault no_answer(const http_url& server, std::string_view reason,
           server.host + ':' + std::to_string(server.port) + ": " + std::string{reason}};
 }
 
+/// Why a host's name has no address, or empty: it has, or the resolver was not asked.
+std::string unknown_host(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (failure == 0)
+    ::freeaddrinfo(found);
+  return failure == 0 ? ""
+                      : "the name has no address (" + std::string{::gai_strerror(failure)}
+                          + "): is it spelled right?";
+}
+
 /// httplib's own texts are one word each.
-std::string_view reason_of(httplib::Error error) {
+std::string reason_of(httplib::Error error, const std::string& host) {
   switch (error) {
   case httplib::Error::Connection:
+    if (auto why = unknown_host(host); !why.empty())
+      return why;
     return "cannot connect: is a node running, and is this the right one of its "
            "addresses?";
   case httplib::Error::ConnectionTimeout:
-    return "no connection in time";
+    return "no connection in time: is this the right address, and is no firewall in "
+           "between?";
   case httplib::Error::Read:
     return "the connection ended before the answer, or the answer did not come in time";
   case httplib::Error::Write:
@@ -79,7 +96,7 @@ std::string_view reason_of(httplib::Error error) {
   default:
     break;
   }
-  return {};
+  return httplib::to_string(error);
 }
 
 } // namespace
@@ -137,6 +154,10 @@ http_client::http_client(const http_url& server, const client_options& options)
 
 http_client::~http_client() = default;
 
+void http_client::abandon() noexcept {
+  connection_->client.stop();
+}
+
 result<http_answer> http_client::connection::send(httplib::Request& request) {
   if (!client.is_valid())
     return tl::unexpected(no_answer(server, "cannot be used: check the URL and --ca-file",
@@ -150,10 +171,13 @@ result<http_answer> http_client::connection::send(httplib::Request& request) {
   auto error = httplib::Error::Success;
   ERR_clear_error();
   if (!client.send(request, response, error)) {
-    const auto code = lasting(error) ? ec::malformed_request : ec::io_failed;
-    const auto reason = reason_of(error);
-    return tl::unexpected(no_answer(
-      server, reason.empty() ? httplib::to_string(error) : std::string{reason}, code));
+    const bool connected = error == httplib::Error::Read || error == httplib::Error::Write
+                           || error == httplib::Error::Canceled
+                           || error == httplib::Error::Unknown;
+    const auto code = lasting(error) ? ec::malformed_request
+                      : connected    ? ec::deadline_exceeded
+                                     : ec::io_failed;
+    return tl::unexpected(no_answer(server, reason_of(error, server.host), code));
   }
   answer.status = response.status;
   answer.retry_after = response.get_header_value("Retry-After");

@@ -47,11 +47,14 @@ class http_client {
   http_client(const http_url& server, const client_options& options);
   ~http_client();
 
-  /// `path` is appended to the URL's own. io_failed when no whole answer came, with the
-  /// reason; malformed_request for a field with control bytes, and where it is of no use
+  /// `path` is appended to the URL's own. io_failed, with the reason, when there was no
+  /// connection; deadline_exceeded when no whole answer came over one, so that the request may
+  /// have been done; malformed_request for a field with control bytes, and where it is of no use
   /// to try again: the certificate is not trusted, or the other side speaks no TLS.
   result<http_answer> post(std::string_view path, std::string_view content_type,
                            const header_fields& fields, std::string_view body);
+  /// From any thread: the request on its way fails.
+  void abandon() noexcept;
   /// Failures as post().
   result<http_answer> get(std::string_view path);
 

@@ -108,8 +108,11 @@ void session::answer_failure(const fault& why) {
     p.detail = title_of(why.code);
   const auto* request = work_ ? work_->request.get() : nullptr;
   const bool streamed = request && (request->streamed() || !work_->body_done);
-  if (streamed)
+  if (streamed) {
     p.durable_records = request->durable_records();
+    if (*p.durable_records > 0) // what has become of these
+      p.counts = &request->result_so_far();
+  }
   if (work_ && work_->reader && !work_->body_done) {
     body_unread_ = !work_->reader->transferred();
     body_left_ = work_->reader->remaining();

@@ -150,7 +150,8 @@ TEST_F(replaying, a_failure_that_is_no_verdict_leaves_the_letter) {
   options.ids = {1};
   options.storing = {"web"};
   for (const int status : {202, 401, 404, 422}) {
-    answers_ = {http_answer{status, "", R"({"title":"t","code":"key_reused"})"}};
+    const http_answer answer{status, "", R"({"title":"t","code":"key_reused"})"};
+    answers_ = {answer, answer}; // a 202 is followed by the question for the verdict
     EXPECT_EQ(run(options)->failed, 1u) << status;
     EXPECT_EQ(store_.letters[1].replayed_at_us, 0) << status;
   }
@@ -241,12 +242,15 @@ TEST_F(replaying, what_may_be_a_row_or_a_line_is_sent_as_the_operator_says) {
                                  is_sent("application/json", "{\"a\":1}")));
 }
 
-TEST_F(replaying, a_202_is_not_asked_for_and_not_taken_for_stored) {
+TEST_F(replaying, a_202_is_not_taken_for_stored_and_the_verdict_is_asked_for) {
   store_.add(1, "web", "{}");
-  answers_ = {http_answer{202, "", R"({"batch":"0"})"}};
+  answers_ = {http_answer{202, "", R"({"batch":"0"})"},
+              http_answer{202, "", R"({"batch":"0"})"}};
   dead_letters_options options;
   options.ids = {1};
   EXPECT_EQ(run(options)->failed, 1u);
   EXPECT_EQ(store_.letters[1].replayed_at_us, 0);
+  EXPECT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[0], sent_[1]);
   EXPECT_THAT(fields_, testing::Contains(testing::Pair("Weir-Ack", "durable")));
 }

@@ -254,7 +254,7 @@ TEST(send, a_request_of_which_all_was_rejected_does_not_stop_the_others) {
   EXPECT_EQ(totals.rejected, 1u);
   EXPECT_EQ(totals.failed, 1u);
   EXPECT_THAT(node.out.str(),
-              HasSubstr("not stored: records 2 … 2: HTTP 413: too large: d"));
+              HasSubstr("not stored: record 2, line 2: HTTP 413: too large: d"));
 }
 
 TEST(send, an_answer_that_would_come_again_stops_the_run) {
@@ -273,6 +273,26 @@ TEST(send, an_answer_that_is_not_weirs_is_not_taken_for_stored) {
     node.answers = {http_answer{200, "", body}};
     EXPECT_EQ(node.send("a\n", body_format::text, 64).failed, 1u) << body;
   }
+}
+
+TEST(retry, no_repetition_begins_after_the_timeout_and_a_last_one_just_before_it) {
+  auto now = retry_policy::clock::time_point{};
+  retry_policy retry{1000, 7, 10s, [&] { return now; }};
+  retry.begin();
+  auto waited = 0ms;
+  for (uint32_t attempt = 0; const auto wait = retry.delay(attempt, ""); ++attempt) {
+    waited += *wait;
+    now += *wait;
+  }
+  EXPECT_EQ(waited, 10s);
+  now = {};
+  retry.begin();
+  EXPECT_TRUE(retry.delay(0, "8"));
+  EXPECT_FALSE(retry.delay(0, "11")); // what a node asks for is never cut short
+  now += 9s;
+  EXPECT_FALSE(retry.delay(0, "2"));
+  retry.begin(); // another request has its own time
+  EXPECT_TRUE(retry.delay(0, "2"));
 }
 
 TEST(retry, the_wait_grows_but_not_without_bound_and_ends) {
@@ -302,14 +322,71 @@ TEST(progress, the_bar_fills_and_stays_within_the_terminal) {
   EXPECT_THAT(render_progress(s, 200), HasSubstr("100%"));
 }
 
-TEST(send, asks_for_durable_records_and_takes_no_202_for_stored) {
+TEST(send, leaves_it_to_the_stream_what_a_2xx_waits_for) {
   scripted_node node;
-  node.answers = {http_answer{202, "", R"({"batch":"0"})"}};
+  node.answers = {ok(1), ok(1)};
+  node.send("aaaa\nbbbb\n", body_format::text, 5);
+  EXPECT_EQ(node.requests[0].ack, "");
+  EXPECT_EQ(node.requests[1].ack, "");
+}
+
+TEST(send, takes_no_202_for_stored_but_asks_again_for_the_verdict) {
+  scripted_node node;
+  node.answers = {
+    http_answer{202, "", R"({"batch":"0"})"},
+    http_answer{200, "", R"({"accepted":1,"rejected":0,"duplicate":true,"errors":[]})"}};
+  const auto totals = node.send("aaaa\nbbbb\n", body_format::text, 5);
+  ASSERT_EQ(node.requests.size(), 3u);
+  EXPECT_EQ(node.requests[1].ack, "durable");
+  EXPECT_EQ(node.requests[1].key, node.requests[0].key);
+  EXPECT_EQ(node.requests[2].ack, "durable"); // the second request asks at once
+  EXPECT_EQ(node.requests[2].key, "run-1");
+  EXPECT_EQ(totals.accepted, 2u);
+  EXPECT_EQ(totals.repeated, 0u); // the run itself had sent it before
+  EXPECT_TRUE(node.waits.empty());
+}
+
+TEST(send, a_202_where_a_verdict_was_asked_for_is_not_taken_for_stored) {
+  scripted_node node;
+  node.answers = {http_answer{202, "", R"({"batch":"0"})"},
+                  http_answer{202, "", R"({"batch":"0"})"}};
   const auto totals = node.send("one\ntwo\n", body_format::text, 100);
-  EXPECT_EQ(node.requests[0].ack, "durable");
   EXPECT_EQ(totals.accepted, 0u);
   EXPECT_EQ(totals.failed, 2u);
   EXPECT_THAT(node.out.str(), HasSubstr("HTTP 202"));
+}
+
+TEST(send, what_may_be_stored_is_not_called_not_stored) {
+  const http_answer late{503, "1", R"({"code":"deadline_exceeded","title":"t"})"};
+  const http_answer full{503, "1", R"({"code":"saturated","title":"t"})"};
+  const auto cut_off = [] { return fail(ec::deadline_exceeded, "the connection ended"); };
+  const std::vector<std::vector<result<http_answer>>> doubtful = {
+    {late, late},
+    {late, full},
+    {cut_off(), full},
+    {cut_off(), fail(ec::io_failed, "x")},
+    {http_answer{504, "", ""}, full}};
+  for (const auto& answers : doubtful) {
+    scripted_node node;
+    node.answers.assign(answers.begin(), answers.end());
+    const auto totals = node.send("a\nb\n", body_format::text, 64, 1);
+    EXPECT_EQ(totals.unknown, 2u);
+    EXPECT_EQ(totals.failed, 0u);
+    EXPECT_THAT(node.out.str(),
+                HasSubstr("not known to be stored: records 1 … 2, lines 1 … 2: "));
+    EXPECT_FALSE(totals.all_stored());
+  }
+  scripted_node node;
+  node.answers = {full, fail(ec::io_failed, "refused")};
+  EXPECT_EQ(node.send("a\nb\n", body_format::text, 64, 1).failed, 2u);
+}
+
+TEST(send, how_far_the_file_is_done_ends_at_the_first_record_that_is_not) {
+  scripted_node node;
+  node.answers = {ok(1), http_answer{401, "", ""}};
+  const auto totals = node.send("aaaa\n\nbb\ncc\n", body_format::text, 6);
+  EXPECT_EQ(totals.settled, 1u);
+  EXPECT_EQ(totals.settled_line, 1);
 }
 
 TEST(send, says_each_wait_also_where_no_terminal_is) {
