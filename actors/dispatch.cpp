@@ -42,7 +42,7 @@ void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
     st.config.network->send(sent.to, std::move(frame));
   const auto& peer = st.peers.at(sent.to);
   log_event(log_level::debug, "batch_sent",
-            {{"batch", to_hex(placement_key(*sent.batch))},
+            {{"batch", to_hex(logged_key(*sent.batch))},
              {"flow", to_string(st.config.flow)},
              {"to", peer},
              {"bytes", bytes}});
@@ -127,7 +127,7 @@ void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
   auto& st = self->state;
   const auto& peer = st.peers.at(from);
   log_event(log_level::debug, "batch_refused",
-            {{"batch", to_hex(placement_key(*batch))},
+            {{"batch", to_hex(logged_key(*batch))},
              {"flow", to_string(st.config.flow)},
              {"by", peer},
              {"reason", to_string(refused.front().outcome)}});

@@ -1,6 +1,7 @@
 #include "actors/journal.hpp"
 
 #include "actors/exits.hpp"
+#include "actors/receipts.hpp"
 #include "proto/asks.hpp"
 #include "proto/log.hpp"
 #include "proto/ports.hpp"
@@ -76,13 +77,46 @@ result<void> journal_state::open(journal_actor_config with) {
   return {};
 }
 
-void journal_state::add(const batch_ptr& batch) {
+void journal_state::take(const batch_ptr& batch) {
+  const auto& part = batch->source->parts.front();
+  if (part.request == 0) {
+    add(batch);
+    return;
+  }
+  take_in_turn(batch);
+  // Each one lets the next in, or bars all.
+  for (auto next = order.released_by(part); !next.empty(); next = order.released_by(part))
+    for (const auto& one : next)
+      take_in_turn(one);
+}
+
+void journal_state::take_in_turn(const batch_ptr& batch) {
+  const auto& part = batch->source->parts.front();
+  switch (order.ask(*batch)) {
+  case request_order::turn::now:
+    add(batch) ? order.goes(part) : order.failed(part);
+    return;
+  case request_order::turn::later:
+    return order.hold(batch, config.clock->now());
+  case request_order::turn::never:
+    return answer_failed(batch, ec::out_of_turn,
+                         "an earlier part of the body could not be stored");
+  }
+}
+
+void journal_state::give_back_held(journal_state::time_point now) {
+  for (const auto& batch : order.out_of_patience(now))
+    answer_failed(batch, ec::out_of_turn, "an earlier part of the body is still to come");
+}
+
+bool journal_state::add(const batch_ptr& batch) {
   arrived.push_back(config.clock->now());
   group_has_dead_letters = group_has_dead_letters || has_dead_letters(*batch);
   group_is_awaited = group_is_awaited || asks_for(*batch->source, ack_level::stored);
-  writer->add(batch);
+  const bool taken = writer->add(batch);
   group_queue->depth.store(static_cast<int64_t>(arrived.size()),
                            std::memory_order_relaxed);
+  return taken;
 }
 
 bool journal_state::group_is_large() const noexcept {
@@ -103,12 +137,28 @@ void journal_state::commit() {
     const auto& batch = *receipts[i]->batch;
     weir::add(stage->records_processed, batch.records.size());
     stage->latency.observe(std::chrono::duration<double>(now - arrived[i]).count());
+    if (const auto& part = batch.source->parts.front();
+        part.request != 0 && receipts[i]->parts.front().outcome != ec::none)
+      order.failed(part);
     if (const auto origin = batch.source->origin.lock())
       origin->deliver(receipts[i]);
   }
   arrived.clear();
   group_queue->depth.store(0, std::memory_order_relaxed);
   group_has_dead_letters = group_is_awaited = false;
+  bar_followers(receipts);
+}
+
+/// Who waits for a part that could not be stored hears it now.
+void journal_state::bar_followers(
+  const std::vector<std::shared_ptr<const batch_receipt>>& receipts) {
+  if (!order.holds_any())
+    return;
+  for (const auto& receipt : receipts)
+    if (const auto& part = receipt->batch->source->parts.front();
+        part.request != 0 && receipt->parts.front().outcome != ec::none)
+      for (const auto& one : order.released_by(part))
+        take_in_turn(one);
 }
 
 void journal_state::prepare() {
@@ -222,7 +272,7 @@ using journal_self = journal_actor::stateful_pointer<journal_state>;
 
 void watch_trouble(journal_self self) {
   auto& st = self->state;
-  if (st.tick_scheduled || !st.in_trouble())
+  if (st.tick_scheduled || !st.waits_for_time())
     return;
   st.tick_scheduled = true;
   self->delayed_send(self, st.config.retry_after, tick_atom_v);
@@ -238,7 +288,11 @@ void commit_now(journal_self self) {
 
 void collect(journal_self self, const batch_ptr& batch) {
   auto& st = self->state;
-  st.add(batch);
+  st.take(batch);
+  if (st.order.holds_any())
+    watch_trouble(self);
+  if (st.arrived.empty())
+    return; // it waits for its turn
   if (st.group_is_large()) {
     commit_now(self); // a commit that is scheduled already will find what comes after
   } else if (!st.commit_scheduled) {
@@ -268,6 +322,7 @@ caf::typed_response_promise<durable_until> answer_tail(journal_self self,
 void drain(journal_self self) {
   auto& st = self->state;
   st.commit();
+  st.give_back_held(st.config.clock->now() + request_order::patience);
   st.answer_waiting();
   for (auto& [asker, promise] : st.waiting)
     promise.deliver(caf::make_error(ec::draining, "the journal has quit"));
@@ -280,6 +335,7 @@ void on_tick(journal_self self) {
   auto& st = self->state;
   if (self->current_sender() == self)
     st.tick_scheduled = false;
+  st.give_back_held(st.config.clock->now());
   if (st.in_trouble())
     st.retry();
   else

@@ -17,7 +17,9 @@
 //                in fdatasync), with a second thread that makes segments ahead and deletes
 //                passed ones. It goes before the actor does.
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
-//                group: `commit_bytes_max` and one batch.
+//                group: `commit_bytes_max` and one batch. Parts of streamed requests whose
+//                turn has not come (storage/request_order.hpp): admitted, too, and given back
+//                after a second (out_of_turn), so that their owner sends them again.
 //   On failure:  of the disk: every part of the group is answered storage_failed or
 //                journal_full, the condition is set in node_health, and it tries again
 //                every 100 ms.
@@ -33,6 +35,7 @@
 #include "proto/messages.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/journal.hpp"
+#include "storage/request_order.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -88,6 +91,7 @@ struct journal_state {
 
   bool commit_scheduled = false;
   bool tick_scheduled = false;
+  request_order order;
   bool spare_refused = false;      ///< prepare() failed: left to the tick
   std::vector<time_point> arrived; ///< of each batch of the group
   bool group_has_dead_letters = false;
@@ -103,7 +107,11 @@ struct journal_state {
 
   /// Opens the journal and asks the sink what it remembers.
   result<void> open(journal_actor_config with);
-  void add(const batch_ptr& batch);
+  /// Adds it to the group; a part of a streamed request in its turn only, and with it those that
+  /// waited for it.
+  void take(const batch_ptr& batch);
+  /// Gives back what has waited for its turn too long by then.
+  void give_back_held(time_point now);
   bool group_is_large() const noexcept;
   /// Commits, hands each receipt to its origin, counts.
   void commit();
@@ -116,11 +124,15 @@ struct journal_state {
   void release(const reader_cursor& cursor);
   /// Deletes the segments that every reader has passed.
   void delete_passed();
+  bool waits_for_time() const noexcept { return in_trouble() || order.holds_any(); }
   bool in_trouble() const noexcept {
     return writer->full() || writer->failed() || spare_refused;
   }
   bool has_news_after(journal_position after) const noexcept;
   durable_until news_after(journal_position after) const noexcept;
+  bool add(const batch_ptr& batch);
+  void take_in_turn(const batch_ptr& batch);
+  void bar_followers(const std::vector<std::shared_ptr<const batch_receipt>>& receipts);
   /// Answers those who wait for what is durable now.
   void answer_waiting();
   void publish();

@@ -223,7 +223,7 @@ void on_batch(links_ptr self, link_id link, links_state::peer_link& peer,
   held.batches += 1;
   held.bytes += bytes;
   log_event(log_level::debug, "batch_received",
-            {{"batch", to_hex(placement_key(*one.batch))},
+            {{"batch", to_hex(logged_key(*one.batch))},
              {"flow", to_string(piece.flow)},
              {"from", peer.card.name},
              {"bytes", bytes}});
@@ -297,7 +297,7 @@ uint64_t sequence_to_await(const batch_receipt& receipt) {
   for (const auto& part : receipt.parts)
     if (part.part < receipt.batch->source->parts.size()
         && receipt.batch->source->parts[part.part].ack == ack_level::stored)
-      last = std::max(last, part.last_sequence);
+      last = std::max({last, part.last_sequence, part.known.last_sequence});
   return last;
 }
 
@@ -317,7 +317,7 @@ void send_receipt(links_state& st, const batch_receipt& receipt) {
   held.batches -= 1;
   held.bytes -= one.bytes;
   log_event(log_level::debug, "receipt_sent",
-            {{"batch", to_hex(placement_key(*one.batch))},
+            {{"batch", to_hex(logged_key(*one.batch))},
              {"flow", to_string(one.flow)},
              {"to", peer.card.name}});
   st.config.board->update(peer.card.name,

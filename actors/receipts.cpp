@@ -26,7 +26,9 @@ void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail) 
 }
 
 receipt_ptr without_doubtful_refusals(const receipt_ptr& receipt) {
-  const auto refused = [](const part_receipt& part) { return is_refusal(part.outcome); };
+  const auto refused = [](const part_receipt& part) {
+    return is_refusal(part.outcome) || part.outcome == ec::out_of_turn;
+  };
   const auto& parts = receipt->parts;
   if (!receipt->batch->source->copied.is_set()
       || std::none_of(parts.begin(), parts.end(), refused))
@@ -35,6 +37,10 @@ receipt_ptr without_doubtful_refusals(const receipt_ptr& receipt) {
   for (auto& part : doubtful->parts) {
     if (!refused(part))
       continue;
+    if (part.outcome == ec::out_of_turn) {
+      part.doubtful = true; // its owner sends it again all the same
+      continue;
+    }
     part.detail.insert(0, "an earlier copy may be stored; of this one: ");
     part.outcome = ec::deadline_exceeded;
   }

@@ -29,13 +29,13 @@ constexpr size_t head_bytes_usual = 256; ///< what a buffer is made for at first
 constexpr int64_t time_left_ms_max = 3'600'000;
 
 // The least each item takes, so that a count can't promise more than the bytes behind it.
-constexpr size_t part_bytes_min = 8 + 16 + 1 + 8 + 1 + 1 + 8 + 8 + 4 + 1 + 4 + 4;
+constexpr size_t part_bytes_min = 8 + 8 + 16 + 1 + 8 + 1 + 1 + 8 + 8 + 4 + 1 + 4 + 4;
 constexpr size_t rejection_bytes_min = 4 + 4 + 4 + 1;
 constexpr size_t rejection_texts_bytes_min = 4 + 4 + 4;
 constexpr uint8_t with_texts = 0x80; ///< beside a rejection's code: three texts follow
 /// Of a receipt, in all its rejections: so it stays within one frame but for what has no text.
 constexpr size_t receipt_texts_bytes_max = size_t{1} << 20;
-constexpr size_t part_receipt_bytes_min = 8 + 4 + 1 + 4 + 16 + 1 + 4 * 4;
+constexpr size_t part_receipt_bytes_min = 8 + 4 + 1 + 4 + 16 + 1 + 4 * 4 + 1 + 1;
 
 static_assert(std::is_trivially_copyable_v<record_ref> && sizeof(record_ref) == 20,
               "record references are copied as they lie");
@@ -56,8 +56,30 @@ batch_key read_key(byte_reader& from) {
   return key;
 }
 
+void write_known(byte_writer& to, const stored_prefix& known) {
+  to.flag(known.records > 0);
+  if (known.records == 0)
+    return;
+  for (const auto number : {known.records, known.fingerprint, known.accepted,
+                            known.rejected, known.quarantined, known.dropped})
+    to.number(number);
+}
+
+stored_prefix read_known(byte_reader& from) {
+  stored_prefix known;
+  if (!from.flag())
+    return known;
+  for (auto* number : {&known.records, &known.fingerprint, &known.accepted,
+                       &known.rejected, &known.quarantined, &known.dropped})
+    *number = from.number<uint64_t>();
+  if (known.records == 0)
+    from.spoil();
+  return known;
+}
+
 void write_part(byte_writer& to, const batch_part& part, bool raw) {
   to.number(part.request);
+  to.number(part.home);
   write_key(to, part.key);
   to.flag(part.keyed);
   to.number(part.fingerprint);
@@ -80,6 +102,7 @@ void write_part(byte_writer& to, const batch_part& part, bool raw) {
 batch_part read_part(byte_reader& from) {
   batch_part part;
   part.request = from.number<uint64_t>();
+  part.home = from.number<uint64_t>();
   part.key = read_key(from);
   part.keyed = from.flag();
   part.fingerprint = from.number<uint64_t>();
@@ -332,6 +355,7 @@ outgoing_frame encode_batch(const record_batch& batch, time_point now, size_t ro
   to.number(source.received_at_us);
   const auto left = duration_cast<milliseconds>(source.deadline - now).count();
   to.number(std::clamp<int64_t>(left, 0, time_left_ms_max));
+  to.number(source.settled.records());
   to.number(static_cast<uint32_t>(source.parts.size()));
   for (const auto& part : source.parts)
     write_part(to, part, raw);
@@ -359,6 +383,7 @@ result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
       || source.received_at_us > unix_us_max || !is_stream_name(source.stream))
     from.spoil();
   source.deadline = now + milliseconds{from.good() ? left : 0};
+  source.settled.set(from.number<uint64_t>());
   const auto parts = from.count(items_max, part_bytes_min);
   source.parts.reserve(parts);
   for (uint32_t i = 0; i < parts && from.good(); ++i)
@@ -397,6 +422,8 @@ std::string encode_receipt(const batch_receipt& receipt, size_t known, size_t ro
     to.number(part.rejected);
     to.number(part.quarantined);
     to.number(part.dropped);
+    to.flag(part.doubtful);
+    write_known(to, part.known);
   }
   std::span<const rejection> fresh;
   if (receipt.batch)
@@ -422,6 +449,8 @@ result<arrived_receipt> decode_receipt(std::string_view bytes) {
     part.rejected = from.number<uint32_t>();
     part.quarantined = from.number<uint32_t>();
     part.dropped = from.number<uint32_t>();
+    part.doubtful = from.flag();
+    part.known = read_known(from);
     if (part.part >= to.parts.size() || to_string(part.outcome) == "unknown_code")
       from.spoil();
   }

@@ -25,14 +25,28 @@ inline uint64_t rendezvous_weight(std::string_view name, const batch_key& key) n
   return mixed;
 }
 
-/// The key a batch is placed by: its first with an Idempotency-Key, so that a repeated
-/// request meets the journal that knows it; else its first.
-inline const batch_key& placement_key(const record_batch& batch) noexcept {
+/// By which logs name a batch: its first key with an Idempotency-Key, else its first.
+inline const batch_key& logged_key(const record_batch& batch) noexcept {
   const auto& parts = batch.source->parts;
   for (const auto& part : parts)
     if (part.keyed)
       return part.key;
   return parts.front().key;
+}
+
+/// The key a batch is placed by: its first with an Idempotency-Key, so that a repeated
+/// request meets the journal that knows it; else its first. All batches of a streamed request have
+/// one, that of the whole body: one journal must see them in their order.
+inline batch_key placement_key(const record_batch& batch) noexcept {
+  const auto of = [](const batch_part& part) {
+    const auto word = part.home != 0 ? part.home : part.key.low;
+    return batch_key{word, word};
+  };
+  const auto& parts = batch.source->parts;
+  for (const auto& part : parts)
+    if (part.keyed)
+      return of(part);
+  return of(parts.front());
 }
 
 } // namespace weir

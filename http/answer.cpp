@@ -16,6 +16,14 @@ void verdicts::add(const batch_part& part, const part_receipt& receipt,
   dropped += receipt.dropped;
   ++parts;
   duplicate_parts += receipt.duplicate;
+  const uint64_t refused = uint64_t{receipt.rejected} + receipt.quarantined;
+  const auto listed =
+    std::count_if(rejections.begin(), rejections.end(),
+                  [&](const auto& r) { return r.part == receipt.part; });
+  if (receipt.duplicate && static_cast<uint64_t>(listed) != refused) {
+    truncated_ = truncated_ || refused > 0;
+    return;
+  }
   for (const auto& r : rejections)
     if (r.part == receipt.part)
       keep(part, r);
@@ -48,6 +56,16 @@ size_t verdicts::bytes() const noexcept {
 void verdicts::forget_errors() noexcept {
   truncated_ = truncated_ || !errors_.empty();
   std::vector<record_error>{}.swap(errors_);
+}
+
+void verdicts::add(const stored_prefix& known) {
+  accepted += known.accepted;
+  rejected += known.rejected;
+  quarantined += known.quarantined;
+  dropped += known.dropped;
+  ++parts;
+  ++duplicate_parts;
+  truncated_ = truncated_ || known.rejected + known.quarantined > 0;
 }
 
 void append_number(std::string& out, uint64_t number) {

@@ -36,9 +36,13 @@ class verdicts {
   uint32_t parts = 0;
   uint32_t duplicate_parts = 0;
 
-  /// `rejections` is the whole batch's list; those of other parts are passed over.
+  /// `rejections` is the whole batch's list; those of other parts are passed over. So are all of
+  /// a part that was stored before and judged otherwise now: the list then counts as truncated.
   void add(const batch_part& part, const part_receipt& receipt,
            std::span<const rejection> rejections);
+
+  /// What an earlier request had stored; of what it rejected only the number is known.
+  void add(const stored_prefix& known);
 
   const std::vector<record_error>& errors() const noexcept { return errors_; }
   bool errors_truncated() const noexcept { return truncated_; }

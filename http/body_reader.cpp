@@ -1,5 +1,7 @@
 #include "http/body_reader.hpp"
 
+#include "http/keyed_body.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -268,10 +270,16 @@ body_cut body_reader::take() {
   out.bytes = std::move(text_);
   const auto all = std::string_view{out.bytes}.substr(0, std::exchange(filled_, 0));
   text_.clear();
-  if (!rest.empty())
-    begin_next(all, rest);
   const auto& last = out.records.back();
-  out.bytes.resize(size_t{last.offset} + last.size);
+  const auto end = size_t{last.offset} + last.size;
+  if (terms_.keyed)
+    hash_cut(out, all.substr(0, end));
+  if (!rest.empty()) {
+    if (hash_) // what lies between the two is in neither, and part of the body
+      hash_->add(all.substr(end, rest.front().offset - end));
+    begin_next(all, rest);
+  }
+  out.bytes.resize(end);
   out.bytes.reserve(out.bytes.size() + text_padding);
   out.weight = body_weight(out.bytes.size(), count * row_names_);
   records_ = std::move(rest);
@@ -279,6 +287,19 @@ body_cut body_reader::take() {
   find_cut(0);
   text_is_scanned_ = false;
   return out;
+}
+
+void body_reader::hash_cut(body_cut& out, std::string_view bytes) {
+  if (ended_ && !hash_) { // a whole body: the cheaper way
+    out.fingerprint = closed_fingerprint(bytes, format_);
+    return;
+  }
+  if (hash_)
+    out.before = *hash_;
+  else
+    hash_.emplace();
+  hash_->add(bytes);
+  out.fingerprint = closed_fingerprint(hash_->value(), format_);
 }
 
 /// The next batch begins with the first byte of its first record; `all` still has what

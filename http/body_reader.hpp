@@ -3,8 +3,7 @@
 // request; one thread; memory bounded by one batch, one record and one piece.
 //
 // A batch ends before the record that would take it over batch_bytes or batch_records, so
-// the cuts depend on what the body says and never on how it was read: the chunk numbers
-// in the keys of a repeated request name the same records again. Bytes of a batch are
+// under the same settings the cuts depend on what the body says and never on how it was read. Bytes of a batch are
 // counted from its first record's first byte (from the body's first byte for the first
 // batch) to its last record's end. Each row of CSV becomes a JSON object with the names of all
 // columns: where these make more of the text than the body has, half of what becomes of the
@@ -12,6 +11,7 @@
 #pragma once
 
 #include "proto/batch.hpp"
+#include "proto/body_hash.hpp"
 #include "proto/result.hpp"
 #include "records/chunked.hpp"
 #include "records/framer.hpp"
@@ -36,6 +36,7 @@ struct body_terms {
   uint64_t body_bytes_max = 0;
   size_t batch_bytes = 0;
   uint32_t batch_records = 0;
+  bool keyed = false; ///< cuts get their fingerprint
 };
 
 /// What counts of so many bytes whose rows get `names` bytes of names.
@@ -55,6 +56,10 @@ struct body_cut {
   body_format format = body_format::ndjson;
   std::shared_ptr<const csv_header> header;
   size_t weight = 0; ///< body_weight() of it all
+  /// Of a keyed body: closed_fingerprint() of all of it up to this cut's end, and the hash of what
+  /// comes before `bytes`; empty: nothing does.
+  uint64_t fingerprint = 0;
+  std::optional<body_hash> before;
 };
 
 class body_reader {
@@ -99,6 +104,7 @@ class body_reader {
   void reserve_records();
   std::string_view text() const noexcept { return {text_.data(), filled_}; }
   void begin_next(std::string_view all, std::vector<record_ref>& rest);
+  void hash_cut(body_cut& out, std::string_view bytes);
 
   body_terms terms_;
   std::unique_ptr<inflater> inflater_;
@@ -121,6 +127,8 @@ class body_reader {
   uint64_t received_ = 0; ///< bytes of the body as sent, without chunk framing
   uint64_t inflated_ = 0;
   uint32_t chunk_ = 0;
+  std::optional<body_hash>
+    hash_; ///< of the text before text_; keyed bodies, from chunk 1 on
   uint64_t record_base_ = 0;
   uint64_t line_base_ = 0;
 };

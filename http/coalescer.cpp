@@ -53,7 +53,8 @@ void coalescer::settled() {
 }
 
 bool coalescer::joins(const submission& open, const whole_request& one) const noexcept {
-  return open.weight + one.weight <= limits_.batch_bytes
+  return open.arrived->rules == one.rules
+         && open.weight + one.weight <= limits_.batch_bytes
          && open.records.size() + one.records.size() <= limits_.batch_records;
 }
 
@@ -64,6 +65,7 @@ submission coalescer::begin(const whole_request& one, size_t parts) const {
   open.arrived = std::make_shared<envelope>();
   open.arrived->stream = one.stream;
   open.arrived->level = one.level;
+  open.arrived->rules = one.rules;
   open.arrived->parts.reserve(parts);
   open.owners.reserve(parts);
   return open;
@@ -79,6 +81,7 @@ void coalescer::join(submission& open, whole_request one) {
     open.records.push_back(ref);
   }
   open.arrived->parts.push_back(std::move(one.part));
+  one.owner.begin = offset;
   open.owners.push_back(std::move(one.owner));
   open.weight += one.weight;
   open.charged.bytes += one.charged.bytes;

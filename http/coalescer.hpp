@@ -42,6 +42,7 @@ struct whole_request {
   std::chrono::steady_clock::time_point at{};
   std::string* text =
     nullptr; ///< if set: it is `bytes`, has text_padding, and may be taken
+  std::shared_ptr<const catalog> rules = nullptr; ///< see envelope
 };
 
 /// When the next batch may go after one has ended. Who was just answered tends to ask again

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/answer.hpp"
+#include "http/body_reader.hpp"
 #include "http/sink_waiters.hpp"
 #include "proto/batch.hpp"
 #include "proto/result.hpp"
@@ -35,16 +36,32 @@ class ingest_request {
     owner_ = nullptr;
     sink_place_.leave();
   }
-  /// Chunks are numbered from 0 in the order they are added.
-  void add_chunk(uint32_t records, const batch_key& key);
+  /// Chunks are numbered from 0 in the order they are added; returns the number.
+  uint32_t add_chunk(uint32_t records, const batch_key& key);
+  /// An earlier request has stored more of the body than was read so far.
+  bool skipping() const noexcept { return known_ && !all_known_is_read_; }
+  /// While skipping(): the next cut. What of it is to be stored, or nothing; or key_reused, when
+  /// it turns out that the stored body was another.
+  result<std::optional<body_cut>> skip(body_cut cut, bool last);
+  /// What is to be stored of the first chunk after all, and whether the body ends with it.
+  struct first_rest {
+    body_cut cut;
+    bool last = false;
+  };
+  std::optional<first_rest> take_rest() noexcept { return std::exchange(rest_, {}); }
+  bool has_rest() const noexcept { return rest_.has_value(); }
 
   // -- by whoever has the batch
   void sent() noexcept;
   void settle(uint32_t chunk, const batch_part& part, const part_receipt& receipt,
               std::span<const rejection> rejections);
+  /// The first chunk, which is here as `cut`, met what an earlier request has stored: how many of
+  /// its records are known; 0: it is another body, and the request has failed with key_reused.
+  uint32_t recall(body_cut cut, bool last, const stored_prefix& known);
   /// The chunk is not stored, or nobody knows. `was_sent`: it had been handed to the
   /// pipeline.
-  void fail_chunk(uint32_t chunk, fault why, bool was_sent);
+  /// `doubtful`: it may be stored all the same.
+  void fail_chunk(uint32_t chunk, fault why, bool was_sent, bool doubtful = false);
   /// The sink has every record up to `sequence`.
   void reached_sink(uint64_t sequence) noexcept {
     sink_sequence_ = std::max(sink_sequence_, sequence);
@@ -67,6 +84,8 @@ class ingest_request {
   bool in_sink() const noexcept { return last_sequence_ <= sink_sequence_; }
   uint64_t last_sequence() const noexcept { return last_sequence_; }
   const std::optional<fault>& failure() const noexcept { return failure_; }
+  /// Then nothing else may be told: more than it says may be stored.
+  bool doubtful() const noexcept { return doubtful_; }
   const verdicts& result_so_far() const noexcept { return verdicts_; }
   /// What it holds beside itself.
   size_t extra_bytes() const noexcept {
@@ -75,7 +94,8 @@ class ingest_request {
   void forget_errors() noexcept { verdicts_.forget_errors(); }
   const batch_key& key() const noexcept { return key_; }
   bool streamed() const noexcept { return !later_.empty(); }
-  /// Records in the leading chunks whose fate is final.
+  bool first_is_durable() const noexcept { return first_.durable; }
+  /// Records in the leading chunks whose fate is final. 0 when the stored ones are of another body.
   uint64_t durable_records() const noexcept;
 
  private:
@@ -83,6 +103,8 @@ class ingest_request {
     uint32_t records = 0;
     bool durable = false;
   };
+
+  void all_known_is_read();
 
   chunk_state& chunk(uint32_t number) noexcept {
     return number == 0 ? first_ : later_[number - 1];
@@ -100,7 +122,12 @@ class ingest_request {
   sink_waiters::place sink_place_;
   batch_key key_; ///< of chunk 0: names the request in its answer
   verdicts verdicts_;
-  std::optional<fault> failure_; ///< the first
+  std::optional<fault> failure_; ///< the first, or the first doubtful one
+  bool doubtful_ = false;
+  std::optional<stored_prefix> known_;
+  bool all_known_is_read_ = false;
+  bool another_body_ = false;
+  std::optional<first_rest> rest_;
 };
 
 } // namespace weir

@@ -55,6 +55,10 @@ class io_thread {
   const std::string& ok_start() const noexcept { return ok_start_; }
   batch_key next_key() noexcept;
   void submit(submission s) { outstanding_.submit(std::move(s)); }
+  /// Tells the request when the sink has its last record.
+  void await_sink(const std::shared_ptr<ingest_request>& request) {
+    outstanding_.await_sink(request);
+  }
   void coalesce(gathered as, whole_request one) {
     coalescers_.of(as).add(std::move(one));
   }

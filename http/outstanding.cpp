@@ -1,5 +1,7 @@
 #include "http/outstanding.hpp"
 
+#include "http/keyed_body.hpp"
+
 #include "proto/clock.hpp"
 #include "proto/log.hpp"
 #include "proto/ports.hpp"
@@ -23,7 +25,32 @@ const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noex
 /// Whether another copy of the batch may fare better. When the node drains there will be
 /// no other; who waited too long is told that the outcome is not known as it is.
 bool may_pass(ec refusal) noexcept {
-  return is_refusal(refusal) && refusal != ec::draining;
+  return (is_refusal(refusal) && refusal != ec::draining) || refusal == ec::out_of_turn;
+}
+
+/// One of several batches of a request; then it has one part.
+bool is_streamed(const envelope& source) noexcept {
+  return source.parts.size() == 1 && source.parts.front().request != 0;
+}
+
+/// The part as it was cut, which is the first of its body.
+body_cut cut_of(const record_batch& batch, size_t index, const part_owner& owner) {
+  const auto& part = batch.source->parts[index];
+  body_cut cut;
+  for (const auto& ref : batch.records)
+    if (ref.part == index) {
+      cut.records.push_back(ref);
+      cut.records.back().part = 0;
+      cut.records.back().offset -= owner.begin;
+    }
+  const auto& last = cut.records.back();
+  cut.bytes = std::string_view{batch.source->bytes}.substr(
+    owner.begin, size_t{last.offset} + last.size);
+  cut.format = part.format;
+  cut.header = part.header;
+  cut.fingerprint =
+    owner.last ? part.fingerprint : closed_fingerprint(cut.bytes, cut.format);
+  return cut;
 }
 
 } // namespace
@@ -97,6 +124,8 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
   const auto found = find(receipt);
   if (found == entries_.end())
     return fate::unknown; // the second receipt of a batch that was submitted twice
+  if (may_come_again(found->second, receipt) && receipt.parts.front().doubtful)
+    found->second.batch->source->copied.set(); // another node may have stored it
   found->second.undecided = undecided(found->second, receipt);
   if (found->second.undecided)
     return fate::unknown;
@@ -108,10 +137,57 @@ outstanding::fate outstanding::receive(const batch_receipt& receipt) {
   return fate::settled;
 }
 
-bool outstanding::undecided(const entry& e, const batch_receipt& receipt) noexcept {
+bool outstanding::undecided(const entry& e, const batch_receipt& receipt) const noexcept {
+  if (may_come_again(e, receipt))
+    return true;
   return e.batch->source->copied.is_set()
          && std::any_of(receipt.parts.begin(), receipt.parts.end(),
                         [](const auto& part) { return may_pass(part.outcome); });
+}
+
+/// A batch of a streamed request that nobody took: the ones after it can't be stored without it,
+/// and what refused it passes. The client hears of it only when that takes too long.
+bool outstanding::may_come_again(const entry& e,
+                                 const batch_receipt& receipt) const noexcept {
+  const auto& source = *e.batch->source;
+  return is_streamed(source) && receipt.parts.size() == 1
+         && (receipt.parts.front().outcome == ec::stage_away
+             || receipt.parts.front().outcome == ec::out_of_turn)
+         && !e.owners.front().request->failure()
+         && context_.clock.now() < source.deadline;
+}
+
+bool outstanding::submit_again(entry& e) {
+  if (is_streamed(*e.batch->source))
+    e.batch->source->settled.set(e.owners.front().request->durable_records());
+  return context_.pipeline.submit(e.batch);
+}
+
+/// Batches that wait to go again for a request that has failed meanwhile, or whose time is over.
+void outstanding::refuse_hopeless(std::vector<gathered>& free) {
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    const auto& waiting = at->second;
+    const auto& source = *waiting.batch->source;
+    const bool hopeless = waiting.undecided && !source.copied.is_set()
+                          && is_streamed(source)
+                          && (waiting.owners.front().request->failure()
+                              || context_.clock.now() >= source.deadline);
+    if (!hopeless) {
+      ++at;
+      continue;
+    }
+    const auto refused = std::move(at->second);
+    at = entries_.erase(at);
+    batch_receipt receipt;
+    receipt.batch = refused.batch;
+    auto& part = receipt.parts.emplace_back();
+    part.outcome = ec::stage_away;
+    part.detail =
+      "a stage is being restarted; nothing of this part of the body was stored";
+    settle_part(refused, 0, receipt);
+    free.push_back(refused.by);
+    close(refused);
+  }
 }
 
 void outstanding::settle_part(const entry& e, size_t index,
@@ -130,13 +206,41 @@ void outstanding::settle_part(const entry& e, size_t index,
     unknown.detail = "the node shuts down and the outcome is not known";
     given = &unknown;
   }
+  if (given && given->outcome == ec::out_of_turn) {
+    unknown = *given; // no word for clients
+    unknown.outcome = ec::stage_away;
+    given = &unknown;
+  }
   if (!given) {
     log_event(log_level::error, "receipt_lacks_part",
               {{"batch", e.batch->source->id}, {"part", index}});
     given = &missing;
   }
+  if (given->outcome == ec::key_reused && given->known.records > 0 && owner.chunk == 0
+      && part.record_base == 0)
+    return recall(e, index, given->known);
   account(part, *given, receipt.batch->rejections);
   owner.request->settle(owner.chunk, part, *given, receipt.batch->rejections);
+  if (owner.request->ack() == ack_level::stored && owner.request->all_settled())
+    await_sink(owner.request);
+}
+
+/// The first part of a body whose key the journal knows, and of which it has more, less or
+/// something else. What is known of it counts as duplicate; the rest of it, if it is the same body,
+/// is handed to the session and comes back as another batch.
+void outstanding::recall(const entry& e, size_t index, const stored_prefix& known) {
+  const auto& part = e.batch->source->parts[index];
+  const auto& owner = e.owners[index];
+  const auto repeated =
+    owner.request->recall(cut_of(*e.batch, index, owner), owner.last, known);
+  auto& figures = context_.figures;
+  figures.records_in_flight.fetch_sub(part.records, std::memory_order_relaxed);
+  add(figures.records_duplicate, repeated);
+  if (repeated == 0)
+    add(figures.records_failed, part.records);
+  else
+    figures.records_received.fetch_sub(part.records - repeated,
+                                       std::memory_order_relaxed);
   if (owner.request->ack() == ack_level::stored && owner.request->all_settled())
     await_sink(owner.request);
 }
@@ -199,16 +303,17 @@ void outstanding::resubmit() {
   for (auto& [id, e] : entries_) {
     e.batch->source->copied.set();
     e.undecided = false;
-    if (!context_.pipeline.submit(e.batch))
+    if (!submit_again(e))
       return; // away again: another resubmit() will come
   }
 }
 
 std::vector<gathered> outstanding::expire(time_point now) {
-  for (auto& [id, e] : entries_)
-    if (e.undecided && context_.pipeline.submit(e.batch))
-      e.undecided = false;
   std::vector<gathered> free;
+  refuse_hopeless(free);
+  for (auto& [id, e] : entries_)
+    if (e.undecided && submit_again(e))
+      e.undecided = false;
   while (!entries_.empty() && now - entries_.begin()->second.sent >= opts_.abandon_after)
     give_up_oldest(free);
   if (opts_.hold_up_max.count() > 0)
@@ -228,8 +333,8 @@ void outstanding::give_up_oldest(std::vector<gathered>& free) {
     unknown.part = static_cast<uint32_t>(i);
     unknown.outcome = ec::deadline_exceeded;
     account(parts[i], unknown, {});
-    lost.owners[i].request->fail_chunk(lost.owners[i].chunk,
-                                       {ec::deadline_exceeded, "no receipt came"}, true);
+    lost.owners[i].request->fail_chunk(
+      lost.owners[i].chunk, {ec::deadline_exceeded, "no receipt came"}, true, true);
   }
   free.push_back(lost.by);
   close(lost);

@@ -8,8 +8,9 @@
 //   Failure:   a stage that comes back gets every entry again (resubmit). From then on
 //              there may be two copies of it under way, so a refusal of one is not the
 //              batch's fate: the other may be stored. It is submitted once more at the
-//              next tick, until a copy gets through to the journal's keys. An entry
-//              without a receipt for `abandon_after` is given up and counted failed.
+//              next tick, until a copy gets through to the journal's keys. So is a batch
+//              of a streamed request whose turn has not come (out_of_turn), until its
+//              deadline or a failure of the request. An entry without a receipt for `abandon_after` is given up and counted failed.
 #pragma once
 
 #include "http/admission.hpp"
@@ -29,6 +30,8 @@ namespace weir {
 struct part_owner {
   std::shared_ptr<ingest_request> request;
   uint32_t chunk = 0;
+  bool last = true;   ///< the body ends with it
+  uint32_t begin = 0; ///< where its text is in the envelope's
 };
 
 /// A batch about to be sent. `arrived` has stream, level, bytes and parts; the rest is
@@ -75,6 +78,9 @@ class outstanding {
   /// lets those gather on who wait for a slow batch. Who had gathered it, for each.
   std::vector<gathered> expire(time_point now);
 
+  /// The request is told when the sink has its last record. All of it is durable.
+  void await_sink(const std::shared_ptr<ingest_request>& request);
+
   size_t size() const noexcept { return entries_.size(); }
   /// Requests whose answer waits for the sink.
   size_t awaiting_sink() const noexcept { return awaiting_sink_.size(); }
@@ -93,15 +99,18 @@ class outstanding {
   };
 
   /// Nothing can be concluded from it.
-  static bool undecided(const entry& e, const batch_receipt& receipt) noexcept;
+  bool undecided(const entry& e, const batch_receipt& receipt) const noexcept;
+  bool may_come_again(const entry& e, const batch_receipt& receipt) const noexcept;
+  bool submit_again(entry& e);
+  void refuse_hopeless(std::vector<gathered>& free);
   std::map<uint64_t, entry>::iterator find(const batch_receipt& receipt) noexcept;
   void give_up_oldest(std::vector<gathered>& free);
   void excuse_slow(time_point now, std::vector<gathered>& free);
   void refuse(submission& s);
   void settle_part(const entry& e, size_t index, const batch_receipt& receipt);
+  void recall(const entry& e, size_t index, const stored_prefix& known);
   void account(const batch_part& part, const part_receipt& receipt,
                const std::vector<rejection>& rejections);
-  void await_sink(const std::shared_ptr<ingest_request>& request);
   void close(const entry& e);
 
   ingest_context context_;

@@ -41,6 +41,7 @@ std::string_view title_of(ec code) noexcept {
   case ec::draining:
     return "The node is shutting down";
   case ec::stage_away:
+  case ec::out_of_turn:
     return "A part of the node is being restarted";
   case ec::journal_full:
     return "The journal has no room: the sink is behind, or the disk is full";

@@ -83,6 +83,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
     bool body_done = false;
     bool streamed = false;  ///< in more than one batch
     bool streaming = false; ///< counted in ingest_state::streaming
+    uint64_t number = 0;    ///< batch_part::request of its batches, if there are several
   };
 
   /// A body that is here as a whole.
@@ -91,6 +92,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
     std::span<const record_ref> records; ///< with offsets in them
     body_format format = body_format::ndjson;
     std::shared_ptr<const csv_header> header;
+    uint64_t fingerprint = 0;    ///< closed, of a keyed body
     size_t weight = 0;           ///< see body_weight()
     std::string* text = nullptr; ///< as in whole_request
   };
@@ -156,8 +158,11 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void pump_body();
   bool feed_body();
   void send_cut(body_cut cut, bool last);
-  batch_part make_part(const whole_body& body, uint32_t chunk);
-  submission make_submission(body_cut cut);
+  void skip_cut(body_cut cut, bool last);
+  void send_rest();
+  uint32_t window() const noexcept;
+  batch_part make_part(const whole_body& body, uint64_t record_base);
+  submission make_submission(body_cut cut, bool last);
   void count_records(size_t records);
   bool claim_weight(size_t weight, gathered as);
   void return_surplus(size_t weight, bool small);

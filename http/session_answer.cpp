@@ -80,7 +80,7 @@ void session::answer_probe(route where) {
 
 void session::answer_request() {
   const auto& request = *work_->request;
-  if (work_->failure)
+  if (work_->failure && !request.doubtful())
     return answer_failure(*work_->failure);
   if (request.failure())
     return answer_failure(*request.failure());

@@ -1,5 +1,6 @@
 // From the first byte to the last receipt: the body of the request in hand and its batches.
 #include "http/io_thread.hpp"
+#include "http/keyed_body.hpp"
 #include "http/session.hpp"
 #include "proto/health.hpp"
 
@@ -19,12 +20,6 @@ framing_limits framing_of(const stream_spec& stream) noexcept {
   return limits;
 }
 
-/// The format is part of what a key stands for: the same bytes as text are other records.
-uint64_t fingerprint_of(std::string_view bytes, body_format format) {
-  return body_fingerprint(bytes)
-         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(format)));
-}
-
 } // namespace
 
 void session::start_body() {
@@ -40,6 +35,7 @@ void session::start_body() {
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
   body.batch_records = config.batch_records;
+  body.keyed = !terms_.key.empty();
   auto reader = body_reader::make(std::move(body));
   if (!reader)
     return refuse(reader.error());
@@ -109,23 +105,29 @@ bool session::feed_body() {
 void session::send_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
-  const bool whole = last && cut.chunk == 0;
+  if (x.request && x.request->skipping())
+    return skip_cut(std::move(cut), last);
+  const bool whole = last && !x.request;
   const auto as = whole ? shared.config.gathers(cut.weight) : gathered::no;
   if (!claim_weight(cut.weight, as))
     return fail_body({ec::saturated, "no room for what becomes of the rows"});
   if (as != gathered::no)
-    return gather(
-      as,
-      {cut.bytes, cut.records, cut.format, std::move(cut.header), cut.weight, &cut.bytes},
-      now());
+    return gather(as,
+                  {cut.bytes, cut.records, cut.format, std::move(cut.header),
+                   cut.fingerprint, cut.weight, &cut.bytes},
+                  now());
   if (!x.request)
     x.request = fresh_request();
   count_records(cut.records.size());
   if (last)
     return_surplus(cut.weight, false);
-  auto batch = make_submission(std::move(cut));
-  if (!whole)
-    batch.arrived->parts.front().request = x.request->key().low | 1;
+  auto batch = make_submission(std::move(cut), last);
+  if (!whole) {
+    if (x.number == 0)
+      x.number = thread_.next_key().low << 1 | 1;
+    batch.arrived->parts.front().request = x.number;
+    batch.arrived->parts.front().home = x.request->key().low;
+  }
   x.body_done = last;
   x.streamed = !whole;
   if (last) {
@@ -139,10 +141,55 @@ void session::send_cut(body_cut cut, bool last) {
     return on_progress();
   if (x.request->failure())
     return fail_body(*x.request->failure());
-  if (x.request->in_flight() < shared.streams_share())
+  if (x.request->in_flight() < window())
     return claim_next_batch();
   phase_ = phase::paused;
   expect_within(shared.config.request_timeout);
+}
+
+/// How many batches of the request may be on their way. Of a keyed one, the first goes alone: its
+/// receipt tells whether an earlier request has stored the body, or another with the same key.
+uint32_t session::window() const noexcept {
+  const bool asks = !terms_.key.empty() && !work_->request->first_is_durable();
+  return asks ? 1 : thread_.shared().streams_share();
+}
+
+/// An earlier request has stored it, or so it seems: what of it is new is sent.
+void session::skip_cut(body_cut cut, bool last) {
+  auto& shared = thread_.shared();
+  auto& x = *work_;
+  const auto records = cut.records.size();
+  auto rest = x.request->skip(std::move(cut), last);
+  if (!rest)
+    return fail_body(rest.error());
+  const auto known = records - (*rest ? (*rest)->records.size() : 0);
+  count_records(known);
+  add(shared.context.figures.records_received, known);
+  add(shared.context.figures.records_duplicate, known);
+  if (*rest)
+    return send_cut(std::move(**rest), last);
+  if (!last)
+    return; // reads on, with the claim that it has
+  x.body_done = true;
+  shared.gate.return_unused(std::exchange(x.charged, {}));
+  phase_ = phase::awaiting;
+  expect_within(shared.config.request_timeout);
+  if (terms_.ack == ack_level::stored)
+    thread_.await_sink(x.request);
+  on_progress();
+}
+
+/// Of the first batch, which an earlier request has stored in part.
+void session::send_rest() {
+  auto& x = *work_;
+  auto rest = x.request->take_rest();
+  x.body_done = false;
+  phase_ = phase::body;
+  if (!claim_weight(rest->cut.weight, gathered::no))
+    return fail_body({ec::saturated, "no room for the rest of the body"});
+  send_cut(std::move(rest->cut), rest->last);
+  if (phase_ == phase::body)
+    read_body();
 }
 
 /// A small body that is all here already, not compressed and in order needs no reader: it is
@@ -169,8 +216,10 @@ bool session::gather_at_once() {
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
+  const auto text = bytes.substr(0, end);
+  const auto fingerprint = terms_.key.empty() ? 0 : closed_fingerprint(text, format);
   gather(gathered::small,
-         {bytes.substr(0, end), records, format, frames.header(), weight, nullptr},
+         {text, records, format, frames.header(), fingerprint, weight, nullptr},
          waited ? now() : began_);
   return true;
 }
@@ -193,10 +242,11 @@ void session::gather(gathered as, whole_body body, time_point at) {
                         body.weight,
                         body.records,
                         std::move(part),
-                        {x.request, 0},
+                        {x.request, 0, true, 0},
                         std::exchange(x.charged, {}),
                         at,
-                        body.text});
+                        body.text,
+                        terms_.streams});
   on_progress();
 }
 
@@ -217,13 +267,18 @@ void session::count_records(size_t records) {
   add(shared.stage.records_processed, records);
 }
 
-batch_part session::make_part(const whole_body& body, uint32_t chunk) {
+batch_part session::make_part(const whole_body& body, uint64_t record_base) {
   batch_part part;
   part.keyed = !terms_.key.empty();
-  part.key = part.keyed ? make_batch_key(terms_.stream->settings.name,
-                                         terms_.tenant_name(), terms_.key, chunk)
-                        : thread_.next_key();
-  part.fingerprint = part.keyed ? fingerprint_of(body.bytes, body.format) : 0;
+  if (!part.keyed)
+    part.key = thread_.next_key();
+  else if (record_base == 0)
+    part.key =
+      make_batch_key(terms_.stream->settings.name, terms_.tenant_name(), terms_.key);
+  else
+    part.key = continued_key(work_->request->key(), record_base);
+  part.fingerprint = body.fingerprint;
+  part.record_base = record_base;
   part.format = body.format;
   part.ack = terms_.ack;
   part.records = static_cast<uint32_t>(body.records.size());
@@ -233,21 +288,26 @@ batch_part session::make_part(const whole_body& body, uint32_t chunk) {
   return part;
 }
 
-submission session::make_submission(body_cut cut) {
+submission session::make_submission(body_cut cut, bool last) {
   auto& x = *work_;
-  auto part = make_part(
-    {cut.bytes, cut.records, cut.format, cut.header, cut.weight, nullptr}, cut.chunk);
-  part.record_base = cut.record_base;
+  auto part = make_part({cut.bytes, cut.records, cut.format, cut.header, cut.fingerprint,
+                         cut.weight, nullptr},
+                        cut.record_base);
+  if (part.keyed && !last)
+    part.fingerprint = open_fingerprint(part.fingerprint);
   part.line_base = cut.line_base;
-  x.request->add_chunk(part.records, part.key);
+  const auto settled = x.request->durable_records();
+  const auto chunk = x.request->add_chunk(part.records, part.key);
   submission out;
   out.arrived = std::make_shared<envelope>();
   out.arrived->stream = terms_.stream->settings.name;
   out.arrived->level = terms_.level;
+  out.arrived->rules = terms_.streams;
+  out.arrived->settled.set(settled);
   out.arrived->bytes = std::move(cut.bytes);
   out.arrived->parts.push_back(std::move(part));
   out.records = std::move(cut.records);
-  out.owners.push_back({x.request, cut.chunk});
+  out.owners.push_back({x.request, chunk, last, 0});
   out.charged = std::exchange(x.charged, {});
   return out;
 }
@@ -357,6 +417,8 @@ void session::progressed() {
 
 void session::on_progress() {
   count_streaming();
+  if (work_ && work_->request->has_rest() && !work_->failure)
+    return send_rest();
   if (phase_ == phase::awaiting && answer_is_due())
     return answer_request();
   if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
@@ -364,7 +426,7 @@ void session::on_progress() {
   const auto& request = *work_->request;
   if (request.failure())
     return fail_body(*request.failure());
-  if (request.in_flight() >= thread_.shared().streams_share())
+  if (request.in_flight() >= window())
     return;
   phase_ = phase::body;
   claim_next_batch();

@@ -72,20 +72,31 @@ void append_sized(std::string& out, std::string_view text) {
   out.append(text);
 }
 
+batch_key key_of(std::string_view input) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest);
+  return {big_endian(digest), big_endian(digest + 8)};
+}
+
 } // namespace
 
 batch_key make_batch_key(std::string_view stream, std::string_view tenant,
-                         std::string_view idempotency_key, uint32_t chunk) {
+                         std::string_view idempotency_key) {
   static_assert(std::endian::native == std::endian::little,
                 "lengths are hashed as they lie");
   std::string input;
   append_sized(input, stream);
   append_sized(input, tenant);
   append_sized(input, idempotency_key);
-  input.append(reinterpret_cast<const char*>(&chunk), sizeof chunk);
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(input.data()), input.size(), digest);
-  return {big_endian(digest), big_endian(digest + 8)};
+  input.append(sizeof(uint32_t), '\0');
+  return key_of(input);
+}
+
+batch_key continued_key(const batch_key& first, uint64_t record_base) {
+  if (record_base == 0)
+    return first;
+  const uint64_t words[] = {first.high, first.low, record_base};
+  return key_of({reinterpret_cast<const char*>(words), sizeof words});
 }
 
 batch_key random_batch_key() {

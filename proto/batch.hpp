@@ -43,17 +43,29 @@ struct batch_key {
 /// 32 lower-case hex digits: the `batch` member of an answer.
 std::string to_hex(const batch_key& key);
 
-/// The first 128 bits of SHA-256 over (stream, tenant, key, chunk), each length-prefixed. `tenant`
-/// is the API key's name or empty, so one client can't collide with another's keys; `chunk`
-/// numbers the batches of a streamed body from 0.
+/// The key of a request and of the first batch of its body: the first 128 bits of SHA-256 over
+/// (stream, tenant, key, 32 bits of zero), each text length-prefixed. `tenant` is the API key's
+/// name or empty, so one client can't collide with another's keys.
 batch_key make_batch_key(std::string_view stream, std::string_view tenant,
-                         std::string_view idempotency_key, uint32_t chunk);
+                         std::string_view idempotency_key);
+
+/// The key of the batch of a keyed body that begins with its record number `record_base`; `first`
+/// is the key of the request. So the batches of a body form a chain that anybody can follow who
+/// has the first key and the number of records in each: where one ends, the next begins, whatever
+/// the settings were by which the body was cut.
+batch_key continued_key(const batch_key& first, uint64_t record_base);
 
 /// 128 bits from the kernel; std::system_error when it has none.
 batch_key random_batch_key();
 
 /// 64 bits of SHA-256 over a body: tells a repeated request from a reused key.
 uint64_t body_fingerprint(std::string_view body);
+
+/// The fingerprint of a part after which its body goes on; `closed` is the one that it has where
+/// the body ends with it. A bijection, so that both are equally hard to meet by chance.
+constexpr uint64_t open_fingerprint(uint64_t closed) noexcept {
+  return closed * 0x9e3779b97f4a7c15ULL + 0x6a09e667f3bcc909ULL;
+}
 
 /// Readable bytes that must follow any text handed to simdjson (its SIMDJSON_PADDING, asserted
 /// in records/). Every buffer of records keeps this much capacity behind its end.
@@ -65,13 +77,18 @@ using csv_header = std::vector<std::string>;
 /// One request's share of a batch. A small request is one part; coalesced requests are several
 /// parts of one batch; a streamed body is one part in each of several batches.
 struct batch_part {
-  /// Not 0: one of several batches of this streamed request; stages keep their order. Echoed in
-  /// the receipt.
+  /// Not 0: one of several batches of this streamed request; stages keep their order, and the
+  /// journal stores them in it, each after the ones before. Unique for each request that is sent,
+  /// also when it repeats another. Echoed in the receipt.
   uint64_t request = 0;
+  /// Of a streamed request: key.low of its first batch. All go to the same persister.
+  uint64_t home = 0;
   batch_key key;
   bool keyed =
     false; ///< the client sent an Idempotency-Key: remember it for 24 h or 1 M keys
-  uint64_t fingerprint = 0; ///< of the part's raw bytes; meaningful when keyed
+  /// Meaningful when keyed: of the body's raw bytes from its first to the end of this part; see
+  /// open_fingerprint() for a part that is not the last.
+  uint64_t fingerprint = 0;
   body_format format = body_format::ndjson;
   ack_level ack = ack_level::durable;
   uint64_t record_base = 0; ///< records of the request in earlier batches
@@ -98,7 +115,25 @@ class copy_mark {
   std::atomic<bool> set_{false};
 };
 
-/// What arrived. Immutable, but for the mark; `bytes` has `text_padding` bytes of capacity behind its size.
+/// How many leading records of a streamed request have their final verdict, as far as whoever owns
+/// the batch knows. Only grows. Any thread.
+class settled_mark {
+ public:
+  settled_mark() = default;
+  settled_mark(const settled_mark& other) noexcept : records_(other.records()) {}
+  settled_mark& operator=(const settled_mark&) = delete;
+  void set(uint64_t records) noexcept {
+    records_.store(records, std::memory_order_release);
+  }
+  uint64_t records() const noexcept { return records_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<uint64_t> records_{0};
+};
+
+class catalog; // records/catalog.hpp
+
+/// What arrived. Immutable, but for the marks; `bytes` has `text_padding` bytes of capacity behind its size.
 struct envelope {
   uint64_t id = 0; ///< unique in this process's life
   std::string stream;
@@ -111,6 +146,10 @@ struct envelope {
   std::weak_ptr<receipt_port>
     origin; ///< where the receipt goes; gone when the gateway is
   mutable copy_mark copied{};
+  mutable settled_mark settled{}; ///< of a streamed request's batch, which has one part
+  /// By which its records are judged: what was in force when their request began. Null on a node
+  /// that had the batch from another: its own.
+  std::shared_ptr<const catalog> rules;
 };
 
 /// A name for an envelope that no other of this process's life has. Any thread.
@@ -158,6 +197,17 @@ struct record_batch {
 
 using batch_ptr = std::shared_ptr<const record_batch>;
 
+/// What the journal has of a keyed request whose body was cut in other places, or is another.
+struct stored_prefix {
+  uint64_t records = 0;     ///< leading records with a verdict; 0: nothing is known
+  uint64_t fingerprint = 0; ///< of the last part of them
+  uint64_t accepted = 0;    ///< of those records; the four add up to them
+  uint64_t rejected = 0;
+  uint64_t quarantined = 0;
+  uint64_t dropped = 0;
+  uint64_t last_sequence = 0;
+};
+
 /// What became of one part.
 struct part_receipt {
   uint64_t request = 0;
@@ -166,6 +216,8 @@ struct part_receipt {
     ec::none; ///< none: final as counted below. Else nothing of the part is stored
   std::string detail; ///< text of a failed outcome
   batch_key key;
+  bool doubtful =
+    false; ///< of a failed outcome: after a crash it may be stored all the same
   bool duplicate =
     false; ///< the key was known: this part was stored by an earlier request
   uint32_t accepted = 0; ///< stored records
@@ -173,6 +225,9 @@ struct part_receipt {
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
   uint64_t last_sequence = 0; ///< of its last stored record, for `ack: stored`; 0 if none
+  /// With outcome key_reused of a body's first part: nothing of it was stored now, but it may be
+  /// the same body in other pieces; only who has its text can tell.
+  stored_prefix known;
 };
 
 /// The fate of a whole batch, sent once it is final. Rejections are the batch's own list.

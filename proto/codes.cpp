@@ -49,6 +49,8 @@ std::string_view to_string(ec code) noexcept {
     return "storage_failed";
   case ec::deadline_exceeded:
     return "deadline_exceeded";
+  case ec::out_of_turn:
+    return "out_of_turn";
   case ec::crashed:
     return "crashed";
   case ec::restart_limit_reached:
@@ -104,6 +106,7 @@ int http_status(ec code) noexcept {
   case ec::stage_away:
   case ec::journal_full:
   case ec::storage_failed:
+  case ec::out_of_turn:
   case ec::deadline_exceeded:
   case ec::crashed:
   case ec::restart_limit_reached:

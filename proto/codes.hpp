@@ -34,6 +34,9 @@ enum class ec : uint8_t {
   journal_full,
   storage_failed,
   deadline_exceeded,
+  /// Between nodes and stages only: a part of a streamed request whose turn has not come. Its owner
+  /// sends it again when it knows more of the parts before it; a client never hears of it.
+  out_of_turn,
   // -- ours, and lasting: the supervisor or the operator must act
   crashed = 80,
   restart_limit_reached,

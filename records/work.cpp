@@ -304,7 +304,8 @@ class transformer {
 
 /// The stream was there when the request was admitted; a reload that removes one keeps
 /// the old catalog's stream until its batches are through, so a missing one is a bug.
-const stream_spec& spec_of(const record_batch& batch, const catalog& streams) {
+const stream_spec& spec_of(const record_batch& batch, const catalog& current) {
+  const auto& streams = batch.source->rules ? *batch.source->rules : current;
   const auto* spec = streams.find_any(batch.source->stream);
   if (spec == nullptr)
     throw std::logic_error("no such stream: " + batch.source->stream);

@@ -94,8 +94,10 @@ class journal_writer {
   /// Encodes the batch's parts into the group that the next commit() writes: one frame
   /// per part that has records or dead letters. A part whose key is known becomes a
   /// duplicate (same fingerprint) or key_reused. Nothing is on disk yet. Also true for
-  /// keys met twice within one group.
-  virtual void add(batch_ptr batch) = 0;
+  /// keys met twice within one group. Of a streamed request the parts come in their order, and
+  /// one is never stored when one before it fails in the same group. False when a part was refused
+  /// at once: commit() has the receipt.
+  virtual bool add(batch_ptr batch) = 0;
   virtual size_t pending_bytes() const noexcept = 0;
 
   /// Writes and syncs the group; the receipts of every batch added since, in order. On a

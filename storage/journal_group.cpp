@@ -29,6 +29,11 @@ void repeat(part_receipt& answer, const part_receipt& first, bool keyed) {
   answer.last_sequence = first.last_sequence;
 }
 
+/// Of the part that the entry remembers: each record has one verdict.
+uint64_t records_of(const key_entry& entry) noexcept {
+  return uint64_t{entry.accepted} + entry.rejected + entry.quarantined + entry.dropped;
+}
+
 /// One slice per part: its run of records and what was counted against it.
 std::vector<part_slice> slices_of(const record_batch& batch) {
   std::vector<part_slice> slices(batch.source->parts.size());
@@ -52,7 +57,7 @@ std::vector<part_slice> slices_of(const record_batch& batch) {
 
 } // namespace
 
-void commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
+bool commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
   const auto& parts = batch->source->parts;
   auto receipt = std::make_shared<batch_receipt>();
   receipt->batch = std::move(batch);
@@ -60,6 +65,13 @@ void commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
   receipts_.push_back(receipt);
   for (const auto& slice : slices_of(*receipt->batch))
     add_part(*receipt, slice, frame_room, end);
+  const bool refused =
+    std::any_of(receipt->parts.begin(), receipt->parts.end(),
+                [](const auto& part) { return part.outcome != ec::none; });
+  if (const auto request = receipt->batch->source->parts.front().request;
+      refused && request != 0)
+    failed_requests_.push_back(request);
+  return !refused;
 }
 
 void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
@@ -74,8 +86,10 @@ void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
   answer.dropped = slice.dropped;
   if (is_known(answer, part) || is_echo(part, slice.part))
     return;
-  if (slice.records == 0 && slice.dead_letters == 0)
-    // nothing to store, and nothing to remember: the same body gets the same answer
+  const bool links_others = part.keyed && part.request != 0;
+  if (slice.records == 0 && slice.dead_letters == 0 && !links_others)
+    // Nothing to store, and nothing to remember: the same body gets the same answer. But a part of
+    // a longer body is a link of the chain of its keys, which must not break.
     return;
   const auto length = frame_bytes(slice);
   if (length > frame_room)
@@ -110,13 +124,20 @@ std::span<std::byte> commit_group::room_for(size_t bytes, uint64_t end) {
 }
 
 bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
-  const auto* const known = keys_.of(part.keyed).find(part.key);
+  const auto* const known = keys_.find(part.key, part.keyed);
   if (!known)
     return false;
-  if (part.keyed && known->fingerprint != part.fingerprint) {
+  bool same = !part.keyed || known->fingerprint == part.fingerprint;
+  if (part.keyed && part.record_base == 0 && (!same || part.request != 0)) {
+    answer.known = prefix_from(*known);
+    // Of a longer body more is stored: it is compared as a whole before more of it comes.
+    same = same && answer.known.records == records_of(*known);
+  }
+  if (!same) {
     refuse_reused_key(answer);
     return true;
   }
+  answer.known = {};
   answer.duplicate = part.keyed; // else the same request, submitted again after a crash
   answer.accepted = known->accepted;
   answer.rejected = known->rejected;
@@ -124,6 +145,26 @@ bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
   answer.dropped = known->dropped;
   answer.last_sequence = known->last_sequence;
   return true;
+}
+
+/// What the parts that follow each other from this one on have of their body. One hash and one
+/// look-up for each.
+stored_prefix commit_group::prefix_from(const key_entry& first) const {
+  stored_prefix all;
+  for (const auto* part = &first; part != nullptr;
+       part = keys_.find(continued_key(first.key, all.records), true)) {
+    const auto records = records_of(*part);
+    if (records == 0)
+      break; // a part has some: this entry is damaged, and would lead nowhere
+    all.records += records;
+    all.fingerprint = part->fingerprint;
+    all.accepted += part->accepted;
+    all.rejected += part->rejected;
+    all.quarantined += part->quarantined;
+    all.dropped += part->dropped;
+    all.last_sequence = std::max(all.last_sequence, part->last_sequence);
+  }
+  return all;
 }
 
 bool commit_group::is_echo(const batch_part& part, uint32_t index) {
@@ -147,11 +188,25 @@ void commit_group::succeed(const group_frame& frame, uint64_t first_sequence) {
   entry.rejected = answer.rejected;
   entry.quarantined = answer.quarantined;
   entry.dropped = answer.dropped;
-  keys_.of(part.keyed).add(entry);
+  keys_.add(entry, part.keyed);
 }
 
-void commit_group::fail(const group_frame& frame, ec code, const std::string& why) {
-  refuse(answer_of(frame.receipt, frame.part), code, why);
+void commit_group::fail(const group_frame& frame, ec code, const std::string& why,
+                        bool doubtful) {
+  auto& answer = answer_of(frame.receipt, frame.part);
+  refuse(answer, code, why);
+  answer.doubtful = doubtful;
+  if (const auto request = part_of(frame.receipt, frame.part).request; request != 0)
+    failed_requests_.push_back(request);
+}
+
+bool commit_group::follows_a_failure(const group_frame& frame) const {
+  if (failed_requests_.empty())
+    return false;
+  const auto request = part_of(frame.receipt, frame.part).request;
+  return request != 0
+         && std::find(failed_requests_.begin(), failed_requests_.end(), request)
+              != failed_requests_.end();
 }
 
 std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
@@ -160,6 +215,7 @@ std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
     const auto& first = answer_of(frame.receipt, frame.part);
     auto& answer = answer_of(repeated.receipt, repeated.part);
     const auto& part = part_of(repeated.receipt, repeated.part);
+    answer.doubtful = first.doubtful;
     if (first.outcome != ec::none)
       refuse(answer, first.outcome, first.detail);
     else if (part.keyed
@@ -175,6 +231,7 @@ std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
   pending_bytes_ = 0;
   frames_.clear();
   echoes_.clear();
+  failed_requests_.clear();
   receipts_.clear();
   keys_here_.clear();
   return done;

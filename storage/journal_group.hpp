@@ -19,13 +19,22 @@
 
 namespace weir {
 
-/// The keys the writer remembers: of keyed requests for long, of others only against a
-/// batch that is submitted again.
+/// The keys the writer remembers: of keyed requests for long; of all, for a short while, against
+/// a batch that is submitted again. So however few keys are remembered for clients, a restarted
+/// stage makes nothing twice.
 struct known_keys {
   key_index keyed;
   std::shared_ptr<key_index> recent;
 
-  key_index& of(bool is_keyed) noexcept { return is_keyed ? keyed : *recent; }
+  const key_entry* find(const batch_key& key, bool is_keyed) const noexcept {
+    const auto* const long_known = is_keyed ? keyed.find(key) : nullptr;
+    return long_known ? long_known : recent->find(key);
+  }
+  void add(const key_entry& entry, bool is_keyed) {
+    if (is_keyed)
+      keyed.add(entry);
+    recent->add(entry);
+  }
 };
 
 /// One frame of the group.
@@ -45,7 +54,8 @@ class commit_group {
 
   /// `end`: offset in the segment of what is written already. The frames' places in memory and
   /// in the segment are then the same within a block (direct_block).
-  void add(batch_ptr batch, size_t frame_room, uint64_t end);
+  /// False when a part of it was refused at once.
+  bool add(batch_ptr batch, size_t frame_room, uint64_t end);
   std::span<const group_frame> frames() const noexcept { return frames_; }
   /// Where the frame lies. Whoever holds it may read the frames that are durable.
   const std::shared_ptr<tail_block>& block_of(const group_frame& frame) const {
@@ -55,7 +65,11 @@ class commit_group {
 
   /// The frame is durable and its first record has this number.
   void succeed(const group_frame& frame, uint64_t first_sequence);
-  void fail(const group_frame& frame, ec code, const std::string& why);
+  /// `doubtful`: it may be found on the disk by a later recovery.
+  void fail(const group_frame& frame, ec code, const std::string& why, bool doubtful);
+  /// An earlier part of the same streamed request has failed in this group: this one must not be
+  /// stored without it.
+  bool follows_a_failure(const group_frame& frame) const;
   /// Settles the parts that repeat one of this group and hands out all receipts in order
   /// of add(). The group is empty afterwards.
   std::vector<std::shared_ptr<const batch_receipt>> finish();
@@ -77,6 +91,7 @@ class commit_group {
                 uint64_t end);
   std::span<std::byte> room_for(size_t bytes, uint64_t end);
   bool is_known(part_receipt& answer, const batch_part& part);
+  stored_prefix prefix_from(const key_entry& first) const;
   bool is_echo(const batch_part& part, uint32_t index);
   part_receipt& answer_of(uint32_t receipt, uint32_t part) {
     return receipts_[receipt]->parts[part];
@@ -92,6 +107,7 @@ class commit_group {
   size_t pending_bytes_ = 0;
   std::vector<group_frame> frames_;
   std::vector<echo> echoes_;
+  std::vector<uint64_t> failed_requests_; ///< streamed ones
   std::vector<std::shared_ptr<batch_receipt>> receipts_;
   /// → frames_ index
   boost::unordered_flat_map<batch_key, uint32_t, key_hash> keys_here_;

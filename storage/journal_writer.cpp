@@ -68,8 +68,8 @@ class writer final : public journal_writer {
       keys_.keyed.add_oldest(entry_of(*key));
   }
 
-  void add(batch_ptr batch) override {
-    group_.add(
+  bool add(batch_ptr batch) override {
+    return group_.add(
       std::move(batch),
       static_cast<size_t>(std::min<uint64_t>(frame_bytes_max, store_->room_max())),
       store_->end().offset);
@@ -138,7 +138,7 @@ result<void> writer::start(uint64_t next_sequence_min, recovery_report& report) 
   if (auto synced = files_.sync_directory(config_.directory); !synced)
     return synced;
   const auto remember_frame = [this](const frame_head& head) {
-    keys_.of(head.keyed()).add(entry_of(head));
+    keys_.add(entry_of(head), head.keyed());
   };
   auto found = recover_journal(config_.directory, files_, remember_frame, report);
   if (!found)
@@ -156,7 +156,8 @@ size_t writer::fitting(std::span<const group_frame> frames) const noexcept {
   const auto room = store_->room();
   size_t count = 0;
   uint64_t bytes = 0;
-  while (count < frames.size() && (bytes += frames[count].bytes.size()) <= room)
+  while (count < frames.size() && (bytes += frames[count].bytes.size()) <= room
+         && !group_.follows_a_failure(frames[count]))
     ++count;
   return count;
 }
@@ -186,11 +187,16 @@ void writer::refuse(std::span<const group_frame> frames, const fault& why,
                     const char* and_then) {
   const auto code = why.code == ec::journal_full ? ec::journal_full : ec::storage_failed;
   for (const auto& frame : frames)
-    group_.fail(frame, code, why.text + and_then);
+    group_.fail(frame, code, why.text + and_then, *and_then != '\0');
 }
 
 /// Writes as many frames as the current segment takes, or refuses them; how many it was.
 size_t writer::commit_run(std::span<const group_frame> frames) {
+  if (group_.follows_a_failure(frames.front())) {
+    refuse(frames.first(1),
+           {ec::storage_failed, "an earlier part of the body could not be stored"}, "");
+    return 1;
+  }
   if (store_->open() && fitting(frames) == 0)
     if (auto begun = store_->begin(next_sequence_); !begun) {
       refuse(frames.first(1), begun.error(), ""); // a smaller one may fit in what is left

@@ -291,9 +291,15 @@ TEST(dispatch_table_test, a_batch_is_placed_by_its_first_key_that_may_be_repeate
   for (uint64_t i = 0; i < 3; ++i)
     source->parts[i].key = {i + 10, i};
   batch->source = source;
-  EXPECT_EQ(placement_key(*batch), source->parts[0].key);
+  source->parts[0].key.low = 7;
+  EXPECT_EQ(logged_key(*batch), source->parts[0].key);
+  EXPECT_EQ(placement_key(*batch), (batch_key{7, 7}));
   source->parts[1].keyed = source->parts[2].keyed = true;
-  EXPECT_EQ(placement_key(*batch), source->parts[1].key);
+  EXPECT_EQ(logged_key(*batch), source->parts[1].key);
+  EXPECT_EQ(placement_key(*batch), (batch_key{1, 1}));
+  source->parts[1].home = 9; // one of several of a body: where its first one is
+  EXPECT_EQ(placement_key(*batch), (batch_key{9, 9}));
+  EXPECT_EQ(logged_key(*batch), source->parts[1].key);
 }
 
 TEST(dispatch_table_test, no_key_goes_to_a_persister_that_grants_nothing) {

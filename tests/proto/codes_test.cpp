@@ -40,6 +40,7 @@ constexpr promised all[] = {
   {ec::journal_full, "journal_full", 503, true},
   {ec::storage_failed, "storage_failed", 503, true},
   {ec::deadline_exceeded, "deadline_exceeded", 503, false},
+  {ec::out_of_turn, "out_of_turn", 503, false},
   {ec::crashed, "crashed", 503, false},
   {ec::restart_limit_reached, "restart_limit_reached", 503, false},
   {ec::worker_hung, "worker_hung", 503, false},

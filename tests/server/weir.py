@@ -207,6 +207,11 @@ class Node:
                     received += chunk
             return received
 
+    def raw_upload(self, stream, body, lines, key):
+        """Sends the first `lines` of an NDJSON body; the rest comes with finish(), or never."""
+        split = body.encode().splitlines(keepends=True)
+        return Upload(self, stream, b"".join(split[:lines]), b"".join(split[lines:]), key)
+
     # -- what it holds and says
 
     def metrics(self):
@@ -252,6 +257,34 @@ class Node:
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+
+class Upload:
+    """A request whose body comes in two halves, as one that is cut off or waits in the middle."""
+
+    def __init__(self, node, stream, first, rest, key):
+        self.rest = rest
+        self.connection = node.connection()
+        self.connection.putrequest("POST", f"/ingest/{stream}")
+        self.connection.putheader("Content-Type", "application/x-ndjson")
+        self.connection.putheader("Content-Length", str(len(first) + len(rest)))
+        if key:
+            self.connection.putheader("Idempotency-Key", key)
+        self.connection.endheaders(first)
+
+    def finish(self):
+        self.connection.send(self.rest)
+        answer = self.connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+
+    def close(self):
+        self.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 class ServerTest(unittest.TestCase):

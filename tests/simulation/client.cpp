@@ -9,7 +9,8 @@ namespace weir::simulation {
 client::client(const request_plan& request, connector connect, timeline& events,
                trace& log, ledger& book, const sink_contents& sink, uint64_t seed)
   : request_(request), connect_(std::move(connect)), events_(events), log_(log),
-    book_(book), sink_(sink), dice_(seed), body_(body_of(request)),
+    book_(book), sink_(sink), dice_(seed), growing_(request.grows_from > 0),
+    body_(body_of(request, growing_ ? request.grows_from : request.records.size())),
     repeats_left_(request.repeats) {}
 
 request_terms client::terms() const {
@@ -36,7 +37,7 @@ void client::try_now() {
   }
   const auto attempt = ++attempt_;
   log_.note("client: begins request {}, try {}", request_.number, attempt);
-  book_.begins(request_);
+  book_.begins(request_, growing_);
   const auto self = shared_from_this();
   auto opened = listener->open(
     terms(),
@@ -85,6 +86,10 @@ void client::hear(const answer& what) {
   const bool verdict = what.status < 300 || what.code == ec::all_records_rejected;
   if (verdict && repeats_left_ > 0) {
     --repeats_left_;
+    return again(pause);
+  }
+  if (verdict && std::exchange(growing_, false)) {
+    body_ = body_of(request_, request_.records.size());
     return again(pause);
   }
   const bool try_again =

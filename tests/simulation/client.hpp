@@ -44,7 +44,8 @@ class client : public std::enable_shared_from_this<client> {
   ledger& book_;
   const sink_contents& sink_;
   chance dice_;
-  const std::string body_;
+  bool growing_ = false; ///< only the first records are sent yet
+  std::string body_;
   std::shared_ptr<session> talking_;
   const ingest* with_ = nullptr; ///< whose session that is
   uint64_t attempt_ = 0;

@@ -25,7 +25,10 @@ enum class bite : uint8_t {
   acknowledges_failed_parts,  ///< a part whose frame failed is answered as stored
   loses_dead_letters,         ///< the dead letter store goes on without storing
   stores_without_claim,       ///< the shared sink does not ask for a batch's key
-  one_cursor_for_lost_disk,   ///< a node's new journal goes on with the lost one's cursor
+  asks_for_no_key,            ///< the first batch of a keyed body does not go alone
+  numbers_batches,          ///< the keys of a body's batches depend on how many there are
+  judges_by_later_rules,    ///< a batch is judged by the rules of when it is worked on
+  one_cursor_for_lost_disk, ///< a node's new journal goes on with the lost one's cursor
   // -- in the sources: see seeded_faults.py
   drops_batch_of_dead_worker,
   loses_rejections_at_merge,
@@ -41,6 +44,9 @@ enum class bite : uint8_t {
   never_submits_again,
   takes_one_refusal_for_all,
   forgets_workers_of_last_stage,
+  lets_parts_overtake,
+  stores_after_a_failure,
+  forgets_where_bodies_end,
   leaves_two_writers,
   forgets_batches_of_lost_link,
   sends_beyond_window,
@@ -62,6 +68,9 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::acknowledges_failed_parts, "acknowledges_failed_parts"},
   {bite::loses_dead_letters, "loses_dead_letters"},
   {bite::stores_without_claim, "stores_without_claim"},
+  {bite::asks_for_no_key, "asks_for_no_key"},
+  {bite::numbers_batches, "numbers_batches"},
+  {bite::judges_by_later_rules, "judges_by_later_rules"},
   {bite::one_cursor_for_lost_disk, "one_cursor_for_lost_disk"},
   {bite::drops_batch_of_dead_worker, "drops_batch_of_dead_worker"},
   {bite::loses_rejections_at_merge, "loses_rejections_at_merge"},
@@ -77,6 +86,9 @@ inline constexpr std::pair<bite, std::string_view> seeded_fault_names[] = {
   {bite::never_submits_again, "never_submits_again"},
   {bite::takes_one_refusal_for_all, "takes_one_refusal_for_all"},
   {bite::forgets_workers_of_last_stage, "forgets_workers_of_last_stage"},
+  {bite::lets_parts_overtake, "lets_parts_overtake"},
+  {bite::stores_after_a_failure, "stores_after_a_failure"},
+  {bite::forgets_where_bodies_end, "forgets_where_bodies_end"},
   {bite::leaves_two_writers, "leaves_two_writers"},
   {bite::forgets_batches_of_lost_link, "forgets_batches_of_lost_link"},
   {bite::sends_beyond_window, "sends_beyond_window"},

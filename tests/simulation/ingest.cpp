@@ -1,6 +1,7 @@
 #include "tests/simulation/ingest.hpp"
 
 #include "proto/health.hpp"
+#include "proto/telemetry.hpp"
 #include "tests/simulation/faults.hpp"
 
 #include <algorithm>
@@ -12,11 +13,6 @@ namespace weir::simulation {
 namespace {
 
 constexpr int abandon_after_timeouts = 10; // as http/io_thread.cpp
-
-uint64_t fingerprint_of(const body_cut& cut) {
-  return body_fingerprint(cut.bytes)
-         ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(cut.format)));
-}
 
 } // namespace
 
@@ -270,6 +266,7 @@ void session::start_body() {
   body.body_bytes_max = owner_.config_.body_bytes_max;
   body.batch_bytes = owner_.config_.batch_bytes;
   body.batch_records = owner_.config_.batch_records;
+  body.keyed = !terms_.key.empty();
   reader_ = std::move(*body_reader::make(std::move(body)));
   phase_ = phase::body;
   pump_body();
@@ -308,15 +305,23 @@ void session::pump_body() {
 }
 
 void session::send_cut(body_cut cut, bool last) {
-  const bool whole = last && cut.chunk == 0;
+  if (request_ && request_->skipping())
+    return skip_cut(std::move(cut), last);
+  const bool whole = last && !request_;
   const auto as = whole ? owner_.config_.gathers(cut.weight) : gathered::no;
   if (!request_)
     request_ = std::make_shared<ingest_request>(this, terms_.ack);
   if (as == gathered::small && charged_.batches > 0)
     owner_.gate_.return_unused({0, std::exchange(charged_.batches, 0u)});
-  auto part = make_part(cut);
-  if (!whole)
-    part.request = request_->key().low | 1;
+  const auto settled = request_->durable_records();
+  auto part = make_part(cut, last);
+  const auto chunk = request_->add_chunk(part.records, part.key);
+  if (!whole) {
+    if (number_ == 0)
+      number_ = owner_.threads_[thread_]->next_key.low++ << 1 | 1;
+    part.request = number_;
+    part.home = request_->key().low;
+  }
   body_done_ = last;
   if (last) {
     phase_ = phase::awaiting;
@@ -324,32 +329,80 @@ void session::send_cut(body_cut cut, bool last) {
   }
   auto& thread = *owner_.threads_[thread_];
   const auto self = shared_from_this();
-  part_owner owner{request_, cut.chunk};
+  part_owner owner{request_, chunk, last, 0};
   const auto charged = std::exchange(charged_, {});
   if (as != gathered::no)
     thread.open.of(as).add({terms_.stream, terms_.level, cut.bytes, cut.weight,
                             cut.records, std::move(part), std::move(owner), charged,
-                            now(), &cut.bytes});
+                            now(), &cut.bytes, rules()});
   else
-    thread.sent.submit(
-      make_submission(std::move(cut), std::move(part), std::move(owner), charged));
+    thread.sent.submit(make_submission(std::move(cut), std::move(part), std::move(owner),
+                                       charged, settled));
   if (last)
     return progressed();
   if (request_->failure())
     return fail_body(*request_->failure());
-  if (request_->in_flight() < owner_.config_.streams_window)
+  if (request_->in_flight() < window())
     return claim_next_batch();
   phase_ = phase::paused;
   deadline_ = now() + owner_.config_.request_timeout;
 }
 
-batch_part session::make_part(const body_cut& cut) {
+uint32_t session::window() const {
+  const bool asks = !terms_.key.empty() && !request_->first_is_durable();
+  return asks && !seeded(bite::asks_for_no_key) ? 1 : owner_.config_.streams_window;
+}
+
+void session::skip_cut(body_cut cut, bool last) {
+  const auto records = cut.records.size();
+  auto rest = request_->skip(std::move(cut), last);
+  if (!rest)
+    return fail_body(rest.error());
+  const auto known = records - (*rest ? (*rest)->records.size() : 0);
+  auto& figures = owner_.context_.figures;
+  weir::add(figures.records_received, known);
+  weir::add(figures.records_duplicate, known);
+  if (*rest)
+    return send_cut(std::move(**rest), last);
+  if (!last)
+    return;
+  body_done_ = true;
+  owner_.gate_.return_unused(std::exchange(charged_, {}));
+  phase_ = phase::awaiting;
+  deadline_ = now() + owner_.config_.request_timeout;
+  if (terms_.ack == ack_level::stored)
+    owner_.threads_[thread_]->sent.await_sink(request_);
+  progressed();
+}
+
+void session::send_rest() {
+  auto rest = request_->take_rest();
+  body_done_ = false;
+  phase_ = phase::body;
+  const claim wanted{budget_charge(owner_.config_, rest->cut.weight), 1};
+  if (owner_.gate_.enter(wanted, terms_.level, admission_policy::reject, nullptr).what
+      != admission::verdict::granted)
+    return fail_body({ec::saturated, "no room for the rest of the body"});
+  charged_ = wanted;
+  send_cut(std::move(rest->cut), rest->last);
+  if (phase_ == phase::body)
+    pump_body();
+}
+
+catalog_ptr session::rules() const {
+  return seeded(bite::judges_by_later_rules) ? nullptr : streams_;
+}
+
+batch_part session::make_part(const body_cut& cut, bool last) {
   auto& thread = *owner_.threads_[thread_];
   batch_part part;
   part.keyed = !terms_.key.empty();
   if (part.keyed) {
-    part.key = make_batch_key(terms_.stream, {}, terms_.key, cut.chunk);
-    part.fingerprint = fingerprint_of(cut);
+    const auto first = make_batch_key(terms_.stream, {}, terms_.key);
+    const auto place =
+      seeded(bite::numbers_batches) ? uint64_t{cut.chunk} : cut.record_base;
+    part.key = continued_key(first, place);
+    part.fingerprint = last ? cut.fingerprint : open_fingerprint(cut.fingerprint);
   } else {
     part.key = thread.next_key;
     ++thread.next_key.low;
@@ -360,17 +413,18 @@ batch_part session::make_part(const body_cut& cut) {
   part.line_base = cut.line_base;
   part.records = static_cast<uint32_t>(cut.records.size());
   part.header = cut.header;
-  request_->add_chunk(part.records, part.key);
   on_cut_(part.key, part.record_base, part.records);
   return part;
 }
 
 submission session::make_submission(body_cut cut, batch_part part, part_owner owner,
-                                    claim charged) const {
+                                    claim charged, uint64_t settled) const {
   submission out;
   out.arrived = std::make_shared<envelope>();
   out.arrived->stream = terms_.stream;
   out.arrived->level = terms_.level;
+  out.arrived->rules = rules();
+  out.arrived->settled.set(settled);
   out.arrived->bytes = std::move(cut.bytes);
   out.arrived->parts.push_back(std::move(part));
   out.records = std::move(cut.records);
@@ -428,13 +482,15 @@ void session::progressed() {
   if (closed())
     return;
   const auto self = shared_from_this();
+  if (request_ && request_->has_rest() && !failure_)
+    return send_rest();
   if (phase_ == phase::awaiting && answer_is_due())
     return answer_request();
   if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
     return;
   if (request_->failure())
     return fail_body(*request_->failure());
-  if (request_->in_flight() >= owner_.config_.streams_window)
+  if (request_->in_flight() >= window())
     return;
   phase_ = phase::body;
   claim_next_batch();

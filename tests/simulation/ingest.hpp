@@ -121,9 +121,13 @@ class session final : public request_owner, public std::enable_shared_from_this<
   void start_body();
   void pump_body();
   void send_cut(body_cut cut, bool last);
-  batch_part make_part(const body_cut& cut);
+  void skip_cut(body_cut cut, bool last);
+  void send_rest();
+  uint32_t window() const;
+  batch_part make_part(const body_cut& cut, bool last);
   submission make_submission(body_cut cut, batch_part part, part_owner owner,
-                             claim charged) const;
+                             claim charged, uint64_t settled) const;
+  catalog_ptr rules() const;
   void claim_next_batch();
   bool wait_for_opening();
   void fail_body(fault why);
@@ -151,6 +155,7 @@ class session final : public request_owner, public std::enable_shared_from_this<
   uint64_t ticket_ = 0;
   std::optional<fault> failure_;
   bool body_done_ = false;
+  uint64_t number_ = 0; ///< batch_part::request of its batches
   bool waits_for_opening_ = false;
 };
 

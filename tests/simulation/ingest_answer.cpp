@@ -22,7 +22,7 @@ bool session::answer_is_due() const noexcept {
 }
 
 void session::answer_request() {
-  if (failure_)
+  if (failure_ && !request_->doubtful())
     return answer_failure(fault{*failure_});
   if (request_->failure())
     return answer_failure(fault{*request_->failure()});

@@ -27,9 +27,11 @@ int times(const std::map<uint64_t, int>& where, uint64_t id) {
 
 } // namespace
 
-void ledger::begins(const request_plan& request) {
+void ledger::begins(const request_plan& request, bool growing) {
   auto& e = entries_[request.number];
   e.plan = request;
+  if (growing)
+    e.plan.records.resize(request.grows_from);
   ++e.tries;
 }
 
@@ -40,12 +42,14 @@ void ledger::cut(uint32_t request, const batch_key& key, uint64_t record_base,
     chunks_.try_emplace(key, chunk{request, record_base, records});
   if (!fresh && known->second.request != request)
     known->second.request = 0;
+  // Cut elsewhere in another life: what both have is stored whole, if any of it is.
+  known->second.records = std::min(known->second.records, records);
 }
 
 void ledger::told(uint32_t request, const answer& what, const sink_contents& sink) {
   auto& e = entries_.at(request);
   const bool verdict = what.status == 200 || what.code == ec::all_records_rejected;
-  if (what.doubtful || what.status == 202 || (what.streamed && !verdict))
+  if (what.doubtful || what.status == 202)
     e.maybe = true;
   e.durable_records = std::max(e.durable_records, what.durable_records);
   if (calm_ && what.code == ec::deadline_exceeded)
@@ -55,10 +59,29 @@ void ledger::told(uint32_t request, const answer& what, const sink_contents& sin
     complain(fmt::format("drain: request {} is told {} although only nodes with others "
                          "beside them ended",
                          request, what.status));
+  if (what.code == ec::key_reused && e.plan.key_of == 0 && e.plan.grows_from == 0
+      && !shared_keys_.contains(request))
+    complain(
+      fmt::format("I2: request {} is told that its own key is another's", request));
+  // Of a body that was rejected only dead letters may be left; then the key is remembered.
+  const bool grows = e.plan.grows_from > 0;
+  if (what.code == ec::key_reused && grows && e.durable_records >= e.plan.grows_from)
+    e.grew_from = e.plan.grows_from;
   if (!verdict)
     return;
-  e.verdict = true;
+  if (e.grew_from > 0 && e.plan.records.size() > e.grew_from)
+    return complain(fmt::format("I2: the key of request {} stands for its first {} "
+                                "records, and all {} have a verdict",
+                                request, e.grew_from, e.plan.records.size()));
   check_counts(e, what);
+  if (e.plan.records.size() != e.plan.grows_from) {
+    e.verdict = true;
+  } else {
+    e.durable_records = e.plan.grows_from;
+    // A body of which nothing is left is not remembered.
+    if (what.accepted + what.quarantined > 0)
+      e.grew_from = e.plan.grows_from;
+  }
   if (e.plan.ack != ack_level::stored)
     return;
   std::set<uint64_t> stored;
@@ -125,6 +148,7 @@ std::string ledger::check(const sink_contents& sink,
 
 std::string ledger::check_rows(const sink_contents& sink) const {
   std::map<uint64_t, uint64_t> last; // of each journal
+  std::map<uint32_t, bool> rules;    // by which a request was judged
   for (const auto& row : sink.rows) {
     auto& before = last[row.journal];
     const auto id = id_in(row.body);
@@ -134,12 +158,18 @@ std::string ledger::check_rows(const sink_contents& sink) const {
     const auto& plan = owner->second.plan;
     if (plan.records[id % 1000] != record_kind::good)
       return fmt::format("I3: record {} must not be stored", id);
-    if (row.body != stored_text(plan, id % 1000)
+    const bool by_first = row.body == stored_text(plan, id % 1000, false);
+    if ((!by_first && row.body != stored_text(plan, id % 1000, true))
         || row.stream != (plan.checked ? "checked" : "plain"))
       return fmt::format("I3: record {} is stored as {}", id, row.body);
     if (row.sequence <= before)
       return fmt::format("I2: number {} comes behind {}", row.sequence, before);
     before = row.sequence;
+    // A request that was tried once is judged by what was in force when it began.
+    const auto [judged, fresh] = rules.try_emplace(plan.number, by_first);
+    if (!fresh && judged->second != by_first && plan.checked && owner->second.tries == 1)
+      return fmt::format("reload: request {} is judged by the rules of before and after",
+                         plan.number);
   }
   return {};
 }
@@ -148,6 +178,11 @@ std::string ledger::check_request(const entry& e, const whereabouts& found) cons
   for (size_t i = 0; i < e.plan.records.size(); ++i) {
     const auto id = record_id(e.plan, i);
     const auto kind = e.plan.records[i];
+    if (e.grew_from > 0 && i >= e.grew_from) {
+      if (times(found.rows, id) + times(found.quarantined, id) > 0)
+        return fmt::format("I2: record {} is stored under a key of a shorter body", id);
+      continue;
+    }
     const int rows = times(found.rows, id);
     const int quarantined = times(found.quarantined, id);
     if (!e.verdict && !e.maybe && i >= e.durable_records && rows + quarantined > 0)
@@ -199,7 +234,7 @@ bool ledger::letters_complete(const letter_contents& letters) const {
   for (const auto& letter : letters.letters)
     present.insert(id_in(letter.body));
   for (const auto& [number, e] : entries_)
-    for (size_t i = 0; i < e.plan.records.size(); ++i)
+    for (size_t i = 0; i < (e.grew_from > 0 ? e.grew_from : e.plan.records.size()); ++i)
       if ((e.verdict || i < e.durable_records) && poisonous(e.plan.records[i])
           && !present.contains(record_id(e.plan, i)))
         return false;

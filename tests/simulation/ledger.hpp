@@ -7,6 +7,7 @@
 #include "tests/simulation/stores.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,15 @@ class ledger {
   explicit ledger(const plan& what)
     : innocents_may_suffer_(what.blames_the_innocent()), calm_(what.calm()),
       crashes_(what.has(deed::crash)), loses_disks_(what.has(deed::wipe)),
-      only_drains_(what.only_drains()) {}
+      only_drains_(what.only_drains()) {
+    for (const auto& s : what.steps)
+      shared_keys_.insert(s.request.key_of);
+  }
 
   // -- what happens
   bool has_verdict(uint32_t request) const { return entries_.at(request).verdict; }
-  void begins(const request_plan& request);
+  /// `growing`: only the records that it grows from are sent.
+  void begins(const request_plan& request, bool growing);
   void cut(uint32_t request, const batch_key& key, uint64_t record_base,
            uint32_t records);
   void told(uint32_t request, const answer& what, const sink_contents& sink);
@@ -49,6 +54,8 @@ class ledger {
     bool verdict = false; ///< some try was told its verdict: 2xx, or 422 for all
     uint64_t durable_records = 0;
     uint32_t tries = 0;
+    /// Not 0: its key stands for its first records, and no more of it may be stored.
+    uint64_t grew_from = 0;
   };
   struct chunk {
     uint32_t request = 0;
@@ -78,6 +85,8 @@ class ledger {
   bool loses_disks_; ///< of what was acknowledged, only `stored` has to outlive that
   bool only_drains_; ///< no client may hear of that
   bool all_marked_ = true;
+  std::set<uint32_t>
+    shared_keys_; ///< requests whose key others use for bodies of their own
   std::map<uint32_t, entry> entries_;
   std::map<batch_key, chunk> chunks_;
   std::map<uint64_t, uint32_t> meetings_;

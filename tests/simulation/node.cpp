@@ -24,7 +24,7 @@ void node::start() {
   auto& front = with_.shape.clustered() ? own_ : with_.events;
   process_ = std::make_unique<process>(
     surroundings{with_, machine_, front, number_,
-                 (with_.shape.seed + number_ * 7'368'787) * 31 + lives_});
+                 (with_.shape.seed + number_ * 7'368'787) * 31 + lives_, lives_});
 }
 
 void node::kill(power_loss how, duration pause) {

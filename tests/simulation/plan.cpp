@@ -40,7 +40,7 @@ class drawing {
   plan made_;
   // what this run is fond of, in percent of its steps
   uint64_t crashes_ = 0, kills_ = 0, terminations_ = 0, disk_ = 0, sink_ = 0,
-           letters_ = 0, wall_ = 0;
+           letters_ = 0, wall_ = 0, reloads_ = 0;
   uint64_t poison_ = 0;              ///< in a thousand records
   uint64_t hanging_ = 20;            ///< in percent of those
   std::vector<std::string> crashed_; ///< whom crashes befall; empty: everyone
@@ -87,6 +87,7 @@ void drawing::draw_node() {
   m.request_timeout = dice_.one_of({seconds{2}, seconds{10}, seconds{30}});
   m.disk_latency =
     dice_.one_of({duration{0}, duration{0}, duration{200}, duration{5'000}});
+  m.recut = dice_.one_in(3);
 }
 
 /// Most runs love a few kinds of trouble, so that their meetings are frequent; some have
@@ -104,6 +105,7 @@ void drawing::draw_appetite() {
   sink_ = maybe(10);
   letters_ = dice_.one_in(4) ? 5 : 0;
   wall_ = dice_.one_in(6) ? 5 : 0;
+  reloads_ = dice_.one_in(4) ? 15 : 0;
   poison_ = dice_.one_in(3) ? dice_.between(5, 60) : 0;
   padding_ = dice_.one_of({0u, 0u, 100u, 1500u});
   keyed_ = dice_.one_of({0u, 50u, 90u});
@@ -202,6 +204,8 @@ step drawing::draw_step() {
     s.shift = dice_.one_of(
       {duration{std::chrono::hours{1}}, duration{-std::chrono::hours{2}},
        duration{std::chrono::hours{24 * 400}}, duration{-std::chrono::hours{24 * 400}}});
+  } else if (within(reloads_)) {
+    s.what = deed::reload;
   } else if (within(2)) {
     s.what = deed::settle;
   } else {
@@ -301,6 +305,10 @@ request_plan drawing::draw_request() {
   r.patience = dice_.one_of({seconds{1}, seconds{20}, seconds{60}});
   if (dice_.one_in(6))
     r.leaves_after = between(duration{0}, duration{30'000});
+  if (r.keyed && r.key_of == 0 && r.records.size() > 1 && dice_.one_in(4)) {
+    r.grows_from = static_cast<uint32_t>(dice_.between(1, r.records.size() - 1));
+    keyed_requests_.pop_back(); // nobody else takes this key
+  }
   r.repeats = r.keyed && dice_.one_in(3) ? static_cast<uint32_t>(dice_.between(1, 2)) : 0;
   return r;
 }
@@ -319,7 +327,8 @@ bool plan::calm() const {
   for (const auto& s : steps) {
     if (s.what == deed::crash && s.path != "root" && s.second_path != "root")
       ++crashes;
-    else if (s.what != deed::send && s.what != deed::settle && s.what != deed::wall)
+    else if (s.what != deed::send && s.what != deed::settle && s.what != deed::wall
+             && s.what != deed::reload)
       return false;
     if (std::count(s.request.records.begin(), s.request.records.end(), record_kind::hangs)
         > 0)

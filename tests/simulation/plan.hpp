@@ -33,6 +33,9 @@ struct request_plan {
   duration leaves_after{-1};     ///< ≥ 0: it hangs up this long after it began, once
   uint32_t tries_max = 8;
   uint32_t repeats = 0; ///< keyed: so many times again although it was told 2xx
+  /// Not 0, keyed: the file has grown. First only so many records are sent, until they have their
+  /// verdict; then all of them, with the same key.
+  uint32_t grows_from = 0;
 };
 
 enum class deed : uint8_t {
@@ -44,6 +47,7 @@ enum class deed : uint8_t {
   sink,      ///< the sink does
   letters,   ///< the dead letter store does
   wall,      ///< the operator sets the clock
+  reload,    ///< other rules for the streams, or again the first ones
   // -- of a cluster
   pause,     ///< a node stands still for `lasts`
   lose_link, ///< between two nodes
@@ -114,6 +118,7 @@ struct plan {
   uint32_t io_threads = 1;
   uint32_t batch_bytes = 4096;
   uint32_t batch_records = 8;
+  bool recut = false; ///< each life of the node cuts bodies elsewhere
   uint32_t coalesce_bytes = 1024;
   uint32_t segments_max = 4; ///< of 64 KiB
   uint32_t group_bytes = 8192;
@@ -149,6 +154,12 @@ struct plan {
 constexpr uint32_t fuse_bytes_of(uint64_t seed) noexcept {
   constexpr uint32_t each[] = {0, 700, 65'536};
   return each[seed % 3];
+}
+
+/// Records of a batch in a node's `life`.
+constexpr uint32_t batch_records_of(const plan& shape, uint64_t life) noexcept {
+  constexpr uint32_t other[] = {3, 8, 5, 100, 7};
+  return shape.recut ? other[(shape.seed + life) % 5] : shape.batch_records;
 }
 
 plan draw_plan(uint64_t seed);

@@ -72,6 +72,8 @@ std::string describe_request(const request_plan& r) {
     r.padding > 0 ? fmt::format(" + {} bytes each", r.padding) : "", to_string(r.ack));
   if (r.keyed)
     text += fmt::format(", key {}", r.key_of != 0 ? r.key_of : r.number);
+  if (r.grows_from > 0)
+    text += fmt::format(", first only {} records", r.grows_from);
   if (r.repeats > 0)
     text += fmt::format(", repeated {} times", r.repeats);
   if (r.pieces > 1)
@@ -109,6 +111,8 @@ std::string describe(const step& s, const plan& of) {
       return describe_store("dead letters", s);
     case deed::wall:
       return fmt::format("the clock is set by {} h", s.shift.count() / 3'600'000'000);
+    case deed::reload:
+      return "SIGHUP: other rules";
     case deed::pause:
       return fmt::format("stands still for {} ms", s.lasts.count() / 1000);
     case deed::lose_link:
@@ -133,13 +137,14 @@ std::string describe(const plan& p) {
   static constexpr const char* orders[] = {"fair", "random", "unfair"};
   auto text = fmt::format(
     "seed {}: order {}, {} workers, {} I/O threads, batches of {} bytes or {} records, "
-    "coalesced to {} bytes, fused to {}, {} segments, commits of {} bytes, queues of {}, "
+    "{}coalesced to {} bytes, fused to {}, {} segments, commits of {} bytes, queues of "
+    "{}, "
     "{} rows a "
     "transaction, budget {}, work deadline {} ms, request timeout {} s, sync {} µs\n",
     p.seed, orders[static_cast<size_t>(p.order)], p.workers, p.io_threads, p.batch_bytes,
-    p.batch_records, p.coalesce_bytes, p.fuse_bytes, p.segments_max, p.group_bytes,
-    p.queue_batches, p.rows_per_transaction, p.budget_bytes,
-    p.work_deadline.count() / 1000, p.request_timeout.count() / 1'000'000,
+    p.batch_records, p.recut ? "other cuts in each life, " : "", p.coalesce_bytes,
+    p.fuse_bytes, p.segments_max, p.group_bytes, p.queue_batches, p.rows_per_transaction,
+    p.budget_bytes, p.work_deadline.count() / 1000, p.request_timeout.count() / 1'000'000,
     p.disk_latency.count());
   if (p.clustered())
     text +=

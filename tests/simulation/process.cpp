@@ -73,11 +73,11 @@ config make_settings(const surroundings& with, chance& salts) {
   return c;
 }
 
-ingest_config make_listener(const plan& shape) {
+ingest_config make_listener(const plan& shape, uint64_t life) {
   ingest_config c;
   c.request_timeout = duration_cast<milliseconds>(shape.request_timeout);
   c.batch_bytes = shape.batch_bytes;
-  c.batch_records = shape.batch_records;
+  c.batch_records = batch_records_of(shape, life);
   c.coalesce_bytes = shape.coalesce_bytes;
   c.budget_bytes = shape.budget_bytes;
   c.batches_max = shape.queue_batches;
@@ -104,13 +104,13 @@ process::process(const surroundings& with)
     files_(with.hardware.disk, with.hardware.mood, life_, with.world.log),
     roles_(with.world.clock, health_),
     flow_(roles_, with.world.net != nullptr ? "to_worker" : "validate"),
-    streams_(simulation_catalog()), caf_config_(std::make_unique<system_config>()),
+    streams_(simulation_catalog(false)), caf_config_(std::make_unique<system_config>()),
     board_(with.world.net != nullptr ? with.world.shape.nodes[with.number].name
                                      : std::string{}),
     link_events_(make_link_events(roles_)), salts_(with.seed) {
   settings_ = make_settings(with, salts_);
   front_ = std::make_unique<ingest>(
-    make_listener(with.world.shape),
+    make_listener(with.world.shape, with.life),
     ingest_context{flow_, streams_, figures_, health_, with.world.clock},
     with.front_events, with.seed + 1, with.world.shape.io_threads);
   system_.emplace(*caf_config_);
@@ -264,6 +264,11 @@ void process::run_job(size_t n) {
 void process::follow_clock() {
   auto& own = scheduler_->clock();
   own.advance_time(with_.world.clock.now() - own.now());
+}
+
+void process::reload() {
+  other_rules_ = !other_rules_;
+  streams_.set(simulation_catalog(other_rules_));
 }
 
 void process::crash(const std::string& path) {

@@ -56,6 +56,7 @@ struct surroundings {
   timeline& front_events; ///< what its listener waits for
   size_t number = 0;      ///< of the node
   uint64_t seed = 0;      ///< of this life
+  uint64_t life = 0;      ///< of the node, from 1
 };
 
 class process {
@@ -79,6 +80,8 @@ class process {
   void run_job(size_t n);
   void follow_clock();
 
+  /// The operator has changed the streams' rules.
+  void reload();
   void crash(const std::string& path);
   /// SIGTERM, or the tree has given up.
   void drain();
@@ -116,6 +119,7 @@ class process {
   role_table roles_;
   pipeline flow_;
   catalog_holder streams_;
+  bool other_rules_ = false;
   std::unique_ptr<system_config> caf_config_;
   cluster_board board_;
   std::unique_ptr<network_events> link_events_;

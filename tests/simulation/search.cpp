@@ -35,6 +35,7 @@ void simplify(request_plan& request) {
   request.padding = 0;
   request.pieces = 1;
   request.repeats = 0;
+  request.grows_from = 0;
   request.leaves_after = duration{-1};
 }
 

@@ -42,7 +42,11 @@ T required(result<T> made) {
   return std::move(*made);
 }
 
-catalog_ptr make_catalog() {
+std::string_view mark_of(bool other_rules) {
+  return other_rules ? "again" : "yes";
+}
+
+catalog_ptr make_catalog(bool other_rules) {
   stream_spec plain;
   plain.settings.name = "plain";
   plain.steps = required(weir::plan::compile(nlohmann::json::array(), "plain", {}));
@@ -54,10 +58,12 @@ catalog_ptr make_catalog() {
     required(schema::compile(R"({"type":"object","required":["id","v"],"properties":)"
                              R"({"v":{"type":"integer","minimum":0}}})",
                              "checked"));
-  checked.steps = required(weir::plan::compile(
-    nlohmann::json::parse(R"([{"drop":true,"when":{"field":"v","eq":77}},)"
-                          R"({"set":{"field":"seen","value":"yes"}}])"),
-    "checked", {}));
+  checked.steps =
+    required(weir::plan::compile(nlohmann::json::parse(fmt::format(
+                                   R"([{{"drop":true,"when":{{"field":"v","eq":77}}}},)"
+                                   R"({{"set":{{"field":"seen","value":"{}"}}}}])",
+                                   mark_of(other_rules))),
+                                 "checked", {}));
   return std::make_shared<const catalog>(
     catalog::stream_map{{"plain", plain}, {"checked", checked}});
 }
@@ -68,13 +74,15 @@ std::string record_text(const request_plan& request, size_t record) {
   return text_of(request, record, "");
 }
 
-std::string stored_text(const request_plan& request, size_t record) {
-  return text_of(request, record, request.checked ? ",\"seen\":\"yes\"" : "");
+std::string stored_text(const request_plan& request, size_t record, bool other_rules) {
+  return text_of(request, record,
+                 request.checked ? fmt::format(",\"seen\":\"{}\"", mark_of(other_rules))
+                                 : "");
 }
 
-std::string body_of(const request_plan& request) {
+std::string body_of(const request_plan& request, size_t records) {
   std::string body = request.as_array ? "[" : "";
-  for (size_t i = 0; i < request.records.size(); ++i) {
+  for (size_t i = 0; i < records; ++i) {
     if (i > 0)
       body += request.as_array ? "," : "\n";
     body += record_text(request, i);
@@ -100,9 +108,9 @@ std::optional<mischief> mischief_in(std::string_view text, stage_name stage) noe
   return mischief{said[0], said[2]};
 }
 
-catalog_ptr simulation_catalog() {
-  static const auto made = make_catalog();
-  return made;
+catalog_ptr simulation_catalog(bool other_rules) {
+  static const catalog_ptr made[] = {make_catalog(false), make_catalog(true)};
+  return made[other_rules];
 }
 
 } // namespace weir::simulation

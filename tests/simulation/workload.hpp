@@ -17,9 +17,10 @@ inline uint64_t record_id(const request_plan& request, size_t record) noexcept {
 
 /// The record as the client sends it.
 std::string record_text(const request_plan& request, size_t record);
-/// As the sink should have it.
-std::string stored_text(const request_plan& request, size_t record);
-std::string body_of(const request_plan& request);
+/// As the sink should have it, by the first rules or by the other ones.
+std::string stored_text(const request_plan& request, size_t record, bool other_rules);
+/// Of its first `records`.
+std::string body_of(const request_plan& request, size_t records);
 
 /// The id in a stored or quarantined record; 0: there is none.
 uint64_t id_in(std::string_view text) noexcept;
@@ -33,7 +34,8 @@ struct mischief {
 };
 std::optional<mischief> mischief_in(std::string_view text, stage_name stage) noexcept;
 
-/// Streams `plain` and `checked`. Made once; immutable.
-catalog_ptr simulation_catalog();
+/// Streams `plain` and `checked`; the other rules leave another mark in each record of `checked`.
+/// Made once; immutable.
+catalog_ptr simulation_catalog(bool other_rules);
 
 } // namespace weir::simulation

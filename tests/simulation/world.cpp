@@ -254,6 +254,10 @@ void world::perform(const simulation::step& what) {
     return trouble_store(whom.letters().mood, what);
   case deed::wall:
     return clock_.set_wall(what.shift);
+  case deed::reload:
+    if (auto* const here = whom.alive())
+      here->reload();
+    return;
   case deed::pause:
     return whom.stand_still(what.lasts);
   case deed::lose_link:

@@ -41,7 +41,6 @@ class batch_builder {
 
   batch_builder& part(batch_key key, bool keyed = false, uint64_t fingerprint = 0) {
     batch_part made;
-    made.request = ++requests_;
     made.key = key;
     made.keyed = keyed;
     made.fingerprint = fingerprint;
@@ -81,7 +80,6 @@ class batch_builder {
   std::shared_ptr<envelope> source_ = std::make_shared<envelope>();
   std::shared_ptr<record_batch> batch_ = std::make_shared<record_batch>();
   std::string text_;
-  uint64_t requests_ = 0;
 };
 
 /// One part with these records.

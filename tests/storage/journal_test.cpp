@@ -270,6 +270,77 @@ TEST_F(journal_test, is_full_at_its_limit_and_reopens_below_the_fraction) {
   EXPECT_EQ(store_one(std::string(15'000, 'x')).outcome, ec::none);
 }
 
+TEST_F(journal_test, stores_no_part_of_a_body_behind_one_that_failed_in_the_same_group) {
+  config = small_journal(64 << 10, 2);
+  open();
+  while (!writer->full())
+    store_one(std::string(5'000, 'x'));
+  const auto one = [this](uint64_t request, uint64_t base, size_t bytes) {
+    batch_builder build;
+    build.part({1, ++next_key}).record(std::string(bytes, 'y'));
+    build.source().parts.front().request = request;
+    build.source().parts.front().record_base = base;
+    return build.done();
+  };
+  writer->add(one(7, 0, 60'000)); // more than is left
+  writer->add(one(7, 1, 10));
+  writer->add(one(8, 0, 10));
+  const auto receipts = writer->commit();
+  ASSERT_EQ(receipts.size(), 3u);
+  EXPECT_NE(receipts[0]->parts[0].outcome, ec::none);
+  EXPECT_NE(receipts[1]->parts[0].outcome, ec::none);
+  EXPECT_EQ(receipts[2]->parts[0].outcome, ec::none) << "it would have fitted";
+}
+
+TEST_F(journal_test, tells_of_a_longer_body_all_that_it_has_wherever_it_was_cut) {
+  open();
+  const batch_key first{3, 4};
+  const auto part = [&](uint64_t base, uint32_t records, uint64_t fingerprint) {
+    batch_builder build;
+    build.part(continued_key(first, base), true, fingerprint);
+    for (uint32_t i = 0; i < records; ++i)
+      i % 3 == 2 ? build.reject_record(reject::schema_violation, "")
+                 : build.record("r" + std::to_string(base + i));
+    build.source().parts.front().request = 9;
+    build.source().parts.front().record_base = base;
+    return build.done();
+  };
+  store(part(0, 5, 50));
+  store(part(5, 4, 90));
+  // All of this one is rejected, and the chain does not break there.
+  batch_builder bad;
+  bad.part(continued_key(first, 9), true, 100).reject_record(reject::malformed_json, "");
+  bad.source().parts.front().request = 9;
+  bad.source().parts.front().record_base = 9;
+  store(bad.done());
+  const auto sequence = store(part(10, 2, 120)).last_sequence;
+  for (int life = 0; life < 2; ++life, open()) {
+    for (const auto& [records, fingerprint] :
+         {std::pair{3u, 30u}, {5u, 50u}, {5u, 51u}}) {
+      const auto told = store(part(0, records, fingerprint));
+      EXPECT_EQ(told.outcome, ec::key_reused);
+      EXPECT_EQ(told.known.records, 12u);
+      EXPECT_EQ(told.known.fingerprint, 120u);
+      EXPECT_EQ(told.known.accepted, 4u + 3u + 2u);
+      EXPECT_EQ(told.known.rejected, 1u + 1u + 1u);
+      EXPECT_EQ(told.known.last_sequence, sequence);
+    }
+    const auto again = store(part(5, 4, 90));
+    EXPECT_EQ(again.outcome, ec::none);
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(store(part(5, 4, 91)).outcome, ec::key_reused);
+  }
+}
+
+TEST_F(journal_test,
+       knows_what_is_submitted_again_though_it_remembers_no_keys_for_clients) {
+  config.keys_max = 0;
+  open();
+  EXPECT_FALSE(store(simple_batch({5, 5}, {"a"}, true, 1)).duplicate);
+  EXPECT_TRUE(store(simple_batch({5, 5}, {"a"}, true, 1)).duplicate);
+  EXPECT_EQ(read_all(), "a");
+}
+
 TEST_F(journal_test, is_full_on_a_full_disk_and_reopens_when_there_is_space) {
   open();
   disk.faults.quota_bytes = disk.used_bytes();
