@@ -120,10 +120,35 @@ void split_request(access_line& line) noexcept {
   line.path = line.request.substr(first + 1, last - first - 1);
 }
 
+// nginx writes 000 for a request that it gave no answer.
 bool is_status(std::string_view text) noexcept {
   return text == "-"
-         || (text.size() == 3 && text[0] >= '1' && text[0] <= '9' && is_digit(text[1])
+         || (text.size() == 3 && is_digit(text[0]) && is_digit(text[1])
              && is_digit(text[2]));
+}
+
+// A name or an address, or `-`. No comma, no quote, no bracket of a list.
+bool is_host(std::string_view text) noexcept {
+  constexpr std::string_view marks = ".-_:%[]/*";
+  for (const char c : text)
+    if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+        && static_cast<unsigned char>(c) < 0x80 && marks.find(c) == marks.npos)
+      return false;
+  return !text.empty();
+}
+
+// `name` or `name:port`; the colons of an IPv6 address are inside of brackets.
+bool take_vhost(line_reader& reader, access_line& out) noexcept {
+  out.vhost = reader.word();
+  const auto colon = out.vhost.rfind(':');
+  if (colon != std::string_view::npos && out.vhost.find(']', colon) == out.vhost.npos) {
+    out.port = out.vhost.substr(colon + 1);
+    out.vhost = out.vhost.substr(0, colon);
+    if (out.port.size() > 5 || digits_of(out.port) < 0
+        || (out.port.front() == '0' && out.port.size() > 1))
+      return false;
+  }
+  return is_host(out.vhost) && reader.take(" ");
 }
 
 bool is_size(std::string_view text) noexcept {
@@ -135,40 +160,54 @@ bool is_size(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 18 && text.front() != '0';
 }
 
+bool take_agent(line_reader& reader, log_layout layout, access_line& out) noexcept {
+  if (!reader.take(" ") || !reader.quoted(out.referrer) || !reader.take(" "))
+    return false;
+  if (!layout.forwarded)
+    return reader.quoted_to_end(out.agent);
+  return reader.quoted(out.agent) && reader.take(" ")
+         && reader.quoted_to_end(out.forwarded);
+}
+
 } // namespace
 
-const char* parse_access_line(std::string_view line, bool combined,
+const char* parse_access_line(std::string_view line, log_layout layout,
                               access_line& out) noexcept {
   while (!line.empty()
          && (line.back() == ' ' || line.back() == '\r' || line.back() == '\n'))
     line.remove_suffix(1);
   line_reader reader{line};
   out = access_line{};
+  if (layout.vhost && !take_vhost(reader, out))
+    return "no virtual host, like example.org:443, at the front";
   out.host = reader.word();
-  if (out.host.empty() || !reader.take(" "))
+  if (!is_host(out.host) || !reader.take(" "))
     return "no host at the front";
   out.ident = reader.word();
   if (out.ident.empty() || !reader.take(" "))
-    return "no ident behind the host";
-  out.user = reader.until(" ["); // may contain spaces
-  if (out.user.empty())
+    return "no ident after the host";
+  out.user = reader.word();
+  if (out.user.empty() || !reader.take(" "))
     return "no user before the time in brackets";
-  reader.rest.remove_prefix(2);
+  if (!reader.take("["))
+    return "no time in brackets after host, ident and user: a field is missing or one "
+           "too "
+           "many (a user's name with a space in it looks the same)";
   if (!parse_time(reader.until("]"), out.time))
     return "the time is not like [17/May/2015:10:05:03 +0000]";
   if (!reader.take("] ") || !reader.quoted(out.request) || !reader.take(" "))
-    return "no request in quotes behind the time";
+    return "no request in quotes after the time";
   split_request(out);
   out.status = reader.word();
   if (!is_status(out.status) || !reader.take(" "))
-    return "no status of 3 digits behind the request";
+    return "no status of 3 digits after the request";
   out.bytes = reader.word();
   if (!is_size(out.bytes))
-    return "no size behind the status";
-  if (combined
-      && (!reader.take(" ") || !reader.quoted(out.referrer) || !reader.take(" ")
-          || !reader.quoted_to_end(out.agent)))
-    return "no referrer and user agent in quotes behind the size";
+    return "no size after the status";
+  if (layout.agent && !take_agent(reader, layout, out))
+    return layout.forwarded
+             ? "no referrer, user agent and X-Forwarded-For in quotes after the size"
+             : "no referrer and user agent in quotes after the size";
   return reader.rest.empty() ? nullptr : "there is more text at the end";
 }
 

@@ -49,8 +49,12 @@ std::string_view pair_reader::take(bool key) noexcept {
   return word;
 }
 
+// The character of a short escape, as JSON and logfmt writers have them; 0: it is none.
 char meant_by(char letter) noexcept {
-  return letter == 'n' ? '\n' : letter == 'r' ? '\r' : letter == 't' ? '\t' : letter;
+  constexpr std::string_view letters = "\"\\/bfnrt";
+  constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
+  const auto at = letters.find(letter);
+  return at == letters.npos ? '\0' : meant[at];
 }
 
 // `rest_` is behind the opening quote.
@@ -58,11 +62,18 @@ const char* pair_reader::read_quoted(std::string_view key) {
   char* const start = run_.memory.allocate(rest_.size());
   char* out = start;
   size_t at = 0;
-  for (; at < rest_.size() && rest_[at] != '"'; ++at) {
-    const std::string_view known = "\"\\nrt";
-    const bool escape = rest_[at] == '\\' && at + 1 < rest_.size()
-                        && known.find(rest_[at + 1]) != std::string_view::npos;
-    *out++ = escape ? meant_by(rest_[++at]) : rest_[at];
+  while (at < rest_.size() && rest_[at] != '"') {
+    const bool escape = rest_[at] == '\\' && at + 1 < rest_.size();
+    const char meant = escape ? meant_by(rest_[at + 1]) : '\0';
+    if (meant != '\0') {
+      *out++ = meant;
+      at += 2;
+    } else if (const size_t taken =
+                 escape ? take_unicode_escape(rest_.substr(at), out) : 0) {
+      at += taken; // one character: a surrogate takes its partner along
+    } else {
+      *out++ = rest_[at++]; // a backslash that means nothing is itself
+    }
   }
   if (at == rest_.size())
     return "a quote is not closed";
@@ -109,6 +120,7 @@ parsed_text pair_reader::read() {
   }
   if (!separated_)
     return {nullptr, "there is no pair"};
+  fields_.node()->leave_one_of_each(run_.memory);
   return {fields_.node(), nullptr};
 }
 

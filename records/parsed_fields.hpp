@@ -2,6 +2,7 @@
 // one.
 #pragma once
 
+#include "records/access_log.hpp"
 #include "records/step_run.hpp"
 
 #include <string_view>
@@ -38,6 +39,6 @@ struct parsed_text {
 };
 
 /// The fields of one access log line, typed: see docs/transform.md.
-parsed_text read_access_log(std::string_view line, bool combined, step_run& run);
+parsed_text read_access_log(std::string_view line, log_layout layout, step_run& run);
 
 } // namespace weir::steps

@@ -174,6 +174,26 @@ std::string_view unescape(std::string_view text, arena& memory) {
   return {start, size};
 }
 
+size_t take_unicode_escape(std::string_view text, char*& out) noexcept {
+  const auto unit_at = [text](size_t at) {
+    return text.size() >= at + 6 && text[at] == '\\' && text[at + 1] == 'u'
+           && text.find_first_not_of("0123456789abcdefABCDEF", at + 2) >= at + 6;
+  };
+  if (!unit_at(0))
+    return 0;
+  unsigned code = hex4(text.data() + 2);
+  size_t taken = 6;
+  if (code >= 0xd800 && code <= 0xdfff) {
+    const unsigned second = unit_at(6) ? hex4(text.data() + 8) : 0;
+    if (code >= 0xdc00 || second < 0xdc00 || second > 0xdfff)
+      return 0;
+    code = 0x10000 + ((code - 0xd800) << 10) + (second - 0xdc00);
+    taken = 12;
+  }
+  out = put_utf8(out, code);
+  return taken;
+}
+
 std::string_view clip(std::string_view text, size_t bytes_max) noexcept {
   if (text.size() <= bytes_max)
     return text;

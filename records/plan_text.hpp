@@ -22,6 +22,11 @@ std::string escape(std::string_view text); ///< the same on the heap, for compil
 /// U+FFFD, so the result is valid UTF-8.
 std::string_view unescape(std::string_view text, arena& memory);
 
+/// Writes at `out`, and moves it behind, the character that a `\uXXXX` at the front of `text`
+/// stands for, together with its partner if it is a surrogate. Returns how many bytes of
+/// `text` that were; 0, and nothing written, when there is no such escape.
+size_t take_unicode_escape(std::string_view text, char*& out) noexcept;
+
 /// The longest prefix of at most `bytes_max` bytes that does not cut a UTF-8 character.
 std::string_view clip(std::string_view text, size_t bytes_max) noexcept;
 

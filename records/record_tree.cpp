@@ -2,7 +2,9 @@
 
 #include "records/plan_text.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <numeric>
 
 namespace weir::steps {
 
@@ -31,19 +33,68 @@ value_type value::type() const noexcept {
   }
 }
 
+field* tree_node::element(std::string_view name, size_t limit) noexcept {
+  uint32_t index = 0;
+  const auto [end, error] =
+    std::from_chars(name.data(), name.data() + name.size(), index);
+  const bool exact = error == std::errc{} && end == name.data() + name.size()
+                     && (name.size() == 1 || name.front() != '0');
+  return exact && index < limit ? items_ + index : nullptr;
+}
+
+/// Names of one length differ mostly in their last byte or their first.
+static inline bool same(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size()
+         && (a.empty() || (a.back() == b.back() && a.front() == b.front() && a == b));
+}
+
 field* tree_node::find_before(std::string_view name, size_t limit) noexcept {
-  if (is_array) {
-    uint32_t index = 0;
-    const auto [end, error] =
-      std::from_chars(name.data(), name.data() + name.size(), index);
-    const bool exact = error == std::errc{} && end == name.data() + name.size()
-                       && (name.size() == 1 || name.front() != '0');
-    return exact && index < limit ? items_ + index : nullptr;
+  if (is_array)
+    return element(name, limit);
+  field* last = items_ + limit;
+  do
+    if (last == items_)
+      return nullptr;
+  while (!same((--last)->name, name));
+  // a name seldom occurs twice: this loop ends without a find
+  for (const field* earlier = last; earlier-- != items_;)
+    if (same(earlier->name, name))
+      return erase_before(last);
+  return last;
+}
+
+/// Removes the fields before `last` that have its name; where it is then.
+field* tree_node::erase_before(field* last) noexcept {
+  const auto name = last->name;
+  const auto behind = items_ + size_ - last;
+  erase_if([last, name](const field& f) { return &f < last && f.name == name; });
+  return items_ + size_ - behind;
+}
+
+void tree_node::leave_one_of_each(arena& memory) {
+  constexpr uint32_t pairwise_max = 16;
+  if (is_array || size_ < 2)
+    return;
+  if (size_ <= pairwise_max) {
+    erase_if([this](const field& f) {
+      const field* const end = items_ + size_;
+      return std::any_of(&f + 1, end, [&f](const field& g) { return g.name == f.name; });
+    });
+    return;
   }
-  for (size_t i = limit; i-- > 0;)
-    if (items_[i].name == name)
-      return items_ + i;
-  return nullptr;
+  // sorted by name, then by place: all but the last of each run are marked to go
+  auto* const order = memory.array<uint32_t>(size_);
+  auto* const goes = memory.array<bool>(size_);
+  std::iota(order, order + size_, uint32_t{0});
+  std::fill_n(goes, size_, false);
+  std::sort(order, order + size_, [this](uint32_t a, uint32_t b) {
+    const int names = items_[a].name.compare(items_[b].name);
+    return names != 0 ? names < 0 : a < b;
+  });
+  for (uint32_t i = 1; i < size_; ++i)
+    goes[order[i - 1]] = items_[order[i - 1]].name == items_[order[i]].name;
+  const field* const first = items_;
+  erase_if([first, goes](const field& f) { return goes[&f - first]; });
 }
 
 void tree_node::grow(arena& memory) {
@@ -114,9 +165,6 @@ bool record_tree::put(const field_pointer& at, const value& v) {
     return false;
   if (field* const old = parent->find(at.last().name)) {
     old->assign(v);
-    if (!parent->is_array)
-      parent->erase_if(
-        [old, &at](const field& f) { return &f < old && f.name == at.last().name; });
     return true;
   }
   if (parent->is_array)

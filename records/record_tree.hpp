@@ -3,8 +3,8 @@
 // leads into it. What no step touches is written as it came, byte for byte: numbers keep
 // their digits, strings their escapes.
 //
-// Of fields with the same name the last one counts; an edit of a name removes the earlier
-// ones.
+// Of fields with the same name the last one counts. Whoever looks for a name leaves only that
+// one: what a step did not see must not be what a later reader takes.
 #pragma once
 
 #include "records/outline.hpp"
@@ -67,8 +67,12 @@ class tree_node {
   size_t size() const noexcept { return size_; }
 
   /// The last field of that name, or the element of that index; null when there is none.
+  /// Earlier fields of the name are removed: others move.
   field* find(std::string_view name) noexcept { return find_before(name, size_); }
+  /// The same among the first `limit` fields.
   field* find_before(std::string_view name, size_t limit) noexcept;
+  /// Leaves one field, the last, of each name. Needs `memory` when there are many fields.
+  void leave_one_of_each(arena& memory);
   /// A new last field, to be filled in.
   field& append(arena& memory) {
     if (size_ == capacity_)
@@ -94,6 +98,8 @@ class tree_node {
 
  private:
   void grow(arena& memory);
+  field* element(std::string_view index, size_t limit) noexcept;
+  field* erase_before(field* last) noexcept;
 
   field* items_ = nullptr;
   uint32_t size_ = 0;
@@ -113,7 +119,8 @@ class record_tree {
   tree_node* parse_container(std::string_view json, unsigned depth_left);
 
   tree_node& root() noexcept { return root_; }
-  /// Null when missing. Change it only with field::assign.
+  /// Null when missing. Change it only with field::assign. Of each name on the way one is
+  /// left.
   field* find(const field_pointer& at);
   /// The container in `v`, opened if needed; null for a scalar.
   tree_node* open(field& f);

@@ -74,6 +74,9 @@ bool keeps(field& f, const keep_step::branch& branch, record_tree& tree) {
 
 bool prune(tree_node& node, const std::vector<keep_step::branch>& wanted,
            record_tree& tree) {
+  if (!node.is_array) // of a name that occurs twice one stays
+    for (const auto& branch : wanted)
+      (void)node.find(branch.name);
   const field* const first = node.fields().data();
   const auto branch_of = [&](const field& f) {
     return std::find_if(wanted.begin(), wanted.end(), [&](const keep_step::branch& b) {

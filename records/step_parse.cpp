@@ -14,16 +14,22 @@ namespace weir::steps {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> format_names = {"combined_log", "common_log",
-                                                          "key_value", "json", "regex"};
+constexpr std::array<std::string_view, 8> format_names = {"combined_log",
+                                                          "common_log",
+                                                          "vhost_combined_log",
+                                                          "vhost_common_log",
+                                                          "nginx_main_log",
+                                                          "key_value",
+                                                          "json",
+                                                          "regex"};
 constexpr int groups_max = 32;
 
 text_format read_format(const std::string& name, step_arguments& arguments) {
   const auto found = std::find(format_names.begin(), format_names.end(), name);
   if (found != format_names.end())
     return static_cast<text_format>(found - format_names.begin());
-  arguments.fail(
-    "\"as\" must be one of combined_log, common_log, key_value, json, regex");
+  arguments.fail("\"as\" must be one of combined_log, common_log, vhost_combined_log, "
+                 "vhost_common_log, nginx_main_log, key_value, json, regex");
   return text_format::json;
 }
 
@@ -36,6 +42,17 @@ char read_mark(step_arguments& arguments, std::string_view key,
     arguments.fail("\"" + std::string(key)
                    + "\" must be one ASCII character, not a quote or a backslash");
   return fits ? text[0] : ' ';
+}
+
+// Of a format that is a kind of access log.
+log_layout layout_of(text_format format) noexcept {
+  log_layout layout;
+  layout.vhost =
+    format == text_format::vhost_combined_log || format == text_format::vhost_common_log;
+  layout.agent =
+    format != text_format::common_log && format != text_format::vhost_common_log;
+  layout.forwarded = format == text_format::nginx_main_log;
+  return layout;
 }
 
 tree_node* match_groups(std::string_view text, const re2::RE2& pattern,
@@ -148,8 +165,10 @@ verdict parse_step::run(step_run& run) const {
   switch (as) {
   case text_format::combined_log:
   case text_format::common_log:
-    if (const auto log = read_access_log(text, as == text_format::combined_log, run);
-        log.node)
+  case text_format::vhost_combined_log:
+  case text_format::vhost_common_log:
+  case text_format::nginx_main_log:
+    if (const auto log = read_access_log(text, layout_of(as), run); log.node)
       result.made = opened(log.node);
     else
       result.why = log.why;
@@ -188,24 +207,26 @@ verdict parse_step::store(step_run& run, const parsed& result) const {
     return run.put(*into, result.made);
   struct field holder;
   holder.held = result.made;
-  return merge(run, *run.tree.open(holder));
+  auto* const fields = run.tree.open(holder);
+  if (as == text_format::json) // the other parsers leave one of each name themselves
+    fields->leave_one_of_each(run.memory);
+  return merge(run, *fields);
 }
 
-// Of parsed fields with one name the last counts; they replace fields that were there.
+// Parsed fields replace those of their names that were there.
 verdict parse_step::merge(step_run& run, tree_node& fields) const {
   auto& root = run.tree.root();
   size_t before = root.size();
   if (before > parsed_fields_max || fields.size() > parsed_fields_max)
     return run.reject(field, "more than 1024 fields at the top level; use `into`");
   for (const auto& f : fields.fields()) {
+    const size_t count = root.size();
     auto* const old = root.find_before(f.name, before);
     if (!old) {
       root.append(f, run.memory);
       continue;
     }
     old->assign(f.held);
-    const size_t count = root.size();
-    root.erase_if([&](const struct field& g) { return &g < old && g.name == f.name; });
     before -= count - root.size();
   }
   return verdict::next;

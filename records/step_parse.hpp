@@ -10,7 +10,16 @@
 
 namespace weir::steps {
 
-enum class text_format : uint8_t { combined_log, common_log, key_value, json, regex };
+enum class text_format : uint8_t {
+  combined_log,
+  common_log,
+  vhost_combined_log,
+  vhost_common_log,
+  nginx_main_log,
+  key_value,
+  json,
+  regex
+};
 
 /// of one record, and it may have no more
 inline constexpr size_t parsed_fields_max = 1024;

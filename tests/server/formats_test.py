@@ -1,11 +1,13 @@
 """Every format in, every record stored once and field by field what an independent parser reads."""
 
+import contextlib
 import csv
 import gzip
 import io
 import json
 import random
 import re
+import sqlite3
 import subprocess
 import unittest
 
@@ -38,6 +40,17 @@ class Formats(ServerTest):
         self.assertEqual(answer.status, 200, answer)
         self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (1, 0))
         self.assertEqual(self.uut.bodies(), [{"a": 1, "b": [True, None, "é\n"]}])
+
+    def test_redaction_is_not_passed_by_with_a_name_that_occurs_twice(self):
+        node = self.node(streams={"default": {"transform": [{"redact": {"field": "n", "pattern": "[0-9]+", "with": "#"}}]}})
+        for record in ('{"n":"secret 99","n":"none"}', '{"n":"secret 99","\\u006e":"none"}', '{ "n" : "none", "n":"secret 99" }'):
+            self.assertEqual(node.post("default", record, "application/json").status, 200)
+        node.rows()
+        with contextlib.closing(sqlite3.connect(node.data / "weir.db")) as db:
+            stored = db.execute("select body, body ->> '$.n' from records order by id").fetchall()
+        self.assertEqual([json.loads(body)["n"] for body, _ in stored], ["none", "none", "secret #"])
+        self.assertEqual([first for body, first in stored if "u006e" not in body], ["none", "secret #"])
+        self.assertNotIn("99", "".join(body for body, _ in stored))
 
     def test_the_path_without_a_stream_is_the_stream_default(self):
         answer = self.uut.request("POST", "/ingest", b'{"a":1}', {"Content-Type": "application/json"})
