@@ -2,10 +2,13 @@
 #include "app/yaml_tree.hpp"
 
 #include "app/units.hpp"
+#include "records/json_limits.hpp"
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -142,7 +145,10 @@ std::optional<double> core_float(std::string_view text) {
   double value = 0;
   const auto* end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc{} && rest == end ? std::optional{value} : std::nullopt;
+  if (error == std::errc::invalid_argument || rest != end)
+    return std::nullopt;
+  // too small for a double is zero, too large is nothing that JSON has
+  return read_double(text).value_or(std::numeric_limits<double>::infinity());
 }
 
 nlohmann::json scalar_to_json(const yaml_node& node, std::vector<std::string>& errors) {
@@ -156,8 +162,14 @@ nlohmann::json scalar_to_json(const yaml_node& node, std::vector<std::string>& e
     return false;
   if (auto integer = core_integer(node.text))
     return *integer;
-  if (const auto real = core_float(node.text))
-    return *real;
+  if (const auto real = core_float(node.text)) {
+    if (std::isfinite(*real))
+      return *real;
+    errors.push_back(fmt::format("{}: {} is larger than a number can be: quote it if it "
+                                 "is text",
+                                 node.place, node.text));
+    return node.text;
+  }
   auto bare = std::string_view{node.text};
   if (bare.starts_with('+') || bare.starts_with('-'))
     bare.remove_prefix(1);

@@ -49,13 +49,6 @@ bool is_large(std::string_view number) noexcept {
          && point - static_cast<int64_t>(first) + exponent_of(number) > 0;
 }
 
-bool is_finite(std::string_view number) noexcept {
-  double value = 0;
-  const auto [end, error] =
-    std::from_chars(number.data(), number.data() + number.size(), value);
-  return error == std::errc{} ? std::isfinite(value) : !is_large(number);
-}
-
 } // namespace
 
 bool nests_deeper(std::string_view json, size_t levels) noexcept {
@@ -76,7 +69,20 @@ bool nests_deeper(std::string_view json, size_t levels) noexcept {
 
 bool is_held(std::string_view number) noexcept {
   return steps::is_json_integer(number) ? fits<int64_t>(number) || fits<uint64_t>(number)
-                                        : is_finite(number);
+                                        : read_double(number).has_value();
+}
+
+std::optional<double> read_double(std::string_view number) noexcept {
+  double value = 0;
+  const auto [end, error] =
+    std::from_chars(number.data(), number.data() + number.size(), value);
+  if (end != number.data() + number.size() || error == std::errc::invalid_argument)
+    return std::nullopt;
+  if (error == std::errc{})
+    return std::isfinite(value) ? std::optional{value} : std::nullopt;
+  if (is_large(number))
+    return std::nullopt;
+  return number.starts_with('-') ? -0.0 : 0.0;
 }
 
 std::string_view find_unheld_number(std::string_view json) noexcept {

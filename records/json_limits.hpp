@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace weir {
@@ -14,6 +15,11 @@ inline constexpr std::string_view unheld_number_text =
 /// More than `levels` arrays and objects are open at once. Of text that is no JSON, the
 /// brackets outside of strings count.
 bool nests_deeper(std::string_view json, size_t levels) noexcept;
+
+/// The double nearest to a decimal number, as JSON writes them or without digits on one side of
+/// the point. What is too small for a double is zero, as for every parser here. Nothing when it
+/// is too large, or no number.
+std::optional<double> read_double(std::string_view number) noexcept;
 
 /// Of one JSON number: an integer that fits 64 bits, with or without sign; else a double that
 /// is finite.

@@ -1,7 +1,6 @@
 #include "records/plan_condition.hpp"
 
 #include <array>
-#include <charconv>
 
 #include <re2/re2.h>
 
@@ -19,14 +18,13 @@ constexpr std::string_view forms =
   "{exists: x}, {missing: x}, {matches: {field: x, pattern: p}}, "
   "{and: [...]}, {or: [...]}, {not: {...}}";
 
-template <class Number>
-std::optional<Number> number_of(std::string_view text) noexcept {
-  Number number{};
-  const auto [end, error] =
-    std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size())
-    return std::nullopt;
-  return number;
+// Integers of 64 bits stay such.
+schema_detail::number number_of(const config_value& value) {
+  if (value.is_number_unsigned())
+    return schema_detail::number::of(value.get<uint64_t>());
+  if (value.is_number_integer())
+    return schema_detail::number::of(value.get<int64_t>());
+  return schema_detail::number::of(value.get<double>());
 }
 
 template <class T>
@@ -48,8 +46,7 @@ scalar_literal scalar_literal::parse(const config_value& value,
     literal.type = value_type::boolean;
   else if (value.is_number()) {
     literal.type = value_type::number;
-    literal.number = value.get<double>();
-    literal.integer = number_of<int64_t>(literal.text);
+    literal.number = number_of(value);
   }
   return literal;
 }
@@ -68,11 +65,9 @@ std::optional<int> compare(const value& left, const scalar_literal& right,
   case value_type::boolean:
     return order(left.text.size() == 4, right.text.size() == 4);
   case value_type::number: {
-    if (right.integer)
-      if (const auto integer = number_of<int64_t>(left.text))
-        return order(*integer, *right.integer);
-    const auto number = number_of<double>(left.text);
-    return number ? std::optional(order(*number, right.number)) : std::nullopt;
+    const auto number = schema_detail::read_number(left.text);
+    return number ? std::optional(schema_detail::compare(*number, right.number))
+                  : std::nullopt;
   }
   default:
     return 0;

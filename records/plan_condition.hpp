@@ -2,6 +2,7 @@
 #pragma once
 
 #include "records/plan_arguments.hpp"
+#include "records/schema_number.hpp"
 #include "records/step_run.hpp"
 
 #include <memory>
@@ -14,16 +15,15 @@ namespace weir::steps {
 /// A scalar to compare a field with.
 struct scalar_literal {
   value_type type = value_type::null;
-  std::string text; ///< of a string what it means, else its JSON text
-  double number = 0;
-  std::optional<int64_t> integer; ///< when the number is one that fits
+  std::string text;             ///< of a string what it means, else its JSON text
+  schema_detail::number number; ///< when it is one
 
   static scalar_literal parse(const config_value& value, step_arguments& arguments);
   std::string describe() const;
 };
 
 /// Below 0, 0 or above 0; nothing when the two are of different types. Numbers compare by
-/// value, exactly when both are integers; strings by bytes; false is below true.
+/// value, as in a schema; strings by bytes; false is below true.
 std::optional<int> compare(const value& left, const scalar_literal& right, step_run& run);
 
 class condition {

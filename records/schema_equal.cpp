@@ -82,8 +82,8 @@ bool find_equal(simdjson::dom::object in, std::string_view key, element value,
   for (const auto [name, candidate] : in) {
     if (!work.spend(1))
       return false;
-    if (name == key)
-      return equal(value, candidate, work);
+    if (name == key && equal(value, candidate, work))
+      return true;
   }
   return false;
 }
@@ -92,8 +92,12 @@ bool equal_objects(simdjson::dom::object left, simdjson::dom::object right,
                    work_budget& work) noexcept {
   if (left.size() != right.size()) // saturates at 2^24 - 1: then the members decide
     return false;
+  // both ways: a name may occur twice in either
   for (const auto [key, value] : left)
     if (!find_equal(right, key, value, work))
+      return false;
+  for (const auto [key, value] : right)
+    if (!find_equal(left, key, value, work))
       return false;
   return true;
 }

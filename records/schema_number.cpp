@@ -1,5 +1,8 @@
 #include "records/schema_number.hpp"
 
+#include "records/json_limits.hpp"
+#include "records/plan_scan.hpp"
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -141,6 +144,25 @@ std::optional<number> read_short_number(std::string_view text) noexcept {
   return number::of(static_cast<double>(whole) / powers[decimals]);
 }
 
+std::optional<number> read_number(std::string_view text) noexcept {
+  if (const auto short_one = read_short_number(text))
+    return short_one;
+  if (steps::is_json_integer(text)) {
+    const char* const end = text.data() + text.size();
+    int64_t narrow = 0;
+    if (std::from_chars(text.data(), end, narrow).ec == std::errc{})
+      return number::of(narrow);
+    uint64_t wide = 0;
+    if (std::from_chars(text.data(), end, wide).ec == std::errc{})
+      return number::of(wide);
+    return std::nullopt;
+  }
+  if (!steps::is_json_number(text))
+    return std::nullopt;
+  const auto real = read_double(text);
+  return real ? std::optional{number::of(*real)} : std::nullopt;
+}
+
 int compare_mixed(const number& left, const number& right) noexcept {
   if (right.what == number::kind::real)
     return compare_real(left, right.d);
@@ -174,21 +196,27 @@ bool is_multiple(const number& value, const number& divisor) noexcept {
   return is_multiple_real(to_double(left), to_double(right));
 }
 
-std::string to_text(const number& value) {
-  char text[40];
+std::string_view to_text(const number& value, number_buffer& buffer) noexcept {
+  char* const begin = buffer.data();
+  char* const limit = begin + buffer.size();
   std::to_chars_result end{};
   switch (value.what) {
   case number::kind::int64:
-    end = std::to_chars(text, text + sizeof text, value.i);
+    end = std::to_chars(begin, limit, value.i);
     break;
   case number::kind::uint64:
-    end = std::to_chars(text, text + sizeof text, value.u);
+    end = std::to_chars(begin, limit, value.u);
     break;
   case number::kind::real:
-    end = std::to_chars(text, text + sizeof text, value.d);
+    end = std::to_chars(begin, limit, value.d);
     break;
   }
-  return {text, end.ptr};
+  return {begin, static_cast<size_t>(end.ptr - begin)};
+}
+
+std::string to_text(const number& value) {
+  number_buffer buffer;
+  return std::string{to_text(value, buffer)};
 }
 
 } // namespace weir::schema_detail

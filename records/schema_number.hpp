@@ -3,6 +3,7 @@
 // double.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,6 +39,10 @@ struct number {
 /// reads it. Nothing for any other text: it may be a number all the same.
 std::optional<number> read_short_number(std::string_view text) noexcept;
 
+/// Any JSON number as a parser reads it: an integer of 64 bits exactly, else the nearest double.
+/// Nothing for other texts, and for numbers that neither holds.
+std::optional<number> read_number(std::string_view text) noexcept;
+
 /// -1, 0 or 1, by mathematical value: 9007199254740993 is above 9007199254740992.0.
 int compare(const number& left, const number& right) noexcept;
 /// compare() where one of them is a double or above INT64_MAX.
@@ -57,6 +62,8 @@ bool is_multiple(const number& value, const number& divisor) noexcept;
 
 /// The shortest text that reads back as the same value.
 std::string to_text(const number& value);
+using number_buffer = std::array<char, 40>;
+std::string_view to_text(const number& value, number_buffer& buffer) noexcept;
 
 inline int compare(const number& left, const number& right) noexcept {
   if (left.what != number::kind::int64 || right.what != number::kind::int64)

@@ -1,11 +1,11 @@
 #include "records/step_convert.hpp"
 
 #include "records/json_limits.hpp"
+#include "records/schema_number.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 
 namespace weir::steps {
 
@@ -27,18 +27,25 @@ value number_value(std::string_view digits, arena& memory) {
 
 // `-?[0-9]+` within 64 bits; leading zeros are dropped.
 converted to_integer(const value& v, std::string_view text, step_run& run) {
-  int64_t number = 0;
-  const auto [end, error] =
-    std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size())
+  const bool negative = text.starts_with('-');
+  auto digits = text.substr(negative ? 1 : 0);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos)
     return std::nullopt;
-  if (is_json_integer(text) && text != "-0")
+  digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size() - 1));
+  const bool signed_zero = negative && digits == "0";
+  const auto written = text.substr(text.size() - digits.size() - (negative ? 1 : 0));
+  if (written.size() == text.size() && !signed_zero) {
+    if (!is_held(text))
+      return std::nullopt;
     return v.is == value::form::json ? v : value::json(text);
-  std::array<char, 24> digits;
-  const auto written =
-    std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return number_value({digits.data(), static_cast<size_t>(written.ptr - digits.data())},
-                      run.memory);
+  }
+  if (signed_zero || !negative)
+    return is_held(digits) ? converted(value::json(digits)) : std::nullopt;
+  char* const copy = run.memory.allocate(digits.size() + 1);
+  *copy = '-';
+  std::copy(digits.begin(), digits.end(), copy + 1);
+  const std::string_view minus{copy, digits.size() + 1};
+  return is_held(minus) ? converted(value::json(minus)) : std::nullopt;
 }
 
 // What is to be a double must not look like an integer that no reader takes.
@@ -54,21 +61,27 @@ value floating_value(std::string_view digits, arena& memory) {
 
 // JSON numbers keep their digits; other decimal forms (`.5`, `007`) are written anew.
 converted to_floating(const value& v, std::string_view text, step_run& run) {
-  double number = 0;
-  const auto [end, error] =
-    std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(number))
+  const auto number = read_double(text);
+  if (!number)
     return std::nullopt;
   if (is_json_number(text))
     return v.is == value::form::json ? v : floating_value(text, run.memory);
   std::array<char, 32> digits;
   const auto written =
-    std::to_chars(digits.data(), digits.data() + digits.size(), number);
+    std::to_chars(digits.data(), digits.data() + digits.size(), *number);
   return floating_value({digits.data(), static_cast<size_t>(written.ptr - digits.data())},
                         run.memory);
 }
 
-converted to_boolean(std::string_view text) {
+converted to_boolean(const value& v, std::string_view text) {
+  using schema_detail::number;
+  if (v.type() == value_type::number) { // by value: 1.0 is 1
+    const auto given = schema_detail::read_number(text);
+    for (const int64_t known : {0, 1})
+      if (given && compare(*given, number::of(known)) == 0)
+        return value::json(known ? "true" : "false");
+    return std::nullopt;
+  }
   std::array<char, 5> lower{};
   if (text.size() > lower.size())
     return std::nullopt;
@@ -109,7 +122,7 @@ converted convert(const conversion& c, const value& v, step_run& run) {
   case target_type::floating:
     return to_floating(v, text, run);
   case target_type::boolean:
-    return to_boolean(text);
+    return to_boolean(v, text);
   default:
     return to_timestamp(c, text, run);
   }

@@ -1,5 +1,7 @@
 #include "records/step_flow.hpp"
 
+#include "records/schema_number.hpp"
+
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
@@ -18,6 +20,16 @@ double fraction_of(std::string_view text) noexcept {
   for (const char c : text)
     hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return random_source(hash).fraction();
+}
+
+// Equal numbers have one fate, however they are written.
+double fraction_of(const value& v, step_run& run) {
+  if (v.type() == value_type::number)
+    if (const auto number = schema_detail::read_number(v.text)) {
+      schema_detail::number_buffer buffer;
+      return fraction_of(to_text(schema_detail::normalized(*number), buffer));
+    }
+  return fraction_of(run.tree.text_of(v));
 }
 
 std::string rate_text(double rate) {
@@ -59,8 +71,7 @@ sample_step sample_step::compile(step_arguments& arguments) {
 
 verdict sample_step::run(step_run& run) const {
   const field* const found = key ? run.tree.find(*key) : nullptr;
-  const double at =
-    found ? fraction_of(run.tree.text_of(found->held)) : run.chance.fraction();
+  const double at = found ? fraction_of(found->held, run) : run.chance.fraction();
   return at < rate ? verdict::next : verdict::drop;
 }
 

@@ -55,6 +55,7 @@ struct time_format::reading {
   civil_time civil;
   int day_of_year = 0; ///< 0: not given
   std::optional<int64_t> unix_seconds;
+  bool before_1970 = false; ///< -0 seconds have a sign as well
   bool ok = true;
 
   void skip_white() noexcept {
@@ -83,6 +84,8 @@ struct time_format::reading {
       value *= 10;
     if (ok)
       civil.nanoseconds = static_cast<uint32_t>(value);
+    while (!width && !rest.empty() && is_digit(rest.front())) // as in RFC 3339
+      rest.remove_prefix(1);
   }
   void offset() noexcept;
   void zone_name() noexcept;
@@ -126,17 +129,15 @@ void time_format::reading::unix_number() noexcept {
     std::from_chars(rest.data(), rest.data() + rest.size(), number);
   ok = ok && error == std::errc{};
   unix_seconds = number;
+  before_1970 = rest.starts_with('-');
   rest.remove_prefix(static_cast<size_t>(end - rest.data()));
 }
 
 std::optional<instant> time_format::reading::finish() noexcept {
   if (!ok || !rest.empty())
     return std::nullopt;
-  if (unix_seconds) {
-    if (*unix_seconds < -62'135'596'800 || *unix_seconds > 253'402'300'799)
-      return std::nullopt;
-    return instant{*unix_seconds, civil.nanoseconds};
-  }
+  if (unix_seconds)
+    return from_unix_parts(*unix_seconds, before_1970, civil.nanoseconds);
   if (day_of_year) {
     if (day_of_year > 365 + (is_leap_year(civil.year) ? 1 : 0))
       return std::nullopt;

@@ -1,10 +1,12 @@
 #include "records/timestamp.hpp"
 
-#include <charconv>
+#include <algorithm>
 
 namespace weir::steps {
 
 namespace {
+
+__extension__ using int128 = __int128; // nanoseconds of 10,000 years need 68 bits
 
 constexpr int64_t seconds_per_day = 86'400;
 constexpr int64_t first_second = -62'135'596'800; // 0001-01-01T00:00:00Z
@@ -102,6 +104,71 @@ bool take_offset(std::string_view text, int& offset_seconds) noexcept {
   return true;
 }
 
+/// `digits` times ten to the `power`, which is below 0 only if that is no whole number.
+struct decimal {
+  int128 digits = 0;
+  int64_t power = 0;
+  bool negative = false;
+};
+
+/// Up to 9 digits with a sign, as an exponent may have. Moves behind them.
+std::optional<int64_t> take_exponent(std::string_view& text) noexcept {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+'))
+    text.remove_prefix(1);
+  const size_t size = std::min(text.find_first_not_of("0123456789"), text.size());
+  const int value = digits_of(text.substr(0, size));
+  text.remove_prefix(size);
+  return value < 0 ? std::nullopt : std::optional<int64_t>(negative ? -value : value);
+}
+
+/// `-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?` with at most 29 digits that count.
+std::optional<decimal> read_decimal(std::string_view text) noexcept {
+  constexpr auto digits_max =
+    static_cast<int128>(10'000'000'000'000'000) * 1'000'000'000'000;
+  decimal made;
+  made.negative = text.starts_with('-');
+  if (made.negative)
+    text.remove_prefix(1);
+  size_t zeros = 0; // that count only if another digit follows
+  const auto take_digits = [&](bool fraction) {
+    size_t size = 0;
+    for (; size < text.size() && text[size] >= '0' && text[size] <= '9'; ++size) {
+      made.power -= fraction ? 1 : 0;
+      if (text[size] == '0') {
+        zeros += made.digits > 0 ? 1 : 0;
+        continue;
+      }
+      for (++zeros; zeros > 0; --zeros) {
+        if (made.digits > digits_max)
+          return false;
+        made.digits *= 10;
+      }
+      made.digits += text[size] - '0';
+    }
+    text.remove_prefix(size);
+    return size > 0;
+  };
+  if (!take_digits(false))
+    return std::nullopt;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (!take_digits(true))
+      return std::nullopt;
+  }
+  made.power += static_cast<int64_t>(zeros);
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    const auto exponent = take_exponent(text);
+    if (!exponent)
+      return std::nullopt;
+    made.power += *exponent;
+  }
+  if (made.digits == 0)
+    made.power = 0;
+  return text.empty() ? std::optional{made} : std::nullopt;
+}
+
 std::optional<instant> checked(int64_t seconds, uint32_t nanoseconds) noexcept {
   if (seconds < first_second || seconds > last_second)
     return std::nullopt;
@@ -174,27 +241,32 @@ std::optional<instant> from_rfc3339(std::string_view text) noexcept {
 }
 
 std::optional<instant> from_unix(std::string_view text, unix_unit unit) noexcept {
-  static constexpr int64_t units_per_second[] = {1, 1000, 1'000'000, 1'000'000'000};
-  const int64_t per_second = units_per_second[static_cast<size_t>(unit)];
-  const bool negative = !text.empty() && text.front() == '-';
-  int64_t number = 0;
-  const auto [end, error] =
-    std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{})
+  static constexpr int64_t to_nanoseconds[] = {9, 6, 3, 0}; // as powers of ten
+  const auto number = read_decimal(text);
+  if (!number || (number->power < 0 && unit != unix_unit::seconds))
     return std::nullopt;
-  std::string_view rest = text.substr(static_cast<size_t>(end - text.data()));
-  uint32_t fraction = 0;
-  if (rest.size() > 10 || (!rest.empty() && unit != unix_unit::seconds)
-      || !take_fraction(rest, fraction) || !rest.empty())
+  int128 nanoseconds = number->digits;
+  int64_t power = number->power + to_nanoseconds[static_cast<size_t>(unit)];
+  if (power < 0)
     return std::nullopt;
-  int64_t seconds = floor_div(number, per_second);
-  const auto below = (number - seconds * per_second) * (1'000'000'000 / per_second);
-  auto nanoseconds = static_cast<uint32_t>(below) + fraction;
-  if (negative && fraction) { // -1.25 is 0.75 s after -2
-    seconds -= 1;
-    nanoseconds = 1'000'000'000 - fraction;
-  }
-  return checked(seconds, nanoseconds);
+  constexpr auto limit = static_cast<int128>(last_second + 1) * 1'000'000'000;
+  for (; power > 0 && nanoseconds != 0 && nanoseconds <= limit; --power)
+    nanoseconds *= 10;
+  if (nanoseconds > limit)
+    return std::nullopt;
+  if (number->negative)
+    nanoseconds = -nanoseconds;
+  const auto below = static_cast<int64_t>(nanoseconds % 1'000'000'000);
+  const auto whole = static_cast<int64_t>(nanoseconds / 1'000'000'000);
+  // -1.25 is 0.75 s after -2
+  return below < 0 ? checked(whole - 1, static_cast<uint32_t>(below + 1'000'000'000))
+                   : checked(whole, static_cast<uint32_t>(below));
+}
+
+std::optional<instant> from_unix_parts(int64_t seconds, bool negative,
+                                       uint32_t nanoseconds) noexcept {
+  return negative && nanoseconds > 0 ? checked(seconds - 1, 1'000'000'000 - nanoseconds)
+                                     : checked(seconds, nanoseconds);
 }
 
 int month_of(std::string_view name) noexcept {

@@ -49,8 +49,12 @@ std::string_view micros_to_rfc3339(int64_t unix_us, rfc3339_buffer& buffer) noex
 std::optional<instant> from_rfc3339(std::string_view text) noexcept;
 
 enum class unix_unit : uint8_t { seconds, milliseconds, microseconds, nanoseconds };
-/// A decimal number; only seconds may have a fraction, of at most 9 digits.
+/// A decimal number, taken by its value: `1.7e9` is 1700000000. Only seconds may have a
+/// fraction, of whole nanoseconds.
 std::optional<instant> from_unix(std::string_view text, unix_unit unit) noexcept;
+/// The whole seconds of a number, its sign, which zero has too, and its fraction.
+std::optional<instant> from_unix_parts(int64_t seconds, bool negative,
+                                       uint32_t nanoseconds) noexcept;
 
 /// English month by its first three letters in any case, 1 to 12; 0 if it is none.
 int month_of(std::string_view name) noexcept;

@@ -32,9 +32,15 @@ TEST(step_convert, takes_integers_exactly_or_not_at_all) {
   EXPECT_EQ(converted("int", "\"007\""), "7");
   EXPECT_EQ(converted("int", "\"-0\""), "0");
   EXPECT_EQ(converted("int", "12"), "12");
+  EXPECT_EQ(converted("int", "-0"), "0");
+  EXPECT_EQ(converted("int", "\"-012\""), "-12");
+  for (const char* const text :
+       {"\"9223372036854775808\"", "9223372036854775808", "18446744073709551615",
+        "\"18446744073709551615\"", "\"0018446744073709551615\""})
+    EXPECT_NE(std::string(text).find(converted("int", text)), std::string::npos) << text;
   EXPECT_EQ(converted("int", "null"), "null");
   for (const char* const bad :
-       {"\"9223372036854775808\"", "9223372036854775808", "\"12.0\"", "12.0", "1e3",
+       {"\"18446744073709551616\"", "\"-9223372036854775809\"", "\"12.0\"", "12.0", "1e3",
         "\"\"", "\" 1\"", "\"1 \"", "\"+1\"", "\"0x1\"", "true", "[]", "{}", "\"١\""})
     EXPECT_EQ(converted("int", bad), "no") << bad;
 }
@@ -43,6 +49,9 @@ TEST(step_convert, keeps_the_digits_of_decimal_numbers) {
   EXPECT_EQ(converted("float", "\"1.10\""), "1.10");
   EXPECT_EQ(converted("float", "1e5"), "1e5");
   EXPECT_EQ(converted("float", "\".5\""), "0.5");
+  EXPECT_EQ(converted("float", "1e-400"), "1e-400"); // zero, as everybody reads it
+  EXPECT_EQ(converted("float", "\"-1e-400\""), "-1e-400");
+  EXPECT_EQ(converted("float", "\".1e-400\""), "0");
   EXPECT_EQ(converted("float", "\"-007.50\""), "-7.5");
   EXPECT_EQ(converted("float", "\"18446744073709551615\""), "18446744073709551615");
   for (const char* const bad :
@@ -62,7 +71,10 @@ TEST(step_convert, knows_words_for_true_and_false) {
     EXPECT_EQ(converted("bool", yes), "true") << yes;
   for (const char* const no : {"false", "0", "\"No\"", "\"OFF\"", "\"n\"", "\"0\""})
     EXPECT_EQ(converted("bool", no), "false") << no;
-  for (const char* const bad : {"2", "\"yess\"", "\"\"", "[]", "\"truetrue\""})
+  EXPECT_EQ(converted("bool", "1.0"), "true"); // a number is what its value is
+  EXPECT_EQ(converted("bool", "-0.0e5"), "false");
+  for (const char* const bad :
+       {"2", "0.5", "\"1.0\"", "\"yess\"", "\"\"", "[]", "\"truetrue\""})
     EXPECT_EQ(converted("bool", bad), "no") << bad;
 }
 
@@ -91,6 +103,19 @@ TEST(step_when, compares_numbers_by_value_and_never_across_types) {
   EXPECT_EQ(
     condition(R"({"field":"a","lt":9007199254740993})", R"({"a":9007199254740992})"),
     "yes");
+  EXPECT_EQ(condition(R"({"field":"a","eq":18446744073709551615})",
+                      R"({"a":18446744073709551614})"),
+            "no");
+  EXPECT_EQ(condition(R"({"field":"a","gt":9223372036854775807})",
+                      R"({"a":9223372036854775808})"),
+            "yes");
+  EXPECT_EQ(condition(R"({"field":"a","lt":18446744073709551615.0})",
+                      R"({"a":18446744073709551615})"),
+            "yes"); // the double is 2^64
+  EXPECT_EQ(
+    condition(R"({"field":"a","in":[9007199254740993]})", R"({"a":9007199254740992.0})"),
+    "no");
+  EXPECT_EQ(condition(R"({"field":"a","eq":0})", R"({"a":1e-400})"), "yes");
   EXPECT_EQ(condition(R"({"field":"a","ge":1.5})", R"({"a":2})"), "yes");
   EXPECT_EQ(condition(R"({"field":"a","gt":"b"})", R"({"a":"\u0062c"})"), "yes");
   EXPECT_EQ(condition(R"({"field":"a","le":"b"})", R"({"a":1})"), "no");
@@ -144,6 +169,83 @@ TEST(step_parse, of_access_logs_takes_odd_lines_and_refuses_broken_ones) {
     parsed(R"("as":"common_log")", "h - - [17/Foo/2015:10:05:03 +0000] \"-\" 200 1")
       .find("the time is not like"),
     std::string::npos);
+}
+
+TEST(step_parse, of_access_logs_refuses_what_is_another_format) {
+  const std::string rest =
+    R"( [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "x")";
+  const auto refused = [&](const std::string& format, const std::string& line) {
+    return parsed("\"as\":\"" + format + "\"", line).find(" is no " + format)
+           != std::string::npos;
+  };
+  for (const char* const head :
+       {"shop.example.org:443 198.51.100.7 - -", "198.51.100.7, 203.0.113.9 - -",
+        "198.51.100.7,203.0.113.9 - -", "198.51.100.7 203.0.113.9 - -",
+        "\"198.51.100.7\" - -", "h - - -", "h - ann smith", "h -", "h", "h  - -",
+        " h - -", "h - -  "})
+    EXPECT_TRUE(refused("combined_log", head + rest)) << head;
+  EXPECT_TRUE(refused("combined_log", "h - -" + rest + R"( "203.0.113.9")"));
+  EXPECT_TRUE(refused("combined_log", "h - -" + rest + " 0.005"));
+  EXPECT_TRUE(refused("common_log", "h - -" + rest));
+  EXPECT_TRUE(refused("vhost_combined_log", "h - -" + rest));
+  EXPECT_TRUE(refused("vhost_combined_log", "v:port h - -" + rest));
+  EXPECT_TRUE(refused("vhost_combined_log", "v: h - -" + rest));
+  EXPECT_TRUE(refused("vhost_common_log", "v:80 h - -" + rest));
+  EXPECT_TRUE(refused("nginx_main_log", "h - -" + rest));
+  EXPECT_TRUE(refused("nginx_main_log", "h - -" + rest + R"( "-" "-")"));
+}
+
+TEST(step_parse, of_access_logs_knows_the_variants_that_are_named) {
+  const std::string tail = R"( [17/May/2015:10:05:03 +0000] "-" 000 0)";
+  const std::string parts =
+    R"("host":"::1","ident":null,"user":null,"time":"2015-05-17T10:05:03Z","request":"-",)"
+    R"("method":null,"path":null,"protocol":null,"status":0,"bytes":0)";
+  EXPECT_EQ(parsed(R"("as":"vhost_common_log")", "shop.example.org:443 ::1 - -" + tail),
+            R"({"vhost":"shop.example.org","port":443,)" + parts + "}");
+  EXPECT_EQ(parsed(R"("as":"vhost_common_log")", "[2001:db8::1] ::1 - -" + tail),
+            R"({"vhost":"[2001:db8::1]","port":null,)" + parts + "}");
+  EXPECT_EQ(parsed(R"("as":"vhost_combined_log")",
+                   "[2001:db8::1]:80 ::1 - -" + tail + R"( "-" "x")"),
+            R"({"vhost":"[2001:db8::1]","port":80,)" + parts
+              + R"(,"referrer":null,"user_agent":"x"})");
+  EXPECT_EQ(
+    parsed(R"("as":"nginx_main_log")",
+           "::1 - -" + tail + R"( "-" "x" "203.0.113.9, 10.0.0.1")"),
+    "{" + parts
+      + R"(,"referrer":null,"user_agent":"x","forwarded_for":"203.0.113.9, 10.0.0.1"})");
+}
+
+TEST(step_parse, of_access_logs_reads_names_statuses_and_escapes_as_they_are_meant) {
+  const auto log = [&](const std::string& line) {
+    return nlohmann::json::parse(parsed(R"("as":"combined_log")", line));
+  };
+  const auto odd =
+    log(R"(- - "" [17/May/2015:10:05:03 +0000] "GET / HTTP/1.0" 099 - "-" "x")");
+  EXPECT_EQ(odd["host"], nullptr);
+  EXPECT_EQ(odd["user"], "");
+  EXPECT_EQ(odd["status"], 99);
+  const auto agent = [&](const std::string& text) {
+    return log(R"(h - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.0" 200 - "-" ")" + text
+               + "\"")["user_agent"]
+      .get<std::string>();
+  };
+  EXPECT_EQ(agent(R"(\x22say\x22 \x5Cx41 \\x41)"), R"("say" \x41 \x41)");
+  EXPECT_EQ(agent(R"(caf\xC3\xA9 \xF0\x9F\x98\x80)"), "café 😀");
+  EXPECT_EQ(agent(R"(\xc3( \xe2\x82 \xc0\x80 \x1b\x00\x7f \xc2\x9b \n \x4)"),
+            R"(\xc3( \xe2\x82 \xc0\x80 \x1b\x00\x7f \xc2\x9b \n \x4)");
+  EXPECT_EQ(agent(R"(\xed\xa0\x80)"), R"(\xed\xa0\x80)"); // a surrogate
+}
+
+TEST(step_parse, of_pairs_resolves_the_escapes_of_json) {
+  const auto value = [](const std::string& text) {
+    return nlohmann::json::parse(parsed(R"("as":"key_value")", "a=\"" + text + "\""))["a"]
+      .get<std::string>();
+  };
+  EXPECT_EQ(value(R"(caf\u00e9 \u00E9 \ud83d\ude00 \u0041\/\b\f\n\r\t\"\\)"),
+            "café é 😀 A/\b\f\n\r\t\"\\");
+  EXPECT_EQ(value(R"(\ud83d \ude00 \ud83d\u0041 \u00g1 \u12 \x41 \q)"),
+            R"(\ud83d \ude00 \ud83dA \u00g1 \u12 \x41 \q)");
+  EXPECT_EQ(value(R"(\\u00e9)"), R"(\u00e9)");
 }
 
 TEST(step_parse, of_pairs_handles_quotes_escapes_and_bounds) {
@@ -226,6 +328,20 @@ TEST(step_text, hashes_salt_and_text) {
             result_of(R"([{"hash":{"field":"a"}}])", R"({"a":"abc"})"));
   EXPECT_EQ(result_of(R"([{"hash":{"field":"a"}}])", R"({"a":1})"),
             result_of(R"([{"hash":{"field":"a"}}])", R"({"a":"1"})"));
+}
+
+TEST(step_sample, equal_numbers_share_one_fate) {
+  const auto keyed = compiled(R"([{"sample":{"rate":0.5,"key":"k"}}])");
+  const auto scratch = make_plan_scratch(7);
+  for (int i = 1; i < 50; ++i) {
+    const auto stays = [&](const std::string& key) {
+      return !run(*keyed, "{\"k\":" + key + "}", *scratch).out.empty();
+    };
+    const auto digits = std::to_string(i);
+    EXPECT_EQ(stays(digits), stays(digits + ".0")) << i;
+    EXPECT_EQ(stays(digits), stays(digits + "00e-2")) << i;
+    EXPECT_EQ(stays(digits + ".50"), stays(digits + "5e-1")) << i;
+  }
 }
 
 TEST(step_sample, keeps_about_its_rate_and_keyed_records_together) {

@@ -119,7 +119,50 @@ TEST(timestamp, reads_unix_numbers_on_both_sides_of_1970) {
             "2015-05-17T10:05:03.000042Z");
   EXPECT_EQ(text_of(*from_unix("1", unix_unit::nanoseconds)),
             "1970-01-01T00:00:00.000000001Z");
-  for (const char* const text : {"", "-", "1e9", "1.", "1.5x", " 1", "999999999999999"})
+  for (const char* const text :
+       {"", "-", "1.", "1.5x", " 1", "+1", ".5", "1e", "1e+", "1e5000", "999999999999999",
+        "1.0000000001", "253402300800", "-62135596800.000000001", "1e-10", "0x10",
+        "1e99999999999", "99999999999999999999999999999999999999999", "1_0"})
     EXPECT_FALSE(from_unix(text, unix_unit::seconds)) << text;
   EXPECT_FALSE(from_unix("1.5", unix_unit::milliseconds));
+}
+
+TEST(timestamp, reads_unix_numbers_by_value) {
+  for (const char* const text :
+       {"1700000000", "1.7e9", "1.7E+9", "17e8", "1700000000.000000000000", "0.17e10",
+        "17000000000e-1", "001700000000", "1700000000000000000000e-12"})
+    EXPECT_EQ(from_unix(text, unix_unit::seconds), (instant{1'700'000'000, 0})) << text;
+  for (const char* const text : {"1.7e12", "1700000000000", "1700000000000.0"})
+    EXPECT_EQ(from_unix(text, unix_unit::milliseconds), (instant{1'700'000'000, 0}))
+      << text;
+  EXPECT_EQ(from_unix("1.7e18", unix_unit::nanoseconds), (instant{1'700'000'000, 0}));
+  EXPECT_EQ(from_unix("1.5e-9", unix_unit::seconds), std::nullopt);
+  EXPECT_EQ(from_unix("25e-1", unix_unit::seconds), (instant{2, 500'000'000}));
+  for (const char* const zero : {"0", "-0", "0e99999", "0.0e-99999", "-0.000"})
+    EXPECT_EQ(from_unix(zero, unix_unit::seconds), (instant{0, 0})) << zero;
+  EXPECT_EQ(from_unix("253402300799.999999999", unix_unit::seconds),
+            (instant{253'402'300'799, 999'999'999}));
+  EXPECT_EQ(from_unix("-62135596800", unix_unit::seconds), (instant{-62'135'596'800, 0}));
+  EXPECT_EQ(from_unix("-62135596799.5", unix_unit::seconds),
+            (instant{-62'135'596'800, 500'000'000}));
+}
+
+TEST(timestamp, a_format_of_seconds_and_fraction_counts_as_the_number_does) {
+  random_source random(seed());
+  SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed()));
+  const auto format = time_format::compile("%s.%f").value();
+  EXPECT_EQ(parsed("%s.%f", "-0.5"), "1969-12-31T23:59:59.500Z");
+  EXPECT_EQ(parsed("%s.%3f", "-1.250"), "1969-12-31T23:59:58.750Z");
+  EXPECT_EQ(parsed("%s,%f", "-0,000"), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(parsed("%s.%f", "1.1234567899"), "1970-01-01T00:00:01.123456789Z");
+  EXPECT_EQ(parsed("%s.%f", "253402300799.9"), "9999-12-31T23:59:59.900Z");
+  EXPECT_EQ(parsed("%s.%f", "-62135596800.1"), "no");
+  EXPECT_EQ(parsed("%s.%f", "-62135596799.9"), "0001-01-01T00:00:00.100Z");
+  for (int i = 0; i < 5'000; ++i) {
+    const uint64_t range = i % 2 ? 3 : 70'000'000'000;
+    std::string text =
+      (random.next() % 2 ? "-" : "") + std::to_string(random.next() % range);
+    text += "." + std::to_string(random.next() % 1'000'000'000);
+    EXPECT_EQ(format.parse(text), from_unix(text, unix_unit::seconds)) << text;
+  }
 }
