@@ -20,7 +20,7 @@ result<std::shared_ptr<const schema>> load_schema(const config& settings,
     return std::shared_ptr<const schema>{};
   auto loaded =
     read_file(stream.schema_file, schema_bytes_max).and_then([&](const auto& text) {
-      return schema::compile(text, stream.schema_file);
+      return schema::compile_for_records(text, stream.schema_file);
     });
   if (loaded)
     return loaded;

@@ -5,6 +5,7 @@
 #include "records/schema_check.hpp"
 #include "records/schema_compiler.hpp"
 #include "records/schema_program.hpp"
+#include "records/schema_prospects.hpp"
 #include "records/schema_text.hpp"
 
 #include <algorithm>
@@ -41,9 +42,22 @@ class error_finder : public nlohmann::json_sax<nlohmann::json> {
   size_t position = 0; ///< bytes read before it failed; 0: it did not
 };
 
-std::string at_line(std::string_view text, size_t position) {
+/// `:line:column` of the byte at `position`; columns count characters.
+std::string at_place(std::string_view text, size_t position) {
   const auto before = text.substr(0, position);
-  return ":" + std::to_string(1 + std::count(before.begin(), before.end(), '\n'));
+  const auto line = before.substr(before.rfind('\n') + 1);
+  const auto column = std::count_if(line.begin(), line.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  });
+  return ":" + std::to_string(1 + std::count(before.begin(), before.end(), '\n')) + ":"
+         + std::to_string(1 + column);
+}
+
+/// A text in UTF-16 or UTF-32 has a zero within its first four bytes, or a mark of its order.
+bool is_wide(std::string_view text) {
+  const auto head = text.substr(0, 4);
+  return head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")
+         || head.find('\0') != head.npos;
 }
 
 std::string not_json(std::string_view text, std::string_view file,
@@ -55,12 +69,12 @@ std::string not_json(std::string_view text, std::string_view file,
   const auto number =
     code == simdjson::NUMBER_ERROR ? find_unheld_number(text) : std::string_view{};
   if (!number.empty())
-    return out + at_line(text, static_cast<size_t>(number.data() - text.data())) + ": "
+    return out + at_place(text, static_cast<size_t>(number.data() - text.data())) + ": "
            + steps::echo(number) + " is " + std::string{unheld_number_text};
   error_finder finder;
   nlohmann::json::sax_parse(text, &finder);
   if (finder.position > 0)
-    out += at_line(text, finder.position - 1);
+    out += at_place(text, std::min(finder.position - 1, text.size()));
   return out + ": not valid JSON: " + simdjson::error_message(code);
 }
 
@@ -71,6 +85,12 @@ schema::~schema() = default;
 
 result<std::shared_ptr<const schema>> schema::compile(std::string_view text,
                                                       std::string_view file) {
+  constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+  if (text.starts_with(byte_order_mark)) // some editors write it
+    text.remove_prefix(byte_order_mark.size());
+  if (is_wide(text))
+    return fail(ec::invalid_config,
+                std::string(file) + ":1:1: is UTF-16 or UTF-32; save it as UTF-8");
   if (text.size() > schema_bytes_max)
     return fail(ec::invalid_config, std::string(file) + ": the schema has "
                                       + std::to_string(text.size()) + " bytes, at most "
@@ -85,6 +105,21 @@ result<std::shared_ptr<const schema>> schema::compile(std::string_view text,
   if (auto compiled = compiler(file, *made).run(root); !compiled)
     return tl::unexpected(std::move(compiled.error()));
   return std::shared_ptr<const schema>(new schema(std::move(made)));
+}
+
+result<std::shared_ptr<const schema>> schema::compile_for_records(std::string_view text,
+                                                                  std::string_view file) {
+  auto made = compile(text, file);
+  if (!made)
+    return made;
+  const auto& compiled = *(*made)->program_;
+  const auto why = prospects(compiled).why_no_record(compiled.root);
+  if (why.empty())
+    return made;
+  return fail(ec::invalid_config, std::string(file)
+                                    + ": #: no record can match this schema: a record is "
+                                      "an object, and "
+                                    + why);
 }
 
 bool schema::surely_admits(const schema* which, simdjson::dom::parser& parser,

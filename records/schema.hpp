@@ -31,6 +31,10 @@ class schema {
   /// ignored.
   static result<std::shared_ptr<const schema>> compile(std::string_view text,
                                                        std::string_view file);
+  /// The same for a stream: a schema that no record can match, as none is an object, is an
+  /// error too.
+  static result<std::shared_ptr<const schema>> compile_for_records(std::string_view text,
+                                                                   std::string_view file);
   ~schema();
 
   /// The first violation found, or nothing when the record matches. Any thread: const and

@@ -22,6 +22,7 @@ class name_table {
 
   /// Any thread.
   uint32_t find(std::string_view name) const noexcept;
+  bool empty() const noexcept { return names_.empty(); }
   /// The same without a branch on the size, for names with 8 readable bytes behind their
   /// first: keys and strings of a simdjson document, whose string buffer ends in
   /// SIMDJSON_PADDING.

@@ -16,6 +16,16 @@ bool holds_four(const byte_set& set, const char* at) noexcept {
   return (has(0) & has(1) & has(2) & has(3)) != 0;
 }
 
+/// The first white space beyond ASCII from `begin` on, or `end` of the run.
+const char* before_space(const char* begin, const char* end,
+                         const char* text_end) noexcept {
+  for (const char* at = begin; at < end; ++at)
+    if (static_cast<unsigned char>(*at) >= 0x80
+        && space_bytes({at, static_cast<size_t>(text_end - at)}) > 0)
+      return at;
+  return end;
+}
+
 bool match_runs(const plain_pattern& plain, std::string_view text) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
@@ -27,6 +37,8 @@ bool match_runs(const plain_pattern& plain, std::string_view text) noexcept {
       at += 4;
     while (at != stop && run.set[static_cast<unsigned char>(*at)])
       ++at;
+    if (run.no_spaces)
+      at = before_space(begin, at, end);
     if (static_cast<size_t>(at - begin) < run.min)
       return false;
   }
@@ -56,8 +68,7 @@ result<pattern> pattern::compile(std::string_view regex, bool allow_plain) {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(regex_bytes_max);
-  auto compiled =
-    std::make_unique<RE2>(re2::StringPiece(regex.data(), regex.size()), options);
+  auto compiled = std::make_unique<RE2>(with_ecma_spaces(regex), options);
   if (!compiled->ok())
     return fail(ec::invalid_config, compiled->error());
   pattern made;

@@ -18,10 +18,22 @@ void add_range(byte_set& set, unsigned char first, unsigned char last) {
   std::fill(set.begin() + first, set.begin() + last + 1, true);
 }
 
-void invert(byte_set& set) {
-  for (bool& member : set)
-    member = !member;
-}
+/// Of what is beyond ASCII a set has white space or not, and all else or nothing.
+struct character_set {
+  byte_set bytes{};
+  bool spaces = false; ///< beyond ASCII
+
+  void invert() {
+    for (bool& member : bytes)
+      member = !member;
+    spaces = !spaces;
+  }
+  void add(const character_set& other) {
+    for (size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = bytes[i] || other.bytes[i];
+    spaces = spaces || other.spaces;
+  }
+};
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
@@ -86,19 +98,22 @@ class plain_parser {
 
   bool atom(std::vector<byte_run>& out) {
     byte_run run;
+    character_set set;
     if (rest_[0] == '[') {
-      if (!bracket(run.set))
+      if (!bracket(set))
         return false;
     } else if (skip(".")) {
-      add_range(run.set, 0, 255);
-      run.set['\n'] = false;
-    } else if (!class_escape(run.set)) {
+      set.invert();
+      set.bytes['\n'] = false;
+    } else if (!class_escape(set)) {
       const auto byte = literal();
       if (!byte)
         return false;
-      run.set[static_cast<unsigned char>(*byte)] = true;
+      set.bytes[static_cast<unsigned char>(*byte)] = true;
     }
-    if (!quantifier(run))
+    run.set = set.bytes;
+    run.no_spaces = run.set[0x80] && !set.spaces;
+    if ((set.spaces && !run.set[0x80]) || !quantifier(run))
       return false;
     // RE2 counts code points. Beyond ASCII a set here has all bytes or none, so only
     // "some" and "any number" mean the same for bytes.
@@ -110,37 +125,38 @@ class plain_parser {
   }
 
   /// `\d`, `\w`, `\s`, their opposites, and control characters.
-  bool class_escape(byte_set& set) {
+  bool class_escape(character_set& set) {
     if (rest_.size() < 2 || rest_[0] != '\\')
       return false;
     const char name = rest_[1];
     const auto lower = static_cast<char>(name | 0x20);
     static constexpr std::string_view controls = "\tt\nn\rr\ff\vv";
     if (lower == 'd' || lower == 'w') {
-      add_range(set, '0', '9');
+      add_range(set.bytes, '0', '9');
       if (lower == 'w') {
-        add_range(set, 'a', 'z');
-        add_range(set, 'A', 'Z');
-        set['_'] = true;
+        add_range(set.bytes, 'a', 'z');
+        add_range(set.bytes, 'A', 'Z');
+        set.bytes['_'] = true;
       }
     } else if (lower == 's') {
-      for (const char c : std::string_view("\t\n\f\r "))
-        set[static_cast<unsigned char>(c)] = true;
+      add_range(set.bytes, '\t', '\r');
+      set.bytes[' '] = true;
+      set.spaces = true;
     } else if (const size_t at = controls.find(name);
                at != std::string_view::npos && at % 2 == 1) {
-      set[static_cast<unsigned char>(controls[at - 1])] = true;
+      set.bytes[static_cast<unsigned char>(controls[at - 1])] = true;
       rest_.remove_prefix(2);
       return true;
     } else {
       return false;
     }
     if (name != lower)
-      invert(set);
+      set.invert();
     rest_.remove_prefix(2);
     return true;
   }
 
-  bool bracket(byte_set& set) {
+  bool bracket(character_set& set) {
     rest_.remove_prefix(1);
     const bool negated = skip("^");
     bool first = true;
@@ -152,17 +168,16 @@ class plain_parser {
     if (!skip("]"))
       return false;
     if (negated)
-      invert(set);
+      set.invert();
     return true;
   }
 
   /// One element of a bracket expression: a byte, a range or a class. A dash is itself
   /// only at either end.
-  bool member(byte_set& set, bool first) {
-    byte_set added{};
+  bool member(character_set& set, bool first) {
+    character_set added;
     if (class_escape(added)) {
-      for (size_t i = 0; i < set.size(); ++i)
-        set[i] = set[i] || added[i];
+      set.add(added);
       return !rest_.starts_with('-') || rest_.starts_with("-]");
     }
     if (rest_[0] == '-' && !first && !rest_.starts_with("-]"))
@@ -171,14 +186,14 @@ class plain_parser {
     if (!low)
       return false;
     if (!rest_.starts_with('-') || rest_.starts_with("-]")) {
-      set[*low] = true;
+      set.bytes[*low] = true;
       return true;
     }
     rest_.remove_prefix(1);
     const auto high = rest_.starts_with('-') ? std::nullopt : bracket_byte();
     if (!high || *high < *low)
       return false;
-    add_range(set, *low, *high);
+    add_range(set.bytes, *low, *high);
     return true;
   }
 

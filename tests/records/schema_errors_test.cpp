@@ -140,16 +140,28 @@ TEST(schema_errors, a_reference_must_be_local_lead_to_a_schema_and_consume_input
 
 TEST(schema_errors, text_that_is_not_json_is_named_with_its_line) {
   EXPECT_THAT(compile_error("{\n\"type\":\n  strng\n}"),
-              StartsWith("s.json:3: not valid JSON"));
+              StartsWith("s.json:3:3: not valid JSON"));
   EXPECT_EQ(
     compile_error("{\"title\":\"a\",\n\"minimum\":100000000000000000000}"),
-    "s.json:2: \"100000000000000000000\" is a number outside of what 64 bits or a "
+    "s.json:2:11: \"100000000000000000000\" is a number outside of what 64 bits or a "
     "double hold");
-  EXPECT_THAT(compile_error("{\"minimum\":1e999}"), StartsWith("s.json:1: \"1e999\" is"));
-  EXPECT_THAT(compile_error("{\"a\":1,}"), StartsWith("s.json:1: not valid JSON"));
+  EXPECT_THAT(compile_error("{\"minimum\":1e999}"),
+              StartsWith("s.json:1:12: \"1e999\" is"));
+  EXPECT_THAT(compile_error("{\"a\":1,}"), StartsWith("s.json:1:8: not valid JSON"));
+  EXPECT_THAT(compile_error("{\"title\":\"é\",}"), StartsWith("s.json:1:14: not valid"));
+  EXPECT_THAT(compile_error("\xef\xbb\xbf{\n\"a\":1,}"),
+              StartsWith("s.json:2:7: not valid"));
   EXPECT_THAT(compile_error(""), StartsWith("s.json"));
   EXPECT_THAT(compile_error("{}\n{}"), HasSubstr("not valid JSON"));
   EXPECT_THAT(compile_error("{\"title\":\"\xff\"}"), HasSubstr("not valid JSON"));
+}
+
+TEST(schema_errors, a_byte_order_mark_is_dropped_and_wide_text_is_named) {
+  EXPECT_EQ(compile_error("\xef\xbb\xbf{\"type\":\"object\"}"), "");
+  for (const auto text :
+       {std::string_view{"\xff\xfe{\0}\0", 6}, std::string_view{"\xfe\xff\0{\0}", 6},
+        std::string_view{"{\0}\0", 4}, std::string_view{"\0{\0}", 4}})
+    EXPECT_EQ(compile_error(text), "s.json:1:1: is UTF-16 or UTF-32; save it as UTF-8");
 }
 
 TEST(schema_errors, every_limit_is_an_error_and_the_value_before_it_is_not) {

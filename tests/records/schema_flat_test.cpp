@@ -206,3 +206,52 @@ TEST(flat_check_property, a_short_number_is_read_as_the_parser_reads_it) {
   }
   EXPECT_GT(read, 1'000u);
 }
+
+namespace {
+
+/// `{"p0":1,"p1":1,…}` without the one of that number.
+std::string members(size_t count, size_t without) {
+  std::string text = "{";
+  for (size_t i = 0; i < count; ++i)
+    if (i != without)
+      text += (text.size() > 1 ? ",\"p" : "\"p") + std::to_string(i) + "\":1";
+  return text + "}";
+}
+
+std::string requiring(size_t count) {
+  std::string names;
+  for (size_t i = 0; i < count; ++i)
+    names += (i ? ",\"p" : "\"p") + std::to_string(i) + "\"";
+  return R"({"required":[)" + names + "]}";
+}
+
+} // namespace
+
+TEST(flat_check, every_required_name_is_wanted_whatever_their_number) {
+  for (const size_t count : {1U, 63U, 64U, 65U, 66U, 128U, 129U, 200U}) {
+    const auto rules = compiled(requiring(count));
+    judge judges{rules.get()};
+    const auto whole = members(count, count);
+    EXPECT_EQ(judges.surely(whole), count <= 64) << count;
+    EXPECT_TRUE(judges.really(whole)) << count;
+    for (size_t without = 0; without < count; ++without) {
+      const auto lacking = members(count, without);
+      EXPECT_FALSE(judges.surely(lacking)) << count << " without " << without;
+      EXPECT_FALSE(judges.really(lacking)) << count << " without " << without;
+    }
+  }
+}
+
+TEST(flat_check, the_number_of_members_is_bounded_on_both_sides) {
+  const auto rules = compiled(R"({"minProperties":2,"maxProperties":4})");
+  judge judges{rules.get()};
+  for (const size_t count : {1U, 2U, 3U, 4U, 5U, 6U}) {
+    const auto record = members(count, count);
+    EXPECT_EQ(judges.surely(record), count >= 2 && count <= 4) << count;
+    EXPECT_EQ(judges.really(record), count >= 2 && count <= 4) << count;
+  }
+  const auto most = compiled(R"({"maxProperties":1})");
+  judge strict_judge{most.get()};
+  EXPECT_FALSE(strict_judge.surely(R"({"a":1,"a":1})")); // members count as written
+  EXPECT_FALSE(strict_judge.really(R"({"a":1,"a":1})"));
+}

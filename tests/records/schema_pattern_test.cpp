@@ -9,9 +9,10 @@ using schema_detail::plain_pattern;
 
 namespace {
 
-constexpr std::string_view alphabet[] = {"a", "b", "c", "z", "A", "Z",  "0",  "5", "9",
-                                         ".", "/", "-", "_", " ", "\n", "\t", "é", "😀",
-                                         "^", "$", "]", "[", "{", "}",  "\\"};
+constexpr std::string_view alphabet[] = {
+  "a", "b", "c", "z", "A",  "Z",  "0",      "5",      "9",      ".",
+  "/", "-", "_", " ", "\n", "\t", "é",      "😀",      "^",      "$",
+  "]", "[", "{", "}", "\\", "\v", "\u00a0", "\u2003", "\u200b", "\ufeff"};
 
 class generator {
  public:
@@ -58,13 +59,51 @@ class generator {
            + pick({"{2}", "{1}", "", "{0}", "?", "{1,2}"});
   }
   std::string atom() {
-    return pick(
-      {"a",           "b",     "z",       "0",       ".",      "\\.",     "/",
-       "-",           "\\d",   "\\w",     "\\s",     "\\D",    "\\W",     "\\S",
-       "\\n",         "\\/",   "[a-z]",   "[^a-z]",  "[0-9a]", "[ab.]",   "[-a]",
-       "[a-]",        "[^ ]",  "[^\\s/]", "[\\w.-]", "[\\]]",  "[^\\]a]", "[A-Za-z0-9_]",
-       "[[:alpha:]]", "[]a]",  "[^\n]",   "é",       "[é]",    " ",       "\\_",
-       "}",           "\\x41", "[$^]",    "_"});
+    return pick({"a",
+                 "b",
+                 "z",
+                 "0",
+                 ".",
+                 "\\.",
+                 "/",
+                 "-",
+                 "\\d",
+                 "\\w",
+                 "\\s",
+                 "\\D",
+                 "\\W",
+                 "\\S",
+                 "\\n",
+                 "\\/",
+                 "[a-z]",
+                 "[^a-z]",
+                 "[0-9a]",
+                 "[ab.]",
+                 "[-a]",
+                 "[a-]",
+                 "[^ ]",
+                 "[^\\s/]",
+                 "[\\w.-]",
+                 "[\\]]",
+                 "[^\\]a]",
+                 "[A-Za-z0-9_]",
+                 "[[:alpha:]]",
+                 "[]a]",
+                 "[^\n]",
+                 "é",
+                 "[\\s\\S]",
+                 "[^\\S]",
+                 "[\\S]",
+                 "[^\\s]",
+                 "[\\D]",
+                 "[^\\sa]",
+                 "[é]",
+                 " ",
+                 "\\_",
+                 "}",
+                 "\\x41",
+                 "[$^]",
+                 "_"});
   }
   std::string quantifier() {
     return pick({"", "", "", "*", "+", "?", "{2}", "{0,1}", "{1,3}", "{2,}", "{0}", "*?",
@@ -97,6 +136,82 @@ TEST(schema_pattern, the_plain_matcher_agrees_with_re2) {
   }
   EXPECT_GT(plain, 500U);
   EXPECT_GT(matched, 1000U);
+}
+
+/// A slow reading of ECMA-262: WhiteSpace and LineTerminator, code point by code point.
+TEST(schema_pattern, white_space_is_that_of_ecma_262) {
+  const auto is_space = [](char32_t c) {
+    for (const auto& [first, last] : {std::pair<char32_t, char32_t>{0x09, 0x0d},
+                                      {0x20, 0x20},
+                                      {0xa0, 0xa0},
+                                      {0x1680, 0x1680},
+                                      {0x2000, 0x200a},
+                                      {0x2028, 0x2029},
+                                      {0x202f, 0x202f},
+                                      {0x205f, 0x205f},
+                                      {0x3000, 0x3000},
+                                      {0xfeff, 0xfeff}})
+      if (c >= first && c <= last)
+        return true;
+    return false;
+  };
+  const auto utf8 = [](char32_t c) {
+    std::string out;
+    if (c < 0x80)
+      return std::string(1, static_cast<char>(c));
+    const int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    out += static_cast<char>((c < 0x800     ? 0xc0
+                              : c < 0x10000 ? 0xe0
+                                            : 0xf0)
+                             | c >> (6 * tail));
+    for (int i = tail; i-- > 0;)
+      out += static_cast<char>(0x80 | (c >> (6 * i) & 63));
+    return out;
+  };
+  struct probe {
+    const char* regex;
+    bool of_space;
+    bool of_others;
+  };
+  constexpr probe probes[] = {{"^\\s$", true, false},
+                              {"^\\S$", false, true},
+                              {"^\\S+$", false, true},
+                              {"^[\\s]$", true, false},
+                              {"^[^\\s]*$", false, true},
+                              {"^[\\S]$", false, true},
+                              {"^[^\\S]$", true, false},
+                              {"^[\\s\\S]$", true, true},
+                              {"^[\\s-]$", true, false},
+                              {"^(?:x|\\s)$", true, false},
+                              {"^x?\\s+y?$", true, false},
+                              {"^\\Q\\\\E?\\s$", true, false},
+                              {"^[]\\s[:punct:]]$", true, false},
+                              {"^\\s{1,2}$", true, false},
+                              {"^\\S", false, true},
+                              {"^[^\\s/]+$", false, true}};
+  for (const auto& [regex, of_space, of_others] : probes) {
+    const auto fast = pattern::compile(regex);
+    const auto slow = pattern::compile(regex, false);
+    ASSERT_TRUE(fast && slow) << regex;
+    for (char32_t c = 0x80; c <= 0x3001; ++c) {
+      ASSERT_EQ(fast->matches(utf8(c)), is_space(c) ? of_space : of_others)
+        << regex << " " << uint32_t{c};
+      ASSERT_EQ(slow->matches(utf8(c)), is_space(c) ? of_space : of_others)
+        << regex << " " << uint32_t{c};
+    }
+    for (const char32_t c : {U'\v', U'\t', U'a', U'\ufeff', U'\ufefe', U'\uffff',
+                             U'\U0001f600', U'\U0010ffff'})
+      ASSERT_EQ(fast->matches(utf8(c)), is_space(c) ? of_space : of_others)
+        << regex << " " << uint32_t{c};
+  }
+}
+
+TEST(schema_pattern, a_dash_beside_white_space_in_a_class_is_a_dash_or_an_error) {
+  EXPECT_TRUE(pattern::compile("^[\\s-a]$")->matches("-"));
+  EXPECT_FALSE(pattern::compile("^[\\s-a]$")->matches("b"));
+  EXPECT_FALSE(pattern::compile("^[a-\\s]$").has_value());
+  EXPECT_FALSE(pattern::compile("^[\\x00-\\s]$").has_value());
+  EXPECT_TRUE(pattern::compile("^\\\\s$")->matches("\\s")); // an escaped backslash
 }
 
 TEST(schema_pattern, the_usual_patterns_need_no_regex) {
