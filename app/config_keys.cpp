@@ -176,6 +176,11 @@ void visit_storage(key_visitor& v, config& c) {
       c.sink_gather, {0ms, 10s});
     v.duration({"busy_timeout", "`sqlite`: how long a lock is waited for."},
                c.sink.busy_timeout, {0ms, 1min});
+    v.count(
+      {"refused_max",
+       "`sqlite`, `postgres`: records in a row that the store may refuse before it is "
+       "tried with an empty one; refused too, the sink is down."},
+      c.sink.refused_max, {1, 1'000'000});
     visit_postgres(v, c.sink.postgres);
   });
   c.sink.rotate_seconds = static_cast<uint64_t>(rotate_after.count());

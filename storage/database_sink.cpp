@@ -85,7 +85,7 @@ result<void> database_sink::store(std::span<const frame_view> frames,
   auto work = sqlite::transaction::begin(open_->db);
   if (!work)
     return tl::unexpected(work.error());
-  return put(frames)
+  return put(open_->db, frames)
     .and_then([&] { return open_->state.advance(frames, to); })
     .and_then([&] { return work->commit(); });
 }

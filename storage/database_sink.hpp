@@ -42,8 +42,9 @@ class database_sink : public sink {
   /// The connection is about to close, after a failure or to be replaced: let go of
   /// statements.
   virtual void dropped() noexcept = 0;
-  /// Inside the transaction: store the records of `frames`, none of which are stored yet.
-  virtual result<void> put(std::span<const frame_view> frames) = 0;
+  /// Inside the transaction of `db`: store the records of `frames`, none of which are stored yet.
+  virtual result<void> put(sqlite::connection& db,
+                           std::span<const frame_view> frames) = 0;
   /// It is in the database for good.
   virtual void committed() noexcept {}
   virtual result<void>

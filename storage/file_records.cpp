@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <stdexcept>
 
 namespace weir {
 
@@ -42,9 +41,15 @@ bool take_number(std::string_view& text, Integer& value) noexcept {
   return true;
 }
 
-bool plain(std::string_view stream) noexcept {
-  return std::none_of(stream.begin(), stream.end(),
-                      [](unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; });
+/// Names of streams need no escape; one that came from elsewhere must not stop the sink.
+void append_name(std::string& to, std::string_view stream) {
+  static constexpr char digits[] = "0123456789abcdef";
+  for (const char c : stream)
+    if (const auto byte = static_cast<unsigned char>(c);
+        byte < 0x20 || c == '"' || c == '\\')
+      to.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
+    else
+      to += c;
 }
 
 } // namespace
@@ -89,11 +94,9 @@ result<std::vector<record_file>> list_record_files(sqlite::connection& db) {
 }
 
 void append_lines(std::string& to, const frame_view& frame) {
-  if (!plain(frame.stream))
-    throw std::invalid_argument(
-      "a stream name that needs escaping reached the file sink");
   std::string between{R"(,"stream":")"}; // the same in every line
-  between.append(frame.stream).append(R"(","received_at":)");
+  append_name(between, frame.stream);
+  between.append(R"(","received_at":)");
   append_number(between, frame.received_at_us);
   between.append(R"(,"body":)");
   auto id = frame.first_sequence;

@@ -21,7 +21,7 @@ class file_sink final : public database_sink {
   result<void> opened(sqlite::connection& db, const sink_cursor& cursor) override;
   void committed() noexcept override { begun_.reset(); }
   void dropped() noexcept override;
-  result<void> put(std::span<const frame_view> frames) override;
+  result<void> put(sqlite::connection& db, std::span<const frame_view> frames) override;
   result<void>
   visit_records(sqlite::connection& db, uint64_t after, uint64_t last,
                 const std::function<bool(const stored_record&)>& visit) override {
@@ -269,7 +269,7 @@ result<void> file_sink::write_lines(file& to) {
   });
 }
 
-result<void> file_sink::put(std::span<const frame_view> frames) {
+result<void> file_sink::put(sqlite::connection&, std::span<const frame_view> frames) {
   lines_.clear();
   uint64_t first = 0;
   for (const auto& frame : frames) {

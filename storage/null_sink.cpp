@@ -22,7 +22,9 @@ class null_sink final : public database_sink {
  private:
   result<void> opened(sqlite::connection&, const sink_cursor&) override { return {}; }
   void dropped() noexcept override {}
-  result<void> put(std::span<const frame_view>) override { return {}; }
+  result<void> put(sqlite::connection&, std::span<const frame_view>) override {
+    return {};
+  }
   result<void>
   visit_records(sqlite::connection& db, uint64_t after, uint64_t last,
                 const std::function<bool(const stored_record&)>& visit) override {

@@ -154,19 +154,22 @@ result<void> connection::connect(const target& to) {
 /// in mid-transaction has been stopped or cut off, and others wait for its locks.
 result<void> connection::set_up(const target& to) {
   const auto limit = std::to_string(std::max<int64_t>(1, to.timeout.count() * 9 / 10));
-  return script("set up the session",
-                "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET statement_timeout = "
-                  + limit
-                  + "; SET idle_in_transaction_session_timeout = '1s'; SELECT "
-                    "set_config('synchronous_commit', CASE"
-                    " current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE"
-                    " current_setting('synchronous_commit') END, false)")
+  return script(
+           "set up the session",
+           "SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
+           " SET statement_timeout = "
+             + limit
+             + "; SET idle_in_transaction_session_timeout = '1s'; SELECT "
+               "set_config('synchronous_commit', CASE"
+               " current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE"
+               " current_setting('synchronous_commit') END, false)")
     .map([](const answer&) {});
 }
 
 tl::unexpected<fault> connection::lost(const char* what, bool timed_out) {
   broken_ = true;
   sqlstate_.clear();
+  constraint_.clear();
   reason_ = timed_out ? "no answer in time"
             : link_   ? one_sentence(PQerrorMessage(link_.get()))
                       : "out of memory";
@@ -180,9 +183,20 @@ tl::unexpected<fault> connection::refused(const char* what, const PGresult* why)
   if (!state || PQstatus(link_.get()) == CONNECTION_BAD)
     return lost(what, false);
   sqlstate_ = state;
+  const char* constraint = PQresultErrorField(why, PG_DIAG_CONSTRAINT_NAME);
+  constraint_ = constraint ? constraint : "";
   reason_ = one_sentence(message ? message : "");
   return fail(passing(sqlstate_) ? ec::sink_unavailable : ec::io_failed,
               name_ + ": cannot " + what + ": " + reason_ + " (" + sqlstate_ + ")");
+}
+
+bool connection::refused_for_good() const noexcept {
+  return !broken_ && !passing(sqlstate_);
+}
+
+std::string connection::setting(const char* name) const {
+  const char* value = link_ ? PQparameterStatus(link_.get(), name) : nullptr;
+  return value ? value : "";
 }
 
 bool connection::wait(short events, time_point deadline) {
@@ -370,7 +384,10 @@ std::string array_of(const std::vector<std::string>& items) {
 
 std::string timestamp(int64_t unix_us) {
   using namespace std::chrono;
-  const sys_time<microseconds> at{microseconds{unix_us}};
+  // A year has four digits: a clock may say anything, and the server takes no other year.
+  constexpr sys_time<microseconds> first = sys_days{year{1} / 1 / 1};
+  constexpr sys_time<microseconds> last = sys_days{year{9999} / 12 / 31};
+  const auto at = std::clamp(sys_time<microseconds>{microseconds{unix_us}}, first, last);
   const auto midnight = floor<days>(at);
   const year_month_day date{midnight};
   const auto us = (at - midnight).count();

@@ -77,6 +77,12 @@ class connection {
   bool broken() const noexcept { return broken_; }
   /// Five characters; of the last failure, empty when the server did not say.
   const std::string& sqlstate() const noexcept { return sqlstate_; }
+  /// The server refused the last statement, and trying again alone changes nothing.
+  bool refused_for_good() const noexcept;
+  /// Named by the last failure, as a constraint that it broke; often empty.
+  const std::string& constraint() const noexcept { return constraint_; }
+  /// What the server said of itself when it was connected to: `server_encoding`.
+  std::string setting(const char* name) const;
   /// The server's own sentence on the last failure.
   const std::string& reason() const noexcept { return reason_; }
   const std::string& name() const noexcept { return name_; }
@@ -103,6 +109,7 @@ class connection {
   std::chrono::milliseconds timeout_;
   std::string name_;
   std::string sqlstate_;
+  std::string constraint_;
   std::string reason_;
   bool broken_ = false;
 };
@@ -125,7 +132,7 @@ class transaction {
 
 /// `{a,b}` for $n::type[]; the items need no quotes.
 std::string array_of(const std::vector<std::string>& items);
-/// `2024-05-17 10:05:03.000001+00`
+/// `2024-05-17 10:05:03.000001+00`; years from 1 to 9999
 std::string timestamp(int64_t unix_us);
 
 } // namespace weir::postgres

@@ -103,15 +103,16 @@ result<void> insert_keys(connection& db, std::vector<const frame_view*>& frames,
 
 /// Removes from `frames` those received at `horizon_us` or before that `records` has.
 result<void> drop_stored(connection& db, std::vector<const frame_view*>& frames,
-                         int64_t horizon_us) {
+                         int64_t horizon_us, const time_window& times) {
   std::vector<std::string> keys;
   int64_t first = INT64_MAX;
   int64_t last = INT64_MIN;
   for (const auto* frame : frames)
     if (frame->received_at_us <= horizon_us) {
       keys.push_back(uuid_of(frame->key));
-      first = std::min(first, frame->received_at_us);
-      last = std::max(last, frame->received_at_us);
+      const bool anywhere = !times.holds(frame->received_at_us);
+      first = std::min(first, anywhere ? INT64_MIN : frame->received_at_us);
+      last = std::max(last, anywhere ? INT64_MAX : frame->received_at_us);
     }
   if (keys.empty())
     return {};
@@ -202,7 +203,7 @@ claim(connection& db, std::span<const frame_view> frames, const claim_terms& ter
   if (horizon->rows() != 1)
     return fail(ec::io_failed, db.name() + ": key_horizon has lost its row; restore it");
   const auto until = std::max(horizon->integer(0, 0), terms.verify_until_us);
-  return drop_stored(db, ours, until).map([&] { return std::move(ours); });
+  return drop_stored(db, ours, until, terms.times).map([&] { return std::move(ours); });
 }
 
 result<int> end_silent_holders(connection& db) {

@@ -18,6 +18,7 @@
 #include "storage/journal.hpp"
 #include "storage/key_ages.hpp"
 #include "storage/postgres.hpp"
+#include "storage/postgres_clock.hpp"
 
 #include <span>
 #include <vector>
@@ -28,6 +29,7 @@ struct claim_terms {
   uint64_t source = 0;         ///< number of the journal's row in cursors
   bool all = true;             ///< or those with an Idempotency-Key only
   int64_t verify_until_us = 0; ///< batches received until then are looked for in records
+  time_window times{};         ///< what was received outside has another time in records
 };
 
 /// Inside the caller's transaction: the frames that are to be stored by it.

@@ -1,5 +1,6 @@
 #include "storage/postgres_partitions.hpp"
 
+#include "proto/log.hpp"
 #include "storage/postgres_schema.hpp"
 
 #include <chrono>
@@ -42,6 +43,45 @@ result<void> make(connection& db, day_number day) {
     .and_then([&](const answer&) { return work->commit(); });
 }
 
+/// Counted where that is quick; else what the server knows, which the last ANALYZE found.
+result<int64_t> rows_of(connection& db, const std::string& name) {
+  constexpr int64_t quick_bytes = int64_t{64} << 20;
+  const auto known =
+    db.run("look at an old day",
+           "SELECT pg_relation_size(oid), reltuples::bigint FROM pg_class"
+           " WHERE oid = to_regclass($1)",
+           {name});
+  if (!known)
+    return tl::unexpected(known.error());
+  if (known->rows() == 0)
+    return int64_t{0};
+  if (known->integer(0, 0) > quick_bytes && known->integer(0, 1) >= 0)
+    return known->integer(0, 1);
+  return db.script("count an old day", "SELECT count(*) FROM " + name)
+    .map([](const answer& rows) { return rows.integer(0, 0); });
+}
+
+result<void> drop_one(connection& db, const std::string& name, day_number first) {
+  auto work = transaction::begin(db);
+  if (!work)
+    return tl::unexpected(work.error());
+  int64_t rows = 0;
+  const auto done =
+    lock_tables(db)
+      .and_then([&] { return rows_of(db, name); })
+      .and_then([&](int64_t counted) {
+        rows = counted;
+        return db.script("drop the partition of an old day",
+                         "SET LOCAL lock_timeout = '500ms'; DROP TABLE IF EXISTS "
+                           + name);
+      })
+      .and_then([&](const answer&) { return work->commit(); });
+  if (done)
+    log_event(log_level::info, "sink_partition_dropped",
+              {{"partition", name}, {"before", partition_name(first)}, {"rows", rows}});
+  return done;
+}
+
 } // namespace
 
 day_number day_of(int64_t unix_us) noexcept {
@@ -80,18 +120,7 @@ result<int> partitions::drop_before(connection& db, day_number first) {
     return tl::unexpected(old.error());
   int dropped = 0;
   for (int row = 0; row < old->rows(); ++row) {
-    auto work = transaction::begin(db);
-    if (!work)
-      return tl::unexpected(work.error());
-    const auto done =
-      lock_tables(db)
-        .and_then([&] {
-          return db.script("drop the partition of an old day",
-                           "SET LOCAL lock_timeout = '500ms'; DROP TABLE IF EXISTS "
-                             + std::string{old->text(row, 0)});
-        })
-        .and_then([&](const answer&) { return work->commit(); });
-    if (!done)
+    if (const auto done = drop_one(db, std::string{old->text(row, 0)}, first); !done)
       return tl::unexpected(done.error());
     ++dropped;
   }

@@ -21,8 +21,8 @@ class partitions {
   result<void> need(connection& db, const std::set<day_number>& days);
   /// Forgets what it knows, after a failure: tables may have been dropped by others.
   void forget() noexcept { known_.clear(); }
-  /// Drops the days before `first`; how many. Waits at most half a second for those
-  /// who read: whoever stores waits behind.
+  /// Drops the days before `first`, each with a line in the log; how many. Waits at most half a
+  /// second for those who read: whoever stores waits behind.
   result<int> drop_before(connection& db, day_number first);
 
  private:

@@ -25,7 +25,7 @@ void put_row(std::string& into, const row& from) {
   put(into, uint32_t{8});
   put(into, from.id);
   put(into, uint32_t{8});
-  put(into, frame.received_at_us - epoch_2000_us);
+  put(into, from.received_at_us - epoch_2000_us);
   put(into, uint32_t{16});
   put(into, frame.key.high);
   put(into, frame.key.low);

@@ -24,6 +24,7 @@ inline constexpr uint64_t source_max = (uint64_t{1} << (63 - source_shift)) - 1;
 struct row {
   uint64_t id = 0;
   const frame_view* frame = nullptr;
+  int64_t received_at_us = 0; ///< its day is the row's partition
   std::string_view body;
 };
 

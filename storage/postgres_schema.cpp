@@ -114,6 +114,17 @@ result<void> lock_tables(connection& db) {
     .map([](const answer&) {});
 }
 
+result<void> check_encoding(const connection& db) {
+  const auto encoding = db.setting("server_encoding");
+  if (encoding == "UTF8")
+    return {};
+  return fail(ec::io_failed,
+              db.name() + ": the database's encoding is " + encoding
+                + ", which cannot hold every character that JSON has: weir needs UTF8."
+                  " Make a database for it, CREATE DATABASE weir ENCODING 'UTF8' TEMPLATE"
+                  " template0, and name that one in sink.url");
+}
+
 result<int64_t> read_version(connection& db) {
   // Not to_regclass(): that may answer from what it knew before the lock was waited for.
   const auto exists =

@@ -91,10 +91,19 @@ std::vector<std::span<const frame_view>> split(std::span<const frame_view> frame
   return made;
 }
 
+/// What two parts of one commit did.
+void add(write_report& to, const write_report& part) {
+  to.rows_set_aside += part.rows_set_aside;
+  to.times_replaced += part.times_replaced;
+  to.refused_in_row = std::min(to.refused_in_row, part.refused_in_row);
+  if (to.first_set_aside.empty())
+    to.first_set_aside = part.first_set_aside;
+}
+
 class postgres_sink final : public sink {
  public:
   postgres_sink(const sink_config& config, const clock_source& clock)
-    : config_(config), clock_(clock), ages_(config.keys_age_max) {}
+    : config_(config), clock_(clock), upkeep_(config) {}
 
   result<void> connect();
 
@@ -117,25 +126,32 @@ class postgres_sink final : public sink {
   result<write_report> store_parts(std::span<const std::span<const frame_view>> parts,
                                    const cursor_move& move);
   void drop() noexcept;
-  claim_terms terms() const noexcept {
-    return {source_.number,
-            config_.postgres.claim_all || config_.postgres.connections > 1,
-            source_.verify_until_us};
+  time_window times() const noexcept {
+    return window_at(upkeep_.server.unix_us(clock_), config_.postgres.retention);
   }
+  write_terms terms() const noexcept {
+    return {{source_.number,
+             config_.postgres.claim_all || config_.postgres.connections > 1,
+             source_.verify_until_us, times_},
+            config_.refused_max,
+            refused_in_row_};
+  }
+  void tell(const write_report& done);
 
   const sink_config config_;
   const clock_source& clock_;
   std::vector<connection> connections_; ///< the first does everything but parts
-  partitions days_;
-  key_ages ages_;
+  upkeep_state upkeep_;
   source_row source_;
+  time_window times_; ///< of the commit at hand
   uint64_t set_aside_ = 0;
+  uint64_t refused_in_row_ = 0;
   std::optional<std::chrono::steady_clock::time_point> last_upkeep_;
 };
 
 void postgres_sink::drop() noexcept {
   connections_.clear();
-  days_.forget();
+  upkeep_.days.forget();
 }
 
 result<void> postgres_sink::connect() {
@@ -148,6 +164,10 @@ result<void> postgres_sink::connect() {
   auto db = connection::open(target_of(config_, "sink"));
   if (!db)
     return tl::unexpected(db.error());
+  if (auto fit =
+        check_encoding(*db).and_then([&] { return upkeep_.server.ask(*db, clock_); });
+      !fit)
+    return fit;
   if (settings.migrate) {
     const auto version = read_version(*db);
     if (version && *version == 0)
@@ -206,8 +226,8 @@ result<void> postgres_sink::prepare_days(std::span<const frame_view> frames) {
   std::set<day_number> days;
   for (const auto& frame : frames)
     if (!frame.records.empty())
-      days.insert(day_of(frame.received_at_us));
-  return days_.need(connections_.front(), days);
+      days.insert(day_of(times_.stored_as(frame.received_at_us)));
+  return upkeep_.days.need(connections_.front(), days);
 }
 
 /// Not in the records' way: a failure is told and tried again a minute later.
@@ -217,7 +237,7 @@ void postgres_sink::upkeep() {
     return;
   last_upkeep_ = now;
   auto& db = connections_.front();
-  if (const auto done = keep_up(db, days_, ages_, config_, clock_); !done)
+  if (const auto done = keep_up(db, upkeep_, config_, clock_); !done)
     log_event(log_level::warning, "sink_upkeep_failed", {{"reason", done.error().text}});
 }
 
@@ -235,7 +255,7 @@ postgres_sink::store_parts(std::span<const std::span<const frame_view>> parts,
     if (!done)
       all = tl::unexpected(done.error());
     else if (all)
-      all->rows_set_aside += done->rows_set_aside;
+      add(*all, *done);
   }
   if (!all)
     return all;
@@ -250,6 +270,7 @@ result<void> postgres_sink::store(std::span<const frame_view> frames,
                 connections_.front().name()
                   + ": the journal's sequence is beyond what an id can hold;"
                     " give the node another journal.directory");
+  times_ = times();
   const cursor_move move{source_.cursor.position, to.position,
                          source_.cursor.last_sequence, to.last_sequence};
   const auto parts = split(frames, config_.postgres.connections);
@@ -262,12 +283,25 @@ result<void> postgres_sink::store(std::span<const frame_view> frames,
                         });
   if (!stored)
     return tl::unexpected(stored.error());
-  set_aside_ += stored->rows_set_aside;
-  if (stored->rows_set_aside > 0)
-    log_event(log_level::warning, "sink_records_set_aside",
-              {{"records", stored->rows_set_aside},
-               {"reason", "jsonb cannot hold them; see the table records_set_aside"}});
+  tell(*stored);
   return {};
+}
+
+void postgres_sink::tell(const write_report& done) {
+  set_aside_ += done.rows_set_aside;
+  refused_in_row_ = done.refused_in_row;
+  if (done.rows_set_aside > 0)
+    log_event(log_level::warning, "sink_records_set_aside",
+              {{"records", done.rows_set_aside},
+               {"kept_in", "table records_set_aside"},
+               {"reason", done.first_set_aside}});
+  if (done.times_replaced > 0)
+    log_event(
+      log_level::warning, "sink_times_replaced",
+      {{"records", done.times_replaced},
+       {"received_at", timestamp(times_.instead_us)},
+       {"reason", "they came while a clock was wrong, or before what sink.retention"
+                  " keeps: they have the time of being stored instead"}});
 }
 
 result<void> postgres_sink::commit(std::span<const frame_view> frames,
@@ -388,18 +422,24 @@ result<migration_report> migrate_postgres(const sink_config& config,
   auto db = connection::open(target_of(config, "migrate"));
   if (!db)
     return tl::unexpected(db.error());
+  if (auto fit = check_encoding(*db); !fit)
+    return tl::unexpected(fit.error());
   auto report = migrate(*db);
   if (!report)
     return report;
   partitions days;
-  key_ages ages{config.keys_age_max};
-  return keep_up(*db, days, ages, config, clock).map([&] { return std::move(*report); });
+  server_clock server;
+  return server.ask(*db, clock)
+    .and_then([&] { return make_days(*db, days, server.unix_us(clock)); })
+    .map([&] { return std::move(*report); });
 }
 
 result<std::string> probe_postgres(const sink_config& config, bool may_make) {
   auto db = connection::open(target_of(config, "check"));
   if (!db)
     return tl::unexpected(db.error());
+  if (auto fit = check_encoding(*db); !fit)
+    return tl::unexpected(fit.error());
   const auto version = read_version(*db);
   if (!version)
     return tl::unexpected(version.error());

@@ -5,6 +5,7 @@
 #include "storage/key_ages.hpp"
 #include "storage/postgres.hpp"
 #include "storage/postgres_partitions.hpp"
+#include "storage/postgres_retention.hpp"
 #include "storage/sink.hpp"
 
 namespace weir::postgres {
@@ -12,8 +13,21 @@ namespace weir::postgres {
 /// The connection of a sink or of a command.
 target target_of(const sink_config& config, const std::string& purpose);
 
-/// All of it; the first failure, after the rest was tried. `ages` is kept from call to call.
-result<void> keep_up(connection& db, partitions& days, key_ages& ages,
-                     const sink_config& config, const clock_source& clock);
+/// What it knows from call to call.
+struct upkeep_state {
+  explicit upkeep_state(const sink_config& config)
+    : ages(config.keys_age_max), old_days(config.postgres.retention) {}
+  server_clock server;
+  partitions days;
+  key_ages ages;
+  retention old_days;
+};
+
+/// The partitions of the server's today and of the next days.
+result<void> make_days(connection& db, partitions& days, int64_t server_us);
+
+/// All of it; the first failure, after the rest was tried.
+result<void> keep_up(connection& db, upkeep_state& state, const sink_config& config,
+                     const clock_source& clock);
 
 } // namespace weir::postgres

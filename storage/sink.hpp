@@ -94,6 +94,8 @@ struct sink_config {
   size_t keys_max = 1'000'000;
   std::chrono::hours keys_age_max{24};
   std::chrono::milliseconds busy_timeout{1000}; ///< sqlite: how long a lock is waited for
+  /// Records in a row that sqlite or postgres may refuse before an empty one is tried.
+  uint64_t refused_max = 1'000;
   postgres_settings postgres;
 };
 

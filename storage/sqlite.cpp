@@ -46,12 +46,14 @@ handle::~handle() {
 }
 
 fault handle::describe(int code, std::string_view operation) {
+  last_failure = code;
   if ((code & 0xff) == SQLITE_IOERR)
     io_error = true;
   auto text = path + ": cannot " + std::string{operation} + ": ";
   const auto* said = db != nullptr ? sqlite3_errmsg(db) : nullptr;
-  text +=
+  last_words =
     said != nullptr && sqlite3_errcode(db) != SQLITE_OK ? said : sqlite3_errstr(code);
+  text += last_words;
   text += " (sqlite " + std::to_string(code) + ")";
   return fault{passing(code) ? ec::sink_unavailable : ec::io_failed, std::move(text)};
 }
@@ -164,6 +166,24 @@ result<int64_t> connection::number(const char* operation, const std::string& sql
   if (!row)
     return tl::unexpected(row.error());
   return *row ? query->integer(0) : 0;
+}
+
+bool connection::refused_for_good() const noexcept {
+  const auto code = handle_->last_failure & 0xff;
+  return refused_a_value() || code == SQLITE_ERROR;
+}
+
+bool connection::refused_a_value() const noexcept {
+  const auto code = handle_->last_failure & 0xff;
+  return code == SQLITE_CONSTRAINT || code == SQLITE_TOOBIG || code == SQLITE_MISMATCH;
+}
+
+int64_t statement::changes() const noexcept {
+  return sqlite3_changes(owner_->db);
+}
+
+bool connection::in_transaction() const noexcept {
+  return sqlite3_get_autocommit(handle_->db) == 0;
 }
 
 bool connection::moved() noexcept {

@@ -26,6 +26,8 @@ struct handle {
   sqlite3* db = nullptr;
   std::string path;
   bool io_error = false; ///< sqlite reported SQLITE_IOERR since the connection was opened
+  int last_failure = 0;  ///< sqlite's code
+  std::string last_words;
   ~handle();
   handle() = default;
   handle(const handle&) = delete;
@@ -57,6 +59,8 @@ class statement {
   /// For statements without rows: step until done, then reset.
   result<void> run();
   void reset() noexcept;
+  /// Rows that the connection's last INSERT, UPDATE or DELETE changed itself.
+  int64_t changes() const noexcept;
 
   /// Columns count from 0.
   int64_t integer(int column) const noexcept;
@@ -93,6 +97,14 @@ class connection {
   result<int64_t> number(const char* operation, const std::string& sql);
 
   const std::string& path() const noexcept { return handle_->path; }
+  /// What failed last may be about the row that was stored: no lock, disk or lack of memory.
+  bool refused_for_good() const noexcept;
+  /// And certainly is: a constraint or a trigger, or a value too large.
+  bool refused_a_value() const noexcept;
+  /// Sqlite's own words for what failed last.
+  const std::string& last_words() const noexcept { return handle_->last_words; }
+  /// False when a trigger has rolled everything back.
+  bool in_transaction() const noexcept;
   bool io_error() const noexcept { return handle_->io_error; }
   /// The file, or its write-ahead log, was deleted or replaced underneath: what is
   /// written now would be lost. Costs two stat calls.

@@ -2,6 +2,7 @@
 
 #include "storage/key_walk.hpp"
 #include "storage/sink_state.hpp"
+#include "storage/sqlite_careful.hpp"
 
 namespace weir {
 
@@ -57,6 +58,10 @@ result<void> record_inserter::place(uint64_t id, const frame_view& frame,
   place_.bind(4, id);
   if (auto placed = place_.run(); !placed)
     return placed;
+  left_out_ = place_.changes() != 1;
+  if (left_out_)
+    return fail(ec::io_failed, "a trigger on the table of records leaves record "
+                                 + std::to_string(id) + " out");
   return largest_id().map([&](uint64_t largest) { next_ = largest == id ? id + 1 : 0; });
 }
 
@@ -78,7 +83,8 @@ result<void> record_inserter::expect_last() {
   const auto largest = largest_id();
   if (!largest)
     return tl::unexpected(largest.error());
-  if (*largest + 1 != next_)
+  left_out_ = *largest + 1 != next_;
+  if (left_out_)
     return fail(ec::io_failed, "sqlite gave record " + std::to_string(next_ - 1)
                                  + " the id " + std::to_string(*largest)
                                  + ": is there a trigger on the table?");
@@ -106,6 +112,7 @@ result<void> record_inserter::run_rest() {
 
 result<void> record_inserter::insert(std::span<const frame_view> frames) {
   held_ = 0;
+  left_out_ = false;
   next_ = 0; // others may write between transactions
   for (const auto& frame : frames) {
     auto id = frame.first_sequence;
@@ -182,9 +189,15 @@ result<void> fill(record_page& page, sqlite::statement& query, uint64_t after,
 
 result<void> each_record(sqlite::connection& db, uint64_t after, uint64_t last,
                          const std::function<bool(const stored_record&)>& visit) {
+  const auto aside = has_set_aside(db);
+  if (!aside)
+    return tl::unexpected(aside.error());
+  const std::string from = "SELECT id, stream, received_at, body FROM records";
+  const std::string range = " WHERE id > ?1 AND id <= ?2";
   auto query =
-    db.prepare("read records", "SELECT id, stream, received_at, body FROM records"
-                               " WHERE id > ?1 AND id <= ?2 ORDER BY id");
+    db.prepare("read records",
+               from + range + (*aside ? " UNION ALL " + from + "_set_aside" + range : "")
+                 + " ORDER BY id");
   if (!query)
     return tl::unexpected(query.error());
   auto keys = key_walk::open(db);

@@ -22,6 +22,8 @@ class record_inserter {
 
   /// Inside the caller's transaction. Binds the frames' own bytes; nothing is copied.
   result<void> insert(std::span<const frame_view> frames);
+  /// The last insert failed for rows that are not there: a trigger left them out.
+  bool left_out() const noexcept { return left_out_; }
 
  private:
   record_inserter() = default;
@@ -45,10 +47,11 @@ class record_inserter {
   sqlite::statement largest_;
   std::array<row, rows_per_statement> rows_{};
   int held_ = 0;
+  bool left_out_ = false;
   uint64_t next_ = 0; ///< the id that sqlite would give; 0: another one
 };
 
-/// Visits rows with `after` < id <= `last` in pages, each read in a short transaction of
+/// Visits rows, also those set aside, with `after` < id <= `last` in pages, each read in a short transaction of
 /// its own and visited after that has ended: a slow visitor holds neither a lock nor the
 /// log.
 result<void> each_record(sqlite::connection& db, uint64_t after, uint64_t last,

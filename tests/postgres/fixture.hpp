@@ -79,6 +79,17 @@ class postgres_fixture : public testing::Test {
     if (!done)
       throw std::runtime_error(done.error().text);
   }
+  /// From now on the server's clock says what the test says.
+  void set_server_time(int64_t us) {
+    execute(
+      "CREATE TABLE IF NOT EXISTS public.fake_time (at timestamptz);"
+      "TRUNCATE public.fake_time; INSERT INTO public.fake_time VALUES ('"
+      + postgres::timestamp(us)
+      + "'); CREATE OR REPLACE FUNCTION public.clock_timestamp() RETURNS timestamptz"
+        " LANGUAGE sql STABLE AS 'SELECT at FROM public.fake_time'");
+    if (config.postgres.url.find("search_path") == std::string::npos)
+      config.postgres.url += " options='-csearch_path=public,pg_catalog'";
+  }
   /// Waits for what another thread makes the server do; the test's own limit ends it.
   void wait_until(const std::string& sql) {
     while (value(sql) != "t")

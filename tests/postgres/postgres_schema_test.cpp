@@ -14,6 +14,7 @@ using postgres_schema_test = postgres_fixture;
 } // namespace
 
 TEST_F(postgres_schema_test, a_second_migration_changes_nothing) {
+  set_server_time(clock.us);
   const auto first = migrate_postgres(config, clock);
   ASSERT_TRUE(first) << first.error().text;
   EXPECT_EQ(first->before, 0);

@@ -256,48 +256,6 @@ TEST_F(postgres_sink_test,
               HasSubstr("numeric"));
 }
 
-TEST_F(postgres_sink_test,
-       days_beyond_the_retention_are_dropped_and_those_ahead_are_there) {
-  frame_list frames;
-  frames.add(1, "web", start_us);
-  frames.add(1, "web", start_us + 86'400'000'000);
-  auto& odd = frames.add(1, "web", start_us);
-  odd.records[0] = R"({"a":"\u0000"})";
-  config.postgres.retention = std::chrono::days{2};
-  auto sink = open();
-  ASSERT_TRUE(commit_all(*sink, frames));
-  EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
-  EXPECT_EQ(value("SELECT to_regclass('records_20231116') IS NOT NULL"), "t");
-  clock.us = start_us + 3 * 86'400'000'000;
-  frames.add(1, "web", clock.us);
-  ASSERT_TRUE(commit_all(*sink, frames));
-  EXPECT_EQ(value("SELECT to_regclass('records_20231114') IS NULL"), "t");
-  EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
-  EXPECT_EQ(value("SELECT count(*) FROM records_set_aside"), "0");
-  EXPECT_THAT(warnings, testing::ElementsAre("sink_records_set_aside"));
-}
-
-TEST_F(postgres_sink_test,
-       a_reader_that_holds_an_old_day_delays_its_end_and_nothing_else) {
-  frame_list frames;
-  frames.add(1);
-  config.postgres.retention = std::chrono::days{1};
-  auto sink = open();
-  ASSERT_TRUE(commit_all(*sink, frames));
-  auto reader = db();
-  ASSERT_TRUE(reader.script("read", "BEGIN; SELECT count(*) FROM records"));
-  clock.us += 5 * 86'400'000'000;
-  frames.add(1, "web", clock.us);
-  ASSERT_TRUE(commit_all(*sink, frames));
-  EXPECT_THAT(warnings, testing::ElementsAre("sink_upkeep_failed"));
-  EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
-  ASSERT_TRUE(reader.script("done", "COMMIT"));
-  clock.us += 120'000'000;
-  frames.add(1, "web", clock.us);
-  ASSERT_TRUE(commit_all(*sink, frames));
-  EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
-}
-
 TEST_F(postgres_sink_test, a_wall_clock_that_is_wrong_for_a_while_forgets_no_key) {
   constexpr int64_t year_us = 365 * 24 * 3'600'000'000LL;
   frame_list frames;

@@ -346,3 +346,15 @@ TEST(record_line, is_read_as_it_was_written_and_nothing_else_is) {
   EXPECT_FALSE(parse_record_file_name("records-42.ndjson"));
   EXPECT_FALSE(parse_record_file_name("records-0000000000000000004x.ndjson"));
 }
+
+TEST_F(file_sink_test, a_name_that_no_stream_has_does_not_stop_it) {
+  frame_list frames;
+  frames.add(2, "a\"b\\c\n");
+  frames.add(1);
+  auto sink = open();
+  ASSERT_TRUE(commit_all(*sink, frames));
+  const auto lines = contents(*sink);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0],
+            "1 a\\u0022b\\u005cc\\u000a " + std::to_string(start_us) + R"( {"n":1})");
+}

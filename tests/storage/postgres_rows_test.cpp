@@ -31,7 +31,7 @@ TEST(postgres_rows, a_row_is_encoded_as_copy_binary_wants_it) {
   frame_list frames;
   auto& frame = frames.add(1, "web", 946'684'800'000'001);
   frame.key = {0x0102030405060708, 0x090a0b0c0d0e0f10};
-  const row one{5, &frame, R"({"n":1})"};
+  const row one{5, &frame, frame.received_at_us, R"({"n":1})"};
   std::string bytes;
   encode_copy(bytes, std::span{&one, 1});
   const std::string expected =
