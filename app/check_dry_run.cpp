@@ -3,6 +3,7 @@
 #include "app/command_check.hpp"
 #include "app/file_source.hpp"
 #include "app/units.hpp"
+#include "proto/printable.hpp"
 
 #include "records/framer.hpp"
 #include "records/work.hpp"
@@ -112,7 +113,7 @@ class dry_runner {
     auto refused = rejected.begin();
     for (const auto& ref : refs_) {
       if (kept != done.records.end() && kept->record == ref.record) {
-        out_ << done.text_of(*kept++) << '\n';
+        out_ << printable_json(done.text_of(*kept++)) << '\n';
         ++totals_.stored;
       } else if (refused != rejected.end() && (*refused)->record == ref.record) {
         print_rejected(**refused++);

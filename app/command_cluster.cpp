@@ -4,6 +4,7 @@
 #include "app/config_text.hpp"
 #include "app/units.hpp"
 #include "http/client.hpp"
+#include "proto/printable.hpp"
 
 #include <algorithm>
 #include <ostream>
@@ -26,10 +27,11 @@ std::string table(const std::vector<row>& rows) {
       widths[i] = std::max(widths[i], cells[i].size());
   std::string text;
   for (const auto& cells : rows) {
+    std::string line;
     for (size_t i = 0; i < cells.size(); ++i)
-      text +=
+      line +=
         i + 1 < cells.size() ? fmt::format("{:<{}}  ", cells[i], widths[i]) : cells[i];
-    text += '\n';
+    text += one_line(line, line.size()) + '\n'; // names are what a peer says
   }
   return text;
 }
@@ -115,7 +117,7 @@ int command_cluster_status(const std::string& url, bool as_json, std::ostream& o
   if (answer->status != 200)
     return failed(fmt::format("{}: status {}", url, answer->status));
   if (as_json) {
-    out << answer->body;
+    out << printable_json(answer->body);
     return exit_ok;
   }
   const auto text = cluster_tables(answer->body);

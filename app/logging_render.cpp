@@ -1,6 +1,7 @@
 // How an event becomes a line. Pure: no clock, no stream.
 #include "app/logging.hpp"
 #include "app/units.hpp"
+#include "proto/printable.hpp"
 
 #include <cmath>
 
@@ -9,32 +10,12 @@
 namespace weir {
 namespace {
 
-/// Bytes of the valid UTF-8 sequence at the front of `text`, 0 when there is none (RFC
-/// 3629).
-size_t sequence_size(std::string_view text) noexcept {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto first = byte(0);
-  if (first < 0x80)
-    return 1;
-  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size)
-    return 0;
-  for (size_t i = 1; i < size; ++i)
-    if ((byte(i) & 0xc0) != 0x80)
-      return 0;
-  const bool overlong =
-    (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xed && byte(1) > 0x9f;
-  const bool beyond = first == 0xf4 && byte(1) > 0x8f;
-  return overlong || surrogate || beyond ? 0 : size;
-}
-
 /// Appends the inside of a quoted string that is valid in JSON and harmless on a
-/// terminal: C1 controls (U+0080 … U+009F) and line separators are escaped too.
+/// terminal.
 void append_escaped(std::string& out, std::string_view text) {
   const auto limit = out.size() + log_value_bytes_max;
   while (!text.empty()) {
-    const size_t size = sequence_size(text);
+    const size_t size = character_size(text);
     const auto first = static_cast<unsigned char>(text.front());
     if (out.size() + 6 > limit) {
       out += "…";
@@ -44,12 +25,8 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\xef\xbf\xbd";
     else if (first == '"' || first == '\\')
       (out += '\\') += text.front();
-    else if (first < 0x20 || first == 0x7f)
-      out += fmt::format("\\u{:04x}", first);
-    else if (size == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0)
-      out += fmt::format("\\u{:04x}", static_cast<unsigned char>(text[1]));
-    else if (text.starts_with("\xe2\x80\xa8") || text.starts_with("\xe2\x80\xa9"))
-      out += text[2] == '\xa8' ? "\\u2028" : "\\u2029";
+    else if (acts_on_terminal(text.substr(0, size)))
+      out += escaped_in_json(text.substr(0, size));
     else
       out += text.substr(0, size);
     text.remove_prefix(size == 0 ? 1 : size);

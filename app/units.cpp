@@ -1,5 +1,7 @@
 #include "app/units.hpp"
 
+#include "proto/printable.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -114,19 +116,7 @@ std::string format_real(double value) {
 }
 
 std::string one_line(std::string_view text, size_t bytes_max) {
-  size_t shown = std::min(text.size(), bytes_max);
-  while (shown > 0 && shown < text.size()
-         && (static_cast<unsigned char>(text[shown]) & 0xc0) == 0x80)
-    --shown; // not inside a character
-  std::string out;
-  for (const char c : text.substr(0, shown)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  return out += shown < text.size() ? "…" : "";
+  return printable_line(text, bytes_max);
 }
 
 std::string in_quotes(std::string_view text) {
