@@ -18,6 +18,8 @@
 #include "http/ingest_server.hpp"
 #include "http/operations.hpp"
 #include "proto/messages.hpp"
+#include "storage/dead_letters.hpp"
+#include "storage/journal_segment.hpp"
 #include "storage/postgres_sink.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -90,6 +92,7 @@ class node {
 
  private:
   result<void> start();
+  result<void> look_at_files();
   result<void> look_at_sink();
   result<void> start_network();
   result<void> start_ingest();
@@ -197,7 +200,7 @@ result<void> node::start() {
   if (!loaded)
     return tl::unexpected(loaded.error());
   streams_.set(*loaded);
-  if (auto known = look_at_sink(); !known)
+  if (auto known = look_at_files().and_then([&] { return look_at_sink(); }); !known)
     return known;
   system_.emplace(caf_config_);
   if (settings_.cluster.enabled())
@@ -215,6 +218,15 @@ result<void> node::start() {
       fatal("root: " + reason_text(*system_, reason));
   });
   return {};
+}
+
+/// What a newer weir or another program has written is not ours to mend, cut or put aside.
+result<void> node::look_at_files() {
+  if (!settings_.roles().persister)
+    return {};
+  return look_at_journal(settings_.journal.directory, posix_file_system())
+    .and_then([&] { return look_at_sink_files(settings_.sink); })
+    .and_then([&] { return dead_letter_store::look(settings_.dead_letters); });
 }
 
 /// A server that is away is waited for; one whose tables are not ours is not.

@@ -66,6 +66,8 @@ class file {
   virtual result<void> allocate(uint64_t bytes) = 0; ///< posix_fallocate from 0
   virtual result<void> truncate(uint64_t bytes) = 0;
   virtual result<uint64_t> size() = 0;
+  /// For what is said of it.
+  virtual std::string name() const { return "a segment"; }
   /// It has no name left, and nobody else has it open, here or in another process; false when that
   /// can't be told.
   virtual bool unshared() noexcept { return false; }

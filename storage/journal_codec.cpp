@@ -177,10 +177,28 @@ frame_head read_head(const std::byte* bytes) noexcept {
   return take<frame_head>(bytes);
 }
 
-bool plausible(const frame_head& head, frame_place place, uint64_t room) noexcept {
+namespace {
+
+bool has_place(const frame_head& head, frame_place place, uint64_t room) noexcept {
   return head.length >= sizeof(frame_head) && head.length % 8 == 0
-         && head.length <= frame_bytes_max && head.length <= room && head.type == 1
-         && head.version == 1 && head.mark == mark_of(place);
+         && head.length <= frame_bytes_max && head.length <= room
+         && head.mark == mark_of(place);
+}
+
+} // namespace
+
+bool plausible(const frame_head& head, frame_place place, uint64_t room) noexcept {
+  return head.type == 1 && head.version == 1 && has_place(head, place, room);
+}
+
+bool plausibly_newer(const frame_head& head, frame_place place, uint64_t room) noexcept {
+  return head.type >= 1 && head.version >= 1 && (head.type > 1 || head.version > 1)
+         && has_place(head, place, room);
+}
+
+bool sum_is_right(std::span<const std::byte> frame, frame_place place) noexcept {
+  return crc32c(frame.subspan(sizeof(uint32_t)), crc_start(place))
+         == read_head(frame.data()).crc;
 }
 
 bool intact(std::span<const std::byte> frame, frame_place place) noexcept {

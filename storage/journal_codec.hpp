@@ -95,6 +95,10 @@ frame_head read_head(const std::byte* bytes) noexcept;
 /// CRC, and before memory for the frame is taken.
 bool plausible(const frame_head& head, frame_place place, uint64_t room) noexcept;
 
+/// As plausible(), for a frame of a type or version that only a newer weir knows.
+bool plausibly_newer(const frame_head& head, frame_place place, uint64_t room) noexcept;
+bool sum_is_right(std::span<const std::byte> frame, frame_place place) noexcept;
+
 /// CRC and every inner length of a frame whose head is plausible.
 bool intact(std::span<const std::byte> frame, frame_place place) noexcept;
 

@@ -165,7 +165,7 @@ result<bool> reader::try_segment(uint64_t number, journal_position until) {
     return tl::unexpected{opened.error()};
   if (!*opened)
     return false;
-  const auto header = read_header(**opened, number);
+  const auto header = read_header(directory_, **opened, number);
   if (!header)
     return tl::unexpected{header.error()};
   if (!*header) {
@@ -226,7 +226,7 @@ result<void> reader::find_end() {
       return tl::unexpected{opened.error()};
     if (!*opened)
       continue;
-    const auto header = read_header(**opened, next);
+    const auto header = read_header(directory_, **opened, next);
     if (!header)
       return tl::unexpected{header.error()};
     if (!*header)

@@ -100,6 +100,26 @@ result<void> file_window::fill(uint64_t offset, size_t bytes) {
   return {};
 }
 
+namespace {
+
+/// Its sum is right, so it is no damage, and nothing may be cut or passed over.
+result<std::span<const std::byte>>
+refuse_newer(file_window& window, const frame_head& head, frame_place place) {
+  const auto frame = window.at(place.offset, head.length);
+  if (!frame)
+    return frame;
+  if (frame->size() < head.length || !sum_is_right(frame->first(head.length), place))
+    return std::span<const std::byte>{};
+  return fail(ec::io_failed,
+              window.name() + ": has a frame of type " + std::to_string(head.type)
+                + ", version " + std::to_string(head.version) + " at byte "
+                + std::to_string(place.offset)
+                + ", this weir knows type 1, version 1: use the weir that wrote it, or a"
+                  " newer one");
+}
+
+} // namespace
+
 result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
                                             uint64_t offset) {
   const auto none = std::span<const std::byte>{};
@@ -108,6 +128,8 @@ result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
     return start ? none : start;
   const auto head = read_head(start->data());
   const frame_place place{salt, offset};
+  if (plausibly_newer(head, place, window.end() - offset))
+    return refuse_newer(window, head, place);
   if (!plausible(head, place, window.end() - offset))
     return none;
   const auto frame = window.at(offset, head.length);

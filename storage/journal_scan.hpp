@@ -57,6 +57,7 @@ class file_window {
   /// A new end; what was read before it stays.
   void limit(uint64_t end) noexcept { end_ = end; }
   uint64_t end() const noexcept { return end_; }
+  std::string name() const { return file_->name(); }
   /// What of the bytes given since open() is zeros because it could not be read.
   const unread_blocks& unread() const noexcept { return unread_; }
 

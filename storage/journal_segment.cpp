@@ -30,8 +30,37 @@ uint32_t header_crc(const header_bytes& bytes) noexcept {
 
 bool is_good(const segment_header& header, const header_bytes& bytes,
              uint64_t number) noexcept {
-  return header.magic == segment_magic && header.version == 1 && header.number == number
-         && header.crc == header_crc(bytes);
+  return header.magic == segment_magic && header.version == segment_version
+         && header.number == number && header.crc == header_crc(bytes);
+}
+
+/// What a copy of a header says of itself: the version of a segment of weir's, else nothing. A newer
+/// magic is told by its last digit.
+std::optional<uint32_t> version_said(const segment_header& header) noexcept {
+  constexpr uint64_t name_mask = (uint64_t{1} << 56) - 1;
+  const auto digit = static_cast<uint32_t>(header.magic >> 56);
+  if ((header.magic & name_mask) != (segment_magic & name_mask) || digit < '1'
+      || digit > '9')
+    return std::nullopt;
+  return digit == '1' ? header.version : std::max(header.version, digit - '0');
+}
+
+constexpr uint32_t version_plausible_max = 0xffff; ///< above: bits that fell over
+
+/// Both copies say the same newer version, or one does whose sum is right: no damage does that.
+std::optional<uint32_t> newer_version(std::span<const header_bytes> copies) noexcept {
+  std::optional<uint32_t> said_before;
+  for (const auto& bytes : copies) {
+    segment_header header;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    const auto said = version_said(header);
+    if (!said || *said <= segment_version || *said > version_plausible_max)
+      continue;
+    if (said == said_before || header.crc == header_crc(bytes))
+      return said;
+    said_before = said;
+  }
+  return std::nullopt;
 }
 
 } // namespace
@@ -100,8 +129,10 @@ result<void> write_header(file& segment, segment_header header) {
   return {};
 }
 
-result<std::optional<segment_header>> read_header(file& segment, uint64_t number) {
+result<std::optional<segment_header>> read_header(const std::string& directory,
+                                                  file& segment, uint64_t number) {
   std::optional<fault> failure;
+  std::vector<header_bytes> read;
   for (const auto offset : header_copies) {
     header_bytes bytes{};
     const auto got = segment.read_at(offset, bytes);
@@ -113,10 +144,35 @@ result<std::optional<segment_header>> read_header(file& segment, uint64_t number
     std::memcpy(&header, bytes.data(), sizeof header);
     if (is_good(header, bytes, number))
       return header;
+    read.push_back(bytes);
   }
+  if (const auto newer = newer_version(read))
+    return fail(ec::io_failed, segment_path(directory, number)
+                                 + ": is a segment of version " + std::to_string(*newer)
+                                 + ", this weir knows version "
+                                 + std::to_string(segment_version)
+                                 + ": use the weir that wrote it, or a newer one");
   if (failure)
     return tl::unexpected{*failure};
   return std::nullopt;
+}
+
+result<void> look_at_journal(const std::string& directory, file_system& files) {
+  const auto numbers = list_segments(directory, files);
+  if (!numbers)
+    return {};
+  for (const auto number : *numbers) {
+    const auto opened = open_segment(directory, files, number);
+    if (!opened || !*opened)
+      continue;
+    std::vector<header_bytes> read(std::size(header_copies));
+    for (size_t i = 0; i < read.size(); ++i)
+      (void)(*opened)->read_at(header_copies[i], read[i]);
+    if (newer_version(read))
+      if (const auto header = read_header(directory, **opened, number); !header)
+        return tl::unexpected{header.error()};
+  }
+  return {};
 }
 
 result<bool> is_blank(file& segment) {
@@ -146,7 +202,7 @@ result<segment_survey> survey_segments(const std::string& directory, file_system
       return tl::unexpected{opened.error()};
     if (!*opened)
       continue;
-    const auto header = read_header(**opened, number);
+    const auto header = read_header(directory, **opened, number);
     const auto bytes = (*opened)->size();
     if (!header || !bytes)
       return tl::unexpected{header ? bytes.error() : header.error()};

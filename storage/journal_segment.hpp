@@ -37,7 +37,9 @@ struct segment_header {
 };
 static_assert(sizeof(segment_header) == 64);
 
-/// "WEIRRNL1" in file order
+/// What this weir writes and reads.
+inline constexpr uint32_t segment_version = 1;
+/// "WEIRRNL1" in file order; the last byte is the version of what stands before `version`.
 inline constexpr uint64_t segment_magic = 0x314c4e5252494557;
 inline constexpr uint64_t header_copies[] = {0, 4096};
 inline constexpr uint64_t frames_begin = 8192; ///< offset of the first frame
@@ -67,8 +69,14 @@ bool is_gone(const std::string& directory, file_system& files, uint64_t number);
 
 result<void> write_header(file& segment,
                           segment_header header); ///< fills in magic and crc
-/// Nothing when neither copy is good. Fails when none is and one can't be read.
-result<std::optional<segment_header>> read_header(file& segment, uint64_t number);
+/// Nothing when neither copy is good. Fails when none is and one can't be read, and for a segment
+/// of a version that this weir does not know: that is no damage.
+result<std::optional<segment_header>> read_header(const std::string& directory,
+                                                  file& segment, uint64_t number);
+
+/// Before a start: io_failed, with the path and both versions, when a segment is of a newer weir.
+/// A directory or file that can't be read is left to whoever opens it.
+result<void> look_at_journal(const std::string& directory, file_system& files);
 
 /// No frame was ever written, as far as can be seen without a header: the first one would begin
 /// in the bytes looked at.

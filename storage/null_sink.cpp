@@ -34,6 +34,10 @@ class null_sink final : public database_sink {
 
 } // namespace
 
+const sqlite::schema& null_sink_schema() {
+  return schema;
+}
+
 result<std::unique_ptr<sink>> open_null_sink(const sink_config& config,
                                              const clock_source& clock) {
   auto made = std::make_unique<null_sink>(config, clock);

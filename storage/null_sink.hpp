@@ -4,8 +4,11 @@
 #pragma once
 
 #include "storage/sink.hpp"
+#include "storage/sqlite_schema.hpp"
 
 namespace weir {
+
+const sqlite::schema& null_sink_schema();
 
 result<std::unique_ptr<sink>> open_null_sink(const sink_config& config,
                                              const clock_source& clock);

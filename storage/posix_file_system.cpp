@@ -55,6 +55,8 @@ class posix_file final : public file {
  public:
   posix_file(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
+  std::string name() const override { return path_; }
+
   result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
     if (!bytes.empty())
       go_direct(false);

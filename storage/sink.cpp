@@ -1,8 +1,10 @@
 #include "storage/sink.hpp"
 
+#include "storage/file_records.hpp"
 #include "storage/file_sink.hpp"
 #include "storage/null_sink.hpp"
 #include "storage/postgres_sink.hpp"
+#include "storage/sqlite_records.hpp"
 #include "storage/sqlite_sink.hpp"
 
 #include <filesystem>
@@ -26,6 +28,16 @@ bool sink_exists(const sink_config& config) {
   std::error_code ignored;
   return std::filesystem::exists(config.kind == "sqlite" ? path : path / "state.db",
                                  ignored);
+}
+
+result<void> look_at_sink_files(const sink_config& config) {
+  if (config.kind == "sqlite")
+    return sqlite::look(config.path, sqlite_sink_schema());
+  if (config.kind == "file")
+    return sqlite::look(config.path + "/state.db", file_sink_schema());
+  if (config.kind == "null")
+    return sqlite::look(config.path + "/state.db", null_sink_schema());
+  return {};
 }
 
 result<std::unique_ptr<sink>> open_sink(const sink_config& config,

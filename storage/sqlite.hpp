@@ -101,6 +101,8 @@ class connection {
   bool refused_for_good() const noexcept;
   /// And certainly is: a constraint or a trigger, or a value too large.
   bool refused_a_value() const noexcept;
+  /// No call has failed.
+  bool refused_nothing() const noexcept { return handle_->last_failure == 0; }
   /// Sqlite's own words for what failed last.
   const std::string& last_words() const noexcept { return handle_->last_words; }
   /// False when a trigger has rolled everything back.

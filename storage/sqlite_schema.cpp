@@ -1,5 +1,7 @@
 #include "storage/sqlite_schema.hpp"
 
+#include <filesystem>
+
 namespace weir::sqlite {
 
 namespace {
@@ -84,6 +86,19 @@ result<void> adopt(connection& db, const schema& wanted) {
   if (auto tuned = db.execute("set up the connection", tuning); !tuned)
     return tuned;
   return *state == found::empty ? create(db, wanted) : result<void>{};
+}
+
+result<void> look(const std::string& path, const schema& wanted) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return {};
+  auto db = connection::open(path, access::read_only, std::chrono::milliseconds{1000});
+  if (!db)
+    return {};
+  const auto state = inspect(*db, wanted);
+  if (!state && state.error().code == ec::io_failed && db->refused_nothing())
+    return tl::unexpected(state.error());
+  return {};
 }
 
 result<void> check(connection& db, const schema& wanted) {

@@ -18,6 +18,10 @@ struct schema {
 /// when it is foreign.
 result<void> adopt(connection& db, const schema& wanted);
 
+/// Before a start: io_failed when the file at `path` is foreign or newer. One that is not there, or
+/// can't be read just now, is left to whoever opens it.
+result<void> look(const std::string& path, const schema& wanted);
+
 /// For readers: io_failed when it is foreign, sink_unavailable when it is still empty.
 result<void> check(connection& db, const schema& wanted);
 
