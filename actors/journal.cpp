@@ -70,7 +70,7 @@ result<void> journal_state::open(journal_actor_config with) {
     return tl::unexpected{opened.error()};
   writer = std::move(*opened);
   writer->remember(recalled->keys);
-  dead_letters_end = writer->durable_end();
+  dead_letters_end = recovered.dead_letters_end;
   config.figures->journal_bytes_max = static_cast<int64_t>(config.journal.bytes_max);
   log_recovery(recovered);
   publish();
@@ -196,19 +196,27 @@ void journal_state::release(const reader_cursor& cursor) {
 }
 
 void journal_state::delete_passed() {
-  for (const auto& reader : config.readers)
-    if (!cursors.contains(reader))
-      return;
   if (cursors.empty())
     return;
-  auto slowest = cursors.begin()->second;
+  auto slowest = writer->durable_end();
+  for (const auto& reader : config.readers)
+    slowest = std::min(slowest, needed_from(reader));
   for (const auto& [reader, position] : cursors)
-    slowest = std::min(slowest, position);
+    slowest = std::min(slowest, needed_from(reader));
   const auto released = writer->release(slowest);
   const auto why = released ? std::string{} : released.error().text;
   if (!why.empty() && why != last_release_failure)
     log_event(log_level::warning, "journal_segment_stays", {{"reason", why}});
   last_release_failure = why;
+}
+
+/// A reader that has not said where it is may need everything; one that reads dead letters needs
+/// nothing where there are none: its store may be away for ever where nobody keeps any.
+journal_position journal_state::needed_from(const std::string& reader) const {
+  const auto known = cursors.find(reader);
+  const auto position = known == cursors.end() ? journal_position{} : known->second;
+  const bool has_all = reader == letters_reader && position >= dead_letters_end;
+  return has_all ? writer->durable_end() : position;
 }
 
 bool journal_state::has_news_after(journal_position after) const noexcept {

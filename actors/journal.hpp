@@ -78,6 +78,9 @@ struct journal_actor_config {
   bool upkeep_thread = false; ///< else what it would do is done between commits
 };
 
+/// The reader that needs dead letters only.
+inline constexpr std::string_view letters_reader = "dead_letters";
+
 struct journal_state {
   static inline const char* name = "journal";
   using time_point = std::chrono::steady_clock::time_point;
@@ -96,7 +99,7 @@ struct journal_state {
   std::vector<time_point> arrived; ///< of each batch of the group
   bool group_has_dead_letters = false;
   bool group_is_awaited = false; ///< a client waits until it is in the sink
-  /// Behind the last commit with dead letters; what was there at the start may have some.
+  /// Behind the last commit with dead letters.
   journal_position dead_letters_end;
   journal_position awaited_end; ///< behind the last commit that was awaited
   journal_figures counted;      ///< what the telemetry knows already
@@ -122,6 +125,8 @@ struct journal_state {
   void publish_room();
   void retry();
   void release(const reader_cursor& cursor);
+  /// What is before it may go, as far as `reader` is concerned.
+  journal_position needed_from(const std::string& reader) const;
   /// Deletes the segments that every reader has passed.
   void delete_passed();
   bool waits_for_time() const noexcept { return in_trouble() || order.holds_any(); }

@@ -195,6 +195,16 @@ registered_command declare_send(CLI::App& app) {
           }};
 }
 
+/// A reader of times.
+auto time_into(int64_t& into) {
+  return [&into](const std::string& text) -> std::string {
+    const auto time = parse_rfc3339_us(text);
+    if (time)
+      into = *time;
+    return time ? "" : time.error();
+  };
+}
+
 registered_command declare_export(CLI::App& app) {
   struct state {
     config_arguments arguments;
@@ -205,14 +215,6 @@ registered_command declare_export(CLI::App& app) {
   auto s = std::make_shared<state>();
   add_config_arguments(*command, s->arguments);
   add_stream(*command, s->options.stream, "Only this stream (default: all)");
-  const auto time_into = [](int64_t& into) {
-    return [&into](const std::string& text) -> std::string {
-      const auto time = parse_rfc3339_us(text);
-      if (time)
-        into = *time;
-      return time ? "" : time.error();
-    };
-  };
   add_parsed(*command, "--since", "Only what was received at this time or later", "TIME",
              time_into(s->options.since_us));
   add_parsed(*command, "--until", "Only what was received before this time", "TIME",
@@ -283,6 +285,40 @@ registered_command declare_dead_letters_show(CLI::App& parent) {
   return {command, run_dead_letters(s, command_dead_letters_show)};
 }
 
+registered_command declare_dead_letters_delete(CLI::App& parent) {
+  auto* command = parent.add_subcommand("delete", "Delete some of them for good");
+  auto s = std::make_shared<dead_letters_state>();
+  add_config_arguments(*command, s->arguments);
+  auto* ids = command->add_option("id", s->options.ids, "Their ids")
+                ->check(not_whole_number)
+                ->type_name("ID");
+  add_stream(*command, s->options.stream, "All of this stream");
+  add_parsed(*command, "--before", "All that were received before this time", "TIME",
+             time_into(s->options.before_us));
+  command->add_flag("--all", s->options.all, "Every one; needs --yes")->excludes(ids);
+  command->add_flag("--yes", s->options.yes, "With --all: they are really meant");
+  command->footer(
+    "With ids, --stream and --before those go that are meant by all of them. Works "
+    "while\n"
+    "the node runs and while it does not. Ids are never given again.\n\n"
+    "Examples:\n"
+    "  weir dead-letters delete 17 18 -c weir.yaml\n"
+    "  weir dead-letters delete --stream web --before 2024-05-17 -c weir.yaml\n"
+    "  weir dead-letters delete --all --yes -c weir.yaml");
+  auto run = run_dead_letters(s, command_dead_letters_delete);
+  return {command, [s, run = std::move(run)] {
+            const auto& o = s->options;
+            const bool chosen = !o.ids.empty() || !o.stream.empty() || o.before_us != 0;
+            if (chosen || (o.all && o.yes))
+              return run();
+            std::cerr << (o.all ? "dead-letters delete: --all deletes every letter for"
+                                  " good: say --yes as well\n"
+                                : "dead-letters delete: name ids, or say --stream,"
+                                  " --before or --all\n");
+            return static_cast<int>(exit_usage);
+          }};
+}
+
 registered_command declare_dead_letters_replay(CLI::App& parent) {
   auto* command =
     parent.add_subcommand("replay", "Send them again as records of their streams");
@@ -310,8 +346,8 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
     "A JSON object is sent as JSON. ragged_row and malformed_csv are rows of CSV;\n"
     "invalid_utf8, and malformed_json, not_an_object and the like when they are no\n"
     "object, are not sent. Others may be rows or lines, which has to be said.\n\n"
-    "One that is rejected again is kept as a new letter, which takes its place: the\n"
-    "old one counts as replayed. Where the stream discards rejected records (its\n"
+    "One that is rejected again is kept as a new letter, which takes its place: --all\n"
+    "sends the new one. Where the stream discards rejected records (its\n"
     "`dead_letters` in the configuration), the old one stays. Ends with 1 when any\n"
     "was not stored.\n\n"
     "Examples:\n"
@@ -392,13 +428,14 @@ std::vector<registered_command>
 declare_commands(CLI::App& app, const std::function<int(const run_options&)>& run_node) {
   std::vector<registered_command> commands{declare_run(app, run_node), declare_check(app),
                                            declare_send(app), declare_export(app)};
-  auto* letters =
-    app.add_subcommand("dead-letters", "List, show and replay records not stored");
+  auto* letters = app.add_subcommand("dead-letters",
+                                     "List, show, replay and delete records not stored");
   letters->require_subcommand(1);
   letters->footer("Example:\n  weir dead-letters list -c weir.yaml");
   commands.push_back(declare_dead_letters_list(*letters));
   commands.push_back(declare_dead_letters_show(*letters));
   commands.push_back(declare_dead_letters_replay(*letters));
+  commands.push_back(declare_dead_letters_delete(*letters));
   commands.push_back(declare_migrate(app));
   declare_certs(app, commands);
   auto* cluster = app.add_subcommand("cluster", "Look at a cluster through one node");

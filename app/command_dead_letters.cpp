@@ -2,7 +2,10 @@
 
 #include "app/server_post.hpp"
 #include "app/units.hpp"
+#include "proto/printable.hpp"
 
+#include <algorithm>
+#include <filesystem>
 #include <ostream>
 
 #include <fmt/format.h>
@@ -27,8 +30,10 @@ nlohmann::ordered_json to_json(const dead_letter& letter, bool with_body) {
     {"code", letter.code},
     {"pointer", letter.pointer},
     {"detail", letter.detail}};
-  if (letter.replayed_at_us != 0)
+  if (letter.replayed_at_us > 0)
     json["replayed_at"] = format_rfc3339_us(letter.replayed_at_us);
+  if (letter.replayed_at_us < 0)
+    json["superseded_at"] = format_rfc3339_us(-letter.replayed_at_us);
   if (with_body)
     json["body"] = letter.body;
   return json;
@@ -36,16 +41,31 @@ nlohmann::ordered_json to_json(const dead_letter& letter, bool with_body) {
 
 /// Bodies need not be UTF-8: what is not becomes U+FFFD.
 std::string dump(const nlohmann::ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return printable_json(
+    json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 void print_line(const dead_letter& letter, std::ostream& out) {
-  out << fmt::format("{:>8}  {}  {:<16} {:<18} {}{}{}{}\n", letter.id,
-                     format_rfc3339_us(letter.received_at_us),
-                     one_line(letter.stream, 64), one_line(letter.code, 64),
-                     one_line(letter.pointer, 128), letter.pointer.empty() ? "" : " ",
-                     one_line(letter.detail, 256),
-                     letter.replayed_at_us != 0 ? " (replayed)" : "");
+  out << fmt::format(
+    "{:>8}  {}  {:<16} {:<18} {}{}{}{}\n", letter.id,
+    format_rfc3339_us(letter.received_at_us), one_line(letter.stream, 64),
+    one_line(letter.code, 64), one_line(letter.pointer, 128),
+    letter.pointer.empty() ? "" : " ", one_line(letter.detail, 256),
+    letter.replayed_at_us > 0   ? " (replayed)"
+    : letter.replayed_at_us < 0 ? " (rejected again: a newer letter has it)"
+                                : "");
+}
+
+/// For who asked for a list and would see nothing.
+std::string no_letters(const dead_letters_options& options) {
+  std::string text = "there are no dead letters";
+  if (!options.stream.empty())
+    text += " of stream " + in_quotes(options.stream);
+  if (options.after != 0)
+    text += fmt::format(" after {}", options.after);
+  if (options.before_us != 0)
+    text += " from before " + format_rfc3339_us(options.before_us);
+  return text;
 }
 
 } // namespace
@@ -60,16 +80,25 @@ int command_dead_letters_list(const config& settings, const dead_letters_options
   query.after = options.after;
   query.limit = options.limit;
   query.bodies = options.json;
-  const auto letters = (*store)->list(query);
-  if (!letters)
-    return failed(err, letters.error());
-  for (const auto& letter : *letters)
-    if (options.json)
-      out << dump(to_json(letter, true), -1) << '\n';
-    else
-      print_line(letter, out);
-  if (letters->size() == options.limit)
-    err << fmt::format("there may be more: --after {}\n", letters->back().id);
+  // In pages: bodies may be large.
+  while (query.limit > 0) {
+    const auto letters = (*store)->list(query);
+    if (!letters)
+      return failed(err, letters.error());
+    for (const auto& letter : *letters)
+      if (options.json)
+        out << dump(to_json(letter, true), -1) << '\n';
+      else
+        print_line(letter, out);
+    if (letters->empty())
+      break;
+    query.limit -= letters->size();
+    query.after = letters->back().id;
+  }
+  if (query.limit == 0)
+    err << fmt::format("there may be more: --after {}\n", query.after);
+  else if (query.limit == options.limit)
+    err << settings.dead_letters.path << ": " << no_letters(options) << '\n';
   return exit_ok;
 }
 
@@ -92,6 +121,34 @@ int command_dead_letters_show(const config& settings, const dead_letters_options
     }
   }
   return code;
+}
+
+int command_dead_letters_delete(const config& settings,
+                                const dead_letters_options& options, std::ostream& out,
+                                std::ostream& err) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(settings.dead_letters.path, unknown)) {
+    err << settings.dead_letters.path << ": there is no such file, so "
+        << no_letters(options) << '\n';
+    return exit_ok;
+  }
+  const auto store = dead_letter_store::open(settings.dead_letters);
+  if (!store)
+    return failed(err, store.error());
+  dead_letter_choice which{options.ids, options.stream, options.before_us};
+  std::sort(which.ids.begin(), which.ids.end());
+  which.ids.erase(std::unique(which.ids.begin(), which.ids.end()), which.ids.end());
+  const auto deleted = (*store)->remove(which);
+  if (!deleted)
+    return failed(err, deleted.error());
+  const bool missing = *deleted < which.ids.size();
+  if (*deleted == 0 && which.ids.empty())
+    err << settings.dead_letters.path << ": " << no_letters(options) << '\n';
+  else if (missing)
+    err << fmt::format("{}: there are no others of these ids\n",
+                       settings.dead_letters.path);
+  out << fmt::format("{} deleted\n", *deleted) << std::flush;
+  return missing ? exit_failed : exit_ok;
 }
 
 int command_dead_letters_replay(const config& settings,
@@ -122,6 +179,9 @@ int command_dead_letters_replay(const config& settings,
       in_quotes(options.stream), settings.file);
     return exit_failed;
   }
+  if (totals->replayed + totals->failed == 0)
+    err << settings.dead_letters.path << ": " << no_letters(options)
+        << " that were not replayed yet\n";
   out << fmt::format("{} replayed, {} not\n", totals->replayed, totals->failed)
       << std::flush;
   return totals->failed == 0 ? exit_ok : exit_failed;

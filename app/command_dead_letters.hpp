@@ -1,4 +1,4 @@
-// DEAD LETTERS: lists, shows and replays the records that were not stored. Listing reads
+// DEAD LETTERS: lists, shows, replays and deletes the records that were not stored. Listing reads
 // the store's file beside a running node; replaying posts to the node and marks what went
 // through.
 #pragma once
@@ -21,9 +21,11 @@ struct dead_letters_options {
   uint64_t after = 0;        ///< list: ids above
   size_t limit = 100;        ///< list
   bool json = false;         ///< list: one JSON object a line
-  bool all = false;          ///< replay: every one that was not replayed yet
-  std::string csv_header;    ///< replay: rows of CSV need their header
-  bool text = false;         ///< replay: what may be a row or a line is a line
+  bool all = false; ///< replay: every one that was not replayed yet; delete: every one
+  bool yes = false; ///< delete: meant
+  int64_t before_us = 0;  ///< delete: received before; 0: at any time
+  std::string csv_header; ///< replay: rows of CSV need their header
+  bool text = false;      ///< replay: what may be a row or a line is a line
   /// replay: streams whose rejected records become letters
   std::set<std::string, std::less<>> storing;
   server_options server;
@@ -34,6 +36,10 @@ int command_dead_letters_list(const config& settings, const dead_letters_options
 int command_dead_letters_show(const config& settings, const dead_letters_options& options,
                               std::ostream& out, std::ostream& err);
 int command_dead_letters_replay(const config& settings,
+                                const dead_letters_options& options, std::ostream& out,
+                                std::ostream& err);
+
+int command_dead_letters_delete(const config& settings,
                                 const dead_letters_options& options, std::ostream& out,
                                 std::ostream& err);
 

@@ -57,8 +57,14 @@ verdict verdict_of(const result<http_answer>& answer) {
   const auto none = [&json](const char* name) {
     return !json.contains(name) || json[name] == 0;
   };
-  if (ours && answer->status == 200 && none("rejected") && none("quarantined"))
+  const auto some = [&json](const char* name) {
+    return json.contains(name) && json[name].is_number_unsigned() && json[name] != 0;
+  };
+  if (ours && answer->status == 200 && none("rejected") && none("quarantined")
+      && (some("accepted") || some("dropped")))
     return {verdict::kind::stored, "", ""};
+  if (ours && answer->status == 200)
+    return {verdict::kind::unknown, "", "not stored: " + one_line(answer->body, 256)};
   if (ours && answer->status == 422)
     return rejected(json, *answer);
   return {verdict::kind::unknown, "", problem_text(*answer)};
@@ -160,13 +166,18 @@ class replayer {
                         kept ? "kept as a new letter"
                              : "its stream discards rejected records, so this letter "
                                "stays");
-    return kept ? mark(letter) : result<void>{};
+    return kept ? supersede(letter) : result<void>{};
   }
 
   /// Whether the node has made a letter of it again, which takes this one's place: else
   /// both would be replayed the next time, and the record be stored twice.
   bool kept_again(const dead_letter& letter, const verdict& what) const {
     return what.code == "quarantined" || options_.storing.contains(letter.stream);
+  }
+
+  /// It was not stored, so it does not count as replayed; the newer one is tried next time.
+  result<void> supersede(const dead_letter& letter) {
+    return store_.mark_replayed(letter.id, -system_clock_source{}.unix_us());
   }
 
   result<void> mark(const dead_letter& letter) {

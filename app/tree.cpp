@@ -159,7 +159,12 @@ result<uint64_t> segment_of_dead_letters(const tree_parts& parts) {
   if (store)
     return *store ? (*store)->cursor().segment : 0;
   const auto segments = list_segments(parts.settings.journal.directory, parts.files);
-  if (!segments || segments->empty())
+  const auto& streams = parts.settings.streams;
+  const bool are_kept =
+    std::any_of(streams.begin(), streams.end(), [](const auto& stream) {
+      return stream.second.settings.dead_letters == dead_letter_policy::store;
+    });
+  if (are_kept && (!segments || segments->empty()))
     return tl::unexpected(store.error());
   log_event(log_level::warning, "dead_letters_not_recalled",
             {{"reason", store.error().text}});

@@ -266,10 +266,10 @@ class server final : public operations_server {
     query.limit = limit;
     query.stream = asked.get_param_value("stream");
     query.bodies = asked.get_param_value("bodies") == "true";
-    const auto letters = context_.list_dead_letters(query);
+    auto letters = context_.list_dead_letters(query);
     if (!letters)
       return problem(answer, 503, to_string(letters.error().code), letters.error().text);
-    json(answer, dead_letters_page(*letters, query.bodies));
+    json(answer, dead_letters_page(std::move(*letters), query.bodies));
   }
 
   void show_dead_letter(const request& asked, response& answer) const {

@@ -2,10 +2,12 @@
 
 #include "http/answer.hpp"
 #include "http/problem.hpp"
+#include "proto/printable.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <utility>
 
 namespace weir {
 
@@ -84,7 +86,7 @@ json link_entry(const link_view& link) {
   return entry;
 }
 
-json letter_entry(const dead_letter& letter, bool body) {
+json letter_entry(dead_letter letter, bool body) {
   json entry{{"id", letter.id},
              {"stream", letter.stream},
              {"received_at", letter.received_at_us},
@@ -95,9 +97,11 @@ json letter_entry(const dead_letter& letter, bool body) {
              {"pointer", letter.pointer},
              {"detail", letter.detail}};
   if (body)
-    entry["body"] = letter.body;
-  entry["replayed_at"] =
-    letter.replayed_at_us == 0 ? json(nullptr) : json(letter.replayed_at_us);
+    entry["body"] = std::move(letter.body);
+  const auto sent_at_us = letter.replayed_at_us;
+  entry["replayed_at"] = sent_at_us > 0 ? json(sent_at_us) : json(nullptr);
+  if (sent_at_us < 0)
+    entry["superseded_at"] = -sent_at_us;
   return entry;
 }
 
@@ -144,17 +148,20 @@ std::string ready_page(const readiness& state) {
                {"reasons", state.reasons}});
 }
 
-std::string dead_letters_page(const std::vector<dead_letter>& letters, bool bodies) {
-  auto list = json::array();
-  for (const auto& letter : letters)
-    list.push_back(letter_entry(letter, bodies));
-  return dump(
-    {{"dead_letters", std::move(list)},
-     {"next_after", letters.empty() ? json(nullptr) : json(letters.back().id)}});
+/// Letter by letter: the whole page as one document would be in memory several times.
+std::string dead_letters_page(std::vector<dead_letter> letters, bool bodies) {
+  const auto last = letters.empty() ? json(nullptr) : json(letters.back().id);
+  std::string page = R"({"dead_letters":[)";
+  for (auto& letter : letters) {
+    if (page.back() != '[')
+      page += ',';
+    page += printable_json(dump(letter_entry(std::exchange(letter, {}), bodies)));
+  }
+  return page += R"(],"next_after":)" + dump(last) + "}\n";
 }
 
 std::string dead_letter_page(const dead_letter& letter) {
-  return dump(letter_entry(letter, true));
+  return printable_json(dump(letter_entry(letter, true)));
 }
 
 std::string problem_page(int status, std::string_view code, std::string_view detail) {

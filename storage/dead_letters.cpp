@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 /// How long a lock is waited for: replay marks letters beside the running server.
 constexpr milliseconds busy_timeout{1000};
 
-/// Application id "WeiD". The newest letter is never pruned, so ids only grow.
+/// Application id "WeiD". cursor.last_sequence is the largest id that was deleted on demand: the
+/// newest letter is never pruned, so with it ids only grow.
 const sqlite::schema schema{
   0x57656944, 1, "dead letter store",
   "CREATE TABLE dead_letters(id INTEGER PRIMARY KEY, stream TEXT NOT NULL,"
@@ -48,6 +49,12 @@ dead_letter letter_of(const sqlite::statement& row) {
           row.integer(9)};
 }
 
+/// Of one row, before it is copied: about what it costs to keep.
+size_t bytes_of(const sqlite::statement& row) {
+  return sizeof(dead_letter) + row.bytes(7).size() + row.bytes(8).size()
+         + row.bytes(10).size();
+}
+
 class sqlite_dead_letters final : public dead_letter_store {
  public:
   explicit sqlite_dead_letters(const dead_letter_config& config, sqlite::access mode)
@@ -60,6 +67,7 @@ class sqlite_dead_letters final : public dead_letter_store {
   result<std::vector<dead_letter>> list(const dead_letter_query& query) override;
   result<std::optional<dead_letter>> get(uint64_t id) override;
   result<void> mark_replayed(uint64_t id, int64_t at_us) override;
+  result<uint64_t> remove(const dead_letter_choice& which) override;
   result<uint64_t> count() override;
 
  private:
@@ -67,6 +75,8 @@ class sqlite_dead_letters final : public dead_letter_store {
   result<void> writable();
   result<void> store(std::span<const frame_view> frames, journal_position next);
   result<void> insert(const frame_view& frame, sqlite::statement& into);
+  result<void> count_again();
+  result<uint64_t> remove_some(uint64_t id, const dead_letter_choice& which);
   result<void> prune();
   result<void> move_cursor(journal_position next);
 
@@ -75,6 +85,8 @@ class sqlite_dead_letters final : public dead_letter_store {
   std::optional<sqlite::connection> db_;
   journal_position cursor_;
   uint64_t next_id_ = 1;
+  uint64_t count_ = 0;        ///< as long as data_version is what it was
+  int64_t data_version_ = -1; ///< changes when another connection commits
 };
 
 result<void> sqlite_dead_letters::connect() {
@@ -102,7 +114,8 @@ result<void> sqlite_dead_letters::connect() {
   if (!last)
     return tl::unexpected(last.error());
   cursor_ = cursor->position;
-  next_id_ = static_cast<uint64_t>(*last) + 1;
+  next_id_ = std::max(static_cast<uint64_t>(*last), cursor->last_sequence) + 1;
+  data_version_ = -1;
   db_.emplace(std::move(*db));
   return {};
 }
@@ -128,6 +141,7 @@ result<void> sqlite_dead_letters::writable() {
 result<void> sqlite_dead_letters::insert(const frame_view& frame,
                                          sqlite::statement& into) {
   const auto batch = to_hex(frame.key);
+  count_ += frame.dead_letters.size();
   for (const auto& letter : frame.dead_letters) {
     into.bind(1, next_id_++);
     into.bind_text(2, frame.stream);
@@ -145,16 +159,34 @@ result<void> sqlite_dead_letters::insert(const frame_view& frame,
   return {};
 }
 
-/// Ids have no gaps, so the bound is one comparison and the oldest are the table's front.
+/// Others delete letters beside us: then there are as many as a look tells.
+result<void> sqlite_dead_letters::count_again() {
+  const auto version = db_->number("look for changes", "PRAGMA data_version");
+  if (!version)
+    return tl::unexpected(version.error());
+  if (*version == data_version_)
+    return {};
+  const auto counted =
+    db_->number("count dead letters", "SELECT count(*) FROM dead_letters");
+  if (!counted)
+    return tl::unexpected(counted.error());
+  data_version_ = *version;
+  count_ = static_cast<uint64_t>(*counted);
+  return {};
+}
+
+/// The oldest are the table's front.
 result<void> sqlite_dead_letters::prune() {
   const auto keep = std::max<uint64_t>(config_.letters_max, 1);
-  if (next_id_ - 1 <= keep)
+  if (count_ <= keep)
     return {};
-  auto forget =
-    db_->prepare("prune the oldest", "DELETE FROM dead_letters WHERE id < ?1");
+  auto forget = db_->prepare("prune the oldest",
+                             "DELETE FROM dead_letters WHERE id IN"
+                             " (SELECT id FROM dead_letters ORDER BY id LIMIT ?1)");
   if (!forget)
     return tl::unexpected(forget.error());
-  forget->bind(1, next_id_ - keep);
+  forget->bind(1, count_ - keep);
+  count_ = keep;
   return forget->run();
 }
 
@@ -173,6 +205,8 @@ result<void> sqlite_dead_letters::store(std::span<const frame_view> frames,
   auto work = sqlite::transaction::begin(*db_);
   if (!work)
     return tl::unexpected(work.error());
+  if (auto counted = count_again(); !counted)
+    return counted;
   auto into =
     db_->prepare("insert dead letters",
                  "INSERT INTO dead_letters(id, stream, received_at, batch, record, line,"
@@ -217,11 +251,15 @@ sqlite_dead_letters::list(const dead_letter_query& query) {
   select->bind_text(2, query.stream);
   select->bind(3, uint64_t{std::clamp<size_t>(query.limit, 1, 10'000)});
   std::vector<dead_letter> all;
+  size_t bytes = 0;
   for (;;) {
     const auto row = select->step();
     if (!row)
       return tl::unexpected(row.error());
     if (!*row)
+      return all;
+    bytes += bytes_of(*select);
+    if (!all.empty() && bytes > query.bytes_max)
       return all;
     all.push_back(letter_of(*select));
   }
@@ -261,13 +299,58 @@ result<void> sqlite_dead_letters::mark_replayed(uint64_t id, int64_t at_us) {
   return mark->run();
 }
 
+/// In short transactions: the running server waits for a lock a second at most.
+result<uint64_t> sqlite_dead_letters::remove(const dead_letter_choice& which) {
+  if (auto ready = writable(); !ready)
+    return tl::unexpected(ready.error());
+  uint64_t removed = 0;
+  if (which.ids.empty())
+    for (uint64_t some = 1; some != 0; removed += some) {
+      const auto done = remove_some(0, which);
+      if (!done)
+        return done;
+      some = *done;
+    }
+  for (const auto id : which.ids) {
+    const auto done = remove_some(id, which);
+    if (!done)
+      return done;
+    removed += *done;
+  }
+  return removed;
+}
+
+/// The letter `id`, or up to a thousand of those that are meant.
+result<uint64_t> sqlite_dead_letters::remove_some(uint64_t id,
+                                                  const dead_letter_choice& which) {
+  auto work = sqlite::transaction::begin(*db_);
+  if (!work)
+    return tl::unexpected(work.error());
+  auto note = db_->execute("note the largest id",
+                           "UPDATE cursor SET last_sequence = max(last_sequence,"
+                           " (SELECT coalesce(max(id), 0) FROM dead_letters))");
+  if (!note)
+    return tl::unexpected(note.error());
+  auto forget = db_->prepare(
+    "delete dead letters", "DELETE FROM dead_letters WHERE id IN (SELECT id FROM"
+                           " dead_letters WHERE (?1 = 0 OR id = ?1) AND (?2 = '' OR"
+                           " stream = ?2) AND (?3 = 0 OR received_at < ?3) LIMIT 1000)");
+  if (!forget)
+    return tl::unexpected(forget.error());
+  forget->bind(1, id);
+  forget->bind_text(2, which.stream);
+  forget->bind(3, which.before_us);
+  if (auto gone = forget->run(); !gone)
+    return tl::unexpected(gone.error());
+  const auto removed = static_cast<uint64_t>(forget->changes());
+  data_version_ = -1; // it does not tell what this connection did
+  return work->commit().map([&] { return removed; });
+}
+
 result<uint64_t> sqlite_dead_letters::count() {
   if (auto ready = usable(); !ready)
     return tl::unexpected(ready.error());
-  return db_
-    ->number("count dead letters", "SELECT coalesce((SELECT max(id) FROM dead_letters)"
-                                   " - (SELECT min(id) FROM dead_letters) + 1, 0)")
-    .map([](int64_t n) { return static_cast<uint64_t>(n); });
+  return count_again().map([&] { return count_; });
 }
 
 result<std::unique_ptr<dead_letter_store>> open_store(const dead_letter_config& config,
@@ -283,6 +366,10 @@ result<std::unique_ptr<dead_letter_store>> open_store(const dead_letter_config& 
 result<std::unique_ptr<dead_letter_store>>
 dead_letter_store::open(const dead_letter_config& config) {
   return open_store(config, sqlite::access::read_write);
+}
+
+result<void> dead_letter_store::look(const dead_letter_config& config) {
+  return sqlite::look(config.path, schema);
 }
 
 result<std::unique_ptr<dead_letter_store>>

@@ -25,7 +25,9 @@ struct dead_letter {
   std::string pointer;
   std::string detail;
   std::string body;
-  int64_t replayed_at_us = 0; ///< 0: never
+  /// 0: never sent again, or nobody could tell; above: stored then; below: minus the time at which
+  /// it was rejected again and a newer letter took its place.
+  int64_t replayed_at_us = 0;
 };
 
 struct dead_letter_query {
@@ -33,6 +35,15 @@ struct dead_letter_query {
   uint64_t after = 0; ///< ids above
   size_t limit = 100; ///< 1 … 10,000
   bool bodies = false;
+  /// A page ends before a letter that would make it larger; one letter is always there.
+  size_t bytes_max = size_t{2} << 20;
+};
+
+/// Letters that are all of it.
+struct dead_letter_choice {
+  std::vector<uint64_t> ids; ///< empty: all
+  std::string stream;        ///< empty: all
+  int64_t before_us = 0;     ///< received before; 0: at any time
 };
 
 struct dead_letter_config {
@@ -48,12 +59,19 @@ class dead_letter_store {
   static result<std::unique_ptr<dead_letter_store>>
   open_read_only(const dead_letter_config& config);
 
+  /// A file of another program or of a newer weir is refused, with its path; one that is not
+  /// there, or can't be looked at now, is not.
+  static result<void> look(const dead_letter_config& config);
+
   virtual journal_position cursor() const noexcept = 0;
   virtual result<void> commit(std::span<const frame_view> frames,
                               journal_position next) = 0;
   virtual result<std::vector<dead_letter>> list(const dead_letter_query& query) = 0;
   virtual result<std::optional<dead_letter>> get(uint64_t id) = 0;
+  /// `at_us`: see dead_letter::replayed_at_us.
   virtual result<void> mark_replayed(uint64_t id, int64_t at_us) = 0;
+  /// How many there were. Their ids are never given again.
+  virtual result<uint64_t> remove(const dead_letter_choice& which) = 0;
   virtual result<uint64_t> count() = 0;
 };
 

@@ -57,7 +57,8 @@ struct recovery_report {
   uint64_t segments = 0;
   uint64_t frames = 0;
   uint64_t records = 0;
-  uint64_t bytes_truncated = 0;    ///< behind the last whole frame of the last segment
+  journal_position dead_letters_end; ///< behind the last frame that has some
+  uint64_t bytes_truncated = 0;      ///< behind the last whole frame of the last segment
   uint64_t frames_quarantined = 0; ///< corrupt places before it; copies kept as *.corrupt
   std::vector<std::string> alarms; ///< one sentence each
 };

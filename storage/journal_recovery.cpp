@@ -25,7 +25,7 @@ class recovery {
   result<void> put_aside(uint64_t number, bool was_begun);
   result<void> look_for_gap(const segment_survey& survey, const begun_segment& segment);
   result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
-  void count_frame(const frame_head& head);
+  void count_frame(const frame_head& head, journal_position end);
   result<void> end_last(file& segment, uint64_t number, uint64_t bytes,
                         const scan_end& found);
   result<void> quarantine(file& segment, uint64_t number, uint64_t from, uint64_t to,
@@ -105,7 +105,7 @@ result<void> recovery::look_at_the_disk() {
     auto& segment = **opened;
     const auto header =
       segment.sync_data().and_then([&] { return segment.drop_cached(); }).and_then([&] {
-        return read_header(segment, *number);
+        return read_header(directory_, segment, *number);
       });
     if (!header)
       return tl::unexpected{header.error()};
@@ -159,8 +159,10 @@ result<void> recovery::look_for_gap(const segment_survey& survey,
   return files_.sync_directory(directory_);
 }
 
-void recovery::count_frame(const frame_head& head) {
+void recovery::count_frame(const frame_head& head, journal_position end) {
   ++report_.frames;
+  if (head.dead_letters > 0)
+    report_.dead_letters_end = end;
   report_.records += head.records;
   found_.next_sequence =
     std::max(found_.next_sequence, head.first_sequence + head.records);
@@ -173,11 +175,12 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   if (!opened)
     return tl::unexpected{opened.error()};
   auto& disk = **opened;
-  const scan_visitor visitor{
-    [this](const frame_head& head, uint64_t) { count_frame(head); },
-    [&](uint64_t from, uint64_t to, bool unread) {
-      return quarantine(disk, number, from, to, unread);
-    }};
+  const scan_visitor visitor{[&](const frame_head& head, uint64_t offset) {
+                               count_frame(head, {number, offset + head.length});
+                             },
+                             [&](uint64_t from, uint64_t to, bool unread) {
+                               return quarantine(disk, number, from, to, unread);
+                             }};
   const auto scanned = scan_segment(disk, segment.header.salt, segment.limit(), visitor);
   if (!scanned)
     return tl::unexpected{scanned.error()};

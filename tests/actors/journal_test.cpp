@@ -154,6 +154,11 @@ TEST_F(journal_actor_test,
        when_the_journal_is_full_it_reopens_once_the_slowest_reader_goes_on) {
   settings.readers = {"sink", "dead_letters"};
   start();
+  batch_builder refused;
+  refused.source().origin = origin;
+  refused.part({9, ++next_key}).reject_record(reject::quarantined, "x");
+  self->send(uut, refused.done());
+  sched.run();
   std::vector<std::string> records(10, std::string(1500, 'x'));
   for (int i = 0;
        i < 50 && (origin->receipts.empty() || last_answer().outcome == ec::none); ++i) {
@@ -177,6 +182,42 @@ TEST_F(journal_actor_test,
   self->send(uut, make_batch(records));
   sched.run();
   EXPECT_EQ(last_answer().outcome, ec::none);
+}
+
+TEST_F(journal_actor_test, where_there_are_no_dead_letters_their_reader_holds_nothing) {
+  settings.readers = {"sink", "dead_letters"};
+  start();
+  const std::vector<std::string> records(10, std::string(1500, 'x'));
+  for (int i = 0; i < 50; ++i) { // several times what it holds
+    self->send(uut, make_batch(records));
+    sched.run();
+    ASSERT_EQ(last_answer().outcome, ec::none);
+    self->send(uut,
+               reader_cursor{"sink", ask<durable_until>(uut, tail_request{})->until});
+    sched.run();
+  }
+}
+
+TEST_F(journal_actor_test, dead_letters_that_were_there_before_a_start_are_held) {
+  settings.readers = {"sink", "dead_letters"};
+  start();
+  batch_builder refused;
+  refused.source().origin = origin;
+  refused.part({9, ++next_key}).reject_record(reject::quarantined, "x");
+  self->send(uut, refused.done());
+  sched.run();
+  self->send(uut, crash_atom_v);
+  sched.run();
+  start();
+  const std::vector<std::string> records(10, std::string(1500, 'x'));
+  for (int i = 0; i < 50 && !is_full(); ++i) {
+    self->send(uut, make_batch(records));
+    sched.run();
+    self->send(uut,
+               reader_cursor{"sink", ask<durable_until>(uut, tail_request{})->until});
+    sched.run();
+  }
+  EXPECT_TRUE(is_full()) << "their reader has not read them";
 }
 
 TEST_F(journal_actor_test,

@@ -49,6 +49,7 @@ class store_in_memory final : public dead_letter_store {
     letters[id].replayed_at_us = at_us;
     return {};
   }
+  result<uint64_t> remove(const dead_letter_choice&) override { return uint64_t{0}; }
   result<uint64_t> count() override { return letters.size(); }
 };
 
@@ -117,7 +118,12 @@ TEST_F(replaying, a_letter_that_is_rejected_again_gives_its_place_to_the_new_one
   options.ids = {5};
   options.storing = {"web"};
   EXPECT_EQ(run(options)->failed, 1u);
-  EXPECT_GT(store_.letters[5].replayed_at_us, 0);
+  EXPECT_LT(store_.letters[5].replayed_at_us, 0); // superseded, and not replayed
+  sent_.clear();
+  options.ids.clear();
+  options.all = true;
+  run(options);
+  EXPECT_TRUE(sent_.empty());
   EXPECT_EQ(out_.str(),
             "5: rejected again: schema_violation /a d; kept as a new letter\n");
 }
@@ -140,7 +146,7 @@ TEST_F(replaying, what_is_quarantined_again_is_always_kept_as_a_new_letter) {
   dead_letters_options options;
   options.ids = {1};
   run(options);
-  EXPECT_GT(store_.letters[1].replayed_at_us, 0);
+  EXPECT_LT(store_.letters[1].replayed_at_us, 0); // it was not stored
   EXPECT_THAT(out_.str(), HasSubstr("; kept as a new letter"));
 }
 
@@ -155,6 +161,24 @@ TEST_F(replaying, a_failure_that_is_no_verdict_leaves_the_letter) {
     EXPECT_EQ(run(options)->failed, 1u) << status;
     EXPECT_EQ(store_.letters[1].replayed_at_us, 0) << status;
   }
+}
+
+TEST_F(replaying, what_was_not_stored_is_not_marked_whatever_the_status_says) {
+  for (const auto* body : {R"({"accepted":0,"rejected":0,"errors":[]})",
+                           R"({"accepted":0,"rejected":1,"errors":[]})",
+                           R"({"accepted":1,"rejected":1,"errors":[]})",
+                           R"({"accepted":0,"quarantined":1,"errors":[]})"}) {
+    store_.add(1, "web", "{}");
+    answers_ = {http_answer{200, "", body}};
+    dead_letters_options options;
+    options.ids = {1};
+    EXPECT_EQ(run(options)->failed, 1u) << body;
+    EXPECT_EQ(store_.letters[1].replayed_at_us, 0) << body;
+  }
+  answers_ = {http_answer{200, "", R"({"accepted":0,"rejected":0,"dropped":1})"}};
+  dead_letters_options options;
+  options.ids = {1};
+  EXPECT_EQ(run(options)->replayed, 1u); // a step dropped it: that is what was wanted
 }
 
 TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {

@@ -158,3 +158,53 @@ TEST_F(dead_letter_store_test, opened_for_reading_it_changes_nothing) {
   EXPECT_FALSE(store->mark_replayed(1, 5));
   EXPECT_FALSE(commit(*store));
 }
+
+TEST_F(dead_letter_store_test, a_page_of_large_bodies_ends_early_and_the_next_goes_on) {
+  for (int i = 0; i < 10; ++i)
+    add_letter(std::string(300'000, static_cast<char>('a' + i)));
+  auto store = open();
+  ASSERT_TRUE(commit(*store));
+  dead_letter_query query;
+  query.bodies = true;
+  query.bytes_max = 1'000'000;
+  std::string seen;
+  for (;;) {
+    const auto page = store->list(query).value();
+    if (page.empty())
+      break;
+    size_t bytes = 0;
+    for (const auto& letter : page) {
+      bytes += letter.body.size();
+      seen += letter.body.front();
+    }
+    EXPECT_LE(bytes, query.bytes_max);
+    query.after = page.back().id;
+  }
+  EXPECT_EQ(seen, "abcdefghij");
+  query.after = 0;
+  query.bytes_max = 1; // one is always there
+  EXPECT_EQ(store->list(query)->size(), 1u);
+}
+
+TEST_F(dead_letter_store_test,
+       letters_deleted_by_another_make_room_and_no_id_comes_again) {
+  config.letters_max = 4;
+  for (int i = 0; i < 4; ++i)
+    add_letter(std::string(1, static_cast<char>('a' + i)));
+  auto store = open();
+  ASSERT_TRUE(commit(*store));
+  auto beside = open();
+  dead_letter_choice which;
+  which.ids = {2, 4, 99};
+  EXPECT_EQ(beside->remove(which).value(), 2u);
+  EXPECT_EQ(store->count().value(), 2u);
+  add_letter("e");
+  add_letter("f");
+  ASSERT_TRUE(commit(*store));
+  EXPECT_EQ(bodies(*store), (texts{"a", "c", "e", "f"})) << "there was room for all";
+  EXPECT_EQ(beside->remove({}).value(), 4u);
+  store = open();
+  add_letter("g");
+  ASSERT_TRUE(commit(*store));
+  EXPECT_EQ(store->list({})->front().id, 7u);
+}
