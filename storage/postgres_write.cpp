@@ -1,6 +1,7 @@
 #include "storage/postgres_write.hpp"
 
 #include "proto/log.hpp"
+#include "proto/printable.hpp"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,18 @@ bool is_about_data(const connection& db) {
                                                            "P0", "38", "39"};
   return std::any_of(classes.begin(), classes.end(),
                      [&](std::string_view c) { return db.sqlstate().starts_with(c); });
+}
+
+/// As the server takes it: what is no UTF-8 was refused for that, and must not be again.
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto size = character_size(text);
+    out.append(size == 0 ? "\xef\xbf\xbd" : text.substr(0, size));
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+  return out;
 }
 
 class writing {
@@ -223,7 +236,7 @@ result<void> writing::set_aside() {
       "INSERT INTO records_set_aside (id, received_at, batch, stream, reason, body)"
       " VALUES ($1::bigint, $2::timestamptz, $3::uuid, $4, $5, $6)",
       {std::to_string(what.id), timestamp(what.received_at_us), uuid_of(frame.key),
-       std::string{frame.stream}, reason, std::string{what.body}});
+       valid_utf8(frame.stream), reason, valid_utf8(what.body)});
     if (!kept)
       return tl::unexpected(kept.error());
   }

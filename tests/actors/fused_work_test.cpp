@@ -1,5 +1,11 @@
 // Batches that are validated and transformed in one go, as the work table sees them.
+#include "proto/clock.hpp"
+#include "records/framer.hpp"
+#include "records/plan.hpp"
+#include "records/work.hpp"
 #include "tests/actors/work_table_fixture.hpp"
+
+#include <nlohmann/json.hpp>
 
 using namespace weir;
 using namespace weir::work_table_test;
@@ -55,4 +61,41 @@ TEST(work_table, where_nothing_is_fused_a_batch_without_text_is_not_either) {
   const auto done = table.take_done();
   ASSERT_TRUE(done);
   EXPECT_FALSE(done->fused);
+}
+
+// It may be somebody's data.
+TEST(fused_work, what_a_stream_discards_has_no_body_whatever_refuses_it) {
+  for (const auto policy : {dead_letter_policy::discard, dead_letter_policy::store}) {
+    stream_spec spec;
+    spec.settings.name = "web";
+    spec.settings.dead_letters = policy;
+    spec.check = schema::compile(R"({"required": ["a"]})", "test").value();
+    spec.steps = plan::compile(nlohmann::json::array(), "web", {}).value();
+    catalog::stream_map streams;
+    streams.emplace("web", std::move(spec));
+    const catalog all{std::move(streams)};
+    auto source = std::make_shared<envelope>();
+    source->stream = "web";
+    source->bytes = "{\"b\":1}\n{\"a\":}\n5\n";
+    source->bytes.reserve(source->bytes.size() + text_padding);
+    auto batch = std::make_shared<record_batch>();
+    framer frames{body_format::ndjson, {}};
+    (void)frames.scan(source->bytes, true, 100, batch->records);
+    source->parts.resize(1);
+    source->parts[0].format = body_format::ndjson;
+    batch->dropped = {0};
+    batch->text = std::shared_ptr<const std::string>(source, &source->bytes);
+    batch->source = source;
+    work_scratch scratch{1};
+    std::atomic<uint32_t> mark{0};
+    const system_clock_source clock;
+    for (const auto& done :
+         {validate(*batch, all, scratch, mark),
+          validate_and_transform(*batch, all, scratch, mark, clock).batch}) {
+      ASSERT_EQ(done->rejections.size(), 3u);
+      for (const auto& refused : done->rejections)
+        EXPECT_EQ(refused.body.empty(), policy == dead_letter_policy::discard)
+          << to_string(refused.code);
+    }
+  }
 }

@@ -189,3 +189,13 @@ TEST_F(postgres_refusals_test, the_sessions_text_is_utf8_whatever_the_role_is_se
   ASSERT_TRUE(commit_all(*sink, frames));
   EXPECT_EQ(value("SELECT body ->> 'a' FROM records"), "\u20ac");
 }
+
+TEST_F(postgres_refusals_test, what_is_no_text_for_the_server_is_set_aside_all_the_same) {
+  auto sink = open();
+  frame_list frames;
+  frames.add(3).records[1] = "{\"a\":\"\xff\"}";
+  const auto stored = commit_all(*sink, frames);
+  ASSERT_TRUE(stored) << stored.error().text;
+  EXPECT_EQ(value("SELECT count(*) FROM records"), "2");
+  EXPECT_EQ(value("SELECT body FROM records_set_aside"), "{\"a\":\"\xef\xbf\xbd\"}");
+}

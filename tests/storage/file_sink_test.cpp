@@ -358,3 +358,18 @@ TEST_F(file_sink_test, a_name_that_no_stream_has_does_not_stop_it) {
   EXPECT_EQ(lines[0],
             "1 a\\u0022b\\u005cc\\u000a " + std::to_string(start_us) + R"( {"n":1})");
 }
+
+TEST_F(file_sink_test, a_file_that_somebody_else_made_grow_is_not_appended_to) {
+  frame_list frames;
+  frames.add(2);
+  auto sink = open();
+  ASSERT_TRUE(commit_all(*sink, frames));
+  const auto first = record_files().at(0);
+  const auto ours = text_of(first);
+  std::ofstream{config.path + "/" + first, std::ios::app} << "not ours\n";
+  frames.add(2);
+  ASSERT_TRUE(commit_all(*sink, frames));
+  EXPECT_EQ(text_of(first), ours + "not ours\n");
+  EXPECT_EQ(record_files().size(), 2u);
+  EXPECT_EQ(contents(*sink), contents(frames.all()));
+}

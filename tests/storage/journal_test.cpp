@@ -354,6 +354,19 @@ TEST_F(journal_test, is_full_on_a_full_disk_and_reopens_when_there_is_space) {
   EXPECT_EQ(store_one(std::string(15'000, 'x')).outcome, ec::none);
 }
 
+TEST_F(journal_test, a_full_disk_reopens_only_when_there_is_more_than_one_segment_free) {
+  open();
+  disk.faults.quota_bytes = disk.used_bytes();
+  while (store_one(std::string(15'000, 'x')).outcome == ec::none)
+    ASSERT_LT(next_key, 100u);
+  disk.faults.quota_bytes = disk.used_bytes() + config.segment_bytes * 3 / 2;
+  EXPECT_FALSE(writer->retry()) << "one segment's worth is others'";
+  EXPECT_TRUE(writer->full());
+  disk.faults.quota_bytes = disk.used_bytes() + config.segment_bytes * 2;
+  EXPECT_TRUE(writer->retry());
+  EXPECT_FALSE(writer->full());
+}
+
 TEST_F(journal_test, is_full_when_a_write_finds_no_space_and_goes_on_after_a_retry) {
   open();
   ASSERT_EQ(store_one("before").outcome, ec::none);

@@ -111,3 +111,13 @@ TEST_F(key_index_test, agrees_with_a_plain_list_on_random_use) {
     ASSERT_EQ(index.size(), model.size());
   }
 }
+
+TEST_F(key_index_test, a_repeat_does_not_renew_the_age_of_its_key) {
+  key_index index{10, 1h, clock};
+  index.add(entry(1));
+  clock.steady += 40min;
+  index.add(entry(1, 5));
+  clock.steady += 21min;
+  index.add(entry(2));
+  EXPECT_EQ(index.find({7, 1}), nullptr) << "an hour after it came first";
+}

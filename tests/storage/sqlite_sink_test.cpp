@@ -365,3 +365,16 @@ TEST_F(sqlite_sink_test,
               std::vector<uint64_t>(all.begin() + static_cast<long>(after), all.end()));
   }
 }
+
+TEST_F(sqlite_sink_test, a_frame_of_rejections_at_the_cursor_is_not_stored_again) {
+  frame_list frames;
+  auto& frame = frames.add(0);
+  frame.keyed = true;
+  frame.rejected = 3;
+  auto sink = open();
+  ASSERT_TRUE(commit_all(*sink, frames));
+  frames.add(1);
+  ASSERT_TRUE(commit_all(*sink, frames)); // the first comes again beside a new one
+  EXPECT_EQ(sink->keys()->size(), 1u);
+  EXPECT_EQ(*other().number("count", "SELECT count(*) FROM batch_keys"), 1);
+}
