@@ -37,9 +37,13 @@ using gateway_ptr = gateway_actor::stateful_pointer<gateway_state>;
 
 void on_role(gateway_ptr self, const role_change& change) {
   auto& st = self->state;
+  // One that is not up yet is no news: it is being started.
+  const auto known = st.up.find(change.role);
+  const bool was_up = known != st.up.end() && known->second;
   const auto what = st.on_change(change);
-  log_event(log_level::info, change.handle ? "stage_up" : "stage_away",
-            {{"role", change.role}});
+  if (change.handle || was_up)
+    log_event(log_level::info, change.handle ? "stage_up" : "stage_away",
+              {{"role", change.role}});
   if (what == gateway_state::reaction::resubmit && st.config.resubmit)
     st.config.resubmit();
 }

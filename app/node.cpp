@@ -303,20 +303,20 @@ operations_context node::operations_view() {
   operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__},
                           {},       {},     {}};
   const auto open = [from = settings_.dead_letters] {
-    return dead_letter_store::open_read_only(from);
+    return dead_letter_store::open_if_there(from);
   };
   view.list_dead_letters =
     [open](const dead_letter_query& query) -> result<std::vector<dead_letter>> {
     auto store = open();
     if (!store)
       return tl::unexpected(store.error());
-    return (*store)->list(query);
+    return *store ? (*store)->list(query) : std::vector<dead_letter>{};
   };
   view.get_dead_letter = [open](uint64_t id) -> result<std::optional<dead_letter>> {
     auto store = open();
     if (!store)
       return tl::unexpected(store.error());
-    return (*store)->get(id);
+    return *store ? (*store)->get(id) : std::optional<dead_letter>{};
   };
   view.cluster = cluster_ ? &board_ : nullptr;
   if (ingest_)

@@ -18,7 +18,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
-#include <filesystem>
+#include <mutex>
 #include <utility>
 
 namespace weir {
@@ -429,20 +429,21 @@ child_spec make_dead_letters(const tree_parts& parts) {
   return child;
 }
 
-result<std::unique_ptr<dead_letter_store>>
-read_dead_letters(const dead_letter_config& from) {
-  std::error_code unknown;
-  if (!std::filesystem::exists(from.path, unknown) && !unknown)
-    return std::unique_ptr<dead_letter_store>{};
-  return dead_letter_store::open_read_only(from);
-}
-
 } // namespace
 
 tree_stores configured_stores(const config& settings, const clock_source& clock) {
+  // The journal asks what the dead letters remember while their actor opens or makes them, which
+  // takes as long as the disk does: one waits for the other.
+  const auto turn = std::make_shared<std::mutex>();
   return {[from = settings.sink, &clock] { return open_sink(from, clock); },
-          [from = settings.dead_letters] { return dead_letter_store::open(from); },
-          [from = settings.dead_letters] { return read_dead_letters(from); }};
+          [from = settings.dead_letters, turn] {
+            const std::lock_guard guard{*turn};
+            return dead_letter_store::open(from);
+          },
+          [from = settings.dead_letters, turn] {
+            const std::lock_guard guard{*turn};
+            return dead_letter_store::open_if_there(from);
+          }};
 }
 
 std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings) {

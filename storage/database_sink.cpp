@@ -1,32 +1,10 @@
 #include "storage/database_sink.hpp"
 
-#include "storage/file_system.hpp"
-
-#include <filesystem>
-
 namespace weir {
 
 database_sink::database_sink(const sink_config& config, std::string database,
                              const sqlite::schema& schema, const clock_source& clock)
   : config_(config), database_(std::move(database)), schema_(schema), clock_(clock) {}
-
-namespace {
-
-result<sqlite::connection> open_database_file(const std::string& path,
-                                              const sqlite::schema& schema,
-                                              std::chrono::milliseconds busy_timeout) {
-  // A failure here is told by opening the file, with the path.
-  const auto folder = std::filesystem::path{path}.parent_path();
-  if (!folder.empty())
-    (void)posix_file_system().make_directory(folder.string());
-  auto db = sqlite::connection::open(path, sqlite::access::read_write, busy_timeout);
-  if (db)
-    if (auto ours = adopt(*db, schema); !ours)
-      return tl::unexpected(ours.error());
-  return db;
-}
-
-} // namespace
 
 void database_sink::drop() noexcept {
   dropped();
@@ -34,7 +12,7 @@ void database_sink::drop() noexcept {
 }
 
 result<void> database_sink::connect(bool after_failure) {
-  auto db = open_database_file(database_, schema_, config_.busy_timeout);
+  auto db = sqlite::open_ours(database_, schema_, config_.busy_timeout);
   if (!db)
     return tl::unexpected(db.error());
   // What a killed process or a failed sync left in the log may be in memory only. Before

@@ -1,6 +1,5 @@
 #include "storage/dead_letters.hpp"
 
-#include "storage/file_system.hpp"
 #include "storage/sink_state.hpp"
 #include "storage/sqlite.hpp"
 #include "storage/sqlite_schema.hpp"
@@ -90,18 +89,14 @@ class sqlite_dead_letters final : public dead_letter_store {
 };
 
 result<void> sqlite_dead_letters::connect() {
-  if (mode_ == sqlite::access::read_write) {
-    // A failure here is told by opening the file, with the path.
-    const auto folder = std::filesystem::path{config_.path}.parent_path();
-    if (!folder.empty())
-      (void)posix_file_system().make_directory(folder.string());
-  }
-  auto db = sqlite::connection::open(config_.path, mode_, busy_timeout);
+  const bool writes = mode_ == sqlite::access::read_write;
+  auto db = writes ? sqlite::open_ours(config_.path, schema, busy_timeout)
+                   : sqlite::connection::open(config_.path, mode_, busy_timeout);
   if (!db)
     return tl::unexpected(db.error());
-  const bool writes = mode_ == sqlite::access::read_write;
-  if (auto ours = writes ? adopt(*db, schema) : check(*db, schema); !ours)
-    return ours;
+  if (!writes)
+    if (auto ours = check(*db, schema); !ours)
+      return ours;
   // As in database_sink: what a killed process left is synced before its cursor is
   // believed.
   if (writes)
@@ -361,7 +356,30 @@ result<std::unique_ptr<dead_letter_store>> open_store(const dead_letter_config& 
   return made;
 }
 
+/// Missing, or a file in which nothing has been made yet.
+result<bool> nothing_there(const std::string& path) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown) && !unknown)
+    return true;
+  auto db = sqlite::connection::open(path, sqlite::access::read_only, busy_timeout);
+  if (!db)
+    return tl::unexpected(db.error());
+  return inspect(*db, schema).map([](sqlite::found what) {
+    return what == sqlite::found::empty;
+  });
+}
+
 } // namespace
+
+result<std::unique_ptr<dead_letter_store>>
+dead_letter_store::open_if_there(const dead_letter_config& config) {
+  const auto nothing = nothing_there(config.path);
+  if (!nothing)
+    return tl::unexpected(nothing.error());
+  if (*nothing)
+    return std::unique_ptr<dead_letter_store>{};
+  return open_store(config, sqlite::access::read_only);
+}
 
 result<std::unique_ptr<dead_letter_store>>
 dead_letter_store::open(const dead_letter_config& config) {

@@ -58,6 +58,9 @@ class dead_letter_store {
   open(const dead_letter_config& config);
   static result<std::unique_ptr<dead_letter_store>>
   open_read_only(const dead_letter_config& config);
+  /// As open_read_only; null when there is none yet.
+  static result<std::unique_ptr<dead_letter_store>>
+  open_if_there(const dead_letter_config& config);
 
   /// A file of another program or of a newer weir is refused, with its path; one that is not
   /// there, or can't be looked at now, is not.

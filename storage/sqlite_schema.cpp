@@ -4,10 +4,6 @@
 
 namespace weir::sqlite {
 
-namespace {
-
-enum class found : uint8_t { empty, ours };
-
 result<found> inspect(connection& db, const schema& wanted) {
   const auto tables = db.number("read the schema", "SELECT count(*) FROM sqlite_master");
   if (!tables)
@@ -33,6 +29,8 @@ result<found> inspect(connection& db, const schema& wanted) {
 }
 
 result<void> create(connection& db, const schema& wanted) {
+  if (auto sized = db.execute("set the page size", "PRAGMA page_size = 8192"); !sized)
+    return sized;
   auto work = transaction::begin(db);
   if (!work)
     return tl::unexpected(work.error());
@@ -47,6 +45,8 @@ result<void> create(connection& db, const schema& wanted) {
                    + ";PRAGMA user_version = " + std::to_string(wanted.version);
   return db.execute("create the tables", sql).and_then([&] { return work->commit(); });
 }
+
+namespace {
 
 result<void> use_write_ahead_log(connection& db) {
   auto pragma = db.prepare("switch to a write-ahead log", "PRAGMA journal_mode = WAL");
@@ -78,14 +78,13 @@ result<void> adopt(connection& db, const schema& wanted) {
   const auto state = inspect(db, wanted);
   if (!state)
     return tl::unexpected(state.error());
+  // Empty is only what somebody else has put there: what we make comes with its tables.
   if (*state == found::empty)
-    if (auto sized = db.execute("set the page size", "PRAGMA page_size = 8192"); !sized)
-      return sized;
+    if (auto made = create(db, wanted); !made)
+      return made;
   if (auto logged = use_write_ahead_log(db); !logged)
     return logged;
-  if (auto tuned = db.execute("set up the connection", tuning); !tuned)
-    return tuned;
-  return *state == found::empty ? create(db, wanted) : result<void>{};
+  return db.execute("set up the connection", tuning);
 }
 
 result<void> look(const std::string& path, const schema& wanted) {
@@ -106,7 +105,10 @@ result<void> check(connection& db, const schema& wanted) {
   if (!state)
     return tl::unexpected(state.error());
   if (*state == found::empty)
-    return fail(ec::sink_unavailable, db.path() + ": is still empty; try again");
+    return fail(ec::sink_unavailable, db.path() + ": is empty, and not a weir "
+                                        + std::string{wanted.what}
+                                        + " yet: has weir run"
+                                          " with this configuration?");
   return db.execute("set up the connection", "PRAGMA cache_size = -4096");
 }
 

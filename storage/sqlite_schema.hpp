@@ -13,6 +13,23 @@ struct schema {
   const char* tables = ""; ///< makes the tables in an empty database
 };
 
+enum class found : uint8_t { empty, ours };
+
+/// io_failed when it is foreign, or of another version.
+result<found> inspect(connection& db, const schema& wanted);
+
+/// Makes the tables in an empty database, all or nothing.
+result<void> create(connection& db, const schema& wanted);
+
+/// Makes the file if there is none, complete before it has its name. What fails is told by opening
+/// the file.
+void make_whole(const std::string& path, const schema& wanted,
+                std::chrono::milliseconds busy_timeout);
+
+/// Opens it for writing, made with its directory if need be, and adopts it.
+result<connection> open_ours(const std::string& path, const schema& wanted,
+                             std::chrono::milliseconds busy_timeout);
+
 /// Makes an empty database ours or checks one that has tables, then sets it up for
 /// writing: write-ahead log, a sync at every commit, bounded cache and log. io_failed
 /// when it is foreign.

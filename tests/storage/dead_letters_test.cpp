@@ -6,6 +6,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 using namespace weir;
 using namespace weir::sink_test;
 
@@ -146,6 +151,48 @@ TEST_F(dead_letter_store_test, when_deleted_underneath_new_letters_go_into_a_new
   add_letter("2");
   ASSERT_TRUE(commit(*store));
   EXPECT_EQ(bodies(*open()), texts{"2"});
+}
+
+TEST_F(dead_letter_store_test, while_it_is_made_a_reader_finds_none_or_a_whole_one) {
+  for (int round = 0; round < 40; ++round) {
+    config.path = directory / ("data/" + std::to_string(round) + ".db");
+    std::atomic<bool> looks{false};
+    std::vector<std::string> failures;
+    std::thread reader{[&] {
+      for (bool found = false; !found && failures.empty(); looks = true) {
+        const bool named = std::filesystem::exists(config.path);
+        auto store = dead_letter_store::open_read_only(config);
+        found = store.has_value();
+        if (named && !found)
+          failures.push_back(store.error().text);
+        if (const auto there = dead_letter_store::open_if_there(config); !there)
+          failures.push_back(there.error().text);
+      }
+    }};
+    while (!looks)
+      std::this_thread::yield();
+    const auto made = open();
+    reader.join();
+    ASSERT_EQ(failures, texts{}) << "round " << round;
+  }
+}
+
+TEST_F(dead_letter_store_test, one_that_is_still_empty_is_none_to_those_who_ask) {
+  EXPECT_EQ(*dead_letter_store::open_if_there(config), nullptr) << "no file";
+  std::filesystem::create_directories(directory / "data");
+  std::ofstream{config.path}.close();
+  EXPECT_EQ(*dead_letter_store::open_if_there(config), nullptr) << "an empty file";
+  add_letter("1");
+  ASSERT_TRUE(commit(*open()));
+  EXPECT_EQ(bodies(**dead_letter_store::open_if_there(config)), texts{"1"});
+}
+
+TEST_F(dead_letter_store_test, what_is_made_leaves_nothing_else_behind) {
+  open().reset();
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator{directory / "data"})
+    names.push_back(entry.path().filename());
+  EXPECT_EQ(names, texts{"dead_letters.db"});
 }
 
 TEST_F(dead_letter_store_test, opened_for_reading_it_changes_nothing) {
