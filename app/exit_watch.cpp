@@ -9,9 +9,9 @@
 namespace weir {
 
 exit_watch::exit_watch(signal_watch& signals, std::chrono::milliseconds patience,
-                       int code)
+                       int code, time_point heed_from)
   : signals_(signals), thread_([this, until = std::chrono::steady_clock::now() + patience,
-                                code] { watch(until, code); }) {}
+                                code, heed_from] { watch(until, code, heed_from); }) {}
 
 exit_watch::~exit_watch() {
   over_ = true;
@@ -19,11 +19,12 @@ exit_watch::~exit_watch() {
   thread_.join();
 }
 
-void exit_watch::watch(std::chrono::steady_clock::time_point until, int code) {
+void exit_watch::watch(time_point until, int code, time_point heed_from) {
   ::pthread_setname_np(::pthread_self(), "weir-exit");
   bool asked = false;
   while (!over_ && !asked && std::chrono::steady_clock::now() < until)
-    asked = signal_watch::asks_to_stop(signals_.wait(std::chrono::milliseconds{10}));
+    asked = signal_watch::asks_to_stop(signals_.wait(std::chrono::milliseconds{10}))
+            && std::chrono::steady_clock::now() >= heed_from;
   if (over_)
     return;
   log_event(log_level::warning, "left_behind",

@@ -20,14 +20,17 @@ class exit_watch {
  public:
   /// Ends the process with `code` unless it is destroyed in time. `signals` outlives it, and
   /// nobody else waits for them any more.
-  exit_watch(signal_watch& signals, std::chrono::milliseconds patience, int code);
+  /// Before `heed_from` nobody who asks to stop asks for more than what is being done.
+  exit_watch(signal_watch& signals, std::chrono::milliseconds patience, int code,
+             std::chrono::steady_clock::time_point heed_from = {});
   ~exit_watch();
 
   exit_watch(const exit_watch&) = delete;
   exit_watch& operator=(const exit_watch&) = delete;
 
  private:
-  void watch(std::chrono::steady_clock::time_point until, int code);
+  using time_point = std::chrono::steady_clock::time_point;
+  void watch(time_point until, int code, time_point heed_from);
 
   signal_watch& signals_;
   std::atomic<bool> over_{false};

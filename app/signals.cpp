@@ -21,17 +21,30 @@ signal_watch::~signal_watch() {
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
+/// The kernel names the lowest number first: whoever asks to stop would wait for as long as others
+/// ask for SIGHUP.
+int signal_watch::stop_first(int got) const {
+  sigset_t stops;
+  sigemptyset(&stops);
+  sigaddset(&stops, SIGTERM);
+  sigaddset(&stops, SIGINT);
+  const timespec at_once{};
+  const int stop = asks_to_stop(got) ? 0 : sigtimedwait(&stops, nullptr, &at_once);
+  return stop > 0 ? stop : got;
+}
+
 int signal_watch::wait(std::chrono::milliseconds patience) {
   const timespec limit{patience.count() / 1000, (patience.count() % 1000) * 1'000'000};
   const int got = sigtimedwait(&watched_, nullptr, &limit);
-  return got > 0 ? got : 0; // EAGAIN: time is over; EINTR: the caller asks again
+  return got > 0 ? stop_first(got)
+                 : 0; // EAGAIN: time is over; EINTR: the caller asks again
 }
 
 int signal_watch::wait() {
   int got = 0;
   while (sigwait(&watched_, &got) != 0) {
   }
-  return got;
+  return stop_first(got);
 }
 
 void signal_watch::wake() noexcept {

@@ -9,6 +9,10 @@
 
 namespace weir {
 
+/// Who asks to stop again within it has not lost patience: `timeout` and service managers signal
+/// the process and its group, terminals send SIGINT where a script sends SIGTERM.
+inline constexpr std::chrono::seconds one_request_to_stop{1};
+
 class signal_watch {
  public:
   signal_watch();  ///< blocks the four, and SIGPIPE, in this and all later threads
@@ -17,7 +21,7 @@ class signal_watch {
   signal_watch(const signal_watch&) = delete;
   signal_watch& operator=(const signal_watch&) = delete;
 
-  /// The next signal, or 0 when `patience` is over. Zero patience asks without waiting.
+  /// The next signal, one that asks to stop before others, or 0 when `patience` is over. Zero patience asks without waiting.
   int wait(std::chrono::milliseconds patience);
   /// The next signal, however long it takes: an idle node's main thread costs nothing.
   int wait();
@@ -29,6 +33,8 @@ class signal_watch {
   }
 
  private:
+  int stop_first(int got) const;
+
   sigset_t watched_{};
   sigset_t before_{};
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 using namespace weir;
@@ -31,6 +32,24 @@ TEST(exit_watch, what_does_not_end_is_left_behind_with_the_right_code) {
     stand_still();
   };
   EXPECT_EXIT(linger(), ::testing::ExitedWithCode(7), "");
+}
+
+TEST(exit_watch, the_same_request_to_stop_once_more_does_not_cut_it_short) {
+  const auto repeated = [](std::chrono::minutes from_now) {
+    signal_watch signals;
+    {
+      const exit_watch ending{signals, 10min, 7,
+                              std::chrono::steady_clock::now() + from_now};
+      ::kill(::getpid(), SIGTERM);
+      for (sigset_t pending; sigpending(&pending), sigismember(&pending, SIGTERM) == 1;)
+        std::this_thread::yield();
+      if (from_now < 0min)
+        stand_still();
+    }
+    std::_Exit(8);
+  };
+  EXPECT_EXIT(repeated(10min), ::testing::ExitedWithCode(8), "");
+  EXPECT_EXIT(repeated(-10min), ::testing::ExitedWithCode(7), "");
 }
 
 TEST(exit_watch, a_signal_ends_it_at_once_and_sighup_does_not) {

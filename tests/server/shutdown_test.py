@@ -1,8 +1,10 @@
 """SIGTERM while something else happens: what is under way is answered all the same."""
 
+import contextlib
 import json
 import signal
 import socket
+import threading
 import unittest
 
 from weir import ServerTest, wait_until
@@ -24,8 +26,10 @@ class Shutdown(ServerTest):
             return s.recv(65536)
         return finish
 
-    def terminate(self, node):
-        node.process.send_signal(signal.SIGTERM)
+    def terminate(self, node, by=signal.SIGTERM):
+        node.process.send_signal(by)
+        if by == signal.SIGHUP:
+            return
         wait_until(lambda: '"draining"' in node.log_text(), 10, "it drains")
 
     def assert_stored(self, answer, node):
@@ -48,6 +52,56 @@ class Shutdown(ServerTest):
         self.assert_stored(finish(), node)
         self.assert_ends(node, 0)
         self.assertEqual(node.bodies(), [{"n": 1}, {"n": 2}])
+
+    def test_several_signals_at_once_are_one_request_to_stop(self):
+        """`timeout` signals the process and then its group; a terminal's SIGINT meets a script's SIGTERM."""
+        for signals in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
+                        (signal.SIGTERM, signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP)):
+            with self.subTest(signals):
+                node = self.node()
+                finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')
+                self.terminate(node, signals[0])
+                for further in signals[1:]:
+                    node.process.send_signal(further)
+                if signals[0] == signal.SIGHUP:
+                    wait_until(lambda: '"draining"' in node.log_text(), 10, "it drains")
+                self.assert_stored(finish(), node)
+                self.assert_ends(node, 0)
+                self.assertNotIn("left_behind", node.log_text())
+                self.assertEqual(node.bodies(), [{"n": 1}, {"n": 2}])
+
+    def test_whoever_asks_again_a_second_later_waits_no_longer(self):
+        node = self.node(settings=["shutdown.deadline=60s"])
+        self.upload(node, b'{"n":1}\n', b'{"n":2}\n')  # whose rest does not come
+        self.terminate(node)
+
+        def gone():
+            node.process.send_signal(signal.SIGTERM)
+            return node.process.poll() is not None
+        wait_until(gone, 30, "it ends though an upload is under way")
+        self.assertEqual(node.process.returncode, 130)
+        self.assertIn('"killed"', node.log_text())
+
+    def test_a_storm_of_sighup_does_not_keep_sigterm_away(self):
+        node = self.node()
+        over = threading.Event()
+
+        def storm():
+            while not over.is_set() and node.process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    node.process.send_signal(signal.SIGHUP)
+        threads = [threading.Thread(target=storm) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_until(lambda: '"reloaded"' in node.log_text(), 10, "it reloads")
+            self.assertEqual(node.stop(20), 0)
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        names = [e["event"] for e in self.events(node)]
+        self.assertLessEqual(names.count("reload_ignored"), 1)
 
     def hung_node(self):
         return self.node(streams={"default": {"transform": HANGS}}, top={"fault_injection": True},
