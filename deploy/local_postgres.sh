@@ -2,21 +2,25 @@
 # A PostgreSQL server of one's own for trying things out: in a directory, on a Unix socket, by a user
 # that is not root, without touching whatever else runs on the machine.
 #   deploy/local_postgres.sh up|down|url|psql [DIR]
-set -euo pipefail
+set -eEuo pipefail
+trap 'printf "postgres: failed in line %s: %s\n" "$LINENO" "$BASH_COMMAND" >&2' ERR
 
 command=${1:-}
 directory=$(realpath -m "${2:-${WEIR_POSTGRES_DIR:-/var/tmp/weir-postgres-$(id -u)}}")
-binaries=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 2>/dev/null | sort -V | tail -n 1)/bin
+versions=${WEIR_POSTGRES_VERSIONS:-/usr/lib/postgresql}
+binaries=$( (find "$versions" -mindepth 1 -maxdepth 1 2>/dev/null || true) | sort -V | tail -n 1)/bin
 
-die() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
+die() { trap - ERR; printf 'postgres: %s\n' "$*" >&2; exit 1; }
 as_owner() {
   if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 url() { printf 'host=%s user=weir dbname=weir\n' "$directory"; }
 running() { "$binaries/pg_isready" -q -h "$directory"; }
 
+present() { [ -x "$binaries/postgres" ] || die "PostgreSQL is missing: apt-get install postgresql"; }
+
 up() {
-  [ -x "$binaries/postgres" ] || die "PostgreSQL is missing: apt-get install postgresql"
+  present
   running && return
   if [ ! -d "$directory/data" ]; then
     mkdir -p "$directory"
@@ -33,13 +37,13 @@ up() {
 }
 
 down() {
-  running || return 0
+  [ -x "$binaries/postgres" ] && running || return 0
   (cd / && as_owner "$binaries/pg_ctl" -D "$directory/data" -m fast -w stop >/dev/null)
 }
 
 case $command in
 up) up && url ;;
 down | url) "$command" ;;
-psql) exec "$binaries/psql" -d "$(url)" ;;
+psql) present && exec "$binaries/psql" -d "$(url)" ;;
 *) die "usage: deploy/local_postgres.sh up|down|url|psql [DIR]" ;;
 esac

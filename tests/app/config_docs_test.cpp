@@ -69,6 +69,7 @@ TEST(config_docs, every_configuration_that_comes_with_weir_is_good) {
   ::setenv("WEIR_SHOP_KEY_SHA256", digests[0].c_str(), 1);
   ::setenv("WEIR_FLEET_KEY_SHA256", digests[1].c_str(), 1);
   ::setenv("WEIR_TOKEN_SHA256", digests[2].c_str(), 1);
+  ::setenv("WEIR_POSTGRES", "postgresql://weir@db.example.org/weir", 1);
   size_t files = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator{repository() / "configs"}) {
@@ -88,6 +89,7 @@ TEST(config_docs,
   const auto certificates = std::filesystem::temp_directory_path() / "weir_docs_certs";
   std::filesystem::create_directories(certificates);
   ::setenv("WEIR_CERTS", certificates.c_str(), 1);
+  ::setenv("WEIR_POSTGRES", "postgresql://weir@db.example.org/weir", 1);
   std::set<std::string> directories;
   std::set<uint16_t> ports;
   const auto authority = make_authority(1).value();
@@ -107,6 +109,20 @@ TEST(config_docs,
   EXPECT_EQ(ports.size(), 6u);
   ::unsetenv("WEIR_CERTS");
   std::filesystem::remove_all(certificates);
+}
+
+TEST(config_docs, a_database_whose_address_is_missing_or_empty_is_not_guessed) {
+  for (const auto* file : {"configs/postgres.yaml", "configs/cluster/persister.yaml"}) {
+    ::unsetenv("WEIR_POSTGRES");
+    const auto missing = load_config((repository() / file).string());
+    ASSERT_FALSE(missing) << file;
+    EXPECT_THAT(missing.error().text, testing::HasSubstr("WEIR_POSTGRES is not set"));
+    ::setenv("WEIR_POSTGRES", "", 1); // as `export WEIR_POSTGRES=$(…)` leaves it
+    const auto empty = load_config((repository() / file).string());
+    ASSERT_FALSE(empty) << file;
+    EXPECT_THAT(empty.error().text, testing::HasSubstr("sink.url"));
+  }
+  ::unsetenv("WEIR_POSTGRES");
 }
 
 TEST(config_docs, a_secure_configuration_without_its_secrets_says_which_are_missing) {
