@@ -347,6 +347,23 @@ TEST_F(sink_writer_test, when_the_node_ends_it_stores_what_is_there) {
   EXPECT_EQ(disk.rows, expected());
 }
 
+TEST_F(sink_writer_test, a_drain_gathers_no_more) {
+  tail_settings.gather_delay = 5s;
+  tail_settings.gather_max = 5s;
+  const auto synced = std::make_shared<durable_mark>();
+  tail_settings.durable = synced;
+  publish(1, 10);
+  start_all();
+  EXPECT_EQ(disk.rows, expected()) << "from now on a little more would be waited for";
+  stop_journal();
+  publish(1, 10);
+  synced->advance(w.end(), w.sequence(), {}, {});
+  self->send(uut, drain_atom_v);
+  sched.run(); // and no time passes
+  EXPECT_FALSE(alive());
+  EXPECT_EQ(disk.rows, expected());
+}
+
 TEST_F(sink_writer_test, when_idle_and_drained_it_quits_at_once) {
   start_all();
   self->send(uut, drain_atom_v);

@@ -3,6 +3,7 @@
 #include "proto/clock.hpp"
 #include "tests/actors/work_table_fixture.hpp"
 
+#include <map>
 #include <set>
 
 using namespace weir;
@@ -217,6 +218,40 @@ TEST(work_table, serves_high_priority_first_and_starves_nobody) {
     order.push_back(m.table.take(worker, t0)->batch->source->id);
   EXPECT_EQ(order, (std::vector<uint64_t>{3, 4, 5, 6, 7, 8, 9, 1, 10, 11, 12, 13, 14, 15,
                                           16, 2}));
+}
+
+/// Chunk `id` of a streamed request.
+static batch_ptr chunk_of(uint64_t request, uint64_t id) {
+  auto batch = std::make_shared<record_batch>(*make_batch(id, 1));
+  auto source = std::make_shared<envelope>(*batch->source);
+  source->parts[0].request = request;
+  batch->source = source;
+  return batch;
+}
+
+TEST(work_table, chunks_of_one_upload_do_not_overtake_each_other) {
+  mill m;
+  for (uint64_t id = 1; id <= 3; ++id)
+    m.table.submit(chunk_of(7, id), t0);
+  m.table.submit(chunk_of(8, 4), t0);
+  std::map<uint64_t, work_order> held;
+  for (uint64_t worker = 1; worker <= 4; ++worker) {
+    auto order = m.table.take(worker, t0).value();
+    const auto id = order.batch->source->id;
+    held.emplace(id, std::move(order));
+  }
+  const auto finish = [&](uint64_t id) {
+    EXPECT_TRUE(m.table.finish({held.at(id).job, worked(*held.at(id).batch)}));
+    std::vector<uint64_t> out;
+    while (const auto done = m.table.take_done())
+      out.push_back(done->batch->source->id);
+    return out;
+  };
+  using ids = std::vector<uint64_t>;
+  EXPECT_EQ(finish(3), ids{});
+  EXPECT_EQ(finish(4), ids{4}) << "another upload does not wait";
+  EXPECT_EQ(finish(1), ids{1}) << "the second one is not there yet";
+  EXPECT_EQ(finish(2), (ids{2, 3}));
 }
 
 TEST(work_table, a_whole_request_does_not_wait_behind_all_chunks_of_an_upload) {
