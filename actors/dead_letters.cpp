@@ -44,6 +44,8 @@ class letter_store final : public tail_store {
   void available(bool yes) noexcept override {
     if (!yes)
       add(stage_.errors);
+    if (config_.health != nullptr)
+      config_.health->set(condition::letters_down, !yes);
   }
 
  private:

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "actors/tail.hpp"
+#include "proto/health.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/dead_letters.hpp"
 
@@ -23,6 +24,7 @@ struct dead_letters_config {
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_store;
   telemetry* figures = nullptr;        ///< outlives the actor
   const clock_source* clock = nullptr; ///< outlives the actor; for latencies
+  node_health* health = nullptr;       ///< optional; outlives the actor
 };
 
 struct dead_letters_state : tail_state {

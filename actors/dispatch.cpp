@@ -178,8 +178,17 @@ void on_receipt(dispatch_ptr self, const link_receipt& came) {
   pump(self);
 }
 
+/// Why no worker takes work may be that there is nobody to keep it.
+void tell_of_persisters(const dispatch_state& st) {
+  if (st.config.tells_of_persisters)
+    st.config.health->set(condition::no_persister,
+                          !st.table->available()
+                            && !st.config.board->reaches_persister());
+}
+
 void on_tick(dispatch_ptr self) {
   auto& st = self->state;
+  tell_of_persisters(st);
   for (const auto& batch : st.table->expire(self->clock().now()))
     answer_failed(batch, ec::deadline_exceeded,
                   "no node of the cluster could take it in time");
@@ -222,6 +231,8 @@ void dispatch_state::show() const {
   queue->depth.store(static_cast<int64_t>(table->waiting() + table->outstanding()),
                      std::memory_order_relaxed);
   config.health->set(config.unavailable, !table->available());
+  if (config.tells_of_persisters && table->available())
+    config.health->set(condition::no_persister, false);
 }
 
 dispatch_actor::behavior_type

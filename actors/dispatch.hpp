@@ -58,6 +58,8 @@ struct dispatch_config {
   size_t capacity = 0;
   role_table* roles = nullptr;
   telemetry* figures = nullptr;
+  /// Of a gateway that is no worker: nobody else there knows whether a persister is reached.
+  bool tells_of_persisters = false;
   node_health* health = nullptr;
   cluster_board* board = nullptr;
   network_port* network = nullptr;

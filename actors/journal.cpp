@@ -11,6 +11,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -56,8 +57,11 @@ result<void> journal_state::open(journal_actor_config with) {
   disk_queue = &config.figures->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
   if (!recalled) { // of the stores, not of the disk here
-    config.health->set(condition::sink_down, true);
-    config.figures->sink_healthy = 0;
+    // What asked for it has said so when it is the dead letters' store.
+    if (!config.health->is(condition::letters_down)) {
+      config.health->set(condition::sink_down, true);
+      config.figures->sink_healthy = 0;
+    }
     return fail(ec::sink_unavailable, recalled.error().text);
   }
   if (config.durable)
@@ -260,13 +264,32 @@ void journal_state::publish() {
   config.health->set(condition::storage_failed, writer->failed());
 }
 
+/// Who keeps the oldest segment; one that has not told where it is keeps all of them. Of two in the
+/// same segment it is the first of `readers`.
+std::string journal_state::slowest_reader() const {
+  std::string slowest;
+  std::optional<uint64_t> oldest;
+  for (const auto& reader : config.readers) {
+    const auto known = cursors.find(reader);
+    const auto segment = known == cursors.end() ? 0 : known->second.segment;
+    if (!oldest || segment < *oldest) {
+      oldest = segment;
+      slowest = reader;
+    }
+  }
+  return slowest;
+}
+
 void journal_state::publish_room() {
   auto& health = *config.health;
   const bool full = writer->full();
+  const auto keeper = full ? slowest_reader() : std::string{};
+  health.set(condition::letters_behind, keeper == "dead_letters");
   if (full && !health.is(condition::journal_full))
     log_event(log_level::warning, "journal_full",
               {{"bytes", writer->bytes_on_disk()},
                {"limit", config.journal.bytes_max},
+               {"waits_for", keeper},
                {"disk_full", writer->disk_full()}});
   else if (!full && health.is(condition::journal_full))
     log_event(log_level::info, "journal_has_room", {{"bytes", writer->bytes_on_disk()}});

@@ -123,6 +123,7 @@ struct journal_state {
   /// An errand is over: what it brought is noted, and the next one sent.
   void keep_up();
   void publish_room();
+  std::string slowest_reader() const;
   void retry();
   void release(const reader_cursor& cursor);
   /// What is before it may go, as far as `reader` is concerned.

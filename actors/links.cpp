@@ -367,6 +367,11 @@ void on_resubmit(links_state& st) {
 // -- this node
 
 void on_role(links_state& st, role_change& change) {
+  if (change.role == "links") {
+    if (change.handle && st.config.heard)
+      st.config.heard();
+    return;
+  }
   st.local[change.role] = std::move(change.handle);
   for (const auto flow : all_flows) {
     const auto& roles = st.config.flows[index(flow)];
@@ -474,6 +479,8 @@ links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self
     for (const auto* role : {&flow.stage, &flow.dispatcher})
       if (!role->empty())
         st.config.roles->subscribe(*role, role_rank::stage, me);
+  if (st.config.heard)
+    st.config.roles->subscribe("links", role_rank::stage, me);
   self->delayed_send(self, st.config.heartbeat, tick_atom_v);
   return {
     [self](const link_opened& opened) { on_opened(self, opened); },

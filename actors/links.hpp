@@ -72,6 +72,9 @@ struct links_config {
   node_health* health = nullptr;
   cluster_board* board = nullptr;
   network_port* network = nullptr;
+  /// Optional; called once the network's word would be heard here, at every start. Links that come
+  /// up before nobody knows of, and they would have to be closed again.
+  std::function<void()> heard;
 };
 
 struct links_state {

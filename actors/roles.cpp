@@ -247,21 +247,12 @@ std::vector<actor_view> role_table::actors() const {
 }
 
 readiness role_table::ready() const {
-  readiness now;
-  const std::lock_guard guard{lock_};
-  if (closed_)
-    return {node_state::stopped, {"stopped"}};
-  // A worker without a persister refuses work of its peers, whatever clients may do here.
-  const bool refuses =
-    health_.closed() != ec::none || health_.is(condition::no_persister);
-  if (health_.is(condition::draining) || health_.is(condition::workers_hung))
-    now.state = node_state::draining;
-  else if (!health_.is(condition::starting))
-    now.state = refuses ? node_state::refusing : node_state::ready;
-  // A sink that is down is a reason only beside one that closes admission.
-  if (refuses)
-    now.reasons = health_.reasons();
-  return now;
+  {
+    const std::lock_guard guard{lock_};
+    if (closed_)
+      return {node_state::stopped, {"stopped"}};
+  }
+  return health_.ready();
 }
 
 void role_table::clear() {

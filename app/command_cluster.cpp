@@ -80,6 +80,14 @@ std::string links_table(const json& page) {
   return table(rows);
 }
 
+/// As /readyz of the node says it.
+std::string readiness_line(const std::string& page) {
+  const auto said = json::parse(page);
+  const auto reasons = joined(said.at("reasons"));
+  return "This node is " + said.at("state").get<std::string>()
+         + (reasons.empty() ? "" : ": " + reasons) + ".\n";
+}
+
 } // namespace
 
 std::string operations_url(const config& settings) {
@@ -124,6 +132,14 @@ int command_cluster_status(const std::string& url, bool as_json, std::ostream& o
   if (!text)
     return failed(text.error().text);
   out << *text;
+  const auto ready = http_client{*server, options}.get("/readyz");
+  if (!ready)
+    return failed(ready.error().text);
+  try {
+    out << '\n' << readiness_line(ready->body);
+  } catch (const json::exception& e) {
+    return failed(std::string{"/readyz: "} + e.what());
+  }
   return exit_ok;
 }
 

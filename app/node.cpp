@@ -108,6 +108,8 @@ class node {
   void serve();
   bool drain();
   void hear_while_draining(int signal);
+  void tell_state();
+  void tell_ready();
   int end(bool clean, int code);
   void fatal(const std::string& reason);
   std::string why_fatal();
@@ -115,7 +117,11 @@ class node {
   const run_options& options_;
   config settings_;
   signal_watch signals_;
-  int stops_asked_ = 0;              ///< by signals
+  std::optional<std::chrono::steady_clock::time_point>
+    stop_asked_;                  ///< first, by a signal
+  bool reload_refused_ = false;   ///< said once in a drain
+  std::optional<readiness> told_; ///< by the log
+  bool was_ready_ = false;
   std::optional<exit_watch> ending_; ///< outlives all that may not end
   system_clock_source clock_;
   telemetry figures_;
@@ -131,6 +137,7 @@ class node {
   std::optional<tree_parts> parts_;
   std::optional<caf::actor_system> system_;
   std::unique_ptr<tunnel> network_;
+  std::once_flag network_runs_;
   caf::actor root_;
   std::unique_ptr<ingest_server> ingest_;
   std::unique_ptr<operations_server> operations_;
@@ -254,9 +261,11 @@ result<void> node::start_network() {
   if (!network)
     return tl::unexpected(network.error());
   network_ = std::move(*network);
-  network_->run();
   const auto& self = network_->self();
-  cluster_.emplace(cluster_parts{*network_, board_, make_link_origin(roles_), self});
+  cluster_.emplace(
+    cluster_parts{*network_, board_, make_link_origin(roles_), self, [this] {
+                    std::call_once(network_runs_, [this] { network_->run(); });
+                  }});
   flow_.attach(cluster_->origin);
   log_event(log_level::info, "cluster_listening",
             {{"node", self.name},
@@ -370,21 +379,61 @@ void node::reload() {
 
 /// Until somebody asks to stop, or the node can't go on.
 void node::serve() {
-  while (!fatal_ && stops_asked_ == 0) {
+  while (!fatal_ && !stop_asked_) {
+    tell_state();
     const int signal = signals_.wait();
     if (signal == SIGHUP)
       reload();
     else if (signal_watch::asks_to_stop(signal))
-      ++stops_asked_;
+      stop_asked_ = std::chrono::steady_clock::now();
   }
+}
+
+void node::tell_ready() {
+  const auto& at = settings_;
+  const auto url = [](bool tls, listen_address where, uint16_t port) {
+    where.port = port;
+    return (tls ? "https://" : "http://") + to_string(where);
+  };
+  const bool tls = at.ingest.tls.enabled();
+  log_event(log_level::info, "ready",
+            {{"ingest", ingest_ ? url(tls, at.ingest.listen, ingest_->port()) : "none"},
+             {"tls", ingest_ && tls},
+             {"operations", url(false, at.operations.listen, operations_->port())},
+             {"roles", to_string(at.roles())},
+             {"data_dir", at.data_dir}});
+}
+
+/// Each change of what the node can do is one line; the first time that it is ready with where.
+void node::tell_state() {
+  const auto now = health_.lasting();
+  const bool ready = now.state == node_state::ready;
+  const bool was = told_ && told_->state == node_state::ready;
+  if (now.state == node_state::starting || now.state == node_state::draining
+      || (told_ && (ready ? was : *told_ == now)))
+    return;
+  told_ = now;
+  if (ready && !std::exchange(was_ready_, true))
+    return tell_ready();
+  const auto reasons = fmt::format("{}", fmt::join(now.reasons, "; "));
+  if (ready)
+    log_event(log_level::info, "ready_again");
+  else
+    log_event(log_level::info, was_ready_ ? "not_ready" : "not_ready_yet",
+              {{"reasons", reasons}});
 }
 
 /// Only who asks to stop for the second time wants no answers any more: a service manager
 /// may well ask for the first time while a failure has the node drain already.
 void node::hear_while_draining(int signal) {
-  if (signal == SIGHUP)
+  if (signal == SIGHUP && !std::exchange(reload_refused_, true))
     log_event(log_level::warning, "reload_ignored", {{"reason", "the node drains"}});
-  if (!signal_watch::asks_to_stop(signal) || ++stops_asked_ < 2)
+  if (!signal_watch::asks_to_stop(signal))
+    return;
+  const auto now = std::chrono::steady_clock::now();
+  if (!stop_asked_)
+    stop_asked_ = now;
+  if (now - *stop_asked_ < one_request_to_stop)
     return;
   log_event(log_level::warning, "killed", {{"reason", "a second signal while draining"}});
   std::_Exit(fatal_ ? exit_failed : 130);
@@ -418,6 +467,9 @@ int node::not_started(const fault& why) {
 }
 
 int node::run() {
+  health_.on_change([this] { signals_.wake(); });
+  if (!settings_.roles().gateway)
+    health_.has_no_clients();
   close_files_to_others();
   raise_descriptor_limit();
   tame_allocator();
@@ -434,7 +486,9 @@ int node::run() {
 
 /// Gives back what is left; whatever of that takes its time is not waited for.
 int node::end(bool clean, int code) {
-  ending_.emplace(signals_, exit_patience, code);
+  ending_.emplace(signals_, exit_patience, code,
+                  stop_asked_.value_or(std::chrono::steady_clock::time_point{})
+                    + one_request_to_stop);
   if (ingest_)
     ingest_->stop();
   operations_.reset();

@@ -174,6 +174,7 @@ result<uint64_t> segment_of_dead_letters(const tree_parts& parts) {
 /// What the stores remember, for a journal whose first segments are gone.
 result<journal_recall> recall(const tree_parts& parts) {
   const auto letters = segment_of_dead_letters(parts);
+  parts.health.set(condition::letters_down, !letters);
   if (!letters)
     return tl::unexpected(letters.error());
   journal_recall recalled;
@@ -350,6 +351,7 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
     work ? std::vector{condition::no_persister}
          : std::vector{condition::journal_full, condition::storage_failed};
   made.unavailable = work ? condition::no_worker : condition::no_persister;
+  made.tells_of_persisters = work && !settings.roles().worker;
   made.gives_back = !settings.roles().gateway;
   made.batch_bytes_max = 2 * size_t{settings.cluster.window_bytes};
   made.bound = work ? "ingest.batches_in_flight"
@@ -389,6 +391,7 @@ child_spec make_links(const tree_parts& parts) {
   made.health = &parts.health;
   made.board = &parts.cluster->board;
   made.network = &parts.cluster->network;
+  made.heard = parts.cluster->links_hear;
   auto child = make_child("links", "links", "links", start_with(false, links, made));
   child.shutdown = settings.shutdown_deadline;
   return child;
@@ -421,6 +424,7 @@ child_spec make_dead_letters(const tree_parts& parts) {
   // No client waits for one of them: they need not be looked at as often as the sink's.
   made.tail.gather_delay = std::min(made.tail.gather_max, std::chrono::milliseconds{50});
   made.figures = &parts.figures;
+  made.health = &parts.health;
   made.clock = &parts.clock;
   auto child = make_child(
     "dead-letters", "dead letters", "dead_letters",

@@ -53,6 +53,7 @@ struct cluster_parts {
   cluster_board& board;
   std::shared_ptr<link_origin> origin; ///< of batches that come over links
   node_card self;
+  std::function<void()> links_hear{}; ///< at every start of the links
 };
 
 /// What the actors work with. Everything outlives the actor system.

@@ -2,6 +2,8 @@
 
 #include "cluster/link_frame.hpp"
 
+#include <algorithm>
+
 namespace weir {
 
 void cluster_board::update(const std::string& peer,
@@ -17,6 +19,13 @@ void cluster_board::update(const std::string& peer,
 void cluster_board::set_members(std::vector<member_view> members) {
   const std::lock_guard guard{lock_};
   members_ = std::move(members);
+}
+
+bool cluster_board::reaches_persister() const {
+  const std::lock_guard guard{lock_};
+  return std::any_of(members_.begin(), members_.end(), [](const member_view& member) {
+    return member.card.roles.persister && member.state != "down";
+  });
 }
 
 cluster_snapshot cluster_board::snapshot() const {

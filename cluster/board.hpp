@@ -30,6 +30,8 @@ class cluster_board final : public cluster_view {
   void set_members(std::vector<member_view> members);
 
   cluster_snapshot snapshot() const override;
+  /// A member that keeps records can be reached.
+  bool reaches_persister() const;
 
  private:
   const std::string node_;

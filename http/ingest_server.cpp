@@ -1,6 +1,7 @@
 #include "http/ingest_server.hpp"
 
 #include "http/io_thread.hpp"
+#include "proto/health.hpp"
 #include "proto/ports.hpp"
 
 #include <vector>
@@ -99,6 +100,7 @@ ingest_server::start(const ingest_config& config,
   describe_queues(made->state);
   for (auto& thread : made->threads)
     thread->start();
+  context.health.ask_admission([&gate = made->state.gate] { return gate.saturated(); });
   return std::unique_ptr<ingest_server>(new ingest_server(std::move(made)));
 }
 
@@ -115,6 +117,7 @@ void ingest_server::swap_limits(std::shared_ptr<const ingest_limits> limits) {
 void ingest_server::stop_accepting() {
   if (!impl_->state.draining)
     impl_->state.draining_since = impl_->state.context.clock.now();
+  impl_->state.context.health.set(condition::draining, true);
   impl_->state.draining.store(true);
   for (auto& thread : impl_->threads)
     thread->stop_accepting();
@@ -146,6 +149,7 @@ void ingest_server::measure() const {
 void ingest_server::stop() {
   if (std::exchange(impl_->stopped, true))
     return;
+  impl_->state.context.health.ask_admission({});
   impl_->state.draining.store(true);
   for (auto& thread : impl_->threads)
     thread->stop();

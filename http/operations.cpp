@@ -1,6 +1,7 @@
 #include "http/operations.hpp"
 
 #include "http/operations_pages.hpp"
+#include "http/readiness_page.hpp"
 
 #include <httplib.h>
 #include <openssl/crypto.h>
@@ -242,8 +243,10 @@ class server final : public operations_server {
 
   void ready(response& answer) const {
     const auto state = context_.view.ready();
-    answer.status = state.state == node_state::ready ? 200 : 503;
-    json(answer, ready_page(state));
+    std::string page;
+    append_readiness(page, state);
+    answer.status = status_of(state);
+    json(answer, std::move(page));
   }
 
   /// A number in the query, or nothing when it is missing; false when it is no number.

@@ -140,14 +140,6 @@ std::string queues_page(const std::vector<queue_gauge*>& queues) {
   return dump({{"queues", std::move(list)}});
 }
 
-std::string ready_page(const readiness& state) {
-  static constexpr const char* names[] = {"starting", "ready", "refusing", "draining",
-                                          "stopped"};
-  return dump({{"ready", state.state == node_state::ready},
-               {"state", names[static_cast<size_t>(state.state)]},
-               {"reasons", state.reasons}});
-}
-
 /// Letter by letter: the whole page as one document would be in memory several times.
 std::string dead_letters_page(std::vector<dead_letter> letters, bool bodies) {
   const auto last = letters.empty() ? json(nullptr) : json(letters.back().id);

@@ -15,7 +15,6 @@ namespace weir {
 std::string actors_page(const std::vector<actor_view>& actors);
 std::string queues_page(const std::vector<queue_gauge*>& queues);
 std::string cluster_page(const cluster_snapshot& cluster);
-std::string ready_page(const readiness& state);
 /// Without `bodies` a letter's body is left out.
 std::string dead_letters_page(std::vector<dead_letter> letters, bool bodies);
 std::string dead_letter_page(const dead_letter& letter);

@@ -42,9 +42,9 @@ std::string_view title_of(ec code) noexcept {
     return "The node is shutting down";
   case ec::stage_away:
   case ec::out_of_turn:
-    return "A part of the node is being restarted";
+    return "The node can't take work now";
   case ec::journal_full:
-    return "The journal has no room: the sink is behind, or the disk is full";
+    return "The journal has no room";
   case ec::storage_failed:
     return "The records could not be written";
   case ec::deadline_exceeded:

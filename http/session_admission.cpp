@@ -18,6 +18,13 @@ claim first_claim(const ingest_config& config, const ingest_terms& terms) noexce
           config.gathers(*terms.length) == gathered::small ? 0u : 1u};
 }
 
+/// What is really wrong; it may just have ended, or be this listener's own drain.
+std::string refusal_of(const node_health& health) {
+  auto why = health.why_closed();
+  return (why.empty() ? why : std::move(why) + "; ")
+         + "nothing of the request was read or stored";
+}
+
 } // namespace
 
 void session::admit() {
@@ -26,7 +33,7 @@ void session::admit() {
   if (shared.draining.load(std::memory_order_relaxed))
     closed = ec::draining;
   if (closed != ec::none)
-    return refuse({closed, "nothing of the request was read or stored"});
+    return refuse({closed, refusal_of(shared.context.health)});
   const int wait = shared.rates.check(rate_subject(terms_, peer_), began_);
   if (wait > 0)
     return refuse_with(problem{ec::rate_limited,

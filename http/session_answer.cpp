@@ -1,5 +1,6 @@
 // The answers of a session: refusals before the body is read, verdicts after it, probes.
 #include "http/io_thread.hpp"
+#include "http/readiness_page.hpp"
 #include "http/session.hpp"
 #include "proto/health.hpp"
 
@@ -59,23 +60,9 @@ void session::answer_probe(route where) {
   leave_body_unread(ec::none);
   if (where == route::livez)
     return respond(200, json_type, text = R"({"status":"live"})", {});
-  auto reasons = health.reasons();
-  const bool draining = thread_.shared().draining.load(std::memory_order_relaxed);
-  if (draining && !health.is(condition::draining))
-    reasons.emplace_back("draining: shutdown has begun");
-  const bool saturated = thread_.shared().gate.saturated();
-  if (saturated)
-    reasons.emplace_back("saturated: admission is full");
-  const bool ready = health.closed() == ec::none && !draining && !saturated;
-  text =
-    ready ? R"({"status":"ready","reasons":[)" : R"({"status":"not_ready","reasons":[)";
-  for (size_t i = 0; i < reasons.size(); ++i) {
-    if (i > 0)
-      text += ',';
-    append_json_string(text, reasons[i]);
-  }
-  text += "]}";
-  respond(ready ? 200 : 503, json_type, text, {});
+  const auto state = health.ready();
+  append_readiness(text, state);
+  respond(status_of(state), json_type, text, {});
 }
 
 void session::answer_request() {

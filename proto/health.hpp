@@ -1,12 +1,21 @@
-// What keeps the node from taking work right now. Actors set and clear conditions; admission and
-// /readyz read them. Lock-free; any thread.
+// HEALTH: what keeps the node from taking work right now, and what is wrong though it takes it.
+// Actors set and clear conditions. There is one account of them, ready(), and whoever is asked
+// answers from it: /readyz of both listeners, `weir cluster status`, the log; a refused client
+// hears its first reason. Any thread; set() and closed() are lock-free.
+//
+// Not ready: whatever closes admission (closed() tells in which order), an admission that is
+// full, and on a node that has no clients of its own a persister that can't be reached. A sink or
+// a dead-letter store that is away is a reason beside `ready`: the journal keeps what comes.
 #pragma once
 
 #include "proto/codes.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,32 +31,71 @@ enum class condition : uint8_t {
   workers_hung,   ///< hung_workers_max was reached: the node drains and exits
   sink_down,      ///< the sink refuses commits; work goes on into the journal
   no_worker,      ///< a gateway: no node that validates and transforms can be reached
-  no_persister,   ///< a worker: no node with a journal can be reached
+  no_persister,   ///< no node with a journal can be reached
+  letters_down, ///< the dead-letter store refuses commits; work goes on into the journal
+  letters_behind, ///< with journal_full: room comes when the dead letters go on, not the sink
+};
+
+enum class node_state : uint8_t {
+  starting,
+  ready,
+  refusing, ///< up, but something closes admission for now
+  draining,
+  stopped,
+};
+
+std::string_view to_string(node_state state) noexcept;
+
+struct readiness {
+  node_state state = node_state::starting;
+  std::vector<std::string>
+    reasons; ///< of each condition that is set; a ready node may have some
+  bool operator==(const readiness&) const = default;
 };
 
 class node_health {
  public:
   void set(condition c, bool on) noexcept {
-    if (on)
-      bits_.fetch_or(bit(c), std::memory_order_acq_rel);
-    else
-      bits_.fetch_and(~bit(c), std::memory_order_acq_rel);
+    const auto before = on ? bits_.fetch_or(bit(c), std::memory_order_acq_rel)
+                           : bits_.fetch_and(~bit(c), std::memory_order_acq_rel);
+    if (((before & bit(c)) != 0) != on && on_change_)
+      on_change_();
   }
   bool is(condition c) const noexcept {
     return (bits_.load(std::memory_order_acquire) & bit(c)) != 0;
   }
 
-  /// none when work may be admitted, else what to answer. sink_down does not
+  /// none when work may be admitted, else what to answer. sink_down and letters_down do not
   /// close admission, nor does no_persister: another worker may reach one.
   ec closed() const noexcept;
-  /// One phrase per condition that is set, in the order above; for /readyz.
+  /// The reason of what closed() answers, for a client: one phrase; empty when nothing does.
+  std::string why_closed() const;
+  /// One phrase per condition that is set, in the order above.
   std::vector<std::string> reasons() const;
+  /// The account.
+  readiness ready() const;
+  /// Without what comes and goes with the requests of a moment: for the log.
+  readiness lasting() const;
+
+  /// Before other threads: called from any of them when a condition is set or cleared.
+  void on_change(std::function<void()> call) { on_change_ = std::move(call); }
+  /// Before other threads: a node that takes work from its peers only.
+  void has_no_clients() noexcept { has_clients_ = false; }
+  /// How to ask whether admission is full; empty: it is not asked any more.
+  void ask_admission(std::function<bool()> saturated);
 
  private:
   static constexpr uint32_t bit(condition c) noexcept {
     return 1u << static_cast<uint8_t>(c);
   }
+  const char* phrase(condition c) const noexcept;
+  bool is_said_by_another(condition c) const noexcept;
+
   std::atomic<uint32_t> bits_{bit(condition::starting)};
+  bool has_clients_ = true;
+  std::function<void()> on_change_;
+  mutable std::mutex admission_lock_;
+  std::function<bool()> saturated_;
 };
 
 } // namespace weir

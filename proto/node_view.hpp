@@ -2,6 +2,8 @@
 // actors publish it; HTTP only reads. Any thread.
 #pragma once
 
+#include "proto/health.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -27,20 +29,6 @@ struct actor_view {
   double records_per_second = 0;
   int64_t queue_depth = -1; ///< -1: it has no queue of its own
   int64_t credit = -1;      ///< -1: it holds none
-};
-
-enum class node_state : uint8_t {
-  starting,
-  ready,
-  refusing, ///< up, but something closes admission for now
-  draining,
-  stopped,
-};
-
-/// Why a node is not ready; empty when it is.
-struct readiness {
-  node_state state = node_state::starting;
-  std::vector<std::string> reasons; ///< draining, validate stage away, journal full, …
 };
 
 class node_view {

@@ -173,9 +173,13 @@ TEST_F(journal_actor_test,
   self->send(uut, reader_cursor{"sink", news->until});
   sched.run();
   EXPECT_TRUE(is_full()) << "the other reader has not told where it is";
+  EXPECT_EQ(health.reasons().back(),
+            "the journal is full until the dead-letter store catches up");
   self->send(uut, reader_cursor{"dead_letters", {1, 8192}});
   sched.run();
   EXPECT_TRUE(is_full()) << "the other reader is still in the first segment";
+  EXPECT_EQ(health.reasons().back(),
+            "the journal is full until the dead-letter store catches up");
   self->send(uut, reader_cursor{"dead_letters", news->until});
   sched.run();
   EXPECT_FALSE(is_full());

@@ -1,5 +1,6 @@
 """A cluster without faults: batches go through every role, are stored once, and every node can tell."""
 
+import contextlib
 import json
 import subprocess
 import unittest
@@ -148,6 +149,40 @@ class MembershipTest(unittest.TestCase):
             received = gateway.raw(b"POST /ingest/default HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                                    b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")
             self.assertTrue(received.startswith(b"HTTP/1.1 503"), received[:100])
+
+
+    def test_without_a_persister_all_that_speak_of_it_say_so(self):
+        with contextlib.ExitStack() as over:
+            cluster = Cluster({"gateway": 1, "worker": 1})
+            over.callback(cluster.close)
+            for node in cluster.nodes.values():
+                node.start(wait=False)
+            gateway, worker = cluster["gateway-1"], cluster["worker-1"]
+
+            def pages():
+                with contextlib.suppress(OSError):
+                    return [gateway.request("GET", "/readyz", port=gateway.port), gateway.operations("GET", "/readyz"),
+                            worker.operations("GET", "/readyz")]
+                return []
+            wait_until(lambda: [a.status for a in pages()] == [503] * 3
+                       and all(a.json["state"] == "refusing" and "no persister" in a.json["reasons"][0] for a in pages()),
+                       20, lambda: f"they are not ready: {pages()}")
+            self.assertEqual(pages()[0].json, pages()[1].json)
+            detail = gateway.post("default", {"id": 1}).json["detail"]
+            self.assertIn(pages()[0].json["reasons"][0], detail)
+            status = subprocess.run([BINARY, "cluster", "status", "--url", f"http://127.0.0.1:{gateway.operations_port}"],
+                                    capture_output=True, text=True, check=True).stdout
+            self.assertIn("This node is refusing: no persister", status)
+            wait_until(lambda: "no persister" in gateway.log_text(), 10, "the log says so")
+
+    def test_a_cluster_starts_without_warnings(self):
+        with Cluster({"gateway": 1, "worker": 1, "persister": 1}) as cluster:
+            cluster.wait_linked()
+            for node in cluster.nodes.values():
+                wait_until(lambda: '"event":"ready"' in node.log_text(), 10, f"{node.name} says that it is ready")
+                events = [json.loads(line) for line in node.log_text().splitlines()]
+                self.assertEqual([e for e in events if e["level"] in ("warning", "error")], [], node.name)
+                self.assertEqual([e["event"] for e in events].count("ready"), 1, node.name)
 
 
 class ConfigTest(unittest.TestCase):

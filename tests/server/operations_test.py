@@ -60,16 +60,23 @@ class Operations(ServerTest):
 
     def test_a_log_line_is_one_event_with_fields(self):
         node = self.node(top={"fault_injection": True})
-        node.operations("POST", "/faults/crash?actor=root/validate/stage")
-        wait_until(lambda: "actor_restarted" in node.log_text(), 10, "the restart is logged")
+        before = len(node.log_text())  # what is said of the start is not what is looked for
+        stage = "root/validate/stage"
+        node.operations("POST", f"/faults/crash?actor={stage}")
+
+        def of_stage(name):
+            return [e for e in map(json.loads, node.log_text()[before:].splitlines()[:-1] or [])
+                    if e["event"] == name and e["path"] == stage]
+        wait_until(lambda: of_stage("actor_restarted"), 10, "the restart is logged")
         self.assertEqual(node.stop(), 0)
         events = [json.loads(line) for line in node.log_text().splitlines()]
         names = {e["event"] for e in events}
         self.assertLessEqual({"starting", "listening", "journal_recovered", "stage_up", "stage_away", "actor_ended",
                               "actor_restarted", "draining", "stopped"}, names)
         self.assertNotIn("message", names)
-        ended = next(e for e in events if e["event"] == "actor_ended")
-        self.assertEqual((ended["path"], ended["then"], ended["level"]), ("root/validate/stage", "restart", "warning"))
+        ended = [e for e in events if e["event"] == "actor_ended"]
+        self.assertEqual([(e["path"], e["then"], e["level"]) for e in ended], [(stage, "restart", "warning")])
+        self.assertIn("crash requested", ended[0]["reason"])
 
     def test_liveness_and_readiness_on_both_listeners(self):
         node = self.node()
