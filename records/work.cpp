@@ -3,6 +3,7 @@
 #include "proto/clock.hpp"
 #include "records/decode.hpp"
 #include "records/json_limits.hpp"
+#include "records/json_mistake.hpp"
 #include "records/plan_text.hpp"
 
 #include <algorithm>
@@ -206,16 +207,35 @@ class validator {
     return error;
   }
 
-  std::string detail_of(simdjson::error_code error, std::string_view text) const {
-    if (error == simdjson::DEPTH_ERROR)
+  /// Why the parser refused the record, in our words: its own say neither what nor where.
+  std::string detail_of(simdjson::error_code error, const record_ref& ref) const {
+    switch (error) {
+    case simdjson::DEPTH_ERROR:
       return "nested deeper than " + std::to_string(spec_.settings.json_depth_max)
              + " levels (json_depth_max)";
-    const auto number =
-      error == simdjson::NUMBER_ERROR ? find_unheld_number(text) : std::string_view{};
+    case simdjson::UTF8_ERROR:
+      return "the record is not valid UTF-8";
+    case simdjson::CAPACITY:
+    case simdjson::MEMALLOC:
+      return "the record is too long to be parsed";
+    default:
+      return mistake_of(ref);
+    }
+  }
+
+  /// In the record as it came, not in what was made of it.
+  std::string mistake_of(const record_ref& ref) const {
+    const auto text = batch_.text_of(ref);
+    const auto line = batch_.source->parts[ref.part].line_base + ref.line + 1;
+    if (const auto mistake = find_json_mistake(text))
+      return at_column(text, mistake->at, line, mistake->what);
+    const auto number = find_unheld_number(text);
     if (number.empty())
-      return simdjson::error_message(error);
-    return steps::echo(number) + " is " + std::string{unheld_number_text}
-           + "; send it as text";
+      return at_column(text, 0, line, "the record that begins here is not JSON");
+    const auto at = static_cast<size_t>(number.data() - text.data());
+    return at_column(text, at, line,
+                     steps::echo(number) + " is " + std::string{unheld_number_text}
+                       + "; send it as text");
   }
 
   bool parses_and_matches(const record_ref& ref, std::string_view text) {
@@ -224,7 +244,7 @@ class validator {
     if (error == simdjson::DEPTH_ERROR)
       error = parse_deepest(text, record);
     if (error) {
-      refuse(ref, reject_code_of(error), {}, detail_of(error, text));
+      refuse(ref, reject_code_of(error), {}, detail_of(error, ref));
       return false;
     }
     if (!record.is_object()) {
