@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -34,11 +35,16 @@ class dry_runner {
           return tl::unexpected(got.error());
         at_end = *got == 0;
       } while (!at_end && !format_ && window_.size() < sniff_bytes_min);
-      if (!format_)
+      if (!format_) {
         format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
+        is_guess_ = *format_ == body_format::csv;
+      }
       if (!framer_)
         framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max});
-      if (auto done = run_window(at_end, records_max); !done)
+      auto done = run_window(at_end, records_max);
+      if ((!done || at_end) && reads_as_text_instead())
+        done = run_window(at_end, records_max);
+      if (!done)
         return tl::unexpected(done.error());
       if (at_end && totals_.stored + totals_.rejected + totals_.dropped == 0)
         return fail(ec::malformed_body, "the body has no records: the node answers 400");
@@ -54,6 +60,15 @@ class dry_runner {
     auto got = read(window_.data() + had, piece_bytes);
     window_.resize(had + (got ? *got : 0));
     return got;
+  }
+
+  /// As the node does with what looked like CSV and has no row that can be read.
+  bool reads_as_text_instead() {
+    if (!std::exchange(is_guess_, false))
+      return false;
+    format_ = body_format::text;
+    framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max});
+    return true;
   }
 
   /// Everything that is whole in the window, batch by batch.
@@ -72,6 +87,7 @@ class dry_runner {
   }
 
   void run_batch() {
+    is_guess_ = false;
     const auto consumed = framer_->consumed();
     auto arrived = std::make_shared<envelope>();
     arrived->stream = options_.stream;
@@ -143,6 +159,7 @@ class dry_runner {
   const check_options& options_;
   std::optional<body_format> format_;
   std::ostream& out_;
+  bool is_guess_ = false; ///< that it is CSV, of which nothing was read yet
   work_scratch work_;
   std::optional<framer> framer_;
   std::string window_;

@@ -1,5 +1,7 @@
 #include "app/send_cut.hpp"
 
+#include <utility>
+
 namespace weir {
 
 int64_t cut_request::line_number(size_t index) const noexcept {
@@ -64,8 +66,21 @@ bool request_cutter::begin() {
   if (!format_ && !no_more && window_.size() < limits_.bytes
       && window_.find('\n') == window_.npos)
     return false;
-  if (!format_)
+  if (!format_) {
     format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
+    is_guess_ = *format_ == body_format::csv;
+  }
+  framing_limits limits;
+  limits.record_bytes_max = limits_.record_bytes_max;
+  framer_.emplace(*format_, limits);
+  return true;
+}
+
+/// What was taken for CSV and has no rows, or none that can be read: as text nothing is lost.
+bool request_cutter::reads_as_text_instead() {
+  if (!std::exchange(is_guess_, false))
+    return false;
+  format_ = body_format::text;
   framing_limits limits;
   limits.record_bytes_max = limits_.record_bytes_max;
   framer_.emplace(*format_, limits);
@@ -83,8 +98,14 @@ result<std::optional<cut_request>> request_cutter::next() {
       return cut(); // a failure behind these lasts: the next call tells it
     if (failure_)
       return tl::unexpected(*failure_);
+    if ((!scanned || at_end_) && reads_as_text_instead())
+      continue;
     if (!scanned)
       return tl::unexpected(scanned.error());
+    if (at_end_ && requests_ == 0 && !window_.empty())
+      return fail(ec::malformed_body,
+                  "the file has no records as " + std::string{to_string(*format_)}
+                    + (*format_ == body_format::csv ? ": a header without rows" : ""));
     if (at_end_)
       return std::nullopt;
     if (window_.size() >= bytes) // not one whole record is in it
@@ -97,6 +118,7 @@ cut_request request_cutter::cut() {
   const auto& last = refs_.back();
   const auto line = static_cast<int64_t>(framer_->line_base() + first.line);
   cut_request request;
+  is_guess_ = false;
   request.number = requests_++;
   request.format = *format_;
   request.records = refs_.size();

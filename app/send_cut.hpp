@@ -61,7 +61,8 @@ class request_cutter {
                  ready_function ready = {});
 
   /// The next request, or nothing at the end of the file. Failure: io_failed, or
-  /// malformed_body with the file's line; what was whole before it has been given.
+  /// malformed_body with the file's line, or when there are bytes and no records; what was
+  /// whole before it has been given.
   result<std::optional<cut_request>> next();
 
   /// Known after the first next().
@@ -70,6 +71,7 @@ class request_cutter {
  private:
   void fill(size_t bytes);
   bool begin();
+  bool reads_as_text_instead();
   cut_request cut();
 
   byte_source source_;
@@ -83,6 +85,7 @@ class request_cutter {
   int64_t csv_head_lines_ = 0;
   bool at_end_ = false;
   std::optional<fault> failure_; ///< of the source, which is not read any more
+  bool is_guess_ = false;        ///< that it is CSV, and nothing was sent yet
   uint64_t requests_ = 0;
   uint64_t bytes_ = 0; ///< of the file, sent
 };

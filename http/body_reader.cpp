@@ -148,17 +148,39 @@ result<bool> body_reader::inflate_some() {
   return true;
 }
 
-body_format body_reader::sniffed(std::string_view body) noexcept {
-  return sniff(body.substr(0, sniff_bytes));
+result<body_format> body_reader::sniffed(std::string_view body, bool said_to_be_form) {
+  const auto head = body.substr(0, sniff_bytes);
+  const auto format = sniff(head);
+  if (said_to_be_form && format == body_format::text && looks_like_form(head))
+    return fail(ec::unsupported_media_type,
+                "the body is a form (name=value&…); send application/json, "
+                "application/x-ndjson, text/csv or text/plain");
+  return format;
 }
 
-bool body_reader::sniff_format(bool last) {
+result<bool> body_reader::sniff_format(bool last) {
   if (framer_)
     return true;
   if (filled_ < sniff_bytes && !last)
     return false;
-  format_ = sniffed(text());
+  const auto format = sniffed(text(), terms_.said_to_be_form);
+  if (!format)
+    return tl::unexpected(format.error());
+  format_ = *format;
+  is_guess_ = format_ == body_format::csv;
   framer_.emplace(format_, terms_.framing);
+  return true;
+}
+
+/// What was taken for CSV and can't be read as such, or has no row. All of it is still here,
+/// so what it comes to does not depend on how it was read.
+bool body_reader::reads_as_text_instead() {
+  if (!std::exchange(is_guess_, false) || chunk_ > 0)
+    return false;
+  format_ = body_format::text;
+  framer_.emplace(format_, terms_.framing);
+  records_.clear();
+  row_names_ = 0;
   return true;
 }
 
@@ -225,10 +247,17 @@ result<body_reader::step> body_reader::next() {
   while (true) {
     // then the last scan below is the only one
     const bool whole = transferred_ && !inflater_;
-    if (cut_ == 0 && !text_is_scanned_ && !whole && sniff_format(false)) {
-      if (auto scanned = scan(false); !scanned)
-        return tl::unexpected(std::move(scanned.error()));
-      text_is_scanned_ = cut_ == 0;
+    if (cut_ == 0 && !text_is_scanned_ && !whole) {
+      const auto known = sniff_format(false);
+      if (!known)
+        return tl::unexpected(known.error());
+      if (*known)
+        if (auto scanned = scan(false); !scanned) {
+          if (reads_as_text_instead())
+            continue;
+          return tl::unexpected(std::move(scanned.error()));
+        }
+      text_is_scanned_ = *known && cut_ == 0;
     }
     if (cut_ > 0)
       return step::cut;
@@ -243,8 +272,16 @@ result<body_reader::step> body_reader::next() {
       return step::more;
     break;
   }
-  sniff_format(true);
-  if (auto scanned = scan(true); !scanned)
+  return finish();
+}
+
+result<body_reader::step> body_reader::finish() {
+  if (auto known = sniff_format(true); !known)
+    return tl::unexpected(std::move(known.error()));
+  auto scanned = scan(true);
+  if ((!scanned || records_.empty()) && reads_as_text_instead())
+    scanned = scan(true);
+  if (!scanned)
     return tl::unexpected(std::move(scanned.error()));
   if (cut_ > 0)
     return step::cut;

@@ -29,6 +29,7 @@ namespace weir {
 
 struct body_terms {
   std::optional<body_format> format; ///< empty: sniffed from the first 4 KiB
+  bool said_to_be_form = false;      ///< without a format: refused when it really is one
   std::optional<uint64_t> length;    ///< empty: chunked
   std::string coding;                ///< for make_inflater
   inflate_limits inflate;
@@ -66,8 +67,9 @@ class body_reader {
  public:
   /// Fails with unsupported_media_type for an unknown coding.
   static result<std::unique_ptr<body_reader>> make(body_terms terms);
-  /// The format of a body without a type.
-  static body_format sniffed(std::string_view body) noexcept;
+  /// The format of a body without a type, from its first 4 KiB. A form that `said_to_be_form`
+  /// is one: unsupported_media_type.
+  static result<body_format> sniffed(std::string_view body, bool said_to_be_form);
 
   /// more: give it bytes. cut: take(), then go on. end: take() the last batch; it is the
   /// whole body if its chunk is 0. Fails with malformed_body or body_too_large; nothing
@@ -96,8 +98,10 @@ class body_reader {
 
   result<void> receive(std::string_view bytes, size_t& used);
   result<bool> inflate_some();
-  bool sniff_format(bool last);
+  result<bool> sniff_format(bool last);
+  bool reads_as_text_instead();
   result<void> scan(bool last);
+  result<step> finish();
   void find_cut(size_t first_new);
   result<void> check_sizes() const;
   void reserve_text(size_t leftover);
@@ -111,6 +115,7 @@ class body_reader {
   std::optional<chunked_decoder> chunked_;
   std::optional<framer> framer_; ///< once the format is known
   body_format format_ = body_format::ndjson;
+  bool is_guess_ = false; ///< that it is CSV; as text nothing would be lost
 
   std::string coded_;     ///< transferred, not yet inflated
   size_t coded_used_ = 0; ///< of it, inflated

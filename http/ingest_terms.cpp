@@ -5,6 +5,8 @@
 #include "records/inflate.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace weir {
 
@@ -16,6 +18,22 @@ constexpr size_t trace_bytes_max = 55;
 
 auto malformed(std::string text) {
   return fail(ec::malformed_request, std::move(text));
+}
+
+/// Two of one of these could be read either way, by us and by what stands before us.
+result<void> check_singles(const request_head& head) {
+  static constexpr std::array<std::pair<std::string_view, const char*>, 7> singles{
+    {{"authorization", "Authorization"},
+     {"content-type", "Content-Type"},
+     {"content-encoding", "Content-Encoding"},
+     {"expect", "Expect"},
+     {"idempotency-key", "Idempotency-Key"},
+     {"weir-ack", "Weir-Ack"},
+     {"weir-priority", "Weir-Priority"}}};
+  for (const auto& [name, shown] : singles)
+    if (head.count(name) > 1)
+      return malformed(std::string{"more than one "} + shown + " field");
+  return {};
 }
 
 result<void> check_key(const request_head& head, ingest_terms& out) {
@@ -35,7 +53,7 @@ result<void> read_expectation(const request_head& head, ingest_terms& out) {
   const auto expect = head.find("expect");
   if (!expect || head.version == 10)
     return {};
-  if (!same_text(*expect, "100-continue") || head.count("expect") > 1)
+  if (!same_text(*expect, "100-continue"))
     return fail(ec::expectation_failed,
                 "the only expectation understood is 100-continue");
   out.expects_continue = true;
@@ -55,9 +73,9 @@ result<void> read_length(const request_head& head, const ingest_config& config,
 }
 
 result<void> read_media_type(const request_head& head, ingest_terms& out) {
-  if (head.count("content-type") > 1 || head.count("content-encoding") > 1)
-    return malformed("Content-Type and Content-Encoding may come once");
-  if (const auto type = head.find("content-type"); type && !type->empty()) {
+  const auto type = head.find("content-type");
+  out.said_to_be_form = type && is_form_type(*type);
+  if (type && !type->empty() && !out.said_to_be_form) {
     auto format = format_of(*type);
     if (!format)
       return tl::unexpected(std::move(format.error()));
@@ -80,8 +98,6 @@ result<void> read_idempotency_key(const request_head& head, ingest_terms& out) {
   const auto key = head.find("idempotency-key");
   if (!key)
     return {};
-  if (head.count("idempotency-key") > 1)
-    return malformed("more than one Idempotency-Key field");
   if (key->empty() || key->size() > key_bytes_max)
     return malformed("an Idempotency-Key has 1 to 128 bytes, not "
                      + std::to_string(key->size()));
@@ -132,7 +148,7 @@ result<void> read_priority(const request_head& head, ingest_terms& out) {
 void read_trace(const request_head& head, ingest_terms& out) {
   const auto trace = head.find("traceparent").value_or("");
   const bool shaped =
-    trace.size() == trace_bytes_max
+    head.count("traceparent") == 1 && trace.size() == trace_bytes_max
     && trace.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
   if (shaped)
     out.trace.assign(trace);
@@ -147,19 +163,28 @@ routed find_route(std::string_view path) noexcept {
   if (path.substr(0, prefix.size()) == prefix && path.size() > prefix.size()
       && path.find('/', prefix.size()) == std::string_view::npos)
     return {route::ingest, path.substr(prefix.size())};
-  if (path == "/livez")
+  if (path == "/livez" || path == "/healthz")
     return {route::livez, {}};
   if (path == "/readyz")
     return {route::readyz, {}};
+  if (path == "/")
+    return {route::root, {}};
+  if (path == "*")
+    return {route::server, {}};
   return {};
 }
 
 std::string_view allowed_methods(route where) noexcept {
-  return where == route::ingest ? "POST" : "GET, HEAD";
+  if (where == route::server)
+    return "GET, HEAD, OPTIONS, POST, PUT";
+  return where == route::ingest ? "OPTIONS, POST, PUT" : "GET, HEAD, OPTIONS";
 }
 
 bool allows(route where, std::string_view method) noexcept {
-  return where == route::ingest ? method == "POST" : method == "GET" || method == "HEAD";
+  if (method == "OPTIONS" || where == route::server)
+    return true;
+  return where == route::ingest ? method == "POST" || method == "PUT"
+                                : method == "GET" || method == "HEAD";
 }
 
 result<ingest_terms> read_terms(const request_head& head, std::string_view stream,
@@ -173,7 +198,8 @@ result<ingest_terms> read_terms(const request_head& head, std::string_view strea
                 "no stream is called " + std::string{excerpt(stream)});
   out.streams = std::move(streams);
   out.limits = std::move(limits);
-  return check_key(head, out)
+  return check_singles(head)
+    .and_then([&] { return check_key(head, out); })
     .and_then([&] { return read_expectation(head, out); })
     .and_then([&] { return read_length(head, config, out); })
     .and_then([&] { return read_media_type(head, out); })

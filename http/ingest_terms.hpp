@@ -25,6 +25,7 @@ struct ingest_terms {
   priority level = priority::normal;
   ack_level ack = ack_level::durable;
   std::optional<body_format> format; ///< empty: to be sniffed
+  bool said_to_be_form = false;      ///< so curl says of all that it sends
   std::string coding;                ///< gzip, zstd, …; empty for none
   std::optional<uint64_t> length;    ///< empty: chunked
   std::string key;                   ///< Idempotency-Key, empty when none came
@@ -36,7 +37,14 @@ struct ingest_terms {
   }
 };
 
-enum class route : uint8_t { ingest, livez, readyz, unknown };
+enum class route : uint8_t {
+  ingest,
+  livez, ///< `/healthz` as well: half the world asks for that
+  readyz,
+  root,   ///< `/`: what this is
+  server, ///< `*`: OPTIONS asks what may be done here at all
+  unknown
+};
 
 struct routed {
   route where = route::unknown;
@@ -44,12 +52,12 @@ struct routed {
 };
 
 routed find_route(std::string_view path) noexcept;
-/// The methods a route knows, for `Allow`.
+/// The methods a route knows, for `Allow`. PUT is POST: `curl -T file` says so.
 std::string_view allowed_methods(route where) noexcept;
 bool allows(route where, std::string_view method) noexcept;
 
-/// In this order: stream, key, body framing, media type and coding, the weir fields. The
-/// first that fails is the answer.
+/// In this order: stream, fields that came twice, key, body framing, media type and coding,
+/// the weir fields. The first that fails is the answer.
 result<ingest_terms> read_terms(const request_head& head, std::string_view stream,
                                 catalog_ptr streams,
                                 std::shared_ptr<const ingest_limits> limits,

@@ -153,6 +153,10 @@ class server final : public operations_server {
       return true;
     static constexpr std::string_view scheme = "Bearer ";
     const auto header = asked.get_header_value("Authorization");
+    if (asked.get_header_value_count("Authorization") > 1) {
+      problem(answer, 400, "malformed_request", "more than one Authorization field");
+      return false;
+    }
     if (header.starts_with(scheme)
         && same_digest(std::string_view{header}.substr(scheme.size()),
                        config_.token_sha256))
@@ -193,9 +197,13 @@ class server final : public operations_server {
   }
 
   void no_such_page(response& answer) const {
-    problem(answer, 404, "not_found",
-            std::string{"pages: /metrics /livez /readyz /actors /queues /dead-letters"}
-              + (context_.cluster ? " /cluster" : ""));
+    problem(answer, 404, "not_found", pages_text());
+  }
+
+  std::string pages_text() const {
+    return std::string{"pages: /metrics /livez /healthz /readyz /actors /queues "
+                       "/dead-letters"}
+           + (context_.cluster ? " /cluster" : "");
   }
 
   void page(const char* path, httplib::Server::Handler handler) {
@@ -210,8 +218,16 @@ class server final : public operations_server {
         render_metrics(context_.figures, context_.build, context_.cluster),
         "text/plain; version=0.0.4; charset=utf-8");
     });
-    page("/livez",
-         [](const request&, response& answer) { json(answer, R"({"live":true})"); });
+    for (const auto* live : {"/livez", "/healthz"})
+      page(live,
+           [](const request&, response& answer) { json(answer, R"({"live":true})"); });
+    page("/", [this](const request&, response& answer) {
+      answer.set_content("This is the operations listener of weir, a server that takes "
+                         "records in and stores them durably; records go to its ingest "
+                         "listener. "
+                           + pages_text() + ".\n",
+                         "text/plain; charset=utf-8");
+    });
     page("/readyz", [this](const request&, response& answer) { ready(answer); });
     page("/actors", [this](const request&, response& answer) {
       measure();

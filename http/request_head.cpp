@@ -65,14 +65,108 @@ auto malformed(std::string text) {
   return fail(ec::malformed_request, std::move(text));
 }
 
+bool is_letter(char c) noexcept {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
+bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+int hex_value(char c) noexcept {
+  if (is_digit(c))
+    return c - '0';
+  return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
+}
+/// RFC 3986 §2.3: as themselves and percent-encoded they are the same.
+bool is_unreserved(char c) noexcept {
+  return is_letter(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+bool is_port(std::string_view text) noexcept {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return text.empty()
+         || (error == std::errc{} && end == text.data() + text.size() && port <= 65535
+             && is_digit(text.front()));
+}
+
+/// Of a URI: `host`, `host:port`, `[address]:port`, and no user. Which one it is, is not our
+/// affair: who is asked by any name may answer.
+bool is_authority(std::string_view text) noexcept {
+  size_t host_end = text.find(':');
+  if (text.starts_with('[')) {
+    host_end = text.find(']');
+    if (host_end == text.npos
+        || text.substr(1, host_end - 1).find_first_not_of("0123456789abcdefABCDEF:.v")
+             != text.npos)
+      return false;
+    ++host_end;
+  }
+  const auto host = text.substr(0, host_end);
+  const auto port = text.substr(std::min(host.size(), text.size()));
+  if (host.empty()
+      || (!port.empty() && (port.front() != ':' || !is_port(port.substr(1)))))
+    return false;
+  return host.front() == '[' || std::all_of(host.begin(), host.end(), [](char c) {
+           return is_unreserved(c) || std::strchr("%!$&'()*+,;=", c) != nullptr;
+         });
+}
+
+/// RFC 9112 §3.2.2: a client that takes us for a proxy sends `http://host:port/path`. Leaves
+/// the path with its query.
+result<std::string_view> without_authority(std::string_view target) {
+  const auto colon = target.find("://");
+  const auto scheme = target.substr(0, colon);
+  if (!same_text(scheme, "http") && !same_text(scheme, "https"))
+    return malformed("the request target must be a path that begins with /, or a whole "
+                     "http:// address");
+  target.remove_prefix(colon + 3);
+  const auto end = std::min(target.find_first_of("/?"), target.size());
+  if (!is_authority(target.substr(0, end)))
+    return malformed("the address of the request target has no valid host and port");
+  target.remove_prefix(end);
+  return target.empty() || target.front() == '?' ? std::string_view{"/"} : target;
+}
+
+/// `%61` is `a` (RFC 3986 §6.2.2.2). What has a meaning of its own, as `%2F`, stays.
+result<void> decode_path(request_head& out) {
+  if (out.path.find('%') == std::string_view::npos)
+    return {};
+  out.plain_path.clear();
+  for (size_t i = 0; i < out.path.size(); ++i) {
+    const auto digit = [&](size_t at) {
+      return at < out.path.size() ? hex_value(out.path[at]) : -1;
+    };
+    const int high = out.path[i] == '%' ? digit(i + 1) : 0;
+    const int low = out.path[i] == '%' ? digit(i + 2) : 0;
+    if (high < 0 || low < 0)
+      return malformed("a % in the request target needs two hex digits behind it");
+    const auto meant = static_cast<char>(high << 4 | low);
+    const bool encoded = out.path[i] == '%' && is_unreserved(meant);
+    out.plain_path += encoded ? meant : out.path[i];
+    i += encoded ? 2 : 0;
+  }
+  out.path = out.plain_path;
+  return {};
+}
+
 result<void> check_target(std::string_view target, request_head& out) {
-  if (target.empty() || target.front() != '/')
-    return malformed("the request target must be a path that begins with /");
   if (std::any_of(target.begin(), target.end(),
                   [](char c) { return c <= ' ' || c > '~'; }))
     return malformed("the request target has a character that must be percent-encoded");
+  if (target.find('#') != target.npos)
+    return malformed("a request target has no fragment (#)");
+  if (out.method == "OPTIONS" && target == "*") {
+    out.path = target;
+    return {};
+  }
+  if (target.empty() || target.front() != '/') {
+    const auto path = without_authority(target);
+    if (!path)
+      return tl::unexpected(path.error());
+    target = *path;
+  }
   out.path = target.substr(0, target.find('?'));
-  return {};
+  return decode_path(out);
 }
 
 result<void> check_host(const request_head& head) {
@@ -81,6 +175,8 @@ result<void> check_host(const request_head& head) {
     return malformed("more than one Host field");
   if (hosts == 0 && head.version == 11)
     return malformed("HTTP/1.1 wants a Host field");
+  if (const auto host = head.find("host"); host && !host->empty() && !is_authority(*host))
+    return malformed("the Host field has no valid host and port");
   return {};
 }
 
@@ -136,16 +232,40 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-bool list_has(std::string_view list, std::string_view token) noexcept {
-  while (true) {
-    const auto comma = list.find(',');
-    const auto item = list.substr(0, comma);
-    if (same_text(trimmed(item.substr(0, item.find(';'))), token))
-      return true;
-    if (comma == std::string_view::npos)
-      return false;
-    list.remove_prefix(comma + 1);
+namespace {
+
+/// Where the first `wanted` outside of quoted strings is; the size when there is none.
+size_t find_unquoted(std::string_view text, char wanted) noexcept {
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (quoted && text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      quoted = !quoted;
+    else if (!quoted && text[i] == wanted)
+      return i;
   }
+  return text.size();
+}
+
+} // namespace
+
+std::optional<std::string_view> take_list_item(std::string_view& list) noexcept {
+  while (!list.empty()) {
+    const auto end = find_unquoted(list, ',');
+    const auto item = trimmed(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+    if (!item.empty())
+      return item;
+  }
+  return std::nullopt;
+}
+
+bool list_has(std::string_view list, std::string_view token) noexcept {
+  while (const auto item = take_list_item(list))
+    if (same_text(trimmed(item->substr(0, find_unquoted(*item, ';'))), token))
+      return true;
+  return false;
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace weir {
@@ -18,7 +19,12 @@ namespace weir {
 bool same_text(std::string_view a, std::string_view b) noexcept;
 /// Without leading and trailing spaces and tabs.
 std::string_view trimmed(std::string_view text) noexcept;
-/// Whether the comma-separated `list` has `token`, whatever its case and parameters.
+/// Takes the next item off a comma-separated list (RFC 9110 §5.6.1): a quoted string is one
+/// value whatever is in it, and one that does not end goes to the end. Trimmed; empty items
+/// are passed over. Nothing: the list is at its end.
+std::optional<std::string_view> take_list_item(std::string_view& list) noexcept;
+/// Whether `list` has an item that is `token`, whatever its case and parameters. An item with
+/// a value (`token=x`) is another one.
 bool list_has(std::string_view list, std::string_view token) noexcept;
 
 struct header_field {
@@ -26,18 +32,19 @@ struct header_field {
   std::string_view value;
 };
 
-/// Views into the text it was parsed from.
+/// Views into the text it was parsed from, but for a path that is not written as it is meant.
 struct request_head {
   static constexpr size_t fields_max = 64;
 
   std::string_view method;
-  std::string_view path;  ///< of the target, up to a `?`
+  std::string_view path;  ///< of the target, up to a `?`; `*` of OPTIONS
   int version = 11;       ///< 10 or 11
   bool keep_alive = true; ///< the client would send more on this connection
   bool chunked = false;
   std::optional<uint64_t> content_length;
   std::array<header_field, fields_max> fields;
   size_t field_count = 0;
+  std::string plain_path; ///< where `path` is when it came with %61 for a
 
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const noexcept;

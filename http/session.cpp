@@ -234,7 +234,7 @@ void session::begin(std::string_view text, const request_head& head) {
   const auto [where, stream] = find_route(head.path);
   if (where == route::unknown)
     return refuse({ec::unknown_stream,
-                   "this listener knows /ingest, /ingest/{stream}, /livez "
+                   "this listener knows /ingest, /ingest/{stream}, /livez, /healthz "
                    "and /readyz"});
   if (!allows(where, head.method))
     return refuse_with(
@@ -244,6 +244,8 @@ void session::begin(std::string_view text, const request_head& head) {
        .durable_records = {},
        .counts = nullptr,
        .allow = allowed_methods(where)});
+  if (head.method == "OPTIONS")
+    return answer_options(where);
   if (where != route::ingest)
     return answer_probe(where);
   auto& shared = thread_.shared();

@@ -131,6 +131,7 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void refuse(const fault& why);
   void refuse_and_close(const fault& why);
   void leave_body_unread(ec why);
+  void answer_options(route where);
   void answer_probe(route where);
   void answer_request();
   void answer_failure(const fault& why);

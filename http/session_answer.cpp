@@ -11,6 +11,12 @@ namespace weir {
 namespace {
 
 constexpr uint64_t discard_bytes_max = size_t{256} << 10;
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+constexpr std::string_view root_text =
+  "This is weir, a server that takes records (JSON, CSV, lines of text) in and stores "
+  "them "
+  "durably:\nPOST them to /ingest/{stream}, or to /ingest for the stream `default`; "
+  "/readyz says whether it takes them now. docs/http.md is the whole contract.\n";
 
 } // namespace
 
@@ -53,11 +59,19 @@ void session::leave_body_unread(ec why) {
   linger_ = true;
 }
 
+void session::answer_options(route where) {
+  leave_body_unread(ec::none);
+  std::string fields{"Allow: "};
+  respond(200, text_type, {}, fields.append(allowed_methods(where)).append("\r\n"));
+}
+
 void session::answer_probe(route where) {
   const auto& health = thread_.shared().context.health;
   auto& text = thread_.scratch();
   text.clear();
   leave_body_unread(ec::none);
+  if (where == route::root)
+    return respond(200, text_type, text = root_text, {});
   if (where == route::livez)
     return respond(200, json_type, text = R"({"status":"live"})", {});
   const auto state = health.ready();

@@ -28,6 +28,7 @@ void session::start_body() {
   const auto& config = thread_.shared().config;
   body_terms body;
   body.format = terms_.format;
+  body.said_to_be_form = terms_.said_to_be_form;
   body.length = terms_.length;
   body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
@@ -201,10 +202,13 @@ bool session::gather_at_once() {
       || !terms_.coding.empty())
     return false;
   const auto bytes = in_.view().substr(0, length);
-  const auto format = terms_.format ? *terms_.format : body_reader::sniffed(bytes);
+  const auto format = terms_.format ? result<body_format>{*terms_.format}
+                                    : body_reader::sniffed(bytes, terms_.said_to_be_form);
+  if (!format)
+    return false;
   auto& records = thread_.scratch_records();
   records.clear();
-  framer frames{format, framing_of(*terms_.stream)};
+  framer frames{*format, framing_of(*terms_.stream)};
   const auto framed = frames.scan(bytes, true, size_t{config.batch_records} + 1, records);
   if (!framed || records.empty() || records.size() > config.batch_records)
     return false;
@@ -217,9 +221,9 @@ bool session::gather_at_once() {
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
   const auto text = bytes.substr(0, end);
-  const auto fingerprint = terms_.key.empty() ? 0 : closed_fingerprint(text, format);
+  const auto fingerprint = terms_.key.empty() ? 0 : closed_fingerprint(text, *format);
   gather(gathered::small,
-         {text, records, format, frames.header(), fingerprint, weight, nullptr},
+         {text, records, *format, frames.header(), fingerprint, weight, nullptr},
          waited ? now() : began_);
   return true;
 }

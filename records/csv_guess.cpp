@@ -1,6 +1,7 @@
 #include "records/csv_guess.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <unordered_set>
 #include <vector>
 
@@ -26,14 +27,16 @@ size_t closing_quote(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-// Takes one field and the comma behind it off `text`; false when it was the row's last.
-bool take_field(std::string_view& text, csv_row& row) {
+// Takes one field and the delimiter behind it off `text`; false when it was the row's last.
+bool take_field(std::string_view& text, char delimiter, csv_row& row) {
+  const char ends[] = {delimiter, '\n'};
   size_t end = 0;
   if (text.starts_with('"')) {
     const size_t closing = closing_quote(text);
     end = closing == std::string_view::npos ? text.size() : closing + 1;
+    row.well_quoted = row.well_quoted && closing != std::string_view::npos;
   }
-  const size_t behind = std::min(text.find_first_of(",\n", end), text.size());
+  const size_t behind = std::min(text.find_first_of({ends, 2}, end), text.size());
   auto field = text.substr(0, behind);
   const bool last = behind == text.size() || text[behind] == '\n';
   if (last && field.ends_with('\r'))
@@ -47,9 +50,9 @@ bool take_field(std::string_view& text, csv_row& row) {
   return !last;
 }
 
-csv_row take_row(std::string_view& text) {
+csv_row take_row(std::string_view& text, char delimiter) {
   csv_row row;
-  while (take_field(text, row)) {
+  while (take_field(text, delimiter, row)) {
   }
   return row;
 }
@@ -75,16 +78,21 @@ bool is_figure(std::string_view text) noexcept {
          && text.find_first_not_of("0123456789+-./:_ eETZ%") == text.npos;
 }
 
+// As a sentence has them between its words and at its end, a name of a column hardly ever.
+bool is_prose(std::string_view field) noexcept {
+  constexpr size_t words_max = 5;
+  return field.starts_with(' ') || field.find_last_of(".!?") == field.size() - 1
+         || std::count(field.begin(), field.end(), ' ') >= std::ptrdiff_t{words_max};
+}
+
 bool is_column_name(std::string_view field) noexcept {
   if (field.starts_with('"'))
     field = field.substr(1, field.size() - (field.size() > 1 ? 2 : 1));
-  const size_t first = field.find_first_not_of(" \t");
-  if (first == field.npos)
+  if (field.find_first_not_of(" \t") == field.npos)
     return false;
-  field.remove_prefix(first);
   // [error], <34>, level=info
   return field.front() != '[' && field.front() != '<' && field.find('=') == field.npos
-         && !is_figure(field) && !has_time_of_day(field);
+         && !is_prose(field) && !is_figure(field) && !has_time_of_day(field);
 }
 
 bool is_header(const csv_row& row, bool cut) {
@@ -100,16 +108,24 @@ bool is_header(const csv_row& row, bool cut) {
 
 } // namespace
 
-bool looks_like_csv(std::string_view head, bool cut) {
-  const auto header = take_row(head);
+bool looks_like_csv(std::string_view head, bool cut, char delimiter) {
+  const auto header = take_row(head, delimiter);
   if (!is_header(header, cut))
     return false;
-  head.remove_prefix(std::min(head.find_first_not_of("\r\n"), head.size()));
-  if (head.empty())
-    return true;
-  const auto row = take_row(head);
-  return row.fields.size() == header.fields.size()
-         || (cut && !row.ended && row.fields.size() < header.fields.size());
+  if (cut && !header.ended)
+    return true; // so long a first line of names
+  bool has_rows = false;
+  while (true) {
+    head.remove_prefix(std::min(head.find_first_not_of("\r\n"), head.size()));
+    if (head.empty())
+      return has_rows;
+    const auto row = take_row(head, delimiter);
+    if (cut && head.empty() && !row.ended) // the rest of it is not known
+      return row.fields.size() <= header.fields.size();
+    if (!row.well_quoted || row.fields.size() != header.fields.size())
+      return false;
+    has_rows = true;
+  }
 }
 
 } // namespace weir

@@ -11,7 +11,8 @@
 //           are skipped.
 //   text    one record a line, LF or CRLF; empty lines are skipped.
 //
-// A UTF-8 byte order mark before the first record is skipped. Between two records at most
+// A UTF-8 byte order mark before the first record is skipped; a body that is UTF-16 or UTF-32,
+// by its mark or because so many of its first bytes are NUL, is refused. Between two records at most
 // max(record_bytes_max, 64 KiB) of white space and empty lines may lie (body_too_large),
 // so what the caller has to keep is bounded whatever comes.
 //
@@ -71,7 +72,7 @@ class framer {
   std::shared_ptr<const csv_header> header() const noexcept;
 
  private:
-  void begin(std::string_view bytes, bool last) noexcept;
+  result<void> begin(std::string_view bytes, bool last);
 
   std::unique_ptr<frame_scanner> scanner_;
   fault failure_; ///< of an earlier scan; none while all is well
@@ -81,18 +82,26 @@ class framer {
 /// What is needed of a body to say what it is: this much, or all of it.
 inline constexpr size_t sniff_bytes_min = 4096;
 
-/// The format of a body without a Content-Type, from its first bytes. The first that fits:
-///   json    an object that is the whole body or spans lines
-///   ndjson  an object, otherwise
-///   json    `[`, then `]` and nothing more, or a JSON value and then a comma and another,
-///           or `]` and nothing more, as far as the bytes go
+/// The format of a body without a Content-Type, from its first bytes. A guess never loses:
+/// what would be refused in it, or fall away, while it would be stored as text, is text. The
+/// first that fits:
+///   json    an object (or what was meant to be one: its brace is followed by a key) that is
+///           the whole body or spans lines
+///   ndjson  such an object, when every other line begins with a brace, too
+///   json    an array: `[`, values with commas between, and `]` with nothing behind it, as
+///           far as the bytes go
 ///   csv     a first row of two fields or more that may be the names of columns (well
-///           quoted, none empty, twice there, a figure or a time, with a = or in
-///           brackets), and a second row, if there is one, of as many
+///           quoted, none empty, twice there, a figure, a time or prose, with a = or in
+///           brackets), and then rows, at least one, all of as many fields
 ///   text    all else
-/// Empty: ndjson. One object on one line that is ended by a line end is ndjson, which
-/// frames it alike and lets more follow.
-body_format sniff(std::string_view head);
+/// One object on one line that is ended by a line end is ndjson, which frames it alike and
+/// lets more follow.
+body_format sniff(std::string_view head, char delimiter = ',');
+
+/// The type that curl, wget and urllib name for whatever they send: as good as none.
+bool is_form_type(std::string_view content_type);
+/// Whether a body that is said to be a form is one: a line of `name=value&…`, encoded.
+bool looks_like_form(std::string_view head);
 
 /// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are
 /// ignored), or unsupported_media_type.

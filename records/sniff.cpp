@@ -48,19 +48,75 @@ size_t end_of_object(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-// `text` begins with a brace.
-body_format sniff_object(std::string_view text) noexcept {
-  const size_t end = end_of_object(text);
-  if (text.substr(0, end).find('\n') != std::string_view::npos)
-    return body_format::json; // spans lines
-  const bool ends = end != std::string_view::npos
-                    && text.find_first_not_of(" \t\r", end) == std::string_view::npos;
-  return ends ? body_format::json : body_format::ndjson;
-}
-
 std::string_view without_space(std::string_view text) noexcept {
   const size_t first = text.find_first_not_of(json_space);
   return first == std::string_view::npos ? std::string_view{} : text.substr(first);
+}
+
+// No JSON string has a line end in it: such a line was cut off.
+bool ends_in_string(std::string_view line) noexcept {
+  bool in_string = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"')
+      in_string = !in_string;
+    else if (in_string && line[i] == '\\')
+      ++i;
+  }
+  return in_string;
+}
+
+// What may follow the brace of an object, or of what was meant to be one: a key in quotes of
+// either kind, one without (`{a: 1}`), a comment, the end. `{pid 12} started` goes on otherwise.
+bool goes_on_as_object(std::string_view text) noexcept {
+  text = without_space(text);
+  if (text.empty() || text.starts_with("//") || text.starts_with("/*"))
+    return true;
+  if (text.front() != '"' && text.front() != '\'' && text.front() != '}') {
+    const size_t name = text.find_first_not_of(
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$");
+    const auto rest = without_space(text.substr(std::min(name, text.size())));
+    return name != 0 && (rest.empty() || rest.front() == ':');
+  }
+  return true;
+}
+
+// Behind an object of a line: nothing, or what shows that JSON goes on, if wrongly.
+bool goes_on_behind_object(std::string_view text) noexcept {
+  const auto rest = without_space(text.substr(0, text.find('\n')));
+  return rest.empty() || std::string_view{"{}[],\"/#"}.find(rest.front()) != rest.npos;
+}
+
+// Whether all whole lines are objects, or were meant to be.
+bool are_objects(std::string_view lines, bool cut) noexcept {
+  while (!lines.empty()) {
+    const size_t end = lines.find('\n');
+    const auto line = without_space(lines.substr(0, end));
+    if (end == lines.npos && cut)
+      return true;
+    if (!line.empty() && line.front() != '{')
+      return false;
+    lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
+  }
+  return true;
+}
+
+// `text` begins with a brace.
+body_format sniff_object(std::string_view text, bool cut) noexcept {
+  if (!goes_on_as_object(text.substr(1)))
+    return body_format::text;
+  const auto line = text.substr(0, text.find('\n'));
+  const auto lines = text.substr(line.size());
+  const size_t end = end_of_object(text);
+  if (end == std::string_view::npos && (lines.empty() || ends_in_string(line)))
+    return are_objects(lines, cut) ? body_format::ndjson : body_format::text;
+  if (end > line.size()) { // it spans lines
+    const auto rest = end < text.size() ? without_space(text.substr(end)) : "";
+    return goes_on_behind_object(rest) ? body_format::json : body_format::text;
+  }
+  if (!goes_on_behind_object(text.substr(end)) || !are_objects(lines, cut))
+    return body_format::text;
+  const bool is_all = text.find_first_not_of(" \t\r", end) == std::string_view::npos;
+  return is_all && !cut ? body_format::json : body_format::ndjson;
 }
 
 // Length of the JSON number at the front (RFC 8259 §6), 0 when there is none.
@@ -109,32 +165,47 @@ size_t value_size(std::string_view text) noexcept {
 }
 
 // Log lines open with brackets, too: `text` is what is behind the bracket, and has to go
-// on as an array does.
+// on as an array does to its end, or to that of `text`.
 bool goes_on_as_array(std::string_view text) noexcept {
   text = without_space(text);
-  if (text.empty())
-    return true;
-  if (text.front() == ']')
+  if (text.starts_with(']'))
     return without_space(text.substr(1)).empty();
-  const size_t size = value_size(text);
-  if (size == 0 || size == std::string_view::npos)
-    return size != 0;
-  text = without_space(text.substr(size));
-  if (text.empty())
-    return true;
-  const auto rest = without_space(text.substr(1));
-  return text.front() == ',' ? rest.empty() || value_size(rest) > 0
-                             : text.front() == ']' && rest.empty();
+  while (!text.empty()) {
+    const size_t size = value_size(text);
+    if (size == 0 || size == std::string_view::npos)
+      return size != 0;
+    text = without_space(text.substr(size));
+    if (text.empty() || text.front() != ',')
+      return text.empty()
+             || (text.front() == ']' && without_space(text.substr(1)).empty());
+    text = without_space(text.substr(1));
+    if (text.starts_with(']'))
+      return without_space(text.substr(1)).empty(); // [1,]: meant to be one
+  }
+  return true;
 }
 
 using named_format = std::pair<std::string_view, body_format>;
-constexpr std::array<named_format, 9> media_types{{
+constexpr std::array<named_format, 22> media_types{{
   {"application/json", body_format::json},
   {"text/json", body_format::json},
+  {"text/x-json", body_format::json},
+  {"application/x-json", body_format::json},
   {"application/x-ndjson", body_format::ndjson},
   {"application/ndjson", body_format::ndjson},
   {"application/jsonl", body_format::ndjson},
+  {"application/x-jsonl", body_format::ndjson},
+  {"application/jsonlines", body_format::ndjson},
   {"application/x-jsonlines", body_format::ndjson},
+  {"application/json-lines", body_format::ndjson},
+  {"application/x-json-lines", body_format::ndjson},
+  {"application/x-ldjson", body_format::ndjson},
+  {"application/x-json-stream", body_format::ndjson},
+  {"application/stream+json", body_format::ndjson},
+  {"text/x-ndjson", body_format::ndjson},
+  {"text/ndjson", body_format::ndjson},
+  {"text/jsonl", body_format::ndjson},
+  {"text/x-jsonl", body_format::ndjson},
   {"text/csv", body_format::csv},
   {"application/csv", body_format::csv},
   {"text/plain", body_format::text},
@@ -188,19 +259,43 @@ tl::unexpected<fault> unsupported(std::string_view content_type, std::string_vie
 
 } // namespace
 
-body_format sniff(std::string_view head) {
+body_format sniff(std::string_view head, char delimiter) {
   const bool cut = head.size() >= sniff_bytes_min;
   if (head.substr(0, 3) == "\xEF\xBB\xBF")
     head.remove_prefix(3);
-  const size_t first = head.find_first_not_of(json_space);
-  if (first == std::string_view::npos)
-    return body_format::ndjson;
-  head.remove_prefix(first);
-  if (head.front() == '{')
-    return sniff_object(head);
-  if (head.front() == '[' && goes_on_as_array(head.substr(1)))
+  const auto text = without_space(head);
+  if (text.empty())
+    return body_format::text;
+  if (text.front() == '{')
+    return sniff_object(text, cut);
+  if (text.front() == '[' && goes_on_as_array(text.substr(1)))
     return body_format::json;
-  return looks_like_csv(head, cut) ? body_format::csv : body_format::text;
+  const size_t first = head.find_first_not_of("\r\n");
+  return looks_like_csv(head.substr(first), cut, delimiter) ? body_format::csv
+                                                            : body_format::text;
+}
+
+bool is_form_type(std::string_view content_type) {
+  return lower(trim(content_type.substr(0, content_type.find(';'))))
+         == "application/x-www-form-urlencoded";
+}
+
+bool looks_like_form(std::string_view head) {
+  constexpr std::string_view plain =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~*+%@:/!'()[]";
+  for (int ends = 0;
+       ends < 2 && !head.empty() && (head.back() == '\n' || head.back() == '\r'); ++ends)
+    head.remove_suffix(1);
+  while (true) {
+    const auto pair = head.substr(0, head.find('&'));
+    const size_t equals = pair.find_first_not_of(plain);
+    if (equals == 0 || equals >= pair.size() || pair[equals] != '='
+        || pair.find_first_not_of(plain, equals + 1) != pair.npos)
+      return false;
+    if (pair.size() == head.size())
+      return true;
+    head.remove_prefix(pair.size() + 1);
+  }
 }
 
 result<body_format> format_of(std::string_view content_type) {
@@ -220,9 +315,13 @@ result<body_format> format_of(std::string_view content_type) {
   for (const auto& [name, format] : media_types)
     if (name == type)
       return format;
+  if (type.ends_with("+json") && type.find('/') != type.npos)
+    return body_format::json; // RFC 6839 §3.1
   return unsupported(content_type,
-                     "send application/json, application/x-ndjson, text/csv or "
-                     "text/plain");
+                     type == "multipart/form-data"
+                       ? "send the file as the body itself (curl --data-binary @FILE)"
+                       : "send application/json, application/x-ndjson, text/csv or "
+                         "text/plain");
 }
 
 } // namespace weir

@@ -110,6 +110,28 @@ TEST(json_string, escapes_control_bytes_and_replaces_what_is_no_utf8) {
                  "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
 }
 
+TEST(json_string, passes_through_every_character_and_nothing_else) {
+  const auto written = [](std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    return out.substr(1, out.size() - 2);
+  };
+  for (const std::string_view good :
+       {"\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
+        "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
+    EXPECT_EQ(written(good), good);
+  // overlong, surrogates, beyond U+10FFFF, cut off, a continuation alone
+  for (const std::string_view bad :
+       {"\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xE0\x9F\xBF", "\xF0\x80\x80\xAF",
+        "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80", "\xFE", "\xE2\x82", "\xF0\x9F\x98", "\x80"}) {
+    std::string replaced;
+    for (size_t i = 0; i < bad.size(); ++i)
+      replaced += "\xEF\xBF\xBD";
+    EXPECT_EQ(written(bad), replaced) << bad.size();
+  }
+}
+
 TEST(http_date, is_as_rfc_9110_writes_it) {
   EXPECT_EQ(http_date(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
   EXPECT_EQ(http_date(1709164800), "Thu, 29 Feb 2024 00:00:00 GMT");

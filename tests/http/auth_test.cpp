@@ -46,3 +46,13 @@ TEST(auth, says_what_is_wrong_with_a_digest) {
   EXPECT_NE(parse_digest(std::string(64, 'g')).error().text.find("hex"),
             std::string::npos);
 }
+
+TEST(auth, refuses_a_digest_with_one_bad_digit_wherever_it_is) {
+  for (size_t at = 0; at < 64; ++at)
+    for (const char bad : {'g', 'G', '/', ':', '@', '`', ' ', '\0'}) {
+      std::string digits(64, '7');
+      digits[at] = bad;
+      EXPECT_FALSE(parse_digest(digits).has_value()) << at << bad;
+    }
+  EXPECT_EQ(parse_digest(std::string(62, '0') + "aF")->back(), 0xaf);
+}

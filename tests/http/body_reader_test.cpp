@@ -238,6 +238,31 @@ TEST(body_reader, sniffs_a_body_without_a_type) {
   EXPECT_EQ(o.cuts[0].format, body_format::csv);
 }
 
+TEST(body_reader, reads_as_text_what_was_taken_for_csv_and_is_none_later) {
+  std::string body = "a,b\n";
+  while (body.size() < 5000)
+    body += "1,2\n";
+  body += "\"" + std::string(3'000'000, 'x');
+  auto t = terms(std::nullopt, body.size());
+  const auto refused = read_whole(t, body);
+  EXPECT_EQ(refused.failure.code, ec::body_too_large)
+    << "as text, too: the line is too long";
+  body.resize(6000);
+  body += "\n3,4\n";
+  const auto whole = read_whole(terms(std::nullopt, body.size()), body);
+  const auto pieces =
+    read_all(terms(std::nullopt, body.size()), body, [] { return size_t{7}; });
+  EXPECT_EQ(texts(whole), texts(pieces));
+}
+
+TEST(body_reader, refuses_a_form_that_is_said_to_be_one_and_nothing_else) {
+  auto form = terms(std::nullopt, 7);
+  EXPECT_EQ(texts(read_whole(form, "a=1&b=2")).size(), 1u);
+  form.said_to_be_form = true;
+  EXPECT_EQ(read_whole(form, "a=1&b=2").failure.code, ec::unsupported_media_type);
+  EXPECT_EQ(read_whole(form, "{\"a\":1}").cuts.at(0).format, body_format::json);
+}
+
 TEST(body_reader, refuses_an_empty_body_and_one_of_blank_lines) {
   EXPECT_EQ(read_whole(terms(body_format::ndjson, 0), "").failure.text,
             "the body has no records");

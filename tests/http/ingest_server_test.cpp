@@ -34,6 +34,68 @@ TEST_F(ingest_test, ingest_without_a_name_is_the_default_stream) {
   EXPECT_EQ(client.read().status, 200);
 }
 
+TEST_F(ingest_test, put_is_post_and_a_type_that_curl_made_up_is_none) {
+  start();
+  raw_client client{server->port()};
+  const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
+  auto put = post("/ingest/web", "{\"a\":1}", form);
+  put.replace(0, 4, "PUT");
+  EXPECT_EQ(client.ask(put).status, 200);
+  EXPECT_EQ(pipeline.texts(), (std::vector<std::string>{"{\"a\":1}"}));
+  EXPECT_EQ(client.ask(post("/ingest/web", "a line of text", form)).status, 200);
+  const auto refused = client.ask(post("/ingest/web", "a=1&b=2", form));
+  EXPECT_EQ(refused.status, 415);
+  EXPECT_TRUE(refused.says("application/x-ndjson")) << refused.body;
+  EXPECT_EQ(client.ask(post("/ingest/web", "a=1&b=2")).status, 200) << "nobody said so";
+  EXPECT_TRUE(comes_to_rest());
+  expect_balance();
+}
+
+TEST_F(ingest_test, says_what_it_is_and_what_may_be_done_to_whoever_asks) {
+  start();
+  raw_client client{server->port()};
+  const auto get = [](std::string_view method, std::string_view target) {
+    return std::string{method}.append(" ").append(target)
+           + " HTTP/1.1\r\nHost: x\r\n\r\n";
+  };
+  const auto root = client.ask(get("GET", "/"));
+  EXPECT_EQ(root.status, 200);
+  EXPECT_TRUE(root.has("Content-Type: text/plain; charset=utf-8\r\n"));
+  EXPECT_TRUE(root.says("This is weir") && root.says("/ingest")) << root.body;
+  EXPECT_TRUE(client.ask(get("GET", "/healthz")).says("live"));
+  EXPECT_TRUE(
+    client.ask(get("OPTIONS", "*")).has("Allow: GET, HEAD, OPTIONS, POST, PUT\r\n"));
+  const auto ingest = client.ask(get("OPTIONS", "/ingest/web"));
+  EXPECT_EQ(ingest.status, 200);
+  EXPECT_TRUE(ingest.has("Allow: OPTIONS, POST, PUT\r\n"));
+  EXPECT_EQ(client.ask(get("OPTIONS", "/nothing")).status, 404);
+  EXPECT_EQ(client.ask(get("DELETE", "/ingest/web")).status, 405);
+  EXPECT_TRUE(client.ask(get("GET", "http://proxy.example:8080/livez")).says("live"));
+}
+
+TEST_F(ingest_test, two_of_a_field_that_comes_once_are_refused_and_store_nothing) {
+  start();
+  raw_client client{server->port()};
+  for (const std::string field :
+       {"Weir-Ack: durable", "Weir-Priority: low", "Authorization: Bearer x",
+        "Idempotency-Key: k", "Content-Type: text/plain", "Content-Encoding: identity",
+        "Expect: 100-continue"}) {
+    const auto answer = raw_client{server->port()}.ask(
+      post("/ingest/web", "x", field + "\r\n" + field + "\r\n"));
+    EXPECT_EQ(answer.status, 400) << field;
+    EXPECT_TRUE(answer.says(field.substr(0, field.find(':')))) << answer.body;
+  }
+  EXPECT_EQ(
+    client.ask(post("/ingest/web", "x", "Prefer: foo=\"x, respond-async, y\"\r\n"))
+      .status,
+    200)
+    << "a quoted string is one value";
+  EXPECT_EQ(
+    client.ask(post("/ingest/web", "x", "Prefer: a=\",\", respond-async\r\n")).status,
+    202);
+  EXPECT_TRUE(comes_to_rest());
+}
+
 TEST_F(ingest_test, keep_alive_and_pipelined_requests_are_answered_in_order) {
   start();
   raw_client client{server->port()};

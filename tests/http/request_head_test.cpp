@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <string>
+#include <utility>
+
 using namespace weir;
 
 namespace {
@@ -56,13 +60,88 @@ TEST(request_head, refuses_what_two_parsers_could_read_differently) {
 }
 
 TEST(request_head, refuses_odd_targets_and_versions_and_a_missing_host) {
-  for (const auto* line : {"GET http://a/ HTTP/1.1", "OPTIONS * HTTP/1.1",
-                           "GET a HTTP/1.1", "GET / HTTP/2.0", "GET / HTTP/1.2",
-                           "GET /\x80 HTTP/1.1", "GET /", "GET  / HTTP/1.1"})
+  for (const auto* line : {"GET * HTTP/1.1",
+                           "GET a HTTP/1.1",
+                           "GET / HTTP/2.0",
+                           "GET / HTTP/1.2",
+                           "GET /\x80 HTTP/1.1",
+                           "GET /",
+                           "GET  / HTTP/1.1",
+                           "GET /a#b HTTP/1.1",
+                           "GET /%6 HTTP/1.1",
+                           "GET /%zz HTTP/1.1",
+                           "GET /% HTTP/1.1",
+                           "CONNECT a:80 HTTP/1.1",
+                           "GET http:///x HTTP/1.1",
+                           "GET http://u@a/ HTTP/1.1",
+                           "GET http://a:x/ HTTP/1.1",
+                           "GET http://a:70000/ HTTP/1.1",
+                           "GET http://[::1/ HTTP/1.1",
+                           "GET ftp://a/ HTTP/1.1",
+                           "GET http://a:+1/ HTTP/1.1",
+                           "GET http://a\"b/ HTTP/1.1",
+                           "GET http:/a HTTP/1.1",
+                           "GET ://a/ HTTP/1.1"})
     EXPECT_EQ(code_of(std::string{line} + "\r\nHost: a\r\n\r\n"), ec::malformed_request)
       << line;
   EXPECT_EQ(code_of("GET / HTTP/1.1\r\n\r\n"), ec::malformed_request);
   EXPECT_EQ(code_of("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), ec::none);
+}
+
+TEST(request_head, takes_whole_addresses_and_what_is_percent_encoded_for_the_path_it_is) {
+  for (const auto& [target, path] :
+       std::initializer_list<std::pair<const char*, const char*>>{
+         {"http://host:8080/ingest", "/ingest"},
+         {"HTTP://host/ingest?a=http://b/", "/ingest"},
+         {"https://[::1]:8080/ingest/web", "/ingest/web"},
+         {"http://host", "/"},
+         {"http://host?x", "/"},
+         {"http://10.0.0.1:/ingest", "/ingest"},
+         {"/ingest/def%61ult%2D%7E", "/ingest/default-~"},
+         {"/ingest%2Fdefault", "/ingest%2Fdefault"},
+         {"/a%00b%25", "/a%00b%25"},
+         {"/ingest?x=%zz", "/ingest"}}) {
+    request_head head;
+    const auto text = std::string{"POST "} + target + " HTTP/1.1\r\nHost: other\r\n\r\n";
+    const auto parsed = parse_head(text, head);
+    ASSERT_TRUE(parsed.has_value()) << target << ": " << parsed.error().text;
+    EXPECT_EQ(head.path, path) << target;
+  }
+  request_head head;
+  ASSERT_TRUE(parse_head("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", head).has_value());
+  EXPECT_EQ(head.path, "*");
+}
+
+TEST(request_head, refuses_a_host_that_is_none) {
+  for (const auto* host : {"a b", "a/b", "u@a", "a:b", "[::1", "a:1:2", "\"a\""})
+    EXPECT_EQ(code_of(std::string{"GET / HTTP/1.1\r\nHost: "} + host + "\r\n\r\n"),
+              ec::malformed_request)
+      << host;
+  for (const auto* host :
+       {"", "a", "a.b:80", "[::1]", "[::1]:8080", "10.0.0.1:8080", "a_b"})
+    EXPECT_EQ(code_of(std::string{"GET / HTTP/1.1\r\nHost: "} + host + "\r\n\r\n"),
+              ec::none)
+      << host;
+}
+
+TEST(list_has, takes_a_quoted_string_for_one_value) {
+  for (const auto* list :
+       {"respond-async", "wait=5, Respond-Async ;x=\"a,b\"", " , ,respond-async",
+        "x=\"\\\"\", respond-async", "\"\",respond-async"})
+    EXPECT_TRUE(list_has(list, "respond-async")) << list;
+  for (const auto* list :
+       {"foo=\"x, respond-async, y\"", "foo; a=\"respond-async, respond-async\"",
+        "foo=\"\\\", respond-async\"", "foo=\"x, respond-async", "respond-async=no",
+        "respond-asynchronous", "foo respond-async", "foo;respond-async", ""})
+    EXPECT_FALSE(list_has(list, "respond-async")) << list;
+}
+
+TEST(request_head, keeps_a_connection_that_only_a_quoted_string_closes) {
+  request_head head;
+  ASSERT_TRUE(parse_head(with("Connection: x=\"a, close\"\r\n"), head).has_value());
+  EXPECT_TRUE(head.keep_alive);
+  ASSERT_TRUE(parse_head(with("Connection: x, Close\r\n"), head).has_value());
+  EXPECT_FALSE(head.keep_alive);
 }
 
 TEST(request_head, has_at_most_64_fields_and_16_kib) {

@@ -45,6 +45,36 @@ constexpr framing_limits small{.record_bytes_max = 10, .csv_columns_max = 3};
 
 } // namespace
 
+// -- encodings
+
+TEST(framer, refuses_utf_16_and_utf_32_of_any_format_and_says_so) {
+  using namespace std::string_view_literals;
+  const std::pair<std::string_view, const char*> bodies[] = {
+    {"\xFF\xFEt\0w\0\n\0"sv, "UTF-16, as its byte order mark"},
+    {"\xFE\xFF\0t\0w\0\n"sv, "UTF-16, as its byte order mark"},
+    {"\xFF\xFE\0\0t\0\0\0"sv, "UTF-32, as its byte order mark"},
+    {"\0\0\xFE\xFF\0\0\0t"sv, "UTF-32, as its byte order mark"},
+    {"{\0\"\0a\0\"\0:\0001\0}\0"sv, "UTF-16: every other byte"},
+    {"\0t\0w\0o"sv, "UTF-16: every other byte"},
+    {"t\0\0\0w\0\0\0"sv, "UTF-32: three of four"},
+    {"\0\0\0t\0\0\0w"sv, "UTF-32: three of four"},
+    {"G\0r\0\xFC\0\xDF\0e\0,\0 \0z\0"sv, "UTF-16: every other byte"}};
+  for (const auto format :
+       {body_format::json, body_format::ndjson, body_format::csv, body_format::text})
+    for (const auto& [body, why] : bodies) {
+      expect_failure(frame_whole(format, body), ec::malformed_body, why);
+      dice random{7};
+      expect_failure(frame_pieces(format, body, random, 2), ec::malformed_body, why);
+    }
+}
+
+TEST(framer, takes_text_with_a_nul_or_two_and_short_text) {
+  using namespace std::string_view_literals;
+  for (const auto text : {"a\0b"sv, "a\0"sv, "x\0\0\0y"sv, "ab\0\0cd"sv, "\0\0\0\0"sv,
+                          "plain text\0"sv, "\xFF"sv, "\xEF\xBB"sv})
+    EXPECT_THAT(frame(body_format::text, text), ElementsAre(std::string{text}));
+}
+
 // -- ndjson and text
 
 TEST(ndjson_framer, finds_one_record_a_line_and_strips_the_cr_before_the_lf) {

@@ -51,9 +51,9 @@ TEST(sniff, takes_an_array_as_json_but_not_a_log_line_in_brackets) {
     EXPECT_EQ(sniff(log), body_format::text) << log;
 }
 
-TEST(sniff, takes_a_first_line_with_a_comma_as_csv_and_all_else_as_text) {
+TEST(sniff, takes_a_header_with_rows_as_csv_and_all_else_as_text) {
   EXPECT_EQ(sniff("a,b\n1,2\n"), body_format::csv);
-  EXPECT_EQ(sniff("\xEF\xBB\xBFname,age"), body_format::csv);
+  EXPECT_EQ(sniff("\xEF\xBB\xBFname,age\nx,1"), body_format::csv);
   EXPECT_EQ(sniff("one line\nand, another"), body_format::text);
   EXPECT_EQ(sniff("127.0.0.1 - - [x] \"GET / HTTP/1.1\" 200"), body_format::text);
 }
@@ -62,7 +62,7 @@ TEST(sniff, takes_a_log_line_with_a_comma_in_its_quotes_as_text) {
   EXPECT_EQ(sniff("::1 - - [x] \"GET /\" 200 \"Mozilla/5.0 (KHTML, like Gecko)\"\n"),
             body_format::text);
   EXPECT_EQ(sniff("\"a\",\"b \"\"c\"\"\"\r\n1,2\n"), body_format::csv);
-  EXPECT_EQ(sniff("a,\"b\nc\",d\n"), body_format::csv);
+  EXPECT_EQ(sniff("a,\"b\nc\",d\n1,2,3"), body_format::csv);
   EXPECT_EQ(sniff("\"a\"b,c\n"), body_format::text);
 }
 
@@ -78,7 +78,7 @@ TEST(sniff, takes_log_lines_with_commas_as_text) {
 
 TEST(sniff, takes_rows_of_as_many_fields_as_the_header_as_csv) {
   for (const std::string_view csv :
-       {"a,b", "a,b\n", "a,b\r\n1,2\r\n", "a,b\n\n1,2",
+       {"a,b\r\n1,2\r\n", "a,b\n\n1,2", "\na,b\n1,2\n",
         "Full Name,E-Mail,Year 2024\nx,y,1\n", "a,\"b\nc\"\n\"1\n2\",3\n",
         "h\xC3\xB6he,x1\n2,\"a, b\"\n", "a;b,c\n1,2\n"})
     EXPECT_EQ(sniff(csv), body_format::csv) << csv;
@@ -101,9 +101,68 @@ TEST(sniff, takes_a_bracket_that_goes_on_as_an_array_does_as_json) {
     EXPECT_EQ(sniff(log), body_format::text) << log;
 }
 
-TEST(sniff, takes_nothing_as_ndjson) {
-  EXPECT_EQ(sniff(""), body_format::ndjson);
-  EXPECT_EQ(sniff(" \n\t"), body_format::ndjson);
+TEST(sniff, never_guesses_what_would_lose_lines_that_are_stored_as_text) {
+  for (const std::string_view text : {"Hello, world\n",
+                                      "Hello,world\n",
+                                      "a,b",
+                                      "a,b\n",
+                                      "a,b\r\n\r\n",
+                                      "Dear Sir, hello\nI am, yours\n",
+                                      "one,two\nthree,four\nfive\n",
+                                      "a,b\n1,2\n3,\"4\n",
+                                      "a,b\n1,2\n\"3\"x,4\n",
+                                      "Done.,Next.\nx,y\n",
+                                      "it was a dark and stormy night,b\n1,2\n",
+                                      "{pid 12} started\n{pid 13} stopped\n",
+                                      "{\n  listen 80;\n}\n",
+                                      "{{name}}, hello",
+                                      "{1} x\n",
+                                      "{\"a\":1} took 5 ms\n",
+                                      "{\"a\":1}\nplain\n",
+                                      "{\"a\":1}\n\n  at main.c:5\n{\"b\":2}\n",
+                                      "{\n\"a\":1\n}\nTraceback:\n",
+                                      "[1, 2] then more\n",
+                                      "[12, 345, x] y",
+                                      "[1,2,3\nnext line",
+                                      " ",
+                                      "\t\n"})
+    EXPECT_EQ(sniff(text), body_format::text) << text;
+}
+
+TEST(sniff, takes_what_was_meant_to_be_json_as_json_so_that_it_hears_what_is_wrong) {
+  for (const std::string_view json :
+       {"{\"a\":NaN}", "{\"a\":1,}", "{'a':1}", "{a:1}", "{ // x\n}",
+        "{\"a\":1}{\"b\":2}", "{\"a\":1}}", "{\"a\":1},\n{\"b\":2}\n", "{\"a\":\n", "{",
+        "{\"a\":\"x\n{\"b\":1}\n", "[1,]"})
+    EXPECT_NE(sniff(json), body_format::text) << json;
+  EXPECT_EQ(sniff("{\"a\":\"x\n{\"b\":1}\n"), body_format::ndjson)
+    << "one line is cut off, the others are not";
+}
+
+TEST(sniff, looks_at_the_first_4_kib_only) {
+  const std::string lines = "{\"a\":1}\n" + std::string(sniff_bytes_min, ' ');
+  EXPECT_EQ(sniff(lines.substr(0, sniff_bytes_min)), body_format::ndjson);
+  std::string rows = "a,b\n";
+  while (rows.size() < sniff_bytes_min)
+    rows += "1,2\n";
+  EXPECT_EQ(sniff(rows.substr(0, sniff_bytes_min)), body_format::csv);
+}
+
+TEST(sniff, takes_nothing_as_text) {
+  EXPECT_EQ(sniff(""), body_format::text);
+  EXPECT_EQ(sniff("\n\r\n"), body_format::text);
+}
+
+TEST(looks_like_form, tells_forms_from_what_curl_says_is_one) {
+  EXPECT_TRUE(is_form_type("Application/X-WWW-Form-URLencoded; charset=UTF-8"));
+  EXPECT_FALSE(is_form_type("text/plain"));
+  for (const std::string_view form :
+       {"a=1", "a=1&b=2", "a=&b=2\n", "a=1%20b&c[]=x+y", "user=ada@example.org&n=1\r\n"})
+    EXPECT_TRUE(looks_like_form(form)) << form;
+  for (const std::string_view other :
+       {"", "a", "a=1 b=2", "a=1\nb=2\n", "=1", "a=1&", "a=1&b", "{\"a\":1}", "a=1,b=2",
+        "level=info msg=\"x\"", "a==1", "hello world"})
+    EXPECT_FALSE(looks_like_form(other)) << other;
 }
 
 TEST(format_of, knows_the_four_formats_by_their_names) {
@@ -111,6 +170,20 @@ TEST(format_of, knows_the_four_formats_by_their_names) {
   EXPECT_EQ(named("application/x-ndjson"), body_format::ndjson);
   EXPECT_EQ(named("text/csv"), body_format::csv);
   EXPECT_EQ(named("text/plain"), body_format::text);
+}
+
+TEST(format_of, knows_json_by_all_its_names) {
+  for (const std::string_view json :
+       {"application/json", "text/json", "application/x-json",
+        "application/cloudevents+json", "application/vnd.api+json; charset=utf-8",
+        "application/problem+JSON"})
+    EXPECT_EQ(named(json), body_format::json) << json;
+  for (const std::string_view lines :
+       {"application/jsonl", "application/x-jsonl", "application/jsonlines",
+        "application/x-jsonlines", "application/json-lines", "application/x-json-lines",
+        "application/ndjson", "application/x-ndjson", "text/x-ndjson", "text/ndjson",
+        "application/stream+json", "application/x-ldjson"})
+    EXPECT_EQ(named(lines), body_format::ndjson) << lines;
 }
 
 TEST(format_of, does_not_care_for_case_or_blanks) {
@@ -135,8 +208,9 @@ TEST(format_of, refuses_csv_without_a_header_row) {
 TEST(format_of, refuses_other_types_and_says_what_to_send) {
   for (const std::string_view other :
        {"", "application/x-www-form-urlencoded", "application/xml", "application/jsonx",
-        "json", "*/*"})
+        "json", "*/*", "+json", "application/json+x"})
     EXPECT_THAT(refused(other), HasSubstr("application/x-ndjson")) << other;
+  EXPECT_THAT(refused("multipart/form-data; boundary=x"), HasSubstr("--data-binary"));
 }
 
 TEST(format_of, refuses_parameters_that_cannot_be_read) {

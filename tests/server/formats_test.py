@@ -104,11 +104,32 @@ class Formats(ServerTest):
     def test_without_a_content_type_the_format_is_sniffed(self):
         for body, want in [('{"a":1}', [{"a": 1}]), ('[{"a":2}]', [{"a": 2}]),
                            ('{"a":3}\n{"a":4}\n', [{"a": 3}, {"a": 4}]),
-                           ("a,b\n5,6\n", [{"a": "5", "b": "6"}]), ("plain words\n", [{"message": "plain words"}])]:
+                           ("a,b\n5,6\n", [{"a": "5", "b": "6"}]), ("plain words\n", [{"message": "plain words"}]),
+                           ("Hello, world\n", [{"message": "Hello, world"}]), ("a,b\n", [{"message": "a,b"}]),
+                           ("Dear Ann,hello\nbye,Bob\nps\n", [{"message": m} for m in ("Dear Ann,hello", "bye,Bob", "ps")]),
+                           ("{pid 1} up\n{pid 2} up\n", [{"message": "{pid 1} up"}, {"message": "{pid 2} up"}]),
+                           ("[1, 2] up\n", [{"message": "[1, 2] up"}])]:
             before = len(self.uut.rows())
             answer = self.uut.request("POST", "/ingest/default", body.encode())
             self.assertEqual(answer.status, 200, (body, answer))
             self.assertEqual(self.uut.bodies()[before:], want)
+
+    def test_what_curl_and_wget_send_by_themselves_is_taken(self):
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for body, want in [(b'{"a":1}', [{"a": 1}]), (b"a line\n", [{"message": "a line"}]),
+                           (b"level=info msg=x", [{"message": "level=info msg=x"}])]:
+            before = len(self.uut.rows())
+            self.assertEqual(self.uut.request("POST", "/ingest", body, form).status, 200, body)
+            self.assertEqual(self.uut.bodies()[before:], want)
+        self.assertEqual(self.uut.request("PUT", "/ingest", b'{"put":1}').status, 200)
+        self.assertEqual(self.uut.bodies()[-1], {"put": 1})
+
+    def test_json_under_its_other_names(self):
+        for kind in ["application/cloudevents+json", "text/json", "application/jsonlines", "application/json-lines",
+                     "application/x-jsonl", "text/x-ndjson"]:
+            before = len(self.uut.rows())
+            self.assertEqual(self.uut.post("default", '{"a":1}', kind).status, 200, kind)
+            self.assertEqual(self.uut.bodies()[before:], [{"a": 1}])
 
     def test_gzip_and_zstd_bodies(self):
         lines = "".join(json.dumps({"n": i}) + "\n" for i in range(5000)).encode()

@@ -70,10 +70,43 @@ class Malformed(ServerTest):
         self.assert_refused(self.uut.post("default", '{"a":' * 100_000, "application/x-ndjson"), 422)
 
     def test_invalid_utf8_is_refused_in_every_format(self):
-        self.assert_refused(self.uut.post("default", b'{"a":"\xff"}', "application/json"), 422)
-        self.assert_refused(self.uut.post("default", b'{"a":"\xc0\xaf"}\n', "application/x-ndjson"), 422)
-        self.assert_refused(self.uut.post("default", b"\xed\xa0\x80\n", "text/plain"), 422)
-        self.assert_refused(self.uut.post("default", b"a,b\n\xff,1\n", "text/csv"), 422)
+        for body, kind in [(b'{"a":"\xff"}', "application/json"), (b'[{"a":"\xed\xa0\x80"}]', "application/json"),
+                           (b'{"a":"\xc0\xaf"}\n', "application/x-ndjson"), (b"\xed\xa0\x80\n", "text/plain"),
+                           (b"a,b\n\xff,1\n", "text/csv"), (b"a,b\n\xf4\x90\x80\x80,1\n", "text/csv")]:
+            answer = self.uut.post("default", body, kind)
+            self.assert_refused(answer, 422, "all_records_rejected")
+            self.assertEqual([e["code"] for e in answer.json["errors"]], ["invalid_utf8"], (body, answer))
+
+    def test_utf16_and_utf32_are_refused_in_every_format_with_the_reason(self):
+        for encoding in ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"]:
+            for text, kind in [('{"a":"two"}\n', "application/json"), ('{"a":"two"}\n', "application/x-ndjson"),
+                               ("a,b\n1,2\n", "text/csv"), ("two\nlines\n", "text/plain"), ("two\nlines\n", None)]:
+                headers = {"Content-Type": kind} if kind else {}
+                answer = self.uut.request("POST", "/ingest/default", text.encode(encoding), headers)
+                self.assert_refused(answer, 400, "malformed_body")
+                self.assertIn(encoding[:6].upper(), answer.json["detail"])
+
+    def test_json_that_is_none_hears_what_stands_there_and_where(self):
+        for record, column, word in [
+                ('{"a":NaN}', 6, "NaN"), ('{"a":1,}', 7, "comma"), ("{'a':1}", 2, "single quote"),
+                ('{"a":1} {"b":2}', 9, "another value"), ("{a:1}", 2, "`a`"), ('{"a":/*x*/1}', 6, "comment"),
+                ('{"a":undefined}', 6, "undefined"), ('{"a":-Infinity}', 6, "Infinity"), ('{"a":01}', 6, "begin with 0"),
+                ('{"a":+1}', 6, "+"), ('{"a":.5}', 6, "0.5"), ('{"a":"\t"}', 7, "tab"), ('{"a":"\\x"}', 7, "escape"),
+                ('{"a":1 "b":2}', 8, "comma"), ('{"a" 1}', 6, "colon"), ('{"a":"x', 6, "does not end"),
+                ('{"a":1', 6, "ends here")]:
+            for prefix in ["", '{"a": 1, "b"}\n']:
+                answer = self.uut.post("default", prefix + record, "application/x-ndjson")
+                error = answer.json["errors"][-1]
+                self.assertEqual((error["code"], error["line"]), ("malformed_json", 2 if prefix else 1), answer)
+                self.assertTrue(error["detail"].startswith(f"column {column}: "), (record, error))
+                self.assertIn(word, error["detail"])
+        answer = self.uut.post("default", '[{"a" : 1,\n "b" 2}]', "application/json")
+        self.assertIn("line 2, column 6: ", answer.json["errors"][0]["detail"])
+
+    def test_a_form_is_refused_with_a_hint(self):
+        answer = self.uut.post("default", "a=1&b=2", "application/x-www-form-urlencoded")
+        self.assert_refused(answer, 415, "unsupported_media_type")
+        self.assertIn("application/json", answer.json["detail"])
 
     def test_unknown_media_types_codings_and_expectations(self):
         self.assert_refused(self.uut.post("default", b"<a/>", "application/xml"), 415)
