@@ -165,7 +165,7 @@ TEST_F(ingest_test, heads_that_could_smuggle_are_400_and_close) {
     "POST /ingest HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\nContent-Length: 3\r\n\r\nabc",
     "POST /ingest HTTP/1.1\nHost: x\n\n",
     "POST /ingest HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
-    "POST http://x/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+    "POST http://u@x/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
     std::string{"POST /ingest HTTP/1.1\r\nHost: x\0y\r\n\r\n", 37},
     "\x16\x03\x01\x02\r\n\r\n"};
   for (const auto& text : bad) {
@@ -243,10 +243,10 @@ TEST_F(ingest_test, of_a_refused_body_nothing_more_is_dropped_than_was_announced
 TEST_F(ingest_test, a_405_names_the_methods) {
   start();
   raw_client client{server->port()};
-  EXPECT_TRUE(
-    client.ask("PUT /ingest HTTP/1.1\r\nHost: x\r\n\r\n").has("Allow: POST\r\n"));
-  EXPECT_TRUE(
-    client.ask("POST /readyz HTTP/1.1\r\nHost: x\r\n\r\n").has("Allow: GET, HEAD\r\n"));
+  EXPECT_TRUE(client.ask("PATCH /ingest HTTP/1.1\r\nHost: x\r\n\r\n")
+                .has("Allow: OPTIONS, POST, PUT\r\n"));
+  EXPECT_TRUE(client.ask("POST /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+                .has("Allow: GET, HEAD, OPTIONS\r\n"));
 }
 
 TEST_F(ingest_test, an_unknown_stream_is_404_before_the_body_is_sent) {
