@@ -87,7 +87,7 @@ inline constexpr size_t sniff_bytes_min = 4096;
 /// first that fits:
 ///   json    an object (or what was meant to be one: its brace is followed by a key) that is
 ///           the whole body or spans lines
-///   ndjson  such an object, when every other line begins with a brace, too
+///   ndjson  such an object, when more lines begin with a brace than do not
 ///   json    an array: `[`, values with commas between, and `]` with nothing behind it, as
 ///           far as the bytes go
 ///   csv     a first row of two fields or more that may be the names of columns (well

@@ -86,18 +86,19 @@ bool goes_on_behind_object(std::string_view text) noexcept {
   return rest.empty() || std::string_view{"{}[],\"/#"}.find(rest.front()) != rest.npos;
 }
 
-// Whether all whole lines are objects, or were meant to be.
-bool are_objects(std::string_view lines, bool cut) noexcept {
+// Whether more lines are objects, or were meant to be, than not, with one before `lines`: a stray
+// line among lines of JSON gets its verdict, a log in which one line is JSON is text.
+bool are_mostly_objects(std::string_view lines, bool cut) noexcept {
+  std::ptrdiff_t more = 1;
   while (!lines.empty()) {
     const size_t end = lines.find('\n');
     const auto line = without_space(lines.substr(0, end));
     if (end == lines.npos && cut)
-      return true;
-    if (!line.empty() && line.front() != '{')
-      return false;
+      break; // who knows how it goes on
+    more += line.empty() ? 0 : line.front() == '{' ? 1 : -1;
     lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
   }
-  return true;
+  return more > 0;
 }
 
 // `text` begins with a brace.
@@ -108,12 +109,12 @@ body_format sniff_object(std::string_view text, bool cut) noexcept {
   const auto lines = text.substr(line.size());
   const size_t end = end_of_object(text);
   if (end == std::string_view::npos && (lines.empty() || ends_in_string(line)))
-    return are_objects(lines, cut) ? body_format::ndjson : body_format::text;
+    return are_mostly_objects(lines, cut) ? body_format::ndjson : body_format::text;
   if (end > line.size()) { // it spans lines
     const auto rest = end < text.size() ? without_space(text.substr(end)) : "";
     return goes_on_behind_object(rest) ? body_format::json : body_format::text;
   }
-  if (!goes_on_behind_object(text.substr(end)) || !are_objects(lines, cut))
+  if (!goes_on_behind_object(text.substr(end)) || !are_mostly_objects(lines, cut))
     return body_format::text;
   const bool is_all = text.find_first_not_of(" \t\r", end) == std::string_view::npos;
   return is_all && !cut ? body_format::json : body_format::ndjson;

@@ -102,30 +102,31 @@ TEST(sniff, takes_a_bracket_that_goes_on_as_an_array_does_as_json) {
 }
 
 TEST(sniff, never_guesses_what_would_lose_lines_that_are_stored_as_text) {
-  for (const std::string_view text : {"Hello, world\n",
-                                      "Hello,world\n",
-                                      "a,b",
-                                      "a,b\n",
-                                      "a,b\r\n\r\n",
-                                      "Dear Sir, hello\nI am, yours\n",
-                                      "one,two\nthree,four\nfive\n",
-                                      "a,b\n1,2\n3,\"4\n",
-                                      "a,b\n1,2\n\"3\"x,4\n",
-                                      "Done.,Next.\nx,y\n",
-                                      "it was a dark and stormy night,b\n1,2\n",
-                                      "{pid 12} started\n{pid 13} stopped\n",
-                                      "{\n  listen 80;\n}\n",
-                                      "{{name}}, hello",
-                                      "{1} x\n",
-                                      "{\"a\":1} took 5 ms\n",
-                                      "{\"a\":1}\nplain\n",
-                                      "{\"a\":1}\n\n  at main.c:5\n{\"b\":2}\n",
-                                      "{\n\"a\":1\n}\nTraceback:\n",
-                                      "[1, 2] then more\n",
-                                      "[12, 345, x] y",
-                                      "[1,2,3\nnext line",
-                                      " ",
-                                      "\t\n"})
+  for (const std::string_view text :
+       {"Hello, world\n",
+        "Hello,world\n",
+        "a,b",
+        "a,b\n",
+        "a,b\r\n\r\n",
+        "Dear Sir, hello\nI am, yours\n",
+        "one,two\nthree,four\nfive\n",
+        "a,b\n1,2\n3,\"4\n",
+        "a,b\n1,2\n\"3\"x,4\n",
+        "Done.,Next.\nx,y\n",
+        "it was a dark and stormy night,b\n1,2\n",
+        "{pid 12} started\n{pid 13} stopped\n",
+        "{\n  listen 80;\n}\n",
+        "{{name}}, hello",
+        "{1} x\n",
+        "{\"a\":1} took 5 ms\n",
+        "{\"a\":1}\nplain\n",
+        "{\"a\":1}\n\n  at main.c:5\n  at x.c:1\n{\"b\":2}\n",
+        "{\n\"a\":1\n}\nTraceback:\n",
+        "[1, 2] then more\n",
+        "[12, 345, x] y",
+        "[1,2,3\nnext line",
+        " ",
+        "\t\n"})
     EXPECT_EQ(sniff(text), body_format::text) << text;
 }
 
@@ -137,6 +138,8 @@ TEST(sniff, takes_what_was_meant_to_be_json_as_json_so_that_it_hears_what_is_wro
     EXPECT_NE(sniff(json), body_format::text) << json;
   EXPECT_EQ(sniff("{\"a\":\"x\n{\"b\":1}\n"), body_format::ndjson)
     << "one line is cut off, the others are not";
+  EXPECT_EQ(sniff("{\"a\":1}\nnonsense\n{\"b\":2}\n"), body_format::ndjson)
+    << "a stray line hears that it is none";
 }
 
 TEST(sniff, looks_at_the_first_4_kib_only) {
