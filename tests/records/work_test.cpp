@@ -59,7 +59,41 @@ TEST(validate, counts_the_depth_of_a_record_alike_in_every_format_empty_or_not) 
                 ElementsAre("1 too_deep: nested deeper than 4 levels (json_depth_max)",
                             "3 too_deep: nested deeper than 4 levels (json_depth_max)",
                             "5 too_deep: nested deeper than 4 levels (json_depth_max)"));
+    EXPECT_THAT(refused("{}\n{\"a\":\"\\n\"}\n{\"a\":{}}", format, 1),
+                ElementsAre("2 too_deep: nested deeper than 1 levels (json_depth_max)"));
   }
+}
+
+TEST(validate, says_which_number_neither_64_bits_nor_a_double_hold) {
+  EXPECT_THAT(
+    refused(R"({"a":18446744073709551615,"b":-9223372036854775808,"c":1e308}
+{"a":"1e999","b":18446744073709551616}
+{"a":-9223372036854775809}
+{"a":[1e309]}
+{"a":1e-999,"b":0e999,"c":123456789012345678901234567890.0}
+{"a":01})",
+            body_format::ndjson),
+    ElementsAre(
+      "1 malformed_json: column 18: \"18446744073709551616\" is a number outside of what "
+      "64 "
+      "bits or a double hold; send it as text",
+      "2 malformed_json: column 6: \"-9223372036854775809\" is a number outside of what "
+      "64 "
+      "bits or a double hold; send it as text",
+      "3 malformed_json: column 7: \"1e309\" is a number outside of what 64 bits or a "
+      "double hold; send it as text",
+      StartsWith("5 malformed_json: column 6: a number does not begin with 0")));
+}
+
+TEST(validate, says_what_stands_in_json_that_is_none_and_where_in_what_came) {
+  EXPECT_THAT(
+    refused("{\"a\" : NaN}\n{\"a\":1}\n{\"a\":1,}\n{\"a\":1}{\"b\":2}",
+            body_format::ndjson),
+    ElementsAre("0 malformed_json: column 8: `NaN` is no JSON value; send null, "
+                "or text in double quotes",
+                StartsWith("2 malformed_json: column 7: a comma that nothing"),
+                StartsWith("3 malformed_json: column 8: another value")));
+}
 
 TEST(validate, refuses_csv_records_of_a_batch_that_has_no_header) {
   auto arrived = std::make_shared<envelope>();
