@@ -1,54 +1,20 @@
 #include "http/operations.hpp"
 
 #include "http/operations_pages.hpp"
+#include "http/page_server.hpp"
 #include "http/readiness_page.hpp"
 
-#include <httplib.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <thread>
 #include <utility>
 
 namespace weir {
 
 namespace {
-
-/// cpp-httplib's own options set SO_REUSEPORT, which would let two nodes share one
-/// address.
-void exclusive_address(socket_t socket) {
-  const int on = 1;
-  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-}
-
-/// cpp-httplib's pool with a bounded queue.
-class bounded_pool final : public httplib::TaskQueue {
- public:
-  explicit bounded_pool(size_t threads) : pool_(threads) {}
-  void enqueue(std::function<void()> work) override {
-    // Closing is what running the task on a stopped server does; past the bound it is
-    // better to run it here, on the accepting thread: new connections then wait in the
-    // kernel's backlog.
-    if (waiting_.load() >= waiting_max) {
-      work();
-      return;
-    }
-    ++waiting_;
-    pool_.enqueue([this, work = std::move(work)] {
-      --waiting_;
-      work();
-    });
-  }
-  void shutdown() override { pool_.shutdown(); }
-
- private:
-  static constexpr int waiting_max = 64;
-  httplib::ThreadPool pool_;
-  std::atomic<int> waiting_{0};
-};
 
 bool same_digest(std::string_view token, std::string_view sha256_hex) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -68,75 +34,54 @@ class server final : public operations_server {
   server(const operations_config& config, operations_context context)
     : config_(config), context_(std::move(context)) {}
 
-  ~server() override {
-    if (!thread_.joinable())
-      return;
-    while (!http_.is_running() && !finished_)
-      std::this_thread::yield(); // stop() before listen() began would be lost
-    http_.stop();
-    thread_.join();
-  }
-
   result<void> start() {
-    http_.set_socket_options([this](socket_t socket) {
-      exclusive_address(socket);
-      listening_ = socket; // of several addresses of a name, the last is the one
-    });
-    http_.set_payload_max_length(size_t{64} << 10);
-    // A connection occupies a thread as long as it is open: that must not be long.
-    http_.set_keep_alive_max_count(1);
-    http_.set_keep_alive_timeout(1); // before the first byte
-    http_.set_read_timeout(2);
-    http_.set_write_timeout(5);
-    http_.new_task_queue = [threads = config_.threads] {
-      return new bounded_pool(threads);
-    };
-    http_.set_exception_handler([](const auto&, auto& answer, std::exception_ptr) {
-      problem(answer, 500, "internal_error", "the page could not be made; see the log");
-    });
-    http_.set_error_handler([this](const request&, response& answer) {
-      if (!answer.body.empty())
-        return;
-      if (answer.status == 404)
-        return no_such_page(answer);
-      problem(answer, answer.status, "malformed_request",
-              "the request is not valid HTTP, too large, or came too slowly");
-    });
-    http_.set_pre_routing_handler([this](const request& asked, response& answer) {
-      using outcome = httplib::Server::HandlerResponse;
-      if (asked.method == "GET" || asked.method == "HEAD")
-        return outcome::Unhandled;
-      answer_write(asked, answer);
-      return outcome::Handled;
-    });
     routes();
-    if (!bind())
+    page_server_options options;
+    options.host = config_.host;
+    options.port = config_.port;
+    auto served = page_server::start(
+      options,
+      [this](const request& asked, response& answer) { answer_request(asked, answer); },
+      [](int status, response& answer) { refuse(status, answer); },
+      [](std::string_view path) { return path == "/livez" || path == "/readyz"; });
+    if (!served)
       return fail(ec::io_failed, "operations.listen: cannot listen on " + config_.host
                                    + ":" + std::to_string(config_.port)
                                    + ": is another node running on it?");
-    thread_ = std::thread{[this] {
-      http_.listen_after_bind();
-      finished_ = true;
-    }};
+    served_ = std::move(*served);
     return {};
   }
 
-  uint16_t port() const noexcept override { return config_.port; }
+  uint16_t port() const noexcept override { return served_->port(); }
 
  private:
-  using request = httplib::Request;
-  using response = httplib::Response;
+  using request = page_request;
+  using response = page_answer;
+  using handler = std::function<void(const request&, response&)>;
 
-  bool bind() {
-    if (config_.port != 0)
-      return http_.bind_to_port(config_.host, config_.port) && lengthen_backlog();
-    const auto port = http_.bind_to_any_port(config_.host);
-    config_.port = static_cast<uint16_t>(port > 0 ? port : 0);
-    return port > 0 && lengthen_backlog();
+  static void refuse(int status, response& answer) {
+    if (status == 500)
+      return problem(answer, 500, "internal_error",
+                     "the page could not be made; see the log");
+    problem(answer, status, "malformed_request",
+            "the request is not valid HTTP, too large, or came too slowly");
   }
 
-  /// cpp-httplib's is 5: the sixth of those that come at once tries again a second later.
-  bool lengthen_backlog() { return ::listen(listening_, SOMAXCONN) == 0; }
+  void answer_request(const request& asked, response& answer) const {
+    if (asked.method != "GET" && asked.method != "HEAD")
+      return answer_write(asked, answer);
+    constexpr std::string_view letters = "/dead-letters/";
+    if (asked.path.starts_with(letters) && is_page(asked.path)
+        && asked.path.size() > letters.size()
+        && asked.path.size() <= letters.size() + 19) {
+      if (allowed(asked, answer))
+        show_dead_letter(asked, answer);
+      return;
+    }
+    const auto found = std::find_if(pages_.begin(), pages_.end(),
+                                    [&](const auto& p) { return p.first == asked.path; });
+    found == pages_.end() ? no_such_page(answer) : found->second(asked, answer);
+  }
 
   static void problem(response& answer, int status, std::string_view code,
                       std::string_view detail) {
@@ -152,14 +97,9 @@ class server final : public operations_server {
     if (config_.token_sha256.empty())
       return true;
     static constexpr std::string_view scheme = "Bearer ";
-    const auto header = asked.get_header_value("Authorization");
-    if (asked.get_header_value_count("Authorization") > 1) {
-      problem(answer, 400, "malformed_request", "more than one Authorization field");
-      return false;
-    }
+    const std::string_view header = asked.authorization;
     if (header.starts_with(scheme)
-        && same_digest(std::string_view{header}.substr(scheme.size()),
-                       config_.token_sha256))
+        && same_digest(header.substr(scheme.size()), config_.token_sha256))
       return true;
     answer.set_header("WWW-Authenticate", "Bearer");
     problem(answer, 401, "unauthorized",
@@ -167,8 +107,7 @@ class server final : public operations_server {
     return false;
   }
 
-  /// All that is no GET or HEAD. Before its body: without Content-Length cpp-httplib would
-  /// take what comes until the client closes for one, and wait for it.
+  /// All that is no GET or HEAD. Its body is not read.
   void answer_write(const request& asked, response& answer) const {
     if (context_.crash_actor && asked.path == "/faults/crash")
       return fault(asked, answer);
@@ -181,7 +120,8 @@ class server final : public operations_server {
     constexpr std::string_view letters = "/dead-letters/";
     if (path.starts_with(letters))
       return path.find_first_not_of("0123456789", letters.size()) == path.npos;
-    return std::find(pages_.begin(), pages_.end(), path) != pages_.end();
+    return std::any_of(pages_.begin(), pages_.end(),
+                       [&](const auto& p) { return p.first == path; });
   }
 
   void fault(const request& asked, response& answer) const {
@@ -206,9 +146,8 @@ class server final : public operations_server {
            + (context_.cluster ? " /cluster" : "");
   }
 
-  void page(const char* path, httplib::Server::Handler handler) {
-    pages_.emplace_back(path);
-    http_.Get(path, std::move(handler));
+  void page(const char* path, handler make) {
+    pages_.emplace_back(path, std::move(make));
   }
 
   void routes() {
@@ -245,11 +184,6 @@ class server final : public operations_server {
       if (allowed(asked, answer))
         list_dead_letters(asked, answer);
     });
-    http_.Get(R"(/dead-letters/(\d{1,19}))",
-              [this](const request& asked, response& answer) {
-                if (allowed(asked, answer))
-                  show_dead_letter(asked, answer);
-              });
   }
 
   void measure() const {
@@ -293,7 +227,7 @@ class server final : public operations_server {
 
   void show_dead_letter(const request& asked, response& answer) const {
     uint64_t id = 0;
-    const auto text = asked.matches[1].str();
+    const auto text = std::string_view{asked.path}.substr(asked.path.rfind('/') + 1);
     std::from_chars(text.data(), text.data() + text.size(), id);
     const auto letter = context_.get_dead_letter(id);
     if (!letter)
@@ -312,11 +246,9 @@ class server final : public operations_server {
 
   operations_config config_;
   operations_context context_;
-  httplib::Server http_;
-  socket_t listening_ = INVALID_SOCKET;
-  std::vector<std::string_view> pages_; ///< beside those of dead letters
-  std::thread thread_;
-  std::atomic<bool> finished_{false};
+  std::vector<std::pair<std::string_view, handler>>
+    pages_;                             ///< beside single dead letters
+  std::unique_ptr<page_server> served_; ///< the first to end
 };
 
 } // namespace

@@ -1,14 +1,9 @@
 // OPERATIONS LISTENER: what an operator and Prometheus read: /metrics, /livez, /readyz,
-// /actors, /queues, /cluster, /dead-letters. cpp-httplib with threads of its own, which nearly
-// always sleep; meant for loopback, and it never touches the flow: everything it shows are
-// atomics and snapshots.
+// /actors, /queues, /cluster, /dead-letters. Meant for loopback, and it never touches the flow:
+// everything it shows are atomics and snapshots.
 //
 //   Owner:    the node; started last, stopped first.
-//   Threads:  `threads` workers and one that accepts. No handler throws out of
-//             its thread.
-//   Bounds:   request bodies 64 KiB; one request a connection, which may be silent for 1 s
-//             before it and 2 s within it; `threads` connections at once; 64 more wait,
-//             and beyond that new ones stay in the kernel's backlog (SOMAXCONN).
+//   Bounds:   those of the page server: connections, heads, deadlines, answers.
 #pragma once
 
 #include "http/metrics.hpp"
@@ -30,8 +25,6 @@ namespace weir {
 struct operations_config {
   std::string host = "127.0.0.1";
   uint16_t port = 8081; ///< 0: any free one
-  /// Each serves one connection, also one that sends its request slowly or not at all.
-  size_t threads = 64;
   /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which app/config
   /// allows on loopback only. With it, /dead-letters and everything that changes state
   /// need the token.
