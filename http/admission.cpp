@@ -45,11 +45,25 @@ bool admission::fits(const claim& wanted) const noexcept {
          && wanted.batches <= batches_now_ - std::min(used_.batches, batches_now_);
 }
 
-bool admission::somebody_before(priority level) const noexcept {
-  for (auto i = static_cast<size_t>(level); i < queues_.size(); ++i)
+/// Whether a claim that fits has nobody to wait for. Who is overtaken is told.
+bool admission::may_pass(const claim& wanted, priority level) noexcept {
+  const auto own = static_cast<size_t>(level);
+  for (size_t i = own + 1; i < queues_.size(); ++i)
     if (!queues_[i].empty())
-      return true;
-  return false;
+      return false;
+  auto& of = queues_[own];
+  if (of.empty())
+    return true;
+  return wanted.batches == 0 && of.small.empty() && overtake(of, wanted);
+}
+
+/// Only the first of the large ones keeps others waiting, so it alone keeps count.
+bool admission::overtake(lines& of, const claim& wanted) noexcept {
+  auto& first = of.large.begin()->second;
+  if (first.overtaken + wanted.bytes > first.wanted.bytes)
+    return false;
+  first.overtaken += wanted.bytes;
+  return true;
 }
 
 bool admission::shed(priority level) const noexcept {
@@ -77,7 +91,7 @@ admission::decision admission::enter(const claim& wanted, priority level,
   const std::lock_guard guard{lock_};
   if (policy == admission_policy::shed && shed(level))
     return {verdict::refused, 0};
-  if (fits(wanted) && !somebody_before(level)) {
+  if (fits(wanted) && may_pass(wanted, level)) {
     take(wanted);
     return {verdict::granted, 0};
   }
@@ -85,8 +99,9 @@ admission::decision admission::enter(const claim& wanted, priority level,
     wanted.bytes <= limits_.bytes_max && wanted.batches <= limits_.batches_max;
   if (policy != admission_policy::wait || !possible || waiting_ >= limits_.waiters_max)
     return {verdict::refused, 0};
-  queues_[static_cast<size_t>(level)].emplace(++last_ticket_,
-                                              waiter{wanted, std::move(on_grant)});
+  auto& lines_of = queues_[static_cast<size_t>(level)];
+  auto& line_of = wanted.batches == 0 ? lines_of.small : lines_of.large;
+  line_of.emplace(++last_ticket_, waiter{wanted, std::move(on_grant)});
   waiting_bytes_ += wanted.bytes;
   ++waiting_;
   return {verdict::waiting, last_ticket_};
@@ -96,14 +111,17 @@ bool admission::cancel(uint64_t ticket) {
   std::vector<grant> granted;
   {
     const std::lock_guard guard{lock_};
-    const auto queue = std::find_if(queues_.begin(), queues_.end(),
-                                    [&](const auto& q) { return q.count(ticket) > 0; });
-    if (queue == queues_.end())
+    line* from = nullptr;
+    for (auto& of : queues_)
+      for (auto* one : {&of.large, &of.small})
+        if (one->count(ticket) > 0)
+          from = one;
+    if (from == nullptr)
       return false;
-    const auto found = queue->find(ticket);
+    const auto found = from->find(ticket);
     waiting_bytes_ -= found->second.wanted.bytes;
     --waiting_;
-    queue->erase(found);
+    from->erase(found);
     granted = grant_waiting(); // it may have been the large one that others waited behind
   }
   for (auto& call : granted)
@@ -154,19 +172,33 @@ void admission::follow(double batches_per_second) noexcept {
                                            std::min(limits_.batches_min, most));
 }
 
+void admission::let_in(line& from, std::vector<grant>& granted) {
+  auto& first = from.begin()->second;
+  take(first.wanted);
+  waiting_bytes_ -= first.wanted.bytes;
+  --waiting_;
+  granted.push_back(std::move(first.on_grant));
+  from.erase(from.begin());
+}
+
+/// Each line in its order; of the two of a priority, the elder of both that are first. Who of a
+/// priority has to wait on keeps all lower ones waiting.
 std::vector<admission::grant> admission::grant_waiting() {
   std::vector<grant> granted;
   for (size_t i = queues_.size(); i-- > 0;) {
-    auto& queue = queues_[i];
-    while (!queue.empty()) {
-      auto& first = queue.begin()->second;
-      if (!fits(first.wanted))
+    auto& [large, small] = queues_[i];
+    while (!large.empty() || !small.empty()) {
+      const bool small_first =
+        large.empty() || (!small.empty() && small.begin()->first < large.begin()->first);
+      auto& elder = small_first ? small : large;
+      if (fits(elder.begin()->second.wanted)) {
+        let_in(elder, granted);
+        continue;
+      }
+      if (small_first || small.empty() || !fits(small.begin()->second.wanted)
+          || !overtake(queues_[i], small.begin()->second.wanted))
         return granted;
-      take(first.wanted);
-      waiting_bytes_ -= first.wanted.bytes;
-      --waiting_;
-      granted.push_back(std::move(first.on_grant));
-      queue.erase(queue.begin());
+      let_in(small, granted);
     }
   }
   return granted;

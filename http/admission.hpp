@@ -9,7 +9,9 @@
 //                most the stream's admission_wait, which its session watches.
 //   Order:       higher priority first, first come first served within one. A claim
 //                that does not fit keeps those behind it waiting, so a large one is
-//                not starved.
+//                not starved. Only small ones, without batch credit, may overtake large
+//                ones of their priority while they fit: in all by as many bytes as the
+//                overtaken one wants, which bounds what it waits longer.
 //   Failure:     refused: 503 with Retry-After = bytes ahead / measured drain rate.
 #pragma once
 
@@ -107,10 +109,19 @@ class admission {
   struct waiter {
     claim wanted;
     grant on_grant;
+    size_t overtaken = 0; ///< bytes of those that were let in before it
+  };
+  using line = std::map<uint64_t, waiter>; ///< by ticket: arrival
+  struct lines {
+    line large;
+    line small;
+    bool empty() const noexcept { return large.empty() && small.empty(); }
   };
 
   bool fits(const claim& wanted) const noexcept;
-  bool somebody_before(priority level) const noexcept;
+  bool may_pass(const claim& wanted, priority level) noexcept;
+  static bool overtake(lines& of, const claim& wanted) noexcept;
+  void let_in(line& from, std::vector<grant>& granted);
   bool shed(priority level) const noexcept;
   void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
@@ -127,8 +138,7 @@ class admission {
   size_t waiting_bytes_ = 0;
   size_t waiting_ = 0;
   uint64_t last_ticket_ = 0;
-  /// by priority, then by ticket: arrival
-  std::array<std::map<uint64_t, waiter>, 3> queues_;
+  std::array<lines, 3> queues_; ///< by priority
   drain_rate drained_;
 };
 

@@ -142,7 +142,7 @@ result<bool> body_reader::inflate_some() {
   if (inflated_ > terms_.body_bytes_max)
     return fail(ec::body_too_large, "the body inflates to more than "
                                       + std::to_string(terms_.body_bytes_max) + " bytes");
-  if (input_left && *used == 0 && grown == 0)
+  if (input_left && *used == 0 && grown == 0 && memory_wanted() == 0)
     return fail(ec::malformed_body,
                 "the " + terms_.coding + " body can't be decoded further");
   return true;
@@ -265,6 +265,8 @@ result<body_reader::step> body_reader::next() {
       auto more_text = inflate_some();
       if (!more_text)
         return tl::unexpected(std::move(more_text.error()));
+      if (memory_wanted() > 0)
+        return step::memory;
       if (*more_text)
         continue;
     }

@@ -72,9 +72,10 @@ class body_reader {
   static result<body_format> sniffed(std::string_view body, bool said_to_be_form);
 
   /// more: give it bytes. cut: take(), then go on. end: take() the last batch; it is the
-  /// whole body if its chunk is 0. Fails with malformed_body or body_too_large; nothing
+  /// whole body if its chunk is 0. memory: the decoder needs memory_wanted() bytes in all;
+  /// allow_memory(), then go on. Fails with malformed_body or body_too_large; nothing
   /// can be taken then.
-  enum class step : uint8_t { more, cut, end };
+  enum class step : uint8_t { more, memory, cut, end };
   result<step> next();
 
   /// The bytes of an uncoded body of known length can be read straight to where they
@@ -92,6 +93,11 @@ class body_reader {
   bool transferred() const noexcept { return transferred_; }
 
   body_cut take();
+
+  size_t memory_wanted() const noexcept { return inflater_ ? inflater_->wants() : 0; }
+  void allow_memory(size_t bytes) noexcept { inflater_->allow(bytes); }
+  /// The text that is here and in no batch yet.
+  size_t text_bytes() const noexcept { return filled_; }
 
  private:
   explicit body_reader(body_terms terms, std::unique_ptr<inflater> inflating);

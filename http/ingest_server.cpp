@@ -37,9 +37,9 @@ result<void> check(const ingest_config& c, const ingest_limits* limits) {
     return invalid("ingest: coalesce_bytes must not be over batch_bytes, windows not 0");
   if (c.expansion < 1 || c.batches_max == 0 || c.tick.count() <= 0)
     return invalid("ingest: expansion is at least 1, batches_max and tick at least one");
-  if (c.budget_bytes < 2 * budget_charge(c, c.batch_bytes))
+  if (c.budget_bytes < 2 * batch_charge(c))
     return invalid("ingest: budget_bytes must hold two batches: at least "
-                   + std::to_string(2 * budget_charge(c, c.batch_bytes)));
+                   + std::to_string(2 * batch_charge(c)));
   if (c.tls_certificate_file.empty() != c.tls_key_file.empty())
     return invalid("ingest: TLS needs both a certificate file and a key file");
   return {};

@@ -5,6 +5,7 @@
 
 #include "http/auth.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +47,8 @@ struct ingest_config {
 
   // -- bodies
   uint64_t body_bytes_max = uint64_t{64} << 30; ///< as sent, and after inflating
-  double inflate_ratio_max = 0; ///< 0: any
+  double inflate_ratio_max = 0;                 ///< 0: any
+  uint64_t zstd_window_max = uint64_t{8} << 20;
   size_t batch_bytes = size_t{1} << 20;
   uint32_t batch_records = 4096;
   uint32_t streams_window = 4; ///< batches in flight of one streamed request
@@ -93,11 +95,34 @@ struct ingest_context {
   const clock_source& clock;
 };
 
+/// What a record may hold beside its text: where it is, in as many as three lists, and if it
+/// is refused, why.
+inline constexpr size_t record_ref_charge_bytes = 40;
+inline constexpr size_t record_charge_bytes = 384;
+/// Pieces in hand between a socket and a batch: of input, of coded and of decoded text.
+inline constexpr size_t reader_bytes = size_t{256} << 10;
+
 /// Bytes of the budget that a body (or the batch being made of it) of `bytes` is charged:
-/// 4 KiB for the request itself and its connection's buffers, and `expansion` times its
-/// text.
-inline size_t budget_charge(const ingest_config& config, size_t bytes) noexcept {
-  return 4096 + static_cast<size_t>(static_cast<double>(bytes) * config.expansion);
+/// 4 KiB for the request itself and its connection's buffers, its text, and what is made of
+/// that: `expansion` - 1 times the text, or `each` for each record if that is more. A record
+/// that is refused has a reason in place of a text.
+inline size_t budget_charge(const ingest_config& config, size_t bytes, size_t records = 0,
+                            size_t each = record_charge_bytes) noexcept {
+  const auto made =
+    static_cast<size_t>(static_cast<double>(bytes) * (config.expansion - 1));
+  return 4096 + bytes + std::max(made, records * each);
+}
+
+/// The same before the records of a body of `bytes` were counted: each has two at least.
+inline size_t unread_charge(const ingest_config& config, size_t bytes) noexcept {
+  return budget_charge(config, bytes,
+                       std::min<size_t>(bytes / 2 + 1, config.batch_records + size_t{1}),
+                       record_ref_charge_bytes);
+}
+
+/// The same of a batch of a body whose length is not known, or which is longer.
+inline size_t batch_charge(const ingest_config& config) noexcept {
+  return unread_charge(config, config.batch_bytes);
 }
 
 } // namespace weir

@@ -67,10 +67,13 @@ void read_query(std::string_view query, page_request& out) {
 }
 
 /// `head` has views into `text`, which ends with an empty line: so does the target somewhere.
-page_request make_request(const request_head& head, std::string_view text) {
+/// Nothing when it has two Authorization fields: which one counts is anybody's guess.
+std::optional<page_request> make_request(const request_head& head, std::string_view text) {
   page_request out;
   out.method = head.method;
   out.path = decoded(head.path);
+  if (head.count("authorization") > 1)
+    return std::nullopt;
   out.authorization = head.find("authorization").value_or("");
   const auto rest =
     text.substr(static_cast<size_t>(head.path.data() - text.data()) + head.path.size());

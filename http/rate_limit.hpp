@@ -1,7 +1,9 @@
 // RATE LIMIT: token buckets per stream and per client. How many records a request has is
-// known only after its body was framed, so a bucket must hold something before the body
-// is read and is charged afterwards; it may go below zero, and the debt is waited off by
-// the next request. A client can overdraw once by one request, never on the average.
+// known only after its body was framed, so a bucket must hold something before a batch is
+// read and is charged afterwards; it may go below zero, and the debt is waited off by the
+// next batch or request. A debt is capped. A stream's rate is shared: each client that has
+// asked lately has an equal part of it as a bucket of its own, so that one that sends all the
+// time leaves the others theirs.
 #pragma once
 
 #include <chrono>
@@ -13,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace weir {
 
@@ -27,6 +30,9 @@ struct record_rate {
 class token_bucket {
  public:
   using time_point = std::chrono::steady_clock::time_point;
+
+  /// A debt is waited off within about this time, or within what a burst takes.
+  static constexpr double debt_seconds_max = 30;
 
   /// Seconds until a request may come, 0 when it may now; at most 3600.
   int wait_seconds(const record_rate& rate, time_point now) noexcept;
@@ -58,6 +64,9 @@ class rate_limiter {
   int check(const subject& who, time_point now);
   void charge(const subject& who, uint64_t records, time_point now);
 
+  /// How many records a batch may have: a limited stream's bodies are read a burst at a time.
+  static uint32_t batch_records(const subject& who, uint32_t most) noexcept;
+
   void set_clients_max(size_t clients_max);
   size_t clients() const;
 
@@ -65,13 +74,24 @@ class rate_limiter {
   struct client_entry {
     std::string name;
     token_bucket bucket;
+    uint64_t round = 0; ///< of its stream, when it was seen last
   };
-  token_bucket& stream_bucket(std::string_view stream);
-  token_bucket& client_bucket(std::string_view client);
+  struct stream_entry {
+    token_bucket bucket;
+    /// Clients are counted in rounds of some seconds: those of this one, and of the last.
+    time_point round_began{};
+    uint64_t round = 1;
+    size_t clients = 0;
+    size_t clients_before = 0;
+  };
+  stream_entry& stream_of(std::string_view stream);
+  client_entry& client_of(std::string_view client);
+  /// Its part of the stream, and the bucket for it.
+  std::pair<token_bucket*, record_rate> share_of(const subject& who, time_point now);
 
   mutable std::mutex lock_;
   size_t clients_max_;
-  std::map<std::string, token_bucket, std::less<>> streams_;
+  std::map<std::string, stream_entry, std::less<>> streams_;
   std::list<client_entry> recent_; ///< the most recently seen first
   std::unordered_map<std::string_view, std::list<client_entry>::iterator> clients_;
 };

@@ -29,6 +29,8 @@ session::session(io_thread& thread, std::unique_ptr<transport> link, std::string
 }
 
 session::~session() {
+  unpark();
+  return_answer();
   auto& shared = thread_.shared();
   shared.connections.fetch_sub(1, std::memory_order_relaxed);
   shared.context.figures.connections_open.fetch_sub(1, std::memory_order_relaxed);
@@ -70,6 +72,7 @@ void session::on_read(error_code failure, size_t bytes) {
 }
 
 void session::on_written(error_code failure) {
+  return_answer();
   if (phase_ == phase::closed)
     return;
   guarded([&] {
@@ -109,7 +112,7 @@ void session::take_input(size_t bytes) {
 
 /// They are of the rest that was to be dropped.
 void session::drop_parked(size_t bytes) {
-  parked_reader_.reset();
+  unpark();
   discard_left_ -= std::min<uint64_t>(bytes, discard_left_);
 }
 
@@ -117,7 +120,7 @@ void session::drop_parked(size_t bytes) {
 /// its own side and still read: it gets its answer.
 void session::connection_lost() {
   peer_done_ = true;
-  parked_reader_.reset();
+  unpark();
   reads_into_body_ = false;
   const bool body_is_here =
     phase_ == phase::admission && terms_.length && in_.size() >= *terms_.length;
@@ -281,7 +284,10 @@ void session::on_deadline() {
       return give_up_waiting();
     if (std::exchange(waits_for_opening_, false))
       return fail_body(
-        {ec::journal_full, "the journal had no room for the rest of the body in time"});
+        waits_for_tokens_
+          ? fault{ec::rate_limited, "others have used up the rate of records"}
+          : fault{ec::journal_full,
+                  "the journal had no room for the rest of the body in time"});
     [[fallthrough]];
   case phase::awaiting:
     return answer_failure(

@@ -79,7 +79,9 @@ class session final : public std::enable_shared_from_this<session>, public reque
     std::unique_ptr<body_reader> reader;
     std::shared_ptr<ingest_request> request; ///< from the first batch on
     claim charged;                           ///< of the batch being made
-    std::optional<fault> failure;            ///< the rest of the body is not wanted
+    size_t held = 0;    ///< bytes charged for the reader, for as long as it lives
+    size_t decoder = 0; ///< of these: what the decoder may have
+    std::optional<fault> failure; ///< the rest of the body is not wanted
     bool body_done = false;
     bool streamed = false;  ///< in more than one batch
     bool streaming = false; ///< counted in ingest_state::streaming
@@ -142,11 +144,22 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void admit();
   void enter_gate();
   void granted();
+  void take_granted() noexcept;
   void hear_when_it_goes();
   void wait_for_grant(std::chrono::milliseconds time);
   void stop_waiting() noexcept;
   void give_up_waiting();
   void claim_next_batch();
+  void claim_and_wait(const claim& wanted, size_t held);
+  void claim_decoder();
+  bool claim_reader();
+  bool hold_rest(size_t needed);
+  void note_unread() noexcept;
+  void drop_reader() noexcept;
+  void unpark() noexcept;
+  void charge_answer();
+  void return_answer() noexcept;
+  void charge_verdicts();
   bool wait_for_opening();
   void look_whether_open();
 
@@ -164,9 +177,10 @@ class session final : public std::enable_shared_from_this<session>, public reque
   uint32_t window() const noexcept;
   batch_part make_part(const whole_body& body, uint64_t record_base);
   submission make_submission(body_cut cut, bool last);
+  uint32_t batch_records() const noexcept;
   void count_records(size_t records);
-  bool claim_weight(size_t weight, gathered as);
-  void return_surplus(size_t weight, bool small);
+  bool claim_weight(size_t weight, size_t records, gathered as);
+  void return_surplus(size_t weight, size_t records, bool small);
   void count_streaming() noexcept;
   void fail_body(fault why);
   void check_body_rate(time_point at);
@@ -213,10 +227,14 @@ class session final : public std::enable_shared_from_this<session>, public reque
   size_t lingered_ = 0;
   /// Kept while a read into its memory is still under way, though its request has failed.
   std::unique_ptr<body_reader> parked_reader_;
+  claim parked_;             ///< what is charged for it
+  size_t answer_charge_ = 0; ///< of an answer that its client is slow to take
 
   // while it waits for admission
   claim wanted_;
+  size_t wanted_held_ = 0;         ///< bytes of it for the reader
   bool waits_for_opening_ = false; ///< a streamed body: till the journal has room again
+  bool waits_for_tokens_ = false;  ///< or till its rate allows more
   uint64_t ticket_ = 0;
   std::shared_ptr<session> waiting_self_;
   using work_guard =

@@ -3,19 +3,34 @@
 #include "http/io_thread.hpp"
 #include "http/session.hpp"
 #include "proto/health.hpp"
+#include "records/inflate.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
 
 namespace weir {
 
 namespace {
 
 /// What a request is charged before its body is read.
-claim first_claim(const ingest_config& config, const ingest_terms& terms) noexcept {
+struct first_charge {
+  claim all;
+  size_t held = 0; ///< bytes of it for the reader
+};
+
+first_charge first_claim(const ingest_config& config,
+                         const ingest_terms& terms) noexcept {
   const bool known =
     terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
-  if (!known)
-    return {budget_charge(config, config.batch_bytes), 1};
-  return {budget_charge(config, *terms.length),
-          config.gathers(*terms.length) == gathered::small ? 0u : 1u};
+  if (!known) {
+    const auto held = reader_bytes + inflater_bytes(terms.coding);
+    return {{batch_charge(config) + held, 1}, held};
+  }
+  if (config.gathers(*terms.length) == gathered::small)
+    return {{budget_charge(config, *terms.length), 0}};
+  return {{unread_charge(config, *terms.length), 1}};
 }
 
 /// What is really wrong; it may just have ended, or be this listener's own drain.
@@ -24,6 +39,12 @@ std::string refusal_of(const node_health& health) {
   return (why.empty() ? why : std::move(why) + "; ")
          + "nothing of the request was read or stored";
 }
+
+/// Less than that is not worth the lock: what a request is charged for itself covers it.
+constexpr size_t missing_bytes_min = size_t{2} << 10;
+/// And so much of an answer.
+constexpr size_t answer_bytes_free = size_t{2} << 10;
+constexpr size_t surplus_bytes_min = size_t{64} << 10;
 
 } // namespace
 
@@ -49,7 +70,9 @@ void session::admit() {
 void session::enter_gate() {
   auto& shared = thread_.shared();
   const auto& settings = terms_.stream->settings;
-  wanted_ = first_claim(shared.config, terms_);
+  const auto first = first_claim(shared.config, terms_);
+  wanted_ = first.all;
+  wanted_held_ = first.held;
   const auto [what, ticket] =
     shared.gate.enter(wanted_, terms_.level, settings.admission,
                       [this] { // waiting_self_ keeps us till then
@@ -57,7 +80,7 @@ void session::enter_gate() {
                       });
   switch (what) {
   case admission::verdict::granted:
-    work_->charged = wanted_;
+    take_granted();
     return start_body();
   case admission::verdict::waiting:
     phase_ = phase::admission;
@@ -115,27 +138,41 @@ void session::granted() {
   const bool paused = phase_ == phase::paused;
   if (!work_ || (phase_ != phase::admission && !paused))
     return thread_.shared().gate.return_unused(wanted_);
-  work_->charged = wanted_;
+  take_granted();
   guarded([&] {
     if (!paused)
       return start_body();
-    if (work_->request->failure())
+    if (work_->request && work_->request->failure())
       return fail_body(*work_->request->failure());
     read_body();
   });
 }
 
-/// While a full journal or a stage's restart closes admission, the rest of a streamed
-/// body waits unread instead of failing: its client is slowed down to what the sink can
-/// take. True: it waits.
+void session::take_granted() noexcept {
+  auto& x = *work_;
+  const auto held = std::exchange(wanted_held_, 0);
+  x.charged = {wanted_.bytes - held, wanted_.batches};
+  x.held += held;
+  if (!x.reader)
+    x.decoder = inflater_bytes(terms_.coding);
+  else if (held > 0)
+    x.reader->allow_memory(x.decoder += held);
+}
+
+/// While a full journal or a stage's restart closes admission, or the rate of the stream or the
+/// client is used up, the rest of a streamed body waits unread instead of failing: its client
+/// is slowed down to what may be taken. True: it waits, without a claim.
 bool session::wait_for_opening() {
   auto& shared = thread_.shared();
   const auto closed = shared.context.health.closed();
-  if (closed != ec::journal_full && closed != ec::stage_away)
+  const bool opens = closed == ec::journal_full || closed == ec::stage_away;
+  const int tokens_in = shared.rates.check(rate_subject(terms_, peer_), now());
+  if (!opens && tokens_in == 0)
     return false;
   phase_ = phase::paused;
   waits_for_opening_ = true;
-  expect_within(shared.config.request_timeout);
+  waits_for_tokens_ = !opens;
+  expect_within(shared.config.request_timeout + std::chrono::seconds{tokens_in});
   return true;
 }
 
@@ -145,26 +182,30 @@ void session::look_whether_open() {
     return;
   waits_for_opening_ = false;
   const auto deadline = deadline_;
+  const bool for_tokens = waits_for_tokens_;
   on_progress();
-  if (waits_for_opening_)
+  if (waits_for_opening_ && waits_for_tokens_ == for_tokens)
     deadline_ = deadline;
 }
 
 /// A streamed body waits for its next claim as long as for a receipt: leaving the socket
 /// unread is what slows its client down.
 void session::claim_next_batch() {
+  if (!wait_for_opening())
+    claim_and_wait({batch_charge(thread_.shared().config), 1}, 0);
+}
+
+void session::claim_and_wait(const claim& wanted, size_t held) {
   auto& shared = thread_.shared();
-  if (wait_for_opening())
-    return;
-  wanted_ = {budget_charge(shared.config, shared.config.batch_bytes), 1};
+  wanted_ = wanted;
+  wanted_held_ = held;
   const auto [what, ticket] =
     shared.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
       boost::asio::post(thread_.context(), [this] { granted(); });
     });
   switch (what) {
   case admission::verdict::granted:
-    work_->charged = wanted_;
-    return;
+    return take_granted();
   case admission::verdict::waiting:
     phase_ = phase::paused;
     ticket_ = ticket;
@@ -173,6 +214,161 @@ void session::claim_next_batch() {
   case admission::verdict::refused:
     return fail_body({ec::saturated, "no room for the rest of the body"});
   }
+}
+
+/// The decoder has met a frame with a larger window than it has memory for. Before the first
+/// text it waits in line, with nothing else in hand: who waits for some of what others hold
+/// while they wait for some of his would wait for ever.
+void session::claim_decoder() {
+  auto& x = *work_;
+  auto& gate = thread_.shared().gate;
+  const auto more = x.reader->memory_wanted() - x.decoder;
+  if (x.reader->text_bytes() == 0) {
+    gate.return_unused(std::exchange(x.charged, {}));
+    return claim_and_wait({batch_charge(thread_.shared().config) + more, 1}, more);
+  }
+  const auto asked = gate.enter({more, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return fail_body({ec::saturated, "no room for the window of a later zstd frame"});
+  x.held += more;
+  x.reader->allow_memory(x.decoder += more);
+}
+
+/// A small body that is not all here is cut by a reader, whose list of records may be longer
+/// than the body.
+bool session::claim_reader() {
+  auto& shared = thread_.shared();
+  auto& charged = work_->charged;
+  const auto length = terms_.length.value_or(0);
+  if (work_->held > 0 || length == 0)
+    return true;
+  const auto needed = unread_charge(shared.config, length);
+  if (needed <= charged.bytes + missing_bytes_min)
+    return true;
+  const claim missing{needed - charged.bytes, 0};
+  const auto asked =
+    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  charged.bytes += missing.bytes;
+  return true;
+}
+
+/// A body was charged for its length; its rows and records may weigh more. It does not wait
+/// for the rest: it would with what it holds in hand.
+bool session::claim_weight(size_t weight, size_t records, gathered as) {
+  auto& shared = thread_.shared();
+  auto& charged = work_->charged;
+  const auto needed = budget_charge(shared.config, weight, records);
+  claim missing;
+  missing.bytes = needed - std::min(charged.bytes, needed);
+  missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
+  if (missing.batches == 0 && missing.bytes <= missing_bytes_min)
+    return true;
+  const auto asked =
+    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  charged.bytes += missing.bytes;
+  charged.batches += missing.batches;
+  return true;
+}
+
+/// A body of unknown length was charged for a whole batch; now it is known to be less.
+void session::return_surplus(size_t weight, size_t records, bool small) {
+  auto& charged = work_->charged;
+  const auto needed = budget_charge(thread_.shared().config, weight, records);
+  claim surplus;
+  surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
+  surplus.batches = small ? charged.batches : 0;
+  if (surplus.batches == 0 && surplus.bytes < surplus_bytes_min)
+    return;
+  charged.bytes -= surplus.bytes;
+  charged.batches -= surplus.batches;
+  thread_.shared().gate.return_unused(surplus);
+}
+
+/// A batch goes, and what is here of the next one stays while the session waits for its claim:
+/// charged out of what the batch does not need, which nearly always is enough.
+bool session::hold_rest(size_t needed) {
+  auto& x = *work_;
+  auto& gate = thread_.shared().gate;
+  const auto text = x.reader->text_bytes();
+  const auto base = reader_bytes + x.decoder;
+  const auto wanted = base + (text > surplus_bytes_min ? text : 0);
+  if (wanted + surplus_bytes_min < x.held)
+    gate.return_unused({x.held - wanted, 0}), x.held = wanted;
+  if (wanted <= x.held)
+    return true;
+  auto missing = wanted - x.held;
+  const auto spare =
+    std::min(missing, x.charged.bytes - std::min(needed, x.charged.bytes));
+  x.charged.bytes -= spare;
+  x.held += spare;
+  missing -= spare;
+  if (missing == 0)
+    return true;
+  const auto asked = gate.enter({missing, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  x.held += missing;
+  return true;
+}
+
+/// How much of the body is still to come, for leave_body_unread().
+void session::note_unread() noexcept {
+  if (!work_ || !work_->reader || work_->body_done)
+    return;
+  body_unread_ = !work_->reader->transferred();
+  body_left_ = work_->reader->remaining();
+  expects_ = false;
+}
+
+/// And what it was charged for, unless a read into its memory is under way.
+void session::drop_reader() noexcept {
+  auto& x = *work_;
+  if (!x.reader || (reading_ && reads_into_body_))
+    return;
+  x.reader.reset();
+  thread_.shared().gate.return_unused({std::exchange(x.held, 0), 0});
+}
+
+void session::unpark() noexcept {
+  parked_reader_.reset();
+  if (parked_.bytes > 0)
+    thread_.shared().gate.return_unused(std::exchange(parked_, {}));
+}
+
+/// An answer that did not fit in the socket's buffer stays here until its client reads: it is
+/// charged, or its client, which can repeat the request, is given up.
+void session::charge_answer() {
+  if (out_.capacity() <= answer_bytes_free)
+    return;
+  const auto asked = thread_.shared().gate.enter({out_.capacity(), 0}, terms_.level,
+                                                 admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return close();
+  answer_charge_ = out_.capacity();
+}
+
+void session::return_answer() noexcept {
+  if (answer_charge_ > 0)
+    thread_.shared().gate.return_unused({std::exchange(answer_charge_, 0), 0});
+}
+
+/// The batches are settled and their claims are back, but the sink is waited for: what there is
+/// to say of rejected records is charged, or left out.
+void session::charge_verdicts() {
+  auto& x = *work_;
+  const auto bytes = x.request->extra_bytes();
+  if (!x.request->all_settled() || x.held > 0 || bytes <= answer_bytes_free)
+    return;
+  const auto asked =
+    thread_.shared().gate.enter({bytes, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what == admission::verdict::granted)
+    x.held = bytes;
+  else
+    x.request->forget_errors();
 }
 
 } // namespace weir

@@ -26,6 +26,8 @@ void session::refuse(const fault& why) {
 
 void session::refuse_with(problem p) {
   leave_body_unread(p.code);
+  if (p.retry_after == 0 && p.code == ec::rate_limited && work_)
+    p.retry_after = thread_.shared().rates.check(rate_subject(terms_, peer_), now());
   if (p.retry_after == 0 && http_status(p.code) == 503)
     p.retry_after = thread_.shared().gate.retry_after(now());
   auto& text = thread_.scratch();
@@ -114,11 +116,7 @@ void session::answer_failure(const fault& why) {
     if (*p.durable_records > 0) // what has become of these
       p.counts = &request->result_so_far();
   }
-  if (work_ && work_->reader && !work_->body_done) {
-    body_unread_ = !work_->reader->transferred();
-    body_left_ = work_->reader->remaining();
-    expects_ = false;
-  }
+  note_unread();
   refuse_with(std::move(p));
 }
 
@@ -147,7 +145,7 @@ void session::respond(int status, std::string_view type, std::string_view body,
   end_exchange();
   deadline_ = at + shared.config.write_timeout;
   if (!link_->write(out_, shared_from_this()))
-    return;
+    return charge_answer();
   if (in_.empty())
     return after_answer(at);
   // a pipelined request waits its turn, and the stack stays shallow

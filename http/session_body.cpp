@@ -25,6 +25,8 @@ framing_limits framing_of(const stream_spec& stream) noexcept {
 void session::start_body() {
   if (gather_at_once())
     return;
+  if (!claim_reader())
+    return refuse({ec::saturated, "nothing of the request was read or stored"});
   const auto& config = thread_.shared().config;
   body_terms body;
   body.format = terms_.format;
@@ -32,10 +34,12 @@ void session::start_body() {
   body.length = terms_.length;
   body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
+  body.inflate.window_max = config.zstd_window_max;
+  body.inflate.memory_free = work_->decoder;
   body.framing = framing_of(*terms_.stream);
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
-  body.batch_records = config.batch_records;
+  body.batch_records = batch_records();
   body.keyed = !terms_.key.empty();
   auto reader = body_reader::make(std::move(body));
   if (!reader)
@@ -69,11 +73,17 @@ void session::pump_body() {
       if (!feed_body())
         return;
       break;
+    case body_reader::step::memory:
+      claim_decoder();
+      break;
     case body_reader::step::cut:
       send_cut(work_->reader->take(), false);
       break;
-    case body_reader::step::end:
-      return send_cut(work_->reader->take(), true);
+    case body_reader::step::end: {
+      auto cut = work_->reader->take();
+      drop_reader();
+      return send_cut(std::move(cut), true);
+    }
     }
   }
 }
@@ -110,7 +120,9 @@ void session::send_cut(body_cut cut, bool last) {
     return skip_cut(std::move(cut), last);
   const bool whole = last && !x.request;
   const auto as = whole ? shared.config.gathers(cut.weight) : gathered::no;
-  if (!claim_weight(cut.weight, as))
+  if (!claim_weight(cut.weight, cut.records.size(), as)
+      || (!last
+          && !hold_rest(budget_charge(shared.config, cut.weight, cut.records.size()))))
     return fail_body({ec::saturated, "no room for what becomes of the rows"});
   if (as != gathered::no)
     return gather(as,
@@ -120,8 +132,7 @@ void session::send_cut(body_cut cut, bool last) {
   if (!x.request)
     x.request = fresh_request();
   count_records(cut.records.size());
-  if (last)
-    return_surplus(cut.weight, false);
+  return_surplus(cut.weight, cut.records.size(), false);
   auto batch = make_submission(std::move(cut), last);
   if (!whole) {
     if (x.number == 0)
@@ -186,7 +197,7 @@ void session::send_rest() {
   auto rest = x.request->take_rest();
   x.body_done = false;
   phase_ = phase::body;
-  if (!claim_weight(rest->cut.weight, gathered::no))
+  if (!claim_weight(rest->cut.weight, rest->cut.records.size(), gathered::no))
     return fail_body({ec::saturated, "no room for the rest of the body"});
   send_cut(std::move(rest->cut), rest->last);
   if (phase_ == phase::body)
@@ -206,16 +217,20 @@ bool session::gather_at_once() {
                                     : body_reader::sniffed(bytes, terms_.said_to_be_form);
   if (!format)
     return false;
+  // A little more than its rate allows at once does not take a small body apart.
+  const auto records_max =
+    std::min<uint64_t>(config.batch_records, uint64_t{2} * batch_records());
   auto& records = thread_.scratch_records();
   records.clear();
   framer frames{*format, framing_of(*terms_.stream)};
-  const auto framed = frames.scan(bytes, true, size_t{config.batch_records} + 1, records);
-  if (!framed || records.empty() || records.size() > config.batch_records)
+  const auto framed = frames.scan(bytes, true, records_max + 1, records);
+  if (!framed || records.empty() || records.size() > records_max)
     return false;
   const auto weight =
     body_weight(length, records.size() * names_of_a_row(frames.header().get()));
-  if (weight > config.coalesce_bytes)
-    return false;
+  if (weight > config.coalesce_bytes
+      || !claim_weight(weight, records.size(), gathered::small))
+    return false; // and the reader says so
   body_unread_ = false;
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
@@ -234,7 +249,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
-  return_surplus(body.weight, as == gathered::small);
+  return_surplus(body.weight, body.records.size(), as == gathered::small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // before the batch goes: its refusal may be answered on the way
@@ -265,9 +280,15 @@ std::shared_ptr<ingest_request> session::fresh_request() {
   return last_request_;
 }
 
+/// A body is read no faster than its rate allows: a burst at a time.
+uint32_t session::batch_records() const noexcept {
+  return rate_limiter::batch_records(rate_subject(terms_, peer_),
+                                     thread_.shared().config.batch_records);
+}
+
 void session::count_records(size_t records) {
   auto& shared = thread_.shared();
-  shared.rates.charge(rate_subject(terms_, peer_), records, began_);
+  shared.rates.charge(rate_subject(terms_, peer_), records, now());
   add(shared.stage.records_processed, records);
 }
 
@@ -316,40 +337,6 @@ submission session::make_submission(body_cut cut, bool last) {
   return out;
 }
 
-/// A body of known length was charged for that; its rows may weigh more. It does not wait for
-/// the rest: it would with what it holds in hand.
-bool session::claim_weight(size_t weight, gathered as) {
-  auto& shared = thread_.shared();
-  auto& charged = work_->charged;
-  const auto needed = budget_charge(shared.config, weight);
-  claim missing;
-  missing.bytes = needed - std::min(charged.bytes, needed);
-  missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
-  if (missing.batches == 0 && missing.bytes < piece_bytes)
-    return true;
-  const auto asked =
-    shared.gate.enter(missing, terms_.level, admission_policy::reject, nullptr);
-  if (asked.what != admission::verdict::granted)
-    return false;
-  charged.bytes += missing.bytes;
-  charged.batches += missing.batches;
-  return true;
-}
-
-/// A body of unknown length was charged for a whole batch; now it is known to be less.
-void session::return_surplus(size_t weight, bool small) {
-  auto& charged = work_->charged;
-  const auto needed = budget_charge(thread_.shared().config, weight);
-  claim surplus;
-  surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
-  surplus.batches = small ? charged.batches : 0;
-  if (surplus.batches == 0 && surplus.bytes < piece_bytes)
-    return;
-  charged.bytes -= surplus.bytes;
-  charged.batches -= surplus.batches;
-  thread_.shared().gate.return_unused(surplus);
-}
-
 /// A share of the window is for who has batches in flight: one that trickles in takes none.
 void session::count_streaming() noexcept {
   if (!work_)
@@ -366,10 +353,13 @@ void session::count_streaming() noexcept {
 /// that the answer can say how many records are durable.
 void session::fail_body(fault why) {
   auto& x = *work_;
-  thread_.shared().gate.return_unused(std::exchange(x.charged, {}));
   x.failure = std::move(why);
   if (!x.request || x.request->all_settled())
     return answer_failure(fault{*x.failure});
+  note_unread();
+  drop_reader();
+  if (!x.reader)
+    thread_.shared().gate.return_unused(std::exchange(x.charged, {}));
   phase_ = phase::awaiting;
   expect_within(thread_.shared().config.request_timeout);
 }
@@ -403,13 +393,17 @@ void session::end_exchange() noexcept {
     return;
   if (work_->streaming)
     thread_.shared().streaming.fetch_sub(1, std::memory_order_relaxed);
-  if (work_->charged.bytes > 0)
-    thread_.shared().gate.return_unused(work_->charged);
+  const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
+  const bool parks = reading_ && reads_into_body_;
+  if (parks)
+    parked_ = charged;
+  else if (charged.bytes > 0)
+    thread_.shared().gate.return_unused(charged);
   if (work_->request)
     work_->request->abandon();
   if (last_request_ && last_request_->extra_bytes() > 0)
     last_request_.reset(); // an idle connection keeps what is small and nothing else
-  if (reading_ && reads_into_body_)
+  if (parks)
     parked_reader_ = std::move(work_->reader);
   work_.reset();
 }
@@ -425,6 +419,8 @@ void session::on_progress() {
     return send_rest();
   if (phase_ == phase::awaiting && answer_is_due())
     return answer_request();
+  if (phase_ == phase::awaiting)
+    charge_verdicts();
   if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
     return;
   const auto& request = *work_->request;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <zlib.h>
 #include <zstd.h>
@@ -13,9 +14,49 @@ namespace {
 
 constexpr size_t step_bytes_max = size_t{64} << 10;
 constexpr uint64_t ratio_checked_from = uint64_t{64} << 10;
-// 8 MiB, what RFC 8878 §3.1.1.1.2 asks a decoder to take
-constexpr int zstd_window_log_max = 23;
 constexpr size_t zstd_head_bytes_max = 18; // RFC 8878 §3.1.1: magic number and header
+constexpr size_t zstd_block_bytes_max = size_t{128} << 10;
+constexpr int zstd_window_log_max = 27; // the largest that may be configured
+/// Windows up to it are not asked for: nearly all small bodies have none that is larger.
+constexpr uint64_t zstd_window_small = uint64_t{64} << 10;
+constexpr size_t zstd_context_bytes = size_t{96} << 10;
+/// zlib's state (7 KiB) and window
+constexpr size_t gzip_bytes = size_t{48} << 10;
+
+/// What libzstd allocates to decode frames of that window as a stream, from above: the
+/// context, a block of input, the window and two blocks beside it.
+constexpr size_t zstd_bytes(uint64_t window) noexcept {
+  return zstd_context_bytes + window
+         + 3 * std::min<uint64_t>(window, zstd_block_bytes_max) + 1024;
+}
+
+/// RFC 8878 §3.1.1.1: the window that a frame needs, by the header it begins with. Nothing as
+/// long as not all of the header is here; 0 for a skippable frame.
+std::optional<uint64_t> window_of(std::string_view head) noexcept {
+  const auto byte = [&](size_t at) { return static_cast<unsigned char>(head[at]); };
+  if (head.size() < 5)
+    return std::nullopt;
+  if (byte(0) != 0x28)
+    return 0;
+  const unsigned flags = byte(4);
+  const bool single_segment = (flags & 0x20) != 0;
+  if (!single_segment) {
+    if (head.size() < 6)
+      return std::nullopt;
+    const uint64_t base = uint64_t{1} << (10 + (byte(5) >> 3));
+    return base + base / 8 * (byte(5) & 7);
+  }
+  static constexpr std::array<size_t, 4> dictionary_bytes{0, 1, 2, 4};
+  static constexpr std::array<size_t, 4> size_bytes{1, 2, 4, 8};
+  const size_t at = 5 + dictionary_bytes[flags & 3];
+  const size_t bytes = size_bytes[flags >> 6];
+  if (head.size() < at + bytes)
+    return std::nullopt;
+  uint64_t size = bytes == 2 ? 256 : 0;
+  for (size_t i = 0; i < bytes; ++i)
+    size += uint64_t{byte(at + i)} << (8 * i);
+  return size;
+}
 
 // What one call of a library did.
 struct step {
@@ -149,12 +190,18 @@ struct zstd_deleter {
 class zstd_inflater final : public bounded_inflater {
  public:
   explicit zstd_inflater(inflate_limits limits)
-    : bounded_inflater(limits), context_(ZSTD_createDCtx()) {
-    if (context_)
+    : bounded_inflater(limits), context_(ZSTD_createDCtx()),
+      window_max_(limits.window_max), allowed_(limits.memory_free) {
+    if (context_) // ours comes first, and is as strict
       ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, zstd_window_log_max);
   }
 
   bool ready() const noexcept { return context_ != nullptr; }
+  size_t wants() const noexcept override { return wants_; }
+  void allow(size_t bytes) noexcept override {
+    allowed_ = std::max(allowed_, bytes);
+    wants_ = 0;
+  }
 
  protected:
   result<step> decode_step(std::string_view in, char* to, size_t space) override {
@@ -164,6 +211,9 @@ class zstd_inflater final : public bounded_inflater {
                                : "bytes behind the zstd body are not another frame");
     if (complete_ && in.empty())
       return step{};
+    if (frame_bytes_ < head_.size())
+      if (auto may = may_begin(in); !may || !*may)
+        return may.map([](bool) { return step{}; });
     ZSTD_inBuffer input{in.data(), in.size(), 0};
     ZSTD_outBuffer output{to, space, 0};
     const size_t answer = ZSTD_decompressStream(context_.get(), &output, &input);
@@ -195,6 +245,23 @@ class zstd_inflater final : public bounded_inflater {
     }
     return true;
   }
+  /// Before the library allocates for the frame: its window is within the limit, and allowed.
+  /// False: it is to be allowed first.
+  result<bool> may_begin(std::string_view in) {
+    auto head = head_;
+    const auto more = std::min<size_t>(in.size(), head.size() - frame_bytes_);
+    in.copy(head.data() + frame_bytes_, more);
+    const auto window = window_of({head.data(), frame_bytes_ + more});
+    if (!window)
+      return true; // so it doesn't allocate yet
+    if (*window > window_max_)
+      return fail(ec::malformed_body,
+                  "the zstd body needs a window of " + std::to_string(*window)
+                    + " bytes, more than " + std::to_string(window_max_)
+                    + " (ingest.zstd_window_max); compress it with a smaller window log");
+    wants_ = zstd_bytes(*window) > allowed_ ? zstd_bytes(*window) : 0;
+    return wants_ == 0;
+  }
   void keep_head(std::string_view used) noexcept {
     if (frame_bytes_ < head_.size())
       used.copy(head_.data() + frame_bytes_, head_.size() - frame_bytes_);
@@ -215,9 +282,6 @@ class zstd_inflater final : public bounded_inflater {
     switch (ZSTD_getErrorCode(answer)) {
     case ZSTD_error_memory_allocation:
       return fail(ec::saturated, "no memory to decode a zstd body; try again later");
-    case ZSTD_error_frameParameter_windowTooLarge:
-      return fail(ec::malformed_body, "the zstd body needs a window of more than 8 MiB; "
-                                      "compress it with a window log of 23 or less");
     default:
       return fail(ec::malformed_body,
                   std::string{"corrupt zstd body: "} + ZSTD_getErrorName(answer));
@@ -225,11 +289,21 @@ class zstd_inflater final : public bounded_inflater {
   }
 
   std::unique_ptr<ZSTD_DCtx, zstd_deleter> context_;
+  uint64_t window_max_;
+  size_t allowed_;
+  size_t wants_ = 0;
   std::array<char, zstd_head_bytes_max> head_{}; ///< of the frame at hand
   uint64_t frame_bytes_ = 0;                     ///< of it, so far
   uint64_t frame_data_bytes_ = 0;                ///< that came out of it
   uint64_t frames_ = 0;
 };
+
+std::string lower_case(std::string_view coding) {
+  std::string name{coding.substr(0, 16)};
+  for (char& c : name)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  return name;
+}
 
 template <class Inflater>
 result<std::unique_ptr<inflater>> make(inflate_limits limits) {
@@ -241,11 +315,19 @@ result<std::unique_ptr<inflater>> make(inflate_limits limits) {
 
 } // namespace
 
+size_t inflater_bytes(std::string_view coding) noexcept {
+  if (coding.empty() || coding == "identity")
+    return 0;
+  return std::max(gzip_bytes, zstd_bytes(zstd_window_small));
+}
+
+size_t inflater_bytes_max(uint64_t window_max) noexcept {
+  return std::max(gzip_bytes, zstd_bytes(window_max));
+}
+
 result<std::unique_ptr<inflater>> make_inflater(std::string_view coding,
                                                 inflate_limits limits) {
-  std::string name{coding.substr(0, 16)};
-  for (char& c : name)
-    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  const auto name = lower_case(coding);
   if (name.empty() || name == "identity")
     return std::unique_ptr<inflater>{};
   if (name == "gzip" || name == "x-gzip")

@@ -7,8 +7,10 @@
 #include "records/plan_text.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <iterator>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -107,13 +109,56 @@ reject reject_code_of(simdjson::error_code error) {
   }
 }
 
+/// A worker's own parser takes records up to this; its memory is about 14 times as much.
+constexpr size_t small_record_bytes = size_t{32} << 10;
+/// Longer than a large record takes, shorter than a worker counts as hung.
+constexpr auto large_parse_wait = std::chrono::milliseconds{500};
+
+/// Larger records are worked on by one worker at a time, so that only one parser is large; it is
+/// small again before the next one may grow. Should a worker hang with one in hand, others do
+/// not hang with it: they go on after a while.
+class large_record_turn {
+ public:
+  explicit large_record_turn(work_scratch& scratch) noexcept : scratch_(scratch) {}
+  large_record_turn(const large_record_turn&) = delete;
+  large_record_turn& operator=(const large_record_turn&) = delete;
+  ~large_record_turn() { end(); }
+
+  void await(size_t bytes) {
+    if (bytes > small_record_bytes && !begun_) {
+      begun_ = true;
+      turn_ = std::unique_lock{turns(), large_parse_wait};
+    }
+  }
+  void end() {
+    if (!std::exchange(begun_, false))
+      return;
+    const auto depth = scratch_.parser.max_depth();
+    scratch_.parser = simdjson::dom::parser{};
+    [[maybe_unused]] const auto failed = scratch_.parser.allocate(0, depth);
+    scratch_.outline = record_outline{};
+    if (turn_.owns_lock())
+      turn_.unlock();
+  }
+
+ private:
+  static std::timed_mutex& turns() {
+    static std::timed_mutex all;
+    return all;
+  }
+
+  work_scratch& scratch_;
+  std::unique_lock<std::timed_mutex> turn_;
+  bool begun_ = false;
+};
+
 /// Writes decoded texts and rejections to where it was told at its making.
 class validator {
  public:
   validator(const record_batch& batch, const stream_spec& spec, work_scratch& scratch,
             std::string& decoded, std::vector<rejection>& refused)
     : batch_(batch), spec_(spec), scratch_(scratch), decoded_(decoded), refused_(refused),
-      decodes_(!stored_as_it_came(batch)) {
+      decodes_(!stored_as_it_came(batch)), large_(scratch) {
     let_nest(spec.settings.json_depth_max);
   }
 
@@ -146,6 +191,9 @@ class validator {
                     : batch_.text_of(ref);
   }
 
+  /// What the parser knows of the records so far is not asked for any more.
+  void end_block() { large_.end(); }
+
   /// Of the record that was checked last: it has no backslash. Else that is not known.
   bool is_plain() const noexcept { return plain_; }
 
@@ -157,6 +205,7 @@ class validator {
   }
 
   bool matches(const record_ref& ref, std::string_view text) {
+    large_.await(text.size());
     plain_ = surely_matches(text);
     return plain_ || parses_and_matches(ref, text);
   }
@@ -272,6 +321,7 @@ class validator {
   uint32_t untried_ = 0; ///< records of it that are left
   bool decodes_;
   bool plain_ = false;
+  large_record_turn large_; ///< to the end of the batch, or of the block
 };
 
 /// Adds to `made` what the steps make of records, but for its rejections and text, which are
@@ -336,7 +386,7 @@ const stream_spec& spec_of(const record_batch& batch, const catalog& current) {
 /// that nobody sees what the clock costs.
 constexpr size_t block_records = 64;
 constexpr size_t block_bytes = size_t{16} << 10;
-constexpr size_t decoded_kept_max = size_t{1} << 20;
+constexpr size_t decoded_kept_max = size_t{128} << 10;
 
 /// From `first` on; what stands is in the scratch. Where the next block begins.
 uint32_t validate_block(const record_batch& batch, uint32_t first, validator& checks,
@@ -391,8 +441,10 @@ batch_ptr transform(const record_batch& batch, const catalog& streams,
     return made;
   }
   transformer steps{batch, spec, scratch, *made};
+  large_record_turn large{scratch};
   for (uint32_t i = 0; i < batch.records.size(); ++i) {
     mark.store(i, std::memory_order_relaxed);
+    large.await(batch.records[i].size);
     steps.run(batch.records[i], batch.text_of(batch.records[i]), {});
   }
   mark.store(UINT32_MAX, std::memory_order_relaxed);
@@ -421,6 +473,7 @@ fused_batch validate_and_transform(const record_batch& batch, const catalog& str
       mark.store(index, std::memory_order_relaxed);
       steps.run(ref, checks.text_of(ref), scratch.outline.of(i));
     }
+    checks.end_block();
     done.took += clock.now() - began;
     done.transformed += scratch.block.size();
   }

@@ -22,6 +22,12 @@ struct admission_test : ::testing::Test {
     return gate.enter({bytes, 1}, level, policy,
                       [this, name] { granted.push_back(name); });
   }
+  /// Without batch credit.
+  verdict small(int name, size_t bytes, priority level, admission_policy policy) {
+    return gate
+      .enter({bytes, 0}, level, policy, [this, name] { granted.push_back(name); })
+      .what;
+  }
 };
 
 } // namespace
@@ -91,6 +97,84 @@ TEST_F(admission_test, keeps_small_claims_behind_a_large_one_of_their_priority) 
   EXPECT_EQ(enter(2, 10).what, verdict::waiting) << "it would fit, but is not first";
   EXPECT_EQ(enter(3, 10, priority::high).what, verdict::granted)
     << "nobody of its rank waits";
+}
+
+TEST_F(admission_test, small_claims_that_fit_overtake_a_large_one_but_do_not_starve_it) {
+  enter(0, 60);
+  EXPECT_EQ(enter(1, 50).what, verdict::waiting);
+  size_t passed = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (small(10, 5, priority::normal, admission_policy::reject) != verdict::granted)
+      break;
+    ++passed;
+    gate.release({5, 0}, now); // and it is gone again
+  }
+  EXPECT_EQ(passed, 10u) << "as many bytes as the large one wants, and no more";
+  gate.release({10, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{1}));
+  EXPECT_EQ(small(11, 0, priority::normal, admission_policy::reject), verdict::granted);
+}
+
+TEST_F(admission_test, small_ones_beside_large_ones_that_wait_are_not_refused) {
+  enter(0, 95);
+  for (int i = 1; i <= 3; ++i)
+    EXPECT_EQ(enter(i, 30).what, verdict::waiting);
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(small(10, 1, priority::normal, admission_policy::reject), verdict::granted);
+  EXPECT_EQ(small(10, 1, priority::normal, admission_policy::reject), verdict::refused)
+    << "it is full";
+}
+
+TEST_F(admission_test, small_ones_of_lower_priority_never_overtake_a_large_one) {
+  enter(0, 60);
+  EXPECT_EQ(enter(1, 80, priority::high).what, verdict::waiting);
+  EXPECT_EQ(small(2, 1, priority::normal, in_line), verdict::waiting);
+  EXPECT_EQ(small(3, 1, priority::low, in_line), verdict::waiting);
+  gate.release({30, 0}, now);
+  EXPECT_TRUE(granted.empty()) << "70 are free, 80 are wanted";
+  gate.release({30, 1}, now);
+  EXPECT_EQ(granted, (std::vector<int>{1, 2, 3}));
+}
+
+TEST_F(admission_test,
+       small_ones_that_wait_keep_their_order_and_pass_as_far_as_they_may) {
+  enter(0, 100);
+  EXPECT_EQ(enter(1, 20).what, verdict::waiting);
+  EXPECT_EQ(small(2, 15, priority::normal, in_line), verdict::waiting);
+  EXPECT_EQ(small(3, 1, priority::normal, in_line), verdict::waiting);
+  gate.release({10, 0}, now);
+  EXPECT_TRUE(granted.empty()) << "the first of the small ones does not fit";
+  gate.release({6, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2, 3}));
+  EXPECT_EQ(gate.used().bytes, 100u);
+  gate.release({20, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2, 3, 1}));
+  EXPECT_EQ(gate.waiting(), 0u);
+}
+
+TEST_F(admission_test, a_cancelled_ticket_leaves_no_bytes_behind) {
+  enter(0, 100);
+  gate.release({1, 0}, now);
+  gate.release({1, 0}, now + 1s); // one byte a second
+  const auto before = gate.retry_after(now + 1s);
+  const auto waits = enter(1, 90);
+  EXPECT_GT(gate.retry_after(now + 1s), 0);
+  EXPECT_TRUE(gate.cancel(waits.ticket));
+  EXPECT_EQ(gate.retry_after(now + 1s), before);
+  EXPECT_EQ(gate.waiting(), 0u);
+  EXPECT_FALSE(gate.cancel(waits.ticket));
+}
+
+TEST_F(admission_test, retry_after_counts_who_waits_and_rounds_up) {
+  enter(0, 100);
+  gate.release({10, 0}, now);
+  gate.release({20, 0}, now + 1s); // 30 a second
+  EXPECT_EQ(gate.used().bytes, 70u);
+  EXPECT_EQ(gate.retry_after(now + 1s), 3) << "70 / 30";
+  EXPECT_EQ(enter(1, 50).what, verdict::waiting);
+  EXPECT_EQ(gate.retry_after(now + 1s), 4) << "120 / 30";
+  EXPECT_EQ(small(2, 31, priority::normal, in_line), verdict::waiting);
+  EXPECT_EQ(gate.retry_after(now + 1s), 6) << "151 / 30";
 }
 
 TEST_F(admission_test, a_cancelled_ticket_is_never_granted_and_lets_others_through) {

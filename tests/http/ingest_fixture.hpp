@@ -213,6 +213,11 @@ class raw_client {
   /// The server closes without sending anything more.
   bool is_closed() { return in_.empty() && !more() && closed_; }
   bool has_answer() const { return !in_.empty(); }
+  /// Something more has come, or the end.
+  bool readable() const {
+    pollfd p{fd_, POLLIN, 0};
+    return has_answer() || ::poll(&p, 1, 0) > 0;
+  }
   /// Gives back the room of what was read.
   void forget() { std::string{}.swap(in_); }
 

@@ -32,6 +32,7 @@ TEST_F(ingest_test, a_full_budget_refuses_with_retry_after_and_reopens) {
   config.batch_bytes = 10'000;
   config.coalesce_bytes = 1'000;
   config.budget_bytes = 70'000;
+  config.batch_records = 200;
   start();
   pipeline.hold(true);
   raw_client first{server->port()};
@@ -57,6 +58,7 @@ TEST_F(ingest_test,
   config.batch_bytes = 10'000;
   config.coalesce_bytes = 1'000;
   config.budget_bytes = 70'000;
+  config.batch_records = 200;
   config.batches_max = 1;
   start();
   pipeline.hold(true);
@@ -80,6 +82,7 @@ TEST_F(ingest_test, a_client_that_goes_while_it_waits_for_admission_cancels_its_
   config.batch_bytes = 10'000;
   config.coalesce_bytes = 1'000;
   config.budget_bytes = 70'000;
+  config.batch_records = 200;
   config.batches_max = 1;
   start();
   pipeline.hold(true);
@@ -486,6 +489,7 @@ TEST_F(ingest_test, who_has_sent_all_and_waits_for_admission_may_have_closed_its
   config.batch_bytes = 10'000;
   config.coalesce_bytes = 1'000;
   config.budget_bytes = 70'000;
+  config.batch_records = 200;
   config.batches_max = 1;
   streams["web"].settings.admission_wait = 10s;
   start();

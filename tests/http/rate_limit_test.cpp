@@ -71,3 +71,58 @@ TEST(rate_limiter, forgets_the_client_it_has_not_seen_for_longest) {
   EXPECT_EQ(limiter.check(client("b", one), start), 0)
     << "b was forgotten and begins anew";
 }
+
+TEST(token_bucket, a_debt_is_capped) {
+  token_bucket bucket;
+  const record_rate rate{100, 100};
+  bucket.charge(rate, 1e6, start);
+  EXPECT_LE(bucket.wait_seconds(rate, start), 31);
+  EXPECT_GE(bucket.wait_seconds(rate, start), 29) << "Retry-After is honest";
+}
+
+TEST(rate_limiter, who_sends_all_the_time_leaves_others_their_part) {
+  rate_limiter limiter{10};
+  const record_rate rate{100, 100};
+  const rate_limiter::subject greedy{"web", rate, "greedy", {}},
+    other{"web", rate, "o", {}};
+  uint64_t of_greedy = 0, of_other = 0;
+  for (auto now = start; now < start + 60s; now += 50ms) {
+    if (limiter.check(greedy, now) == 0) { // first, each time
+      limiter.charge(greedy, 100, now);
+      of_greedy += 100;
+    }
+    if (limiter.check(other, now) == 0) {
+      limiter.charge(other, 10, now);
+      of_other += 10;
+    }
+  }
+  EXPECT_GE(of_other, 60u * 30);
+  EXPECT_GE(of_greedy, 60u * 30);
+  EXPECT_LE(of_greedy + of_other, 60u * 100 + 300) << "the stream's rate holds";
+}
+
+TEST(rate_limiter, who_is_alone_has_all_of_a_stream) {
+  rate_limiter limiter{10};
+  const rate_limiter::subject one{"web", {100, 100}, "one", {}};
+  uint64_t sent = 0;
+  for (auto now = start; now < start + 60s; now += 50ms)
+    if (limiter.check(one, now) == 0) {
+      limiter.charge(one, 20, now);
+      sent += 20;
+    }
+  EXPECT_GE(sent, 60u * 95);
+}
+
+TEST(rate_limiter, one_request_of_a_million_records_does_not_shut_others_out_for_hours) {
+  rate_limiter limiter{10};
+  const record_rate rate{100, 100};
+  limiter.charge({"web", rate, "huge", {}}, 1'000'000, start);
+  EXPECT_LE(limiter.check({"web", rate, "other", {}}, start), 31);
+}
+
+TEST(rate_limiter, a_batch_is_no_more_than_a_burst) {
+  EXPECT_EQ(rate_limiter::batch_records({"web", {}, "c", {}}, 4096), 4096u);
+  EXPECT_EQ(rate_limiter::batch_records({"web", {100, 0}, "c", {}}, 4096), 100u);
+  EXPECT_EQ(rate_limiter::batch_records({"web", {100, 500}, "c", {50, 0}}, 4096), 50u);
+  EXPECT_EQ(rate_limiter::batch_records({"web", {0.1, 0}, "c", {}}, 4096), 1u);
+}

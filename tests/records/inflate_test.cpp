@@ -191,11 +191,38 @@ TEST(inflater,
               ec::malformed_body);
 }
 
+TEST(inflater, asks_for_the_memory_of_a_large_window_before_it_takes_it) {
+  const std::string text(1 << 10, 'x');
+  const auto in = zstd(text, 3, 12) + zstd(text, 3, 22);
+  for (const size_t piece : {size_t{1}, size_t{5}, size_t{17}, in.size()}) {
+    inflate_limits limits;
+    limits.memory_free = inflater_bytes("zstd") + (size_t{64} << 10);
+    auto made = make_inflater("zstd", limits);
+    std::string out;
+    size_t asked = 0;
+    for (size_t at = 0; at < in.size();) {
+      const auto used =
+        (*made)->decode(std::string_view{in}.substr(at, piece), 1 << 20, out);
+      ASSERT_TRUE(used) << used.error().text;
+      at += *used;
+      if ((*made)->wants() == 0)
+        continue;
+      ++asked;
+      EXPECT_EQ(out, text); // of the frame before
+      EXPECT_GE((*made)->wants(), size_t{4} << 20);
+      EXPECT_LE((*made)->wants(), inflater_bytes_max(uint64_t{4} << 20));
+      (*made)->allow((*made)->wants());
+    }
+    EXPECT_EQ(asked, 1u);
+    EXPECT_EQ(out, text + text);
+  }
+}
+
 TEST(inflater, refuses_zstd_windows_over_8_mib) {
   const std::string text(1 << 10, 'x');
   EXPECT_EQ(inflate_all("zstd", zstd(text, 3, 23)).data, text);
   expect_refused("zstd", zstd(text, 3, 24), ec::malformed_body,
-                 "window of more than 8 MiB");
+                 "window of 16777216 bytes, more than 8388608 (ingest.zstd_window_max)");
 }
 
 TEST(inflater, refuses_bombs_soon_and_never_makes_more_than_the_room) {
