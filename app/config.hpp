@@ -69,6 +69,7 @@ struct ingest_section {
   uint64_t body_rate_min = 1024; ///< bytes per second
   std::chrono::milliseconds request_timeout{8'000};
   double inflate_ratio_max = 0;
+  uint64_t zstd_window_max = uint64_t{8} << 20;
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
   /// batches of streamed requests in flight; resolved: never 0 after load_config

@@ -1,9 +1,13 @@
 #include "app/config_check.hpp"
 
+#include "app/module_configs.hpp"
 #include "app/tls_files.hpp"
 #include "app/units.hpp"
+#include "http/ingest_settings.hpp"
+#include "records/inflate.hpp"
 #include "storage/postgres.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 
@@ -168,16 +172,23 @@ class checker {
     uint64_t aside = 0;
     for (const auto& share : memory_plan(c_))
       aside += share.name == "bodies" ? 0 : share.bytes;
-    const auto least =
-      in.batch_bytes * body_copies * std::max(in.threads, in.request_window);
-    demand(in.budget_bytes >= least, "memory.ceiling",
-           fmt::format(
-             "{} leaves {} for bodies, but {} are needed (ingest.batch_bytes × {} × the "
-             "larger of ingest.threads and ingest.request_window): raise the ceiling, or "
-             "lower ingest.connections_max, journal.keys_max, journal.group_bytes or "
-             "sink.bytes_per_transaction",
-             format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
-             format_bytes(least), body_copies));
+    const auto charged = make_ingest_config(c_);
+    const auto one = batch_charge(charged) + reader_bytes;
+    const auto least = std::max<uint64_t>(
+      {in.batch_bytes * body_copies * std::max(in.threads, in.request_window),
+       2 * batch_charge(charged), one + inflater_bytes_max(in.zstd_window_max),
+       budget_charge(charged, 0, std::min<uint64_t>(in.batch_records, in.batch_bytes / 2))
+         + reader_bytes});
+    demand(
+      in.budget_bytes >= least, "memory.ceiling",
+      fmt::format("{} leaves {} for bodies, but {} are needed (the largest of "
+                  "ingest.batch_bytes × {} × the larger of ingest.threads and "
+                  "ingest.request_window; ingest.batch_records × 384B; and "
+                  "ingest.zstd_window_max beside one batch): raise the ceiling, or lower "
+                  "ingest.connections_max, journal.keys_max, journal.group_bytes, "
+                  "sink.bytes_per_transaction, or the largest record_bytes_max",
+                  format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
+                  format_bytes(least), body_copies));
     demand(
       aside + in.budget_bytes <= c_.memory_ceiling || in.budget_bytes < least,
       "ingest.budget_bytes",

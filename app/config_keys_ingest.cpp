@@ -31,6 +31,10 @@ void visit_head_and_body(key_visitor& v, ingest_section& c) {
      "A gzip or zstd body that grows by more than this factor is answered 413. 0: any; "
      "`body_bytes_max` bounds what comes out, and memory does not grow with it."},
     c.inflate_ratio_max, {0, 1'000'000});
+  v.bytes({"zstd_window_max",
+           "A zstd body that needs a larger window is refused: the decoder holds it, out "
+           "of `budget_bytes`."},
+          c.zstd_window_max, {1 * kib, 128 * mib});
 }
 
 void visit_batches(key_visitor& v, ingest_section& c) {

@@ -14,7 +14,20 @@ constexpr uint64_t process_bytes = uint64_t{48}
 constexpr uint64_t connection_bytes = 8 * 1024; ///< socket, session and timers
 constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
 constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
-constexpr uint64_t tls_bytes = 40 * 1024;       ///< OpenSSL's state of one connection
+/// A worker's parser, arena and texts for small records; what a record larger than 32 KiB takes
+/// more, parsed and taken apart, one at a time in the process (records/work.cpp).
+constexpr uint64_t worker_bytes = uint64_t{1} << 20;
+constexpr uint64_t large_record_factor = 16;
+/// An I/O thread's scratch, without the list of a batch's records, which may double as it grows.
+constexpr uint64_t io_thread_bytes = uint64_t{512} << 10;
+constexpr uint64_t tls_bytes = 40 * 1024; ///< OpenSSL's state of one connection
+
+uint64_t largest_record(const config& c) {
+  uint64_t bytes = 0;
+  for (const auto& [name, stream] : c.streams)
+    bytes = std::max<uint64_t>(bytes, stream.settings.record_bytes_max);
+  return bytes;
+}
 
 std::vector<memory_share> set_aside(const config& c) {
   // PostgreSQL's has its rows once more as COPY sends them, and some of that once more.
@@ -29,6 +42,13 @@ std::vector<memory_share> set_aside(const config& c) {
     {"keys", "(journal.keys_max + 100000) × 96B",
      (c.journal.keys_max + c.journal.recent_keys_max) * remembered_key_bytes},
     {"clients", "ingest.clients_max × 256B", c.ingest.clients_max * client_bytes},
+    {"workers",
+     "(pipeline.validate_workers + pipeline.transform_workers) × 1MiB + the largest "
+     "record_bytes_max × 16",
+     (uint64_t{c.pipeline.validate_workers} + c.pipeline.transform_workers) * worker_bytes
+       + largest_record(c) * large_record_factor},
+    {"I/O threads", "ingest.threads × (512KiB + ingest.batch_records × 40B)",
+     c.ingest.threads * (io_thread_bytes + c.ingest.batch_records * uint64_t{40})},
     {"journal group", "journal.group_bytes × 4", c.journal_group_bytes * 4},
     {"sink transaction",
      copies ? "sink.bytes_per_transaction × 4" : "sink.bytes_per_transaction × 2",

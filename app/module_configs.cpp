@@ -19,6 +19,7 @@ ingest_config make_ingest_config(const config& settings) {
   to.body_rate_min = from.body_rate_min;
   to.body_bytes_max = from.body_bytes_max;
   to.inflate_ratio_max = from.inflate_ratio_max;
+  to.zstd_window_max = from.zstd_window_max;
   to.batch_bytes = from.batch_bytes;
   to.batch_records = from.batch_records;
   to.streams_window = from.request_window;

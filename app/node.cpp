@@ -10,6 +10,7 @@
 #include "app/config_reference.hpp"
 #include "app/data_lock.hpp"
 #include "app/exit_watch.hpp"
+#include "app/free_memory.hpp"
 #include "app/logging.hpp"
 #include "app/module_configs.hpp"
 #include "app/signals.hpp"
@@ -473,6 +474,7 @@ int node::run() {
   close_files_to_others();
   raise_descriptor_limit();
   tame_allocator();
+  const free_memory giving_back{settings_.memory_ceiling};
   log_event(log_level::info, "starting",
             {{"version", version_text()}, {"config", options_.file}});
   if (const auto started = start(); !started)

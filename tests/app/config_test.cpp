@@ -270,7 +270,7 @@ TEST(config, the_window_of_an_upload_leaves_room_for_others) {
   EXPECT_EQ(good("ingest: {batches_in_flight: 2, threads: 1}").ingest.request_window, 2u);
   EXPECT_EQ(
     good("ingest: {batches_in_flight: 8, request_window: 8}").ingest.request_window, 8u);
-  const auto small = good("memory: {ceiling: 340MiB}");
+  const auto small = good("memory: {ceiling: 375MiB}");
   EXPECT_LT(small.ingest.request_window, 8u); // half of the budget at most
   EXPECT_GE(small.ingest.request_window, 4u);
 }
