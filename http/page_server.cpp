@@ -67,13 +67,10 @@ void read_query(std::string_view query, page_request& out) {
 }
 
 /// `head` has views into `text`, which ends with an empty line: so does the target somewhere.
-/// Nothing when it has two Authorization fields: which one counts is anybody's guess.
-std::optional<page_request> make_request(const request_head& head, std::string_view text) {
+page_request make_request(const request_head& head, std::string_view text) {
   page_request out;
   out.method = head.method;
   out.path = decoded(head.path);
-  if (head.count("authorization") > 1)
-    return std::nullopt;
   out.authorization = head.find("authorization").value_or("");
   const auto rest =
     text.substr(static_cast<size_t>(head.path.data() - text.data()) + head.path.size());
@@ -253,6 +250,8 @@ class server final : public page_server {
     request_head head;
     if (const auto parsed = parse_head(text.substr(0, *length), head); !parsed)
       return refuse(one, parsed.error().code == ec::head_too_large ? 431 : 400);
+    if (head.count("authorization") > 1) // which one counts would be anybody's guess
+      return refuse(one, 400);
     make_page(one, make_request(head, text));
   }
 
