@@ -19,8 +19,10 @@ uint64_t known_poison::fingerprint(const std::shared_ptr<const csv_header>& head
     return header_fingerprint_;
   std::string all;
   if (header)
-    for (const auto& field : *header)
+    for (const auto& field : header->names)
       append(all, field);
+  if (header)
+    append(all, std::string_view{&header->delimiter, 1});
   header_ = header;
   return header_fingerprint_ = header ? body_fingerprint(all) : 0;
 }

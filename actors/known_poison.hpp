@@ -5,7 +5,7 @@
 //
 //   Bounded:   `records_max`, the oldest go. Each is remembered for `lasts`, so that what
 //              a reload has mended is tried again.
-//   Equal are: stream, format, fields of a csv header, and the record's bytes.
+//   Equal are: stream, format, fields and delimiter of a csv header, and the record's bytes.
 #pragma once
 
 #include "proto/batch.hpp"

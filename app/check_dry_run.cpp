@@ -24,7 +24,7 @@ class dry_runner {
  public:
   dry_runner(catalog_ptr streams, const check_options& options, std::ostream& out)
     : streams_(std::move(streams)), spec_(*streams_->find(options.stream)),
-      options_(options), format_(options.format), out_(out), work_(dry_run_seed) {}
+      options_(options), format_(options.format.format), out_(out), work_(dry_run_seed) {}
 
   result<dry_run_totals> run(const byte_source& read, size_t records_max) {
     for (bool at_end = false;;) {
@@ -36,11 +36,12 @@ class dry_runner {
         at_end = *got == 0;
       } while (!at_end && !format_ && window_.size() < sniff_bytes_min);
       if (!format_) {
-        format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
+        format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min),
+                        limits().csv.delimiter);
         is_guess_ = *format_ == body_format::csv;
       }
       if (!framer_)
-        framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max});
+        framer_.emplace(*format_, limits());
       auto done = run_window(at_end, records_max);
       if ((!done || at_end) && reads_as_text_instead())
         done = run_window(at_end, records_max);
@@ -54,6 +55,13 @@ class dry_runner {
   }
 
  private:
+  framing_limits limits() const noexcept {
+    framing_limits out;
+    out.record_bytes_max = spec_.settings.record_bytes_max;
+    out.csv = options_.format.dialect(spec_.settings.csv);
+    return out;
+  }
+
   result<size_t> read_piece(const byte_source& read) {
     const auto had = window_.size();
     window_.resize(had + piece_bytes);
@@ -67,7 +75,7 @@ class dry_runner {
     if (!std::exchange(is_guess_, false))
       return false;
     format_ = body_format::text;
-    framer_.emplace(*format_, framing_limits{spec_.settings.record_bytes_max});
+    framer_.emplace(*format_, limits());
     return true;
   }
 
@@ -95,7 +103,7 @@ class dry_runner {
     arrived->bytes.reserve(consumed + text_padding);
     arrived->bytes.assign(window_, 0, consumed);
     batch_part part;
-    part.format = *format_;
+    part.format = *format_ == body_format::json_seq ? body_format::json : *format_;
     part.record_base = framer_->record_base();
     part.line_base = framer_->line_base();
     part.records = static_cast<uint32_t>(refs_.size());

@@ -190,6 +190,9 @@ registered_command declare_send(CLI::App& app) {
               return send();
             return with_config(*arguments, [&](const config& settings) {
               options->server.url = ingest_url(settings);
+              if (const auto stream = settings.streams.find(options->stream);
+                  stream != settings.streams.end())
+                options->csv = stream->second.settings.csv;
               return send();
             });
           }};
@@ -336,6 +339,14 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
                    ->add_option("--csv-header", s->options.csv_header,
                                 "Rows of CSV were kept without their header: this is it")
                    ->type_name("ROW");
+  add_parsed(
+    *command, "--csv-delimiter",
+    "What is between the fields of --csv-header and of the rows (default: as the "
+    "stream says)",
+    "CHARACTER", [s](const std::string& text) -> std::string {
+      s->options.csv_delimiter = csv_delimiter_of(text);
+      return s->options.csv_delimiter ? "" : "expected one character or its name";
+    });
   command
     ->add_flag("--text", s->options.text,
                "What may be a row of CSV or a line of text is a line of text")

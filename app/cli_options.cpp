@@ -83,26 +83,43 @@ void add_server_arguments(CLI::App& command, server_options& into) {
     ->type_name("ACK");
 }
 
-void add_format_arguments(CLI::App& command, std::optional<body_format>& into) {
-  add_parsed(command, "-f,--format",
-             "json, ndjson, csv, text, or sniff: from the first bytes (default)",
-             "FORMAT", [&into](const std::string& text) -> std::string {
-               for (const auto format : {body_format::json, body_format::ndjson,
-                                         body_format::csv, body_format::text})
-                 if (to_string(format) == text) {
-                   into = format;
-                   return {};
-                 }
-               into.reset();
-               return text == "sniff" ? "" : "expected json, ndjson, csv, text or sniff";
-             });
-  add_parsed(command, "--content-type", "The same as a media type, like text/csv", "TYPE",
+void add_format_arguments(CLI::App& command, format_options& into) {
+  add_parsed(
+    command, "-f,--format",
+    "json, ndjson, json-seq, csv, text, or sniff: from the first bytes (default)",
+    "FORMAT", [&into](const std::string& text) -> std::string {
+      for (const auto format :
+           {body_format::json, body_format::ndjson, body_format::json_seq,
+            body_format::csv, body_format::text})
+        if (to_string(format) == text) {
+          into.format = format;
+          return {};
+        }
+      into.format.reset();
+      return text == "sniff" ? "" : "expected json, ndjson, json-seq, csv, text or sniff";
+    });
+  add_parsed(command, "--content-type",
+             "The same as a media type, like \"text/csv; header=absent\"", "TYPE",
              [&into](const std::string& text) -> std::string {
-               const auto format = format_of(text);
-               if (format)
-                 into = *format;
-               return format ? "" : format.error().text;
+               const auto type = media_type_of(text);
+               if (!type)
+                 return type.error().text;
+               into.format = type->format;
+               into.csv_header = type->csv_header;
+               if (type->csv_delimiter)
+                 into.csv_delimiter = type->csv_delimiter;
+               return {};
              });
+  add_parsed(
+    command, "--csv-delimiter",
+    "Between fields of CSV: one character, or comma, semicolon, tab, pipe, colon, "
+    "space (default: the stream's in --config, or else comma)",
+    "CHARACTER", [&into](const std::string& text) -> std::string {
+      into.csv_delimiter = csv_delimiter_of(text);
+      return into.csv_delimiter ? ""
+                                : "expected one character that is no letter, digit, "
+                                  "quote or line end, or its name";
+    });
 }
 
 } // namespace weir

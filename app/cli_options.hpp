@@ -25,7 +25,7 @@ struct config_arguments {
 void add_config_arguments(CLI::App& command, config_arguments& into,
                           bool required = true);
 void add_server_arguments(CLI::App& command, server_options& into);
-void add_format_arguments(CLI::App& command, std::optional<body_format>& into);
+void add_format_arguments(CLI::App& command, format_options& into);
 /// An option whose text `parse` turns into a value; the error is shown with the option's
 /// name.
 void add_parsed(CLI::App& command, const std::string& name, const std::string& help,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/cli.hpp"
+#include "app/format_options.hpp"
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
 
@@ -17,7 +18,7 @@ struct check_options {
   bool connect = false; ///< also ask the sink's server
   std::string dry_run;  ///< a file, `-` for stdin; empty: none
   std::string stream = "default";
-  std::optional<body_format> format; ///< nothing: found out from the first bytes
+  format_options format;
 };
 
 /// The configuration is loaded; compiles its schemas and steps. Errors go to `err`.

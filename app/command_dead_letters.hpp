@@ -7,6 +7,7 @@
 #include "storage/dead_letters.hpp"
 
 #include <iosfwd>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct dead_letters_options {
   bool yes = false; ///< delete: meant
   int64_t before_us = 0;  ///< delete: received before; 0: at any time
   std::string csv_header; ///< replay: rows of CSV need their header
+  std::optional<char> csv_delimiter; ///< replay: of the header and its rows
   bool text = false;      ///< replay: what may be a row or a line is a line
   /// replay: streams whose rejected records become letters
   std::set<std::string, std::less<>> storing;

@@ -18,9 +18,12 @@ namespace {
 /// Sending the same unchanged file again to the same stream, cut the same way, repeats this
 /// key, so that nothing is stored twice. A file that was written to is another file.
 std::string derived_key(const std::string& identity, const send_options& options) {
-  const auto text =
-    fmt::format("{}\n{}\n{}\n{}", identity, options.stream, options.batch_bytes,
-                options.format ? to_string(*options.format) : std::string_view{"sniff"});
+  const auto& format = options.format.format;
+  const auto csv = options.format.dialect(options.csv);
+  auto text = fmt::format("{}\n{}\n{}\n{}", identity, options.stream, options.batch_bytes,
+                          format ? to_string(*format) : std::string_view{"sniff"});
+  if (csv.said != 0 || csv != csv_dialect{})
+    text += '\n' + content_type_of(body_format::csv, csv);
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
   return fmt::format("{:02x}", fmt::join(digest, digest + 16, ""));
@@ -59,7 +62,8 @@ class send_run {
     const auto key = terms.key;
     cut_limits limits;
     limits.bytes = options_.batch_bytes;
-    request_cutter cutter{source->read, options_.format, limits, source->ready};
+    request_cutter cutter{source->read, options_.format.format, limits, source->ready,
+                          options_.format.dialect(options_.csv)};
     sender sending{std::move(terms), post_, progress_, out_};
     const auto totals = sending.run(cutter, source->bytes_total);
     out_ << one_line(path, 256) << ": " << summary(totals) << std::endl;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/cli.hpp"
+#include "app/format_options.hpp"
 #include "proto/batch.hpp"
 
 #include <chrono>
@@ -27,7 +28,8 @@ struct send_options {
   std::vector<std::string> files; ///< `-`: standard input
   server_options server;
   std::string stream = "default";
-  std::optional<body_format> format;
+  format_options format;
+  csv_dialect csv; ///< the stream's, where the configuration is known
   std::string key; ///< empty: one that is derived from the file
   uint64_t batch_bytes = uint64_t{4} << 20;
   uint32_t rejected_shown_max = 20;

@@ -156,6 +156,7 @@ struct stream_config {
   /// relative to the configuration file until loaded; empty: none
   std::string schema_file;
   std::shared_ptr<const nlohmann::json> steps; ///< a JSON array, never null
+  std::string csv_delimiter = "comma";         ///< as it was written
 };
 
 /// Key path (`streams.web.ack`) to the place that set it (`weir.yaml:12`, or `--set`).

@@ -244,6 +244,9 @@ class checker {
              fmt::format(
                "{} is above ingest.batch_bytes, {}: a record must fit in a batch",
                format_bytes(s.record_bytes_max), format_bytes(c_.ingest.batch_bytes)));
+      demand(csv_delimiter_of(stream.csv_delimiter).has_value(), key + ".csv_delimiter",
+             "is one character that is no letter, digit, quote or line end, or comma, "
+             "semicolon, tab, pipe, colon, space");
       demand(s.burst_records == 0 || s.records_per_second > 0, key + ".burst",
              "has no effect without records_per_second");
       demand(s.admission_wait < c_.ingest.request_timeout, key + ".admission_wait",

@@ -130,39 +130,50 @@ void visit_ingest(key_visitor& v, ingest_section& c) {
 }
 
 void visit_streams(key_visitor& v, config& c) {
-  v.map({"streams",
-         "What may be sent to `/ingest/<name>`. Absent: one stream `default`, any JSON."},
-        [&](const std::string& name) {
-          auto& stream =
-            c.streams.insert_or_assign(name, default_stream(name)).first->second;
-          auto& s = stream.settings;
-          v.text({"schema", "JSON Schema file its records must match.", "none"},
-                 stream.schema_file, text_rule::read_path);
-          v.steps({"transform", "Steps each record goes through: docs/transform.md."},
-                  stream.steps);
-          v.choice({"priority", "Of requests that name none."}, s.level,
-                   {"low", "normal", "high"});
-          v.choice({"ack", "What a 2xx waits for, unless the request says: admission, "
-                           "the journal, the sink."},
-                   s.ack, {"accepted", "durable", "stored"});
-          v.choice({"admission", "When the pipeline is full: wait a little, refuse, or "
-                                 "refuse low priority early."},
-                   s.admission, {"wait", "reject", "shed"});
-          v.duration({"admission_wait", "How long `wait` waits."}, s.admission_wait,
-                     {0ms, 10s});
-          v.choice({"dead_letters", "What becomes of rejected records."}, s.dead_letters,
-                   {"discard", "store"});
-          v.bytes(
-            {"record_bytes_max",
-             "A longer record ends its request with 413; at most `ingest.batch_bytes`."},
-            s.record_bytes_max, {64, 64 * mib});
-          v.count({"json_depth_max", "Deeper records are rejected."}, s.json_depth_max,
-                  {1, 1024});
-          v.real({"records_per_second", "Rate limit of the whole stream; 0: none."},
-                 s.records_per_second, {0, rate_max});
-          v.real({"burst", "Records at once; 0: one second's worth."}, s.burst_records,
-                 {0, rate_max});
-        });
+  v.map(
+    {"streams",
+     "What may be sent to `/ingest/<name>`. Absent: one stream `default`, any JSON."},
+    [&](const std::string& name) {
+      auto& stream = c.streams.insert_or_assign(name, default_stream(name)).first->second;
+      auto& s = stream.settings;
+      v.text({"schema", "JSON Schema file its records must match.", "none"},
+             stream.schema_file, text_rule::read_path);
+      v.steps({"transform", "Steps each record goes through: docs/transform.md."},
+              stream.steps);
+      v.choice({"priority", "Of requests that name none."}, s.level,
+               {"low", "normal", "high"});
+      v.choice({"ack", "What a 2xx waits for, unless the request says: admission, "
+                       "the journal, the sink."},
+               s.ack, {"accepted", "durable", "stored"});
+      v.choice({"admission", "When the pipeline is full: wait a little, refuse, or "
+                             "refuse low priority early."},
+               s.admission, {"wait", "reject", "shed"});
+      v.duration({"admission_wait", "How long `wait` waits."}, s.admission_wait,
+                 {0ms, 10s});
+      v.choice({"dead_letters", "What becomes of rejected records."}, s.dead_letters,
+               {"discard", "store"});
+      v.bytes(
+        {"record_bytes_max",
+         "A longer record ends its request with 413; at most `ingest.batch_bytes`."},
+        s.record_bytes_max, {64, 64 * mib});
+      v.count({"json_depth_max", "Deeper records are rejected."}, s.json_depth_max,
+              {1, 1024});
+      v.text({"csv_delimiter",
+              "Between the fields of CSV whose Content-Type names none: one character, "
+              "or comma, semicolon, tab, pipe, colon, space."},
+             stream.csv_delimiter, text_rule::any);
+      if (const auto delimiter = csv_delimiter_of(stream.csv_delimiter))
+        s.csv.delimiter = *delimiter;
+      v.choice({"csv_header",
+                "The first row of CSV names the columns, each once; or mends names that "
+                "are empty or twice there, as column_<n>; or there is no such row, and "
+                "they are column_1, column_2, …"},
+               s.csv.names, {"required", "mended", "absent"});
+      v.real({"records_per_second", "Rate limit of the whole stream; 0: none."},
+             s.records_per_second, {0, rate_max});
+      v.real({"burst", "Records at once; 0: one second's worth."}, s.burst_records,
+             {0, rate_max});
+    });
 }
 
 } // namespace weir

@@ -2,6 +2,7 @@
 
 #include "app/patient_post.hpp"
 #include "app/units.hpp"
+#include "records/framer.hpp"
 
 #include <algorithm>
 #include <array>
@@ -34,8 +35,12 @@ tl::unexpected<fault> refused(const dead_letter& letter, std::string_view why) {
   return fail(ec::malformed_body, fmt::format("{}: {}", one_line(letter.code, 64), why));
 }
 
-replay_body row_of(const dead_letter& letter, const std::string& header) {
-  return {content_type_of(body_format::csv), header + "\r\n" + letter.body};
+/// The header is there, whatever the stream says; its delimiter is the stream's unless named.
+replay_body row_of(const dead_letter& letter, const dead_letters_options& options) {
+  auto type = content_type_of(body_format::csv) + "; header=present";
+  if (options.csv_delimiter)
+    type += "; delimiter=\"" + csv_delimiter_name(*options.csv_delimiter) + '"';
+  return {std::move(type), options.csv_header + "\r\n" + letter.body};
 }
 
 } // namespace
@@ -47,7 +52,7 @@ result<replay_body> body_of(const dead_letter& letter,
     return refused(letter, "a row of CSV is kept without its header: name it with "
                            "--csv-header");
   if (one_of(letter.code, codes_of_rows))
-    return row_of(letter, header);
+    return row_of(letter, options);
   if (is_object(letter.body))
     return replay_body{content_type_of(body_format::json), letter.body};
   if (letter.code == "invalid_utf8")
@@ -57,7 +62,7 @@ result<replay_body> body_of(const dead_letter& letter,
     return refused(letter, "it is not a JSON object, so it would be rejected again: mend "
                            "it and store it with weir send");
   if (!header.empty())
-    return row_of(letter, header);
+    return row_of(letter, options);
   if (options.text)
     return replay_body{content_type_of(body_format::text), letter.body};
   return refused(letter, "it may be a line of text or a row of CSV: say --text, or "

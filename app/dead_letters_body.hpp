@@ -8,7 +8,7 @@
 namespace weir {
 
 struct replay_body {
-  std::string_view content_type;
+  std::string content_type;
   std::string text;
 };
 

@@ -77,18 +77,4 @@ std::string problem_text(const http_answer& answer) {
   return text;
 }
 
-std::string_view content_type_of(body_format format) noexcept {
-  switch (format) {
-  case body_format::json:
-    return "application/json";
-  case body_format::ndjson:
-    return "application/x-ndjson";
-  case body_format::csv:
-    return "text/csv";
-  case body_format::text:
-    return "text/plain";
-  }
-  return "application/octet-stream";
-}
-
 } // namespace weir

@@ -67,6 +67,4 @@ class patient_post {
 /// line.
 std::string problem_text(const http_answer& answer);
 
-std::string_view content_type_of(body_format format) noexcept;
-
 } // namespace weir

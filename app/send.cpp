@@ -174,9 +174,8 @@ result<http_answer> sender::post(const cut_request& part, const span& at, bool i
     key += fmt::format(".{}+{}", at.first, at.count);
   if (terms_.key_has_digest)
     key += '-' + digest_of(part.body);
-  return post_(
-    {"/ingest/" + terms_.stream, content_type_of(part.format), std::move(key), part.body},
-    waiting);
+  return post_({"/ingest/" + terms_.stream, part.content_type, std::move(key), part.body},
+               waiting);
 }
 
 void sender::account_verdicts(const cut_request& part, const json& answer) {

@@ -12,6 +12,7 @@ cut_request slice(const cut_request& whole, size_t first, size_t count) {
   cut_request part;
   part.number = whole.number;
   part.format = whole.format;
+  part.content_type = whole.content_type;
   part.records = count;
   part.record_base = whole.record_base + first;
   part.file_bytes = whole.file_bytes;
@@ -40,9 +41,30 @@ cut_request slice(const cut_request& whole, size_t first, size_t count) {
 }
 
 request_cutter::request_cutter(byte_source source, std::optional<body_format> format,
-                               cut_limits limits, ready_function ready)
+                               cut_limits limits, ready_function ready, csv_dialect csv)
   : source_(std::move(source)), ready_(std::move(ready)), format_(format),
-    limits_(limits) {}
+    limits_(limits), csv_(csv) {
+  if (csv_.names == csv_names::required) // whether the names will do, the node says
+    csv_.names = csv_names::mended;
+}
+
+framing_limits request_cutter::framing() const noexcept {
+  framing_limits limits;
+  limits.record_bytes_max = limits_.record_bytes_max;
+  limits.csv = csv_;
+  return limits;
+}
+
+/// What goes before the rows of every request: the first `bytes` of the file, or a row of
+/// numbered names.
+std::string request_cutter::csv_head(size_t bytes) const {
+  if (csv_.names != csv_names::absent)
+    return window_.substr(0, bytes);
+  std::string row;
+  for (const auto& name : framer_->header()->names)
+    (row += row.empty() ? std::string{} : std::string{csv_.delimiter}) += name;
+  return row + '\n';
+}
 
 /// Reads until the window holds `bytes`, however small the source's pieces are: the cuts
 /// must not depend on them. Less when the source ends, fails or falls silent.
@@ -67,12 +89,10 @@ bool request_cutter::begin() {
       && window_.find('\n') == window_.npos)
     return false;
   if (!format_) {
-    format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min));
+    format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min), csv_.delimiter);
     is_guess_ = *format_ == body_format::csv;
   }
-  framing_limits limits;
-  limits.record_bytes_max = limits_.record_bytes_max;
-  framer_.emplace(*format_, limits);
+  framer_.emplace(*format_, framing());
   return true;
 }
 
@@ -81,9 +101,7 @@ bool request_cutter::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false))
     return false;
   format_ = body_format::text;
-  framing_limits limits;
-  limits.record_bytes_max = limits_.record_bytes_max;
-  framer_.emplace(*format_, limits);
+  framer_.emplace(*format_, framing());
   return true;
 }
 
@@ -121,6 +139,8 @@ cut_request request_cutter::cut() {
   is_guess_ = false;
   request.number = requests_++;
   request.format = *format_;
+  request.content_type =
+    content_type_of(*format_, csv_dialect{csv_.delimiter, csv_names::required});
   request.records = refs_.size();
   request.record_base = framer_->record_base() + first.record;
   request.line_base = line;
@@ -130,10 +150,13 @@ cut_request request_cutter::cut() {
     request.head_bytes = 1;
     request.body.append(window_, first.offset, last.offset + last.size - first.offset);
     request.body += ']';
+  } else if (*format_ == body_format::json_seq) {
+    request.body = '\x1e';
+    request.body.append(window_, first.offset, consumed - first.offset);
   } else {
     if (*format_ == body_format::csv && request.number == 0) {
-      csv_head_.assign(window_, 0, first.offset);
-      csv_head_lines_ = line;
+      csv_head_ = csv_head(first.offset);
+      csv_head_lines_ = csv_.names == csv_names::absent ? 1 : line;
     }
     request.body = csv_head_;
     request.head_bytes = csv_head_.size();

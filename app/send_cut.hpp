@@ -1,9 +1,11 @@
 // SEND CUT: a file of any length becomes requests of bounded size, cut between records.
 //
 //   ndjson, text   the lines as they are
-//   csv            the header row goes before every request
+//   csv            the header row goes before every request; where there is none, one that
+//                  numbers the columns, so that the first row of a request decides nothing
 //   json           an array's elements are sent as smaller arrays, an object as an array
 //                  of one
+//   json_seq       the texts as they are, each behind its separator
 //
 // Where the cuts are depends on the file, the format and the size only, so that sending a
 // file again with the same --key repeats the same requests. A pipe that falls silent is
@@ -32,6 +34,9 @@ struct cut_request {
   uint64_t number = 0; ///< from 0
   std::string body;
   body_format format = body_format::ndjson;
+  /// What the node is to read it as. CSV says what it was cut by, whatever the stream's own
+  /// dialect is.
+  std::string content_type;
   size_t head_bytes = 0; ///< of the body, before its first record: the header row
   /// where the records are in the body, and their lines there, from 0
   std::vector<record_ref> refs;
@@ -58,7 +63,7 @@ class request_cutter {
  public:
   /// Without a format the first bytes decide. `ready`: nothing for a file.
   request_cutter(byte_source source, std::optional<body_format> format, cut_limits limits,
-                 ready_function ready = {});
+                 ready_function ready = {}, csv_dialect csv = {});
 
   /// The next request, or nothing at the end of the file. Failure: io_failed, or
   /// malformed_body with the file's line, or when there are bytes and no records; what was
@@ -71,6 +76,8 @@ class request_cutter {
  private:
   void fill(size_t bytes);
   bool begin();
+  framing_limits framing() const noexcept;
+  std::string csv_head(size_t bytes) const;
   bool reads_as_text_instead();
   cut_request cut();
 
@@ -78,6 +85,7 @@ class request_cutter {
   ready_function ready_;
   std::optional<body_format> format_;
   cut_limits limits_;
+  csv_dialect csv_;
   std::optional<framer> framer_;
   std::string window_;           ///< what was read and not sent
   std::vector<record_ref> refs_; ///< of the request being made, in `window_`

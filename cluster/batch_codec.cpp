@@ -91,8 +91,9 @@ void write_part(byte_writer& to, const batch_part& part, bool raw) {
   const bool header = raw && part.header;
   to.flag(header);
   if (header) {
-    to.number(static_cast<uint32_t>(part.header->size()));
-    for (const auto& field : *part.header)
+    to.number(part.header->delimiter);
+    to.number(static_cast<uint32_t>(part.header->names.size()));
+    for (const auto& field : part.header->names)
       to.text(field);
   }
   to.text(part.client);
@@ -112,8 +113,12 @@ batch_part read_part(byte_reader& from) {
   part.line_base = from.number<uint64_t>();
   part.records = from.number<uint32_t>();
   if (from.flag()) {
-    csv_header header(from.count(items_max, 4));
-    for (auto& field : header)
+    csv_header header;
+    header.delimiter = from.number<char>();
+    if (!is_csv_delimiter(header.delimiter))
+      from.spoil();
+    header.names.resize(from.count(items_max, 4));
+    for (auto& field : header.names)
       field = from.text(text_bytes_max);
     part.header = std::make_shared<const csv_header>(std::move(header));
   }
@@ -329,7 +334,7 @@ size_t encoded_batch_bytes(const record_batch& batch) noexcept {
   for (const auto& part : batch.source->parts) {
     bytes += part_bytes_min + 4 + part.client.size() + part.trace.size();
     if (raw && part.header)
-      for (const auto& field : *part.header)
+      for (const auto& field : part.header->names)
         bytes += 4 + field.size();
   }
   for (const auto& r : batch.rejections) {

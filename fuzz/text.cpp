@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t bytes_max = in.byte();
   print(in.rest(), bytes_max);
   sniff(in.rest());
-  if (const auto format = format_of(in.rest()); !format)
+  if (const auto format = media_type_of(in.rest()); !format)
     WEIR_HOLDS(format.error().code == ec::unsupported_media_type
                && is_utf8(format.error().text));
   return 0;

@@ -21,7 +21,7 @@ size_t names_of_a_row(const csv_header* header) noexcept {
   constexpr size_t around = 6; // quotes, colon, comma
   size_t bytes = 0;
   if (header != nullptr)
-    for (const auto& name : *header)
+    for (const auto& name : header->names)
       bytes += name.size() + around;
   return bytes;
 }
@@ -148,9 +148,10 @@ result<bool> body_reader::inflate_some() {
   return true;
 }
 
-result<body_format> body_reader::sniffed(std::string_view body, bool said_to_be_form) {
+result<body_format> body_reader::sniffed(std::string_view body, char csv_delimiter,
+                                         bool said_to_be_form) {
   const auto head = body.substr(0, sniff_bytes);
-  const auto format = sniff(head);
+  const auto format = sniff(head, csv_delimiter);
   if (said_to_be_form && format == body_format::text && looks_like_form(head))
     return fail(ec::unsupported_media_type,
                 "the body is a form (name=value&…); send application/json, "
@@ -163,7 +164,8 @@ result<bool> body_reader::sniff_format(bool last) {
     return true;
   if (filled_ < sniff_bytes && !last)
     return false;
-  const auto format = sniffed(text(), terms_.said_to_be_form);
+  const auto format =
+    sniffed(text(), terms_.framing.csv.delimiter, terms_.said_to_be_form);
   if (!format)
     return tl::unexpected(format.error());
   format_ = *format;
@@ -299,7 +301,7 @@ body_cut body_reader::take() {
   out.chunk = chunk_++;
   out.record_base = record_base_;
   out.line_base = line_base_;
-  out.format = format_;
+  out.format = format_ == body_format::json_seq ? body_format::json : format_;
   out.header = framer_->header();
   const size_t count = ended_ ? records_.size() : cut_;
   std::vector<record_ref> rest(records_.begin() + static_cast<std::ptrdiff_t>(count),
@@ -330,7 +332,7 @@ body_cut body_reader::take() {
 
 void body_reader::hash_cut(body_cut& out, std::string_view bytes) {
   if (ended_ && !hash_) { // a whole body: the cheaper way
-    out.fingerprint = closed_fingerprint(bytes, format_);
+    out.fingerprint = closed_fingerprint(bytes, out.format, out.header.get());
     return;
   }
   if (hash_)
@@ -338,7 +340,7 @@ void body_reader::hash_cut(body_cut& out, std::string_view bytes) {
   else
     hash_.emplace();
   hash_->add(bytes);
-  out.fingerprint = closed_fingerprint(hash_->value(), format_);
+  out.fingerprint = closed_fingerprint(hash_->value(), out.format, out.header.get());
 }
 
 /// The next batch begins with the first byte of its first record; `all` still has what

@@ -69,7 +69,8 @@ class body_reader {
   static result<std::unique_ptr<body_reader>> make(body_terms terms);
   /// The format of a body without a type, from its first 4 KiB. A form that `said_to_be_form`
   /// is one: unsupported_media_type.
-  static result<body_format> sniffed(std::string_view body, bool said_to_be_form);
+  static result<body_format> sniffed(std::string_view body, char csv_delimiter,
+                                     bool said_to_be_form);
 
   /// more: give it bytes. cut: take(), then go on. end: take() the last batch; it is the
   /// whole body if its chunk is 0. memory: the decoder needs memory_wanted() bytes in all;

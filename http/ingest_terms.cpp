@@ -1,7 +1,6 @@
 #include "http/ingest_terms.hpp"
 
 #include "http/answer.hpp"
-#include "records/framer.hpp"
 #include "records/inflate.hpp"
 
 #include <algorithm>
@@ -76,10 +75,10 @@ result<void> read_media_type(const request_head& head, ingest_terms& out) {
   const auto type = head.find("content-type");
   out.said_to_be_form = type && is_form_type(*type);
   if (type && !type->empty() && !out.said_to_be_form) {
-    auto format = format_of(*type);
-    if (!format)
-      return tl::unexpected(std::move(format.error()));
-    out.format = *format;
+    auto read = media_type_of(*type);
+    if (!read)
+      return tl::unexpected(std::move(read.error()));
+    out.type = *read;
   }
   const auto coding = head.find("content-encoding").value_or("");
   if (coding.empty() || same_text(coding, "identity"))

@@ -8,6 +8,7 @@
 #include "proto/batch.hpp"
 #include "proto/result.hpp"
 #include "records/catalog.hpp"
+#include "records/framer.hpp"
 
 #include <memory>
 #include <optional>
@@ -24,11 +25,11 @@ struct ingest_terms {
   const api_key* tenant = nullptr; ///< null when no keys are configured
   priority level = priority::normal;
   ack_level ack = ack_level::durable;
-  std::optional<body_format> format; ///< empty: to be sniffed
-  bool said_to_be_form = false;      ///< so curl says of all that it sends
-  std::string coding;                ///< gzip, zstd, …; empty for none
-  std::optional<uint64_t> length;    ///< empty: chunked
-  std::string key;                   ///< Idempotency-Key, empty when none came
+  std::optional<media_type> type; ///< empty: to be sniffed
+  bool said_to_be_form = false;   ///< so curl says of all that it sends
+  std::string coding;             ///< gzip, zstd, …; empty for none
+  std::optional<uint64_t> length; ///< empty: chunked
+  std::string key;                ///< Idempotency-Key, empty when none came
   std::string trace;
   bool expects_continue = false;
 

@@ -19,17 +19,20 @@ uint64_t fingerprint_at(const body_cut& cut, size_t count) {
   const auto& last = cut.records[count - 1];
   auto hash = cut.before ? *cut.before : body_hash{};
   hash.add(std::string_view{cut.bytes}.substr(0, size_t{last.offset} + last.size));
-  return closed_fingerprint(hash.value(), cut.format);
+  return closed_fingerprint(hash.value(), cut.format, cut.header.get());
 }
 
 } // namespace
 
-uint64_t closed_fingerprint(uint64_t hash, body_format format) noexcept {
-  return hash ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(format)));
+uint64_t closed_fingerprint(uint64_t hash, body_format format,
+                            const csv_header* header) noexcept {
+  const uint64_t said = header != nullptr ? header->said : 0;
+  return hash ^ (0x9e3779b97f4a7c15ULL * (1 + static_cast<uint64_t>(format) + 16 * said));
 }
 
-uint64_t closed_fingerprint(std::string_view body, body_format format) {
-  return closed_fingerprint(body_fingerprint(body), format);
+uint64_t closed_fingerprint(std::string_view body, body_format format,
+                            const csv_header* header) {
+  return closed_fingerprint(body_fingerprint(body), format, header);
 }
 
 body_cut rest_of(const body_cut& cut, size_t first) {

@@ -15,10 +15,13 @@
 
 namespace weir {
 
-/// The fingerprint of a body that ends with these bytes. The format is part of what a key stands
-/// for: the same bytes as text are other records.
-uint64_t closed_fingerprint(uint64_t hash, body_format format) noexcept;
-uint64_t closed_fingerprint(std::string_view body, body_format format);
+/// The fingerprint of a body that ends with these bytes. The media type is part of what a key
+/// stands for: the same bytes as text, or divided at semicolons, are other records. `header` is
+/// null for what is no CSV.
+uint64_t closed_fingerprint(uint64_t hash, body_format format,
+                            const csv_header* header) noexcept;
+uint64_t closed_fingerprint(std::string_view body, body_format format,
+                            const csv_header* header);
 
 /// What is left of a cut of which an earlier request has stored something.
 struct unstored_rest {

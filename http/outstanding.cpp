@@ -48,8 +48,9 @@ body_cut cut_of(const record_batch& batch, size_t index, const part_owner& owner
     owner.begin, size_t{last.offset} + last.size);
   cut.format = part.format;
   cut.header = part.header;
-  cut.fingerprint =
-    owner.last ? part.fingerprint : closed_fingerprint(cut.bytes, cut.format);
+  cut.fingerprint = owner.last
+                      ? part.fingerprint
+                      : closed_fingerprint(cut.bytes, cut.format, cut.header.get());
   return cut;
 }
 

@@ -14,9 +14,11 @@ namespace {
 
 constexpr size_t piece_bytes = size_t{64} << 10;
 
-framing_limits framing_of(const stream_spec& stream) noexcept {
+framing_limits framing_of(const ingest_terms& terms) noexcept {
+  const auto& settings = terms.stream->settings;
   framing_limits limits;
-  limits.record_bytes_max = stream.settings.record_bytes_max;
+  limits.record_bytes_max = settings.record_bytes_max;
+  limits.csv = terms.type ? terms.type->dialect(settings.csv) : settings.csv;
   return limits;
 }
 
@@ -29,14 +31,15 @@ void session::start_body() {
     return refuse({ec::saturated, "nothing of the request was read or stored"});
   const auto& config = thread_.shared().config;
   body_terms body;
-  body.format = terms_.format;
+  if (terms_.type)
+    body.format = terms_.type->format;
   body.said_to_be_form = terms_.said_to_be_form;
   body.length = terms_.length;
   body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
   body.inflate.window_max = config.zstd_window_max;
   body.inflate.memory_free = work_->decoder;
-  body.framing = framing_of(*terms_.stream);
+  body.framing = framing_of(terms_);
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
   body.batch_records = batch_records();
@@ -213,16 +216,18 @@ bool session::gather_at_once() {
       || !terms_.coding.empty())
     return false;
   const auto bytes = in_.view().substr(0, length);
-  const auto format = terms_.format ? result<body_format>{*terms_.format}
-                                    : body_reader::sniffed(bytes, terms_.said_to_be_form);
-  if (!format)
+  const auto framing = framing_of(terms_);
+  const auto format = terms_.type ? result<body_format>{terms_.type->format}
+                                  : body_reader::sniffed(bytes, framing.csv.delimiter,
+                                                         terms_.said_to_be_form);
+  if (!format || *format == body_format::json_seq) // the reader says what it becomes
     return false;
   // A little more than its rate allows at once does not take a small body apart.
   const auto records_max =
     std::min<uint64_t>(config.batch_records, uint64_t{2} * batch_records());
   auto& records = thread_.scratch_records();
   records.clear();
-  framer frames{*format, framing_of(*terms_.stream)};
+  framer frames{*format, framing};
   const auto framed = frames.scan(bytes, true, records_max + 1, records);
   if (!framed || records.empty() || records.size() > records_max)
     return false;
@@ -236,7 +241,8 @@ bool session::gather_at_once() {
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
   const auto text = bytes.substr(0, end);
-  const auto fingerprint = terms_.key.empty() ? 0 : closed_fingerprint(text, *format);
+  const auto fingerprint =
+    terms_.key.empty() ? 0 : closed_fingerprint(text, *format, frames.header().get());
   gather(gathered::small,
          {text, records, *format, frames.header(), fingerprint, weight, nullptr},
          waited ? now() : began_);

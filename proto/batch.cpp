@@ -6,11 +6,13 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace weir {
 
@@ -24,6 +26,8 @@ std::string_view to_string(body_format format) noexcept {
     return "csv";
   case body_format::text:
     return "text";
+  case body_format::json_seq:
+    return "json-seq";
   }
   return "unknown";
 }
@@ -50,6 +54,56 @@ std::string_view to_string(ack_level level) noexcept {
     return "stored";
   }
   return "unknown";
+}
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, char>, 7> delimiter_names{
+  {{"comma", ','},
+   {"semicolon", ';'},
+   {"tab", '\t'},
+   {"pipe", '|'},
+   {"colon", ':'},
+   {"space", ' '},
+   {"\\t", '\t'}}};
+
+int hex_value(char c) noexcept {
+  const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
+  return lower >= '0' && lower <= '9'   ? lower - '0'
+         : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
+                                        : -1;
+}
+
+} // namespace
+
+bool is_csv_delimiter(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  const char lower = static_cast<char>(c | 0x20);
+  const bool in_words = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')
+                        || c == '_' || c == '-' || c == '.';
+  return byte > 0 && byte < 0x7f && !in_words && c != '"' && c != '\r' && c != '\n';
+}
+
+std::optional<char> csv_delimiter_of(std::string_view text) noexcept {
+  for (const auto& [name, delimiter] : delimiter_names)
+    if (name == text)
+      return delimiter;
+  char c = text.size() == 1 ? text.front() : '\0';
+  if (text.size() == 3 && text.front() == '%' && hex_value(text[1]) >= 0
+      && hex_value(text[2]) >= 0)
+    c = static_cast<char>(hex_value(text[1]) << 4 | hex_value(text[2]));
+  return is_csv_delimiter(c) ? std::optional{c} : std::nullopt;
+}
+
+std::string csv_delimiter_name(char delimiter) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  for (const auto& [name, known] : delimiter_names)
+    if (known == delimiter)
+      return std::string{name};
+  if (delimiter > ' ' && delimiter < 0x7f)
+    return {delimiter};
+  const auto byte = static_cast<unsigned char>(delimiter);
+  return {'%', digits[byte >> 4], digits[byte & 15]};
 }
 
 std::string to_hex(const batch_key& key) {

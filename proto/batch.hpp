@@ -18,13 +18,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace weir {
 
-enum class body_format : uint8_t { json, ndjson, csv, text };
+/// How a body is divided. Batches have the first four only: what was framed as a JSON text
+/// sequence (RFC 7464) is JSON from then on.
+enum class body_format : uint8_t { json, ndjson, csv, text, json_seq };
 enum class priority : uint8_t { low, normal, high };
 enum class ack_level : uint8_t { accepted, durable, stored };
 
@@ -71,8 +74,37 @@ constexpr uint64_t open_fingerprint(uint64_t closed) noexcept {
 /// in records/). Every buffer of records keeps this much capacity behind its end.
 inline constexpr size_t text_padding = 64;
 
-/// The field names of a CSV body, already unquoted and valid UTF-8, in column order.
-using csv_header = std::vector<std::string>;
+/// Where the names of a CSV body's columns come from.
+enum class csv_names : uint8_t {
+  required, ///< its first row, which has each once and none empty
+  mended,   ///< its first row; one that is empty or there already becomes column_<n>
+  absent,   ///< nowhere: column_1, column_2, … as many as the first row has fields
+};
+
+struct csv_dialect {
+  char delimiter = ','; ///< between fields; see is_csv_delimiter()
+  csv_names names = csv_names::required;
+  /// What the request's media type said of the two, 0 for nothing: a key stands for that as
+  /// well. What the stream says is not part of it, for it may change before a repetition.
+  uint16_t said = 0;
+  bool operator==(const csv_dialect&) const = default;
+};
+
+/// One byte of ASCII that no number or word has in it and no quoting or line end is made of.
+bool is_csv_delimiter(char c) noexcept;
+/// A delimiter as it is (`;`) or by a name: comma, semicolon, tab, pipe, colon, space, `\t`,
+/// or percent-encoded (`%3B`). Nothing: it can't be one.
+std::optional<char> csv_delimiter_of(std::string_view text) noexcept;
+/// `comma`, `semicolon`, `tab`, `pipe`, or the delimiter itself, or percent-encoded.
+std::string csv_delimiter_name(char delimiter);
+
+/// What the rows of a CSV body are read with.
+struct csv_header {
+  std::vector<std::string> names; ///< unquoted and valid UTF-8, in column order
+  char delimiter = ',';
+  uint16_t said = 0; ///< csv_dialect::said; the gateway's, which knows the request
+  bool operator==(const csv_header&) const = default;
+};
 
 /// One request's share of a batch. A small request is one part; coalesced requests are several
 /// parts of one batch; a streamed body is one part in each of several batches.

@@ -29,6 +29,7 @@ struct stream_settings {
   dead_letter_policy dead_letters = dead_letter_policy::discard;
   size_t record_bytes_max = size_t{1} << 20;
   uint32_t json_depth_max = 64;
+  csv_dialect csv;               ///< of bodies whose Content-Type does not say otherwise
   double records_per_second = 0; ///< token bucket over the stream; 0: no limit
   double burst_records = 0;      ///< its size; 0: one second's worth
 };

@@ -11,9 +11,14 @@ namespace weir {
 
 /// Names the columns of `row` (one CSV row without its line end; RFC 4180 §2, quotes
 /// resolved). Fails with malformed_body, naming line (`line` counts from 0) and column,
-/// when a name is empty, twice there or not UTF-8, when there are more than
-/// `columns_max`, or the quoting is wrong.
+/// when a name is empty, twice there (unless `dialect` mends that) or not UTF-8, when there are
+/// more than `columns_max`, the quoting is wrong, or the row is one unquoted name with another
+/// delimiter in it: then the body has many columns, and nobody said how they are divided.
 result<csv_header> parse_csv_header(std::string_view row, uint64_t line,
-                                    uint32_t columns_max);
+                                    uint32_t columns_max, csv_dialect dialect);
+
+/// column_1, column_2, … as many as `row` has fields.
+result<csv_header> number_csv_columns(std::string_view row, uint64_t line,
+                                      uint32_t columns_max, csv_dialect dialect);
 
 } // namespace weir

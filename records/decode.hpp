@@ -38,6 +38,7 @@ class csv_encoder {
 
   std::string keys_;             ///< `{"a":"` `","b":"` … one behind the other
   std::vector<size_t> key_ends_; ///< per column
+  char delimiter_;
 };
 
 /// The same for a single row: no encoder to build, but every name is escaped again.

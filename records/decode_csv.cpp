@@ -10,8 +10,9 @@ namespace {
 // Reads the fields of one row one after the other.
 class row_reader {
  public:
-  row_reader(std::string_view row, json_writer& writer)
-    : at_(row.data()), end_(row.data() + row.size()), writer_(writer) {}
+  row_reader(std::string_view row, char delimiter, json_writer& writer)
+    : at_(row.data()), end_(row.data() + row.size()), writer_(writer),
+      delimiter_(delimiter) {}
 
   /// Writes the next field as the inside of a JSON string. Null, or what is wrong with
   /// it. Then at_end() says whether another one follows.
@@ -28,16 +29,21 @@ class row_reader {
   template <stop_at Stop>
   bool copy() {
     writer_.reserve(left());
-    const size_t plain = copy_plain<Stop>(at_, end_, writer_.at());
+    const size_t plain = copy_plain<Stop>(at_, end_, writer_.at(), delimiter_);
     writer_.wrote(plain);
     at_ += plain;
     return at_ != end_;
   }
 
+  bool copy_unquoted() {
+    return delimiter_ == ',' ? copy<stop_at::escapes_and_comma>()
+                             : copy<stop_at::escapes_and_delimiter>();
+  }
+
   const char* unquoted() {
-    while (copy<stop_at::escapes_and_comma>()) {
+    while (copy_unquoted()) {
       const char c = *at_++;
-      if (c == ',')
+      if (c == delimiter_)
         return nullptr;
       if (c == '"')
         return "a quote in an unquoted field; quote the whole field and double the quote";
@@ -65,7 +71,7 @@ class row_reader {
 
   const char* behind_quote() noexcept {
     ended_ = at_ == end_;
-    if (!ended_ && *at_++ != ',')
+    if (!ended_ && *at_++ != delimiter_)
       return "text behind the closing quote";
     return nullptr;
   }
@@ -73,6 +79,7 @@ class row_reader {
   const char* at_;
   const char* end_;
   json_writer& writer_;
+  char delimiter_;
   bool ended_ = false;
 };
 
@@ -92,8 +99,9 @@ decode_failure ragged(size_t expected, size_t got) {
 // `write_key(column)` writes what comes before the value of a column.
 template <class WriteKey>
 std::optional<decode_failure> encode_row(std::string_view row, size_t columns,
-                                         json_writer& writer, WriteKey write_key) {
-  row_reader reader{row, writer};
+                                         char delimiter, json_writer& writer,
+                                         WriteKey write_key) {
+  row_reader reader{row, delimiter, writer};
   size_t column = 0;
   for (; !reader.at_end(); ++column) { // fields past the header's are read, to be counted
     if (column < columns)
@@ -114,8 +122,8 @@ std::optional<decode_failure> encode_row(std::string_view row, size_t columns,
 
 } // namespace
 
-csv_encoder::csv_encoder(const csv_header& header) {
-  for (const auto& name : header) {
+csv_encoder::csv_encoder(const csv_header& header) : delimiter_(header.delimiter) {
+  for (const auto& name : header.names) {
     keys_ += key_ends_.empty() ? "{\"" : "\",\"";
     append_json_escaped(keys_, name);
     keys_ += "\":\"";
@@ -128,7 +136,7 @@ std::optional<decode_failure> csv_encoder::encode(std::string_view row,
   if (!is_utf8(row))
     return not_utf8();
   json_writer writer{out, keys_.size() + row.size() + 2};
-  return encode_row(row, key_ends_.size(), writer,
+  return encode_row(row, key_ends_.size(), delimiter_, writer,
                     [&](size_t column) { writer.raw(key(column)); });
 }
 
@@ -136,12 +144,13 @@ std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header
                                           std::string& out) {
   if (!is_utf8(row))
     return not_utf8();
-  json_writer writer{out, row.size() + 16 * header.size()};
-  return encode_row(row, header.size(), writer, [&](size_t column) {
-    writer.raw(column == 0 ? "{\"" : "\",\"");
-    writer.escaped(header[column]);
-    writer.raw("\":\"");
-  });
+  json_writer writer{out, row.size() + 16 * header.names.size()};
+  return encode_row(row, header.names.size(), header.delimiter, writer,
+                    [&](size_t column) {
+                      writer.raw(column == 0 ? "{\"" : "\",\"");
+                      writer.escaped(header.names[column]);
+                      writer.raw("\":\"");
+                    });
 }
 
 } // namespace weir

@@ -25,6 +25,9 @@ class csv_scanner final : public frame_scanner {
         return record_too_large();
       line_ += ended ? 1 : 0;
       pos_ += ended ? 1 : 0;
+      if (size != 0 && !header_ && limits_.csv.names == csv_names::absent)
+        if (auto counted = number_columns(bytes.substr(start_, size)); !counted)
+          return counted;
       if (size != 0 && header_) {
         emit(size, pos_, out);
         ++found;
@@ -53,7 +56,7 @@ class csv_scanner final : public frame_scanner {
         pos_ = line_end;
         return line_end < bytes.size();
       }
-      in_quotes_ = quote == start_ || bytes[quote - 1] == ',';
+      in_quotes_ = quote == start_ || bytes[quote - 1] == limits_.csv.delimiter;
       pos_ = quote + 1;
     }
   }
@@ -89,12 +92,22 @@ class csv_scanner final : public frame_scanner {
     start_line_ = line_;
     if (row.empty())
       return over_gap_limit(start_) ? result<void>{gap_too_large()} : result<void>{};
-    auto header = parse_csv_header(row, line, limits_.csv_columns_max);
+    auto header = parse_csv_header(row, line, limits_.csv_columns_max, limits_.csv);
     if (!header)
       return tl::unexpected<fault>(std::move(header.error()));
     header_ = std::make_shared<const csv_header>(std::move(*header));
     gap_ = start_;
     gap_line_ = start_line_;
+    return {};
+  }
+
+  // The first row is a record, too.
+  result<void> number_columns(std::string_view row) {
+    auto header =
+      number_csv_columns(row, start_line_, limits_.csv_columns_max, limits_.csv);
+    if (!header)
+      return tl::unexpected<fault>(std::move(header.error()));
+    header_ = std::make_shared<const csv_header>(std::move(*header));
     return {};
   }
 

@@ -112,5 +112,6 @@ std::unique_ptr<frame_scanner> make_line_scanner(body_format format,
                                                  framing_limits limits);
 std::unique_ptr<frame_scanner> make_csv_scanner(framing_limits limits);
 std::unique_ptr<frame_scanner> make_json_scanner(framing_limits limits);
+std::unique_ptr<frame_scanner> make_json_seq_scanner(framing_limits limits);
 
 } // namespace weir

@@ -74,6 +74,8 @@ std::unique_ptr<frame_scanner> make_scanner(body_format format, framing_limits l
   case body_format::ndjson:
   case body_format::text:
     return make_line_scanner(format, limits);
+  case body_format::json_seq:
+    return make_json_seq_scanner(limits);
   }
   throw std::invalid_argument("framer: no such body format");
 }

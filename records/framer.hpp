@@ -5,7 +5,9 @@
 //   json    one value: an object is one record, an array's elements are the records (RFC
 //           8259). Found by nesting and string state; white space between is skipped.
 //   ndjson  one record a line, LF or CRLF; blank lines are skipped and counted as lines.
-//   csv     RFC 4180 with a header row: a record ends at a line end outside quotes;
+//   json_seq RFC 7464: each text begins behind an RS (0x1E) and goes to the next; blank ones
+//           are skipped. The texts are JSON like those of an array.
+//   csv     RFC 4180 with a header row (or without, see csv_names) and any delimiter: a record ends at a line end outside quotes;
 //           LF or CRLF; the header is not a record. A quote opens a field only at its
 //           beginning, so a stray one spoils its own row and no other. Empty lines
 //           are skipped.
@@ -25,6 +27,8 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +37,7 @@ namespace weir {
 struct framing_limits {
   size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
   uint32_t csv_columns_max = 1024;
+  csv_dialect csv{};
 };
 
 class frame_scanner; // records/frame_scanner.hpp
@@ -90,6 +95,7 @@ inline constexpr size_t sniff_bytes_min = 4096;
 ///   ndjson  such an object, when more lines begin with a brace than do not
 ///   json    an array: `[`, values with commas between, and `]` with nothing behind it, as
 ///           far as the bytes go
+///   json_seq an RS and an object behind it
 ///   csv     a first row of two fields or more that may be the names of columns (well
 ///           quoted, none empty, twice there, a figure, a time or prose, with a = or in
 ///           brackets), and then rows, at least one, all of as many fields
@@ -103,8 +109,20 @@ bool is_form_type(std::string_view content_type);
 /// Whether a body that is said to be a form is one: a line of `name=value&…`, encoded.
 bool looks_like_form(std::string_view head);
 
-/// The format a Content-Type names (RFC 9110 §8.3; parameters but charset=utf-8 are
-/// ignored), or unsupported_media_type.
-result<body_format> format_of(std::string_view content_type);
+/// What a Content-Type says of a body.
+struct media_type {
+  body_format format = body_format::ndjson;
+  std::optional<char> csv_delimiter; ///< `delimiter=`, or the tab of tab-separated-values
+  std::optional<bool> csv_header;    ///< `header=`: present or absent (RFC 4180 §3)
+  /// `of_stream` where nothing else is said.
+  csv_dialect dialect(csv_dialect of_stream) const noexcept;
+};
+
+/// What a Content-Type says (RFC 9110 §8.3; parameters that nobody knows are ignored), or
+/// unsupported_media_type.
+result<media_type> media_type_of(std::string_view content_type);
+
+/// `text/csv; header=present; delimiter=";"`: what media_type_of() reads, of our own clients.
+std::string content_type_of(body_format format, std::optional<csv_dialect> dialect = {});
 
 } // namespace weir

@@ -17,18 +17,20 @@
 namespace weir {
 
 /// Which bytes can't be copied as they are.
-enum class stop_at : uint8_t { escapes, escapes_and_comma };
+enum class stop_at : uint8_t { escapes, escapes_and_comma, escapes_and_delimiter };
 
 template <stop_at Stop>
-constexpr bool stops(char c) noexcept {
+constexpr bool stops(char c, char delimiter = ',') noexcept {
   return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'
-         || (Stop == stop_at::escapes_and_comma && c == ',');
+         || (Stop == stop_at::escapes_and_comma && c == ',')
+         || (Stop == stop_at::escapes_and_delimiter && c == delimiter);
 }
 
-/// Copies [in, end) to `out` up to the first byte that stops; returns how many bytes that
-/// were. Overwrites up to 15 bytes behind them: `out` has room for end - in + 16.
+/// Copies [in, end) to `out` up to the first byte that stops (`delimiter` where that is one);
+/// returns how many bytes that were. Overwrites up to 15 bytes behind them: `out` has room for end - in + 16.
 template <stop_at Stop>
-inline size_t copy_plain(const char* in, const char* end, char* out) noexcept {
+inline size_t copy_plain(const char* in, const char* end, char* out,
+                         [[maybe_unused]] char delimiter = ',') noexcept {
   const char* const begin = in;
 #if defined(__SSE2__)
   for (; end - in >= 16; in += 16, out += 16) {
@@ -40,11 +42,13 @@ inline size_t copy_plain(const char* in, const char* end, char* out) noexcept {
     hit = _mm_or_si128(hit, _mm_cmpeq_epi8(part, _mm_set1_epi8('\\')));
     if constexpr (Stop == stop_at::escapes_and_comma)
       hit = _mm_or_si128(hit, _mm_cmpeq_epi8(part, _mm_set1_epi8(',')));
+    if constexpr (Stop == stop_at::escapes_and_delimiter)
+      hit = _mm_or_si128(hit, _mm_cmpeq_epi8(part, _mm_set1_epi8(delimiter)));
     if (const auto mask = static_cast<uint32_t>(_mm_movemask_epi8(hit)); mask != 0)
       return static_cast<size_t>(in - begin + std::countr_zero(mask));
   }
 #endif
-  for (; in != end && !stops<Stop>(*in); ++in, ++out)
+  for (; in != end && !stops<Stop>(*in, delimiter); ++in, ++out)
     *out = *in;
   return static_cast<size_t>(in - begin);
 }

@@ -187,7 +187,7 @@ bool goes_on_as_array(std::string_view text) noexcept {
 }
 
 using named_format = std::pair<std::string_view, body_format>;
-constexpr std::array<named_format, 22> media_types{{
+constexpr std::array<named_format, 24> media_types{{
   {"application/json", body_format::json},
   {"text/json", body_format::json},
   {"text/x-json", body_format::json},
@@ -207,10 +207,24 @@ constexpr std::array<named_format, 22> media_types{{
   {"text/ndjson", body_format::ndjson},
   {"text/jsonl", body_format::ndjson},
   {"text/x-jsonl", body_format::ndjson},
+  {"application/json-seq", body_format::json_seq},
+  {"text/tab-separated-values", body_format::csv},
   {"text/csv", body_format::csv},
   {"application/csv", body_format::csv},
   {"text/plain", body_format::text},
 }};
+
+std::optional<body_format> format_named(std::string_view type) noexcept {
+  for (const auto& [name, format] : media_types)
+    if (name == type)
+      return format;
+  if (type.find('/') == type.npos)
+    return std::nullopt;
+  if (type.ends_with("+json-seq")) // RFC 8091
+    return body_format::json_seq;
+  return type.ends_with("+json") ? std::optional{body_format::json} // RFC 6839 §3.1
+                                 : std::nullopt;
+}
 
 // Takes one `;name=value` off `rest`; the value unquoted (RFC 9110 §5.6.6). Nothing:
 // malformed.
@@ -244,12 +258,25 @@ take_parameter(std::string_view& rest) {
   return std::pair{std::move(name), lower(value)};
 }
 
-// Null, or why a body with this parameter can't be read.
-const char* refuse(const std::string& name, const std::string& value) noexcept {
+// Takes what a parameter says into `out`. Null, or why the body can't be read.
+const char* read_parameter(const std::string& name, const std::string& value,
+                           media_type& out) noexcept {
   if (name == "charset" && value != "utf-8" && value != "utf8" && value != "us-ascii")
     return "only charset=utf-8 is understood";
-  if (name == "header" && value == "absent")
-    return "a csv body needs a header row";
+  if (out.format != body_format::csv)
+    return nullptr;
+  if (name == "header") {
+    if (value != "present" && value != "absent")
+      return "header is present or absent";
+    out.csv_header = value == "present";
+  } else if (name == "delimiter") {
+    // of "\t" only the t is left: a backslash quotes
+    out.csv_delimiter = value == "t" ? '\t' : csv_delimiter_of(value);
+    if (!out.csv_delimiter)
+      return "a delimiter is one character in quotes (delimiter=\";\"), its name (comma, "
+             "semicolon, tab, pipe, colon, space) or %3B; no letter, digit, quote or "
+             "line end";
+  }
   return nullptr;
 }
 
@@ -267,6 +294,8 @@ body_format sniff(std::string_view head, char delimiter) {
   const auto text = without_space(head);
   if (text.empty())
     return body_format::text;
+  if (text.front() == '\x1e' && without_space(text.substr(1)).starts_with('{'))
+    return body_format::json_seq;
   if (text.front() == '{')
     return sniff_object(text, cut);
   if (text.front() == '[' && goes_on_as_array(text.substr(1)))
@@ -299,30 +328,61 @@ bool looks_like_form(std::string_view head) {
   }
 }
 
-result<body_format> format_of(std::string_view content_type) {
-  for (const auto& [name, format] : media_types)
-    if (name == content_type) // as nearly all clients write it
-      return format;
+csv_dialect media_type::dialect(csv_dialect of_stream) const noexcept {
+  const int header = csv_header ? (*csv_header ? 1 : 2) : 0;
+  of_stream.said = static_cast<uint16_t>(csv_delimiter.value_or('\0') << 2 | header);
+  of_stream.delimiter = csv_delimiter.value_or(of_stream.delimiter);
+  if (csv_header && !*csv_header)
+    of_stream.names = csv_names::absent;
+  else if (csv_header && of_stream.names == csv_names::absent)
+    of_stream.names = csv_names::required;
+  return of_stream;
+}
+
+result<media_type> media_type_of(std::string_view content_type) {
+  media_type out;
   std::string_view rest = content_type;
   const std::string type = lower(trim(rest.substr(0, rest.find(';'))));
   rest.remove_prefix(std::min(rest.find(';'), rest.size()));
+  const auto format = format_named(type);
+  out.format = format.value_or(body_format::text);
+  if (type == "text/tab-separated-values")
+    out.csv_delimiter = '\t';
   while (!rest.empty()) {
     const auto parameter = take_parameter(rest);
     if (!parameter)
       return unsupported(content_type, "its parameters can't be read");
-    if (const char* why = refuse(parameter->first, parameter->second))
+    if (const char* why = read_parameter(parameter->first, parameter->second, out))
       return unsupported(content_type, why);
   }
-  for (const auto& [name, format] : media_types)
-    if (name == type)
-      return format;
-  if (type.ends_with("+json") && type.find('/') != type.npos)
-    return body_format::json; // RFC 6839 §3.1
+  if (format)
+    return out;
   return unsupported(content_type,
                      type == "multipart/form-data"
                        ? "send the file as the body itself (curl --data-binary @FILE)"
                        : "send application/json, application/x-ndjson, text/csv or "
                          "text/plain");
+}
+
+std::string content_type_of(body_format format, std::optional<csv_dialect> dialect) {
+  std::string type;
+  switch (format) {
+  case body_format::json:
+    return "application/json";
+  case body_format::ndjson:
+    return "application/x-ndjson";
+  case body_format::text:
+    return "text/plain";
+  case body_format::json_seq:
+    return "application/json-seq";
+  case body_format::csv:
+    type = "text/csv";
+  }
+  if (dialect)
+    type += std::string{"; header="}
+            + (dialect->names == csv_names::absent ? "absent" : "present")
+            + "; delimiter=\"" + csv_delimiter_name(dialect->delimiter) + '"';
+  return type;
 }
 
 } // namespace weir

@@ -87,6 +87,7 @@ std::optional<decode_failure> append_decoded(std::string_view record,
   case body_format::text:
     return text_to_json(record, out);
   case body_format::json:
+  case body_format::json_seq:
     append_minified(record, out);
     return std::nullopt;
   case body_format::ndjson:
@@ -172,7 +173,7 @@ class validator {
     const auto begin = decoded_.size();
     if (auto failure =
           append_decoded(batch_.text_of(ref), batch_.source->parts[ref.part], decoded_)) {
-      refuse(ref, failure->code, {}, std::move(failure->detail));
+      refuse(ref, failure->code, {}, failure->detail + last_line_of(ref));
       decoded_.resize(begin);
       return false;
     }
@@ -202,6 +203,20 @@ class validator {
               std::string detail) {
     refused_.push_back(make_rejection(ref, code, std::move(pointer), std::move(detail),
                                       batch_.text_of(ref), spec_.settings));
+  }
+
+  /// Of a row that goes over line ends: a quote too many swallows the rows behind it, and whoever
+  /// looks for them should know up to where.
+  std::string last_line_of(const record_ref& ref) const {
+    const auto& part = batch_.source->parts[ref.part];
+    auto text = batch_.text_of(ref);
+    if (text.ends_with('\n'))
+      text.remove_suffix(1);
+    const auto ends = std::count(text.begin(), text.end(), '\n');
+    if (part.format != body_format::csv || ends == 0)
+      return {};
+    return "; the row goes on to line "
+           + std::to_string(part.line_base + ref.line + 1 + static_cast<uint64_t>(ends));
   }
 
   bool matches(const record_ref& ref, std::string_view text) {

@@ -136,7 +136,7 @@ TEST_F(catalog_files, a_dry_run_of_many_batches_numbers_records_through) {
     text += i == 8 ? "1,2\n" : std::to_string(i) + "\n";
   check_options options;
   options.stream = "s";
-  options.format = body_format::csv;
+  options.format.format = body_format::csv;
   options.dry_run = put("in.csv", text);
   std::ostringstream out, err;
   EXPECT_EQ(command_check(c, options, out, err), exit_failed);

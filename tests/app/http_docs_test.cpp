@@ -101,7 +101,7 @@ TEST(http_docs, every_media_type_that_is_named_is_understood) {
     for (const auto& type : quoted(row[0]))
       if (type.starts_with("application/") || type.starts_with("text/")) {
         ++found;
-        EXPECT_TRUE(format_of(type)) << type;
+        EXPECT_TRUE(media_type_of(type)) << type;
       }
   EXPECT_GE(found, 4u);
 }

@@ -70,7 +70,8 @@ inline std::shared_ptr<record_batch> make_random_batch(random_source& random,
     part.line_base = below(1000);
     part.records = static_cast<uint32_t>(30 + below(100));
     if (below(3) == 0)
-      part.header = std::make_shared<const csv_header>(csv_header{text(10), text(10)});
+      part.header = std::make_shared<const csv_header>(
+        csv_header{{text(10), text(10)}, below(2) == 0 ? ',' : ';'});
     part.client = name(below(129));
     part.trace = name(below(257));
   }

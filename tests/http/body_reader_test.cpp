@@ -227,7 +227,7 @@ TEST(body_reader, cuts_arrays_and_csv_too_and_keeps_the_header) {
   const auto c = read_whole(terms(body_format::csv, csv.size()), csv);
   ASSERT_EQ(texts(c).size(), 100u) << c.failure.text;
   for (const auto& cut : c.cuts)
-    EXPECT_EQ(*cut.header, (csv_header{"a", "b"}));
+    EXPECT_EQ(*cut.header, (csv_header{{"a", "b"}}));
 }
 
 TEST(body_reader, sniffs_a_body_without_a_type) {

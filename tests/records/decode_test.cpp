@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <csv.h>
 #include <simdjson.h>
 
@@ -14,7 +16,7 @@ using testing::HasSubstr;
 
 namespace {
 
-const csv_header columns{"a", "b", "c"};
+const csv_header columns{{"a", "b", "c"}};
 
 std::string encoded(std::string_view row, const csv_header& header = columns) {
   std::string out = "before ";
@@ -70,16 +72,37 @@ std::optional<csv_text> read_by_libcsv(const std::string& text) {
 csv_header header_of(size_t columns_count) {
   csv_header out;
   for (size_t i = 0; i < columns_count; ++i)
-    out.push_back("c\"" + std::to_string(i));
+    out.names.push_back("c\"" + std::to_string(i));
   return out;
 }
 
 } // namespace
 
+TEST(csv_to_json, divides_by_the_delimiter_of_the_header) {
+  for (const char d : {';', '\t', '|', '\\', ' ', '\x01'}) {
+    csv_header header = columns;
+    header.delimiter = d;
+    std::string row = "1,0;\"x;\"\"y\";a longer field, of more than sixteen bytes";
+    if (d == ' ')
+      row = "1,0;\"x;\"\"y\";longer";
+    std::replace(row.begin(), row.end(), ';', d);
+    std::string quoted{d};
+    std::string inside;
+    append_json_escaped(inside, quoted);
+    EXPECT_EQ(encoded(row, header),
+              "{\"a\":\"1,0\",\"b\":\"x" + inside + "\\\"y\",\"c\":\""
+                + (d == ' ' ? "longer" : "a longer field, of more than sixteen bytes")
+                + "\"}");
+    std::string again;
+    EXPECT_FALSE(csv_encoder{header}.encode(row, again));
+    EXPECT_EQ(again, encoded(row, header));
+  }
+}
+
 TEST(csv_to_json, makes_every_value_a_string) {
   EXPECT_EQ(encoded("1,x y,"), R"({"a":"1","b":"x y","c":""})");
   EXPECT_EQ(encoded(",,"), R"({"a":"","b":"","c":""})");
-  EXPECT_EQ(encoded("", {"only"}), R"({"only":""})");
+  EXPECT_EQ(encoded("", {{"only"}}), R"({"only":""})");
 }
 
 TEST(csv_to_json, resolves_quotes_and_keeps_what_is_inside) {
@@ -88,8 +111,8 @@ TEST(csv_to_json, resolves_quotes_and_keeps_what_is_inside) {
 }
 
 TEST(csv_to_json, escapes_names_and_values) {
-  EXPECT_EQ(encoded("\\\t\x01", {"na\"me\n"}), R"({"na\"me\n":"\\\t\u0001"})");
-  EXPECT_EQ(encoded(std::string_view{"a\0b", 3}, {"n"}), R"({"n":"a\u0000b"})");
+  EXPECT_EQ(encoded("\\\t\x01", {{"na\"me\n"}}), R"({"na\"me\n":"\\\t\u0001"})");
+  EXPECT_EQ(encoded(std::string_view{"a\0b", 3}, {{"n"}}), R"({"n":"a\u0000b"})");
 }
 
 TEST(csv_to_json, says_how_many_fields_a_ragged_row_has) {

@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <stdexcept>
+#include <utility>
 
 using namespace weir;
 using namespace weir::test;
@@ -259,7 +262,7 @@ TEST(json_framer, refuses_records_and_gaps_over_their_limit) {
 TEST(csv_framer, takes_rows_and_keeps_the_header_apart) {
   const auto all = frame_whole(body_format::csv, "a,\"b \"\"c\"\"\"\r\n1,2\r\n3,4");
   EXPECT_THAT(texts(all), ElementsAre("1,2", "3,4"));
-  EXPECT_THAT(all.header, ElementsAre("a", "b \"c\""));
+  EXPECT_THAT(all.header.names, ElementsAre("a", "b \"c\""));
   EXPECT_THAT(lines(all), ElementsAre(1, 2));
 }
 
@@ -278,10 +281,10 @@ TEST(csv_framer, does_not_let_a_stray_quote_swallow_the_next_rows) {
 
 TEST(csv_framer, skips_a_byte_order_mark_and_empty_lines) {
   const auto all = frame_whole(body_format::csv, "\xEF\xBB\xBF\r\n\na,b\n\n1,2\n\r\n");
-  EXPECT_THAT(all.header, ElementsAre("a", "b"));
+  EXPECT_THAT(all.header.names, ElementsAre("a", "b"));
   EXPECT_THAT(texts(all), ElementsAre("1,2"));
   EXPECT_THAT(lines(all), ElementsAre(4));
-  EXPECT_THAT(frame_whole(body_format::csv, "\xEF\xBB\xBF\"a\",b\n").header,
+  EXPECT_THAT(frame_whole(body_format::csv, "\xEF\xBB\xBF\"a\",b\n").header.names,
               ElementsAre("a", "b"));
 }
 
@@ -327,4 +330,92 @@ TEST(csv_framer, consumes_nothing_before_the_first_record) {
   EXPECT_EQ(frames.consumed(), 8U);
   ASSERT_EQ(refs.size(), 1U);
   EXPECT_EQ(refs[0].offset, 4U);
+}
+
+// -- csv dialects
+
+namespace {
+
+framing in_dialect(std::string_view body, char delimiter, csv_names names) {
+  framing_limits limits;
+  limits.csv = {delimiter, names};
+  const auto whole = frame_whole(body_format::csv, body, limits);
+  dice random{body.size()};
+  const auto pieces = frame_pieces(body_format::csv, body, random, 3, limits);
+  EXPECT_EQ(whole.records, pieces.records);
+  EXPECT_EQ(whole.header, pieces.header);
+  EXPECT_EQ(whole.failure.text, pieces.failure.text);
+  return whole;
+}
+
+} // namespace
+
+TEST(csv_framer, divides_by_the_delimiter_that_is_named) {
+  for (const char d : {';', '\t', '|', ':', ' ', '\x01', '\\', '{'}) {
+    std::string body = "a,b;\"x;y\n\"\n1,2;\"3\n4\"\n";
+    std::replace(body.begin(), body.end(), ';', d);
+    const auto all = in_dialect(body, d, csv_names::required);
+    ASSERT_EQ(all.header.names.size(), 2u) << d;
+    EXPECT_EQ(all.header.names[0], "a,b");
+    EXPECT_EQ(all.header.delimiter, d);
+    EXPECT_EQ(all.records.size(), 1u) << "a quote opens behind the delimiter only: " << d;
+  }
+}
+
+TEST(csv_framer, refuses_a_header_of_one_name_with_another_delimiter_in_it) {
+  for (const auto& [body, name] :
+       std::initializer_list<std::pair<const char*, const char*>>{
+         {"a;b;c\n1;2;3\n", "semicolon"},
+         {"id;name\n1;x\n", "semicolon"},
+         {"a\tb\n1\t2\n", "tab"},
+         {"a|b\n1|2\n", "pipe"}})
+    for (const auto names : {csv_names::required, csv_names::mended, csv_names::absent}) {
+      expect_failure(in_dialect(body, ',', names), ec::malformed_body,
+                     std::string{"delimiter="} + name);
+      expect_failure(in_dialect(body, ',', names), ec::malformed_body, "csv_delimiter");
+    }
+  expect_failure(in_dialect("a,b,c\n1,2,3\n", ';', csv_names::required),
+                 ec::malformed_body, "delimiter=comma");
+  EXPECT_EQ(in_dialect("\"a;b\"\n1\n", ',', csv_names::required).header.names,
+            strings{"a;b"});
+  EXPECT_THAT(texts(in_dialect("a;b,c\n1,2\n", ',', csv_names::required)),
+              ElementsAre("1,2"));
+}
+
+TEST(csv_framer, makes_names_when_it_is_asked_to) {
+  const auto mended =
+    in_dialect("id,,name,name,column_2,\n1,2,3,4,5,6\n", ',', csv_names::mended);
+  EXPECT_EQ(mended.header.names,
+            (strings{"id", "column_2", "name", "column_4", "column_5", "column_6"}));
+  EXPECT_THAT(texts(mended), ElementsAre("1,2,3,4,5,6"));
+  const auto absent = in_dialect("\n1,\"2,\n3\",x\n4,5,6\n", ',', csv_names::absent);
+  EXPECT_EQ(absent.header.names, (strings{"column_1", "column_2", "column_3"}));
+  EXPECT_THAT(texts(absent), ElementsAre("1,\"2,\n3\",x", "4,5,6"));
+  EXPECT_THAT(lines(absent), ElementsAre(1, 3));
+  expect_failure(in_dialect("a,,b\n1,2,3\n", ',', csv_names::required),
+                 ec::malformed_body, "column 2: it has no name (csv_header: mended");
+}
+
+// -- json text sequences
+
+TEST(json_seq_framer, finds_the_texts_between_separators_and_their_lines) {
+  framing all = frame_whole(body_format::json_seq,
+                            "\x1e{\"a\":1}\n\x1e\x1e\n {\"a\":\n2}\r\n\n\x1e{\"a\"");
+  EXPECT_THAT(texts(all), ElementsAre("{\"a\":1}", "{\"a\":\n2}", "{\"a\""));
+  EXPECT_THAT(lines(all), ElementsAre(0, 2, 5));
+  EXPECT_THAT(frame(body_format::json_seq, " \n\x1e\n"), IsEmpty());
+  expect_failure(frame_whole(body_format::json_seq, "\n{\"a\":1}"), ec::malformed_body,
+                 "line 2: expected RS");
+  expect_failure(frame_whole(body_format::json_seq, "\x1e{\"a\":1234}", small),
+                 ec::body_too_large, "record_bytes_max");
+}
+
+TEST(json_seq_framer, cuts_alike_however_the_bytes_come) {
+  const std::string body = "\x1e{\"a\":1}\n\x1e{\"b\":\n [2]}\n\n\x1e\x1e{}\n\x1e 7 \n";
+  const auto whole = frame_whole(body_format::json_seq, body);
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    dice random{seed};
+    EXPECT_EQ(frame_pieces(body_format::json_seq, body, random, 1 + seed % 9).records,
+              whole.records);
+  }
 }

@@ -9,13 +9,13 @@ using testing::HasSubstr;
 namespace {
 
 body_format named(std::string_view content_type) {
-  const auto format = format_of(content_type);
-  EXPECT_TRUE(format) << format.error().text;
-  return format.value_or(body_format::text);
+  const auto type = media_type_of(content_type);
+  EXPECT_TRUE(type) << type.error().text;
+  return type.value_or(media_type{body_format::text, {}, {}}).format;
 }
 
 std::string refused(std::string_view content_type) {
-  const auto format = format_of(content_type);
+  const auto format = media_type_of(content_type);
   if (format)
     return "accepted";
   EXPECT_EQ(format.error().code, ec::unsupported_media_type);
@@ -142,6 +142,13 @@ TEST(sniff, takes_what_was_meant_to_be_json_as_json_so_that_it_hears_what_is_wro
     << "a stray line hears that it is none";
 }
 
+TEST(sniff, knows_text_sequences_by_their_separator_and_csv_by_the_stream_s_delimiter) {
+  EXPECT_EQ(sniff("\x1e{\"a\":1}\n"), body_format::json_seq);
+  EXPECT_EQ(sniff("\x1e hello\n"), body_format::text);
+  EXPECT_EQ(sniff("a;b\n1;2\n", ';'), body_format::csv);
+  EXPECT_EQ(sniff("a;b\n1;2\n"), body_format::text);
+}
+
 TEST(sniff, looks_at_the_first_4_kib_only) {
   const std::string lines = "{\"a\":1}\n" + std::string(sniff_bytes_min, ' ');
   EXPECT_EQ(sniff(lines.substr(0, sniff_bytes_min)), body_format::ndjson);
@@ -168,14 +175,14 @@ TEST(looks_like_form, tells_forms_from_what_curl_says_is_one) {
     EXPECT_FALSE(looks_like_form(other)) << other;
 }
 
-TEST(format_of, knows_the_four_formats_by_their_names) {
+TEST(media_type_of, knows_the_four_formats_by_their_names) {
   EXPECT_EQ(named("application/json"), body_format::json);
   EXPECT_EQ(named("application/x-ndjson"), body_format::ndjson);
   EXPECT_EQ(named("text/csv"), body_format::csv);
   EXPECT_EQ(named("text/plain"), body_format::text);
 }
 
-TEST(format_of, knows_json_by_all_its_names) {
+TEST(media_type_of, knows_json_by_all_its_names) {
   for (const std::string_view json :
        {"application/json", "text/json", "application/x-json",
         "application/cloudevents+json", "application/vnd.api+json; charset=utf-8",
@@ -187,28 +194,94 @@ TEST(format_of, knows_json_by_all_its_names) {
         "application/ndjson", "application/x-ndjson", "text/x-ndjson", "text/ndjson",
         "application/stream+json", "application/x-ldjson"})
     EXPECT_EQ(named(lines), body_format::ndjson) << lines;
+  EXPECT_EQ(named("application/json-seq"), body_format::json_seq);
+  EXPECT_EQ(named("application/geo+json-seq"), body_format::json_seq);
 }
 
-TEST(format_of, does_not_care_for_case_or_blanks) {
+TEST(media_type_of, does_not_care_for_case_or_blanks) {
   EXPECT_EQ(named(" Application/JSON \t;  CHARSET=UTF-8 "), body_format::json);
   EXPECT_EQ(named("text/csv;header=present;charset=\"utf-8\";"), body_format::csv);
 }
 
-TEST(format_of, ignores_parameters_it_does_not_know) {
+TEST(media_type_of, ignores_parameters_it_does_not_know) {
   EXPECT_EQ(named("text/plain; format=flowed; x=\"a;charset=latin1\""),
             body_format::text);
 }
 
-TEST(format_of, refuses_other_charsets_and_says_which_one_works) {
+TEST(media_type_of, refuses_other_charsets_and_says_which_one_works) {
   EXPECT_THAT(refused("text/plain; charset=iso-8859-1"), HasSubstr("charset=utf-8"));
   EXPECT_THAT(refused("text/plain; charset=\"utf-16\""), HasSubstr("charset=utf-8"));
 }
 
-TEST(format_of, refuses_csv_without_a_header_row) {
-  EXPECT_THAT(refused("text/csv; header=absent"), HasSubstr("header row"));
+TEST(media_type_of, reads_what_is_said_of_csv) {
+  const auto delimiter = [](std::string_view type) {
+    const auto read = media_type_of(type);
+    EXPECT_TRUE(read) << type << ": " << (read ? "" : read.error().text);
+    return read ? read->csv_delimiter.value_or('?') : '!';
+  };
+  for (const std::string_view semicolon :
+       {"text/csv; delimiter=\";\"", "text/csv;delimiter=semicolon",
+        "text/csv; Delimiter=%3b; header=present", "application/csv; delimiter=\"\\;\""})
+    EXPECT_EQ(delimiter(semicolon), ';') << semicolon;
+  for (const std::string_view tab :
+       {"text/tab-separated-values", "text/tab-separated-values; charset=utf-8",
+        "text/csv; delimiter=tab", "text/csv; delimiter=\"\t\"",
+        "text/csv; delimiter=\"\\t\"", "text/csv; delimiter=\"\\\\t\"",
+        "text/csv; delimiter=%09"})
+    EXPECT_EQ(delimiter(tab), '\t') << tab;
+  EXPECT_EQ(delimiter("text/csv; delimiter=|"), '|');
+  EXPECT_EQ(delimiter("text/csv; delimiter=\"\x01\""), '\x01');
+  EXPECT_EQ(delimiter("text/csv"), '?');
+  EXPECT_EQ(delimiter("text/plain; delimiter=xyz"), '?') << "nobody's parameter";
+  EXPECT_EQ(media_type_of("text/csv; header=absent")->csv_header, false);
+  EXPECT_EQ(media_type_of("text/csv; header=Present")->csv_header, true);
+  EXPECT_EQ(media_type_of("text/csv")->csv_header, std::nullopt);
 }
 
-TEST(format_of, refuses_other_types_and_says_what_to_send) {
+TEST(media_type_of, refuses_delimiters_that_can_be_none) {
+  for (const std::string_view bad :
+       {"text/csv; delimiter=;", "text/csv; delimiter=\"\"", "text/csv; delimiter=x",
+        "text/csv; delimiter=7", "text/csv; delimiter=\"\"\"\"",
+        "text/csv; delimiter=%22", "text/csv; delimiter=%0A", "text/csv; delimiter=%0d",
+        "text/csv; delimiter=\";;\"", "text/csv; delimiter=\xC3\xA9",
+        "text/csv; delimiter=%00", "text/csv; delimiter=-"})
+    EXPECT_NE(refused(bad), "accepted") << bad;
+  EXPECT_THAT(refused("text/csv; delimiter=x"), HasSubstr("delimiter=\";\""));
+  EXPECT_THAT(refused("text/csv; header=maybe"), HasSubstr("present or absent"));
+}
+
+TEST(media_type_of, reads_again_what_our_own_clients_write_for_every_delimiter) {
+  for (int c = 1; c < 127; ++c) {
+    if (!is_csv_delimiter(static_cast<char>(c)))
+      continue;
+    for (const auto names : {csv_names::required, csv_names::absent}) {
+      const csv_dialect dialect{static_cast<char>(c), names};
+      const auto type = content_type_of(body_format::csv, dialect);
+      const auto read = media_type_of(type);
+      ASSERT_TRUE(read) << type;
+      auto again = read->dialect({'!', csv_names::absent});
+      EXPECT_NE(again.said, 0);
+      again.said = 0;
+      EXPECT_EQ(again, dialect) << type;
+      EXPECT_EQ(csv_delimiter_of(csv_delimiter_name(dialect.delimiter)),
+                dialect.delimiter);
+    }
+  }
+}
+
+TEST(media_type, says_of_a_dialect_what_it_says_and_the_stream_the_rest) {
+  const csv_dialect stream{';', csv_names::mended};
+  EXPECT_EQ(media_type_of("text/csv")->dialect(stream), stream);
+  const auto present = media_type_of("text/csv; header=present")->dialect(stream);
+  EXPECT_EQ(present, (csv_dialect{';', csv_names::mended, 1}));
+  const auto absent =
+    media_type_of("text/csv; header=absent; delimiter=tab")->dialect(stream);
+  EXPECT_EQ(absent, (csv_dialect{'\t', csv_names::absent, '\t' << 2 | 2}));
+  EXPECT_EQ(media_type_of("text/csv; header=present")->dialect({'|', csv_names::absent}),
+            (csv_dialect{'|', csv_names::required, 1}));
+}
+
+TEST(media_type_of, refuses_other_types_and_says_what_to_send) {
   for (const std::string_view other :
        {"", "application/x-www-form-urlencoded", "application/xml", "application/jsonx",
         "json", "*/*", "+json", "application/json+x"})
@@ -216,13 +289,13 @@ TEST(format_of, refuses_other_types_and_says_what_to_send) {
   EXPECT_THAT(refused("multipart/form-data; boundary=x"), HasSubstr("--data-binary"));
 }
 
-TEST(format_of, refuses_parameters_that_cannot_be_read) {
+TEST(media_type_of, refuses_parameters_that_cannot_be_read) {
   for (const std::string_view bad :
        {"text/plain; charset", "text/plain; =utf-8", "text/plain; charset=\"utf-8",
         "text/plain; charset=\"utf-8\"x"})
     EXPECT_THAT(refused(bad), HasSubstr("parameters")) << bad;
 }
 
-TEST(format_of, prints_no_control_byte_of_the_request) {
+TEST(media_type_of, prints_no_control_byte_of_the_request) {
   EXPECT_THAT(refused("a\x1b[2J\n"), testing::Not(HasSubstr("\x1b")));
 }

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import unittest
 
-from weir import ServerTest
+from weir import BINARY, ServerTest
 
 COMBINED = re.compile(
     r'(\S+) (\S+) (\S+) \[([^\]]+)\] "([^"]*)" (\d{3}) (\S+) "([^"]*)" "([^"]*)"')
@@ -32,6 +32,8 @@ class Formats(ServerTest):
     def setUp(self):
         self.uut = self.node(streams={
             "default": {},
+            "excel": {"csv_delimiter": ";", "csv_header": "mended"},
+            "bare": {"csv_delimiter": "tab", "csv_header": "absent"},
             "web": {"transform": [{"parse": {"field": "message", "as": "combined_log"}}]},
         })
 
@@ -96,6 +98,80 @@ class Formats(ServerTest):
         self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (2, 2))
         self.assertEqual([(e["record"], e["line"], e["code"]) for e in answer.json["errors"]],
                          [(2, 3, "ragged_row"), (3, 4, "ragged_row")])
+
+    def test_csv_with_a_delimiter_that_the_media_type_names(self):
+        for kind, d in [('text/csv; delimiter=";"', ";"), ("text/csv; delimiter=semicolon", ";"),
+                        ("text/csv; delimiter=%7C", "|"), ("text/tab-separated-values", "\t"), ('text/csv; delimiter="\t"', "\t")]:
+            before = len(self.uut.rows())
+            answer = self.uut.post("default", f'a{d}"b, c"\r\n1,5{d}"x{d}y\n"\r\n', kind)
+            self.assertEqual(answer.status, 200, (kind, answer))
+            self.assertEqual(self.uut.bodies()[before:], [{"a": "1,5", "b, c": f"x{d}y\n"}])
+
+    def test_csv_is_read_as_its_stream_says_unless_the_media_type_does(self):
+        for stream, kind, body, want in [
+                ("excel", "text/csv", "id;;id\n1;2;3\n", [{"id": "1", "column_2": "2", "column_3": "3"}]),
+                ("excel", None, "a;b\n1;2\n", [{"a": "1", "b": "2"}]),
+                ("excel", 'text/csv; delimiter=","', "a,b\n1,2\n", [{"a": "1", "b": "2"}]),
+                ("bare", "text/csv", "1\t2\n3\t4\n", [{"column_1": "1", "column_2": "2"}, {"column_1": "3", "column_2": "4"}]),
+                ("bare", "text/csv; header=present", "a\tb\n1\t2\n", [{"a": "1", "b": "2"}]),
+                ("default", "text/csv; header=absent", "1,2\n", [{"column_1": "1", "column_2": "2"}])]:
+            before = len(self.uut.bodies(stream))
+            headers = {"Content-Type": kind} if kind else {}
+            answer = self.uut.request("POST", "/ingest/" + stream, body.encode(), headers)
+            self.assertEqual(answer.status, 200, (stream, kind, answer))
+            self.assertEqual(self.uut.bodies(stream)[before:], want)
+
+    def test_a_header_of_one_column_with_another_delimiter_in_it_is_refused_with_the_hint(self):
+        for body in ["a;b;c\n1;2;3\n", "a\tb\n1\t2\n", "a|b\n1|2\n"]:
+            answer = self.uut.post("default", body, "text/csv")
+            self.assertEqual(answer.status, 400, answer)
+            self.assertIn("csv_delimiter", answer.json["detail"])
+        self.assertEqual(self.uut.post("excel", "a,b\n1,2\n", "text/csv").status, 400)
+        self.assertEqual(self.uut.rows(), [])
+        self.assertEqual(self.uut.post("default", '"a;b"\n1\n', "text/csv").status, 200)
+
+    def test_a_key_stands_for_its_dialect_too(self):
+        body = "a;b,c\n1;2,3\n"
+        for kind, status in [("text/csv", 200), ("text/csv", 200), ('text/csv; delimiter=";"', 422),
+                             ("text/csv; header=absent", 422), ("text/csv", 200)]:
+            answer = self.uut.post("default", body, kind, Idempotency_Key="dialect")
+            self.assertEqual(answer.status, status, (kind, answer))
+        self.assertEqual(self.uut.bodies(), [{"a;b": "1;2", "c": "3"}])
+
+    def test_rows_that_a_quote_swallows_get_one_verdict_that_says_up_to_where(self):
+        answer = self.uut.post("default", 'a,b\n1,2\n3,"4\n5,6\n7,8\n', "text/csv")
+        self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (1, 1))
+        error = answer.json["errors"][0]
+        self.assertEqual((error["record"], error["line"], error["code"]), (2, 3, "malformed_csv"))
+        self.assertIn("goes on to line 5", error["detail"])
+
+    def test_json_text_sequences(self):
+        body = '\x1e{"n":1}\n\x1e{"n":\n 2}\n\x1e{"n":\n\x1e{"n":4}'
+        answer = self.uut.post("default", body, "application/json-seq")
+        self.assertEqual((answer.status, answer.json["accepted"], answer.json["rejected"]), (200, 3, 1), answer)
+        self.assertEqual((answer.json["errors"][0]["record"], answer.json["errors"][0]["line"]), (3, 4))
+        self.assertEqual(self.uut.bodies(), [{"n": 1}, {"n": 2}, {"n": 4}])
+
+    def test_weir_send_knows_what_the_node_knows(self):
+        def send(name, text, *options):
+            path = self.uut.directory / name
+            path.write_bytes(text)
+            return subprocess.run([BINARY, "send", str(path), "--url", f"http://127.0.0.1:{self.uut.port}", *options],
+                                  capture_output=True, text=True, timeout=60)
+        hello = send("hello.txt", b"Hello, world\n")
+        self.assertEqual((hello.returncode, self.uut.bodies()), (0, [{"message": "Hello, world"}]), hello)
+        for text, options in [(b"a,b\n", ["--format", "csv"]), (b"\n\n", []), ("two\n".encode("utf-16"), []),
+                              (b"a;b\n1;2\n", ["--format", "csv"])]:
+            failed = send("bad", text, *options)
+            self.assertEqual((failed.returncode, len(self.uut.rows())), (1, 1), (text, failed))
+            self.assertIn("stopped: ", failed.stdout)
+        rows = "".join(f"{n};x,{n}\n" for n in range(3000)).encode()
+        sent = send("rows.csv", b"n;v\n" + rows, "--format", "csv", "--csv-delimiter", ";", "--batch-bytes", "4KiB")
+        self.assertEqual(sent.returncode, 0, sent)
+        self.assertEqual(self.uut.bodies()[1:], [{"n": str(n), "v": f"x,{n}"} for n in range(3000)])
+        sent = send("bare.csv", rows, "--content-type", 'text/csv; header=absent; delimiter=";"', "--batch-bytes", "4KiB")
+        self.assertEqual(sent.returncode, 0, sent)
+        self.assertEqual(self.uut.bodies()[3001:], [{"column_1": str(n), "column_2": f"x,{n}"} for n in range(3000)])
 
     def test_text_lines_become_messages(self):
         self.uut.post("default", 'one "quoted"\n\ttwo\n', "text/plain")

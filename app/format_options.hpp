@@ -1,0 +1,20 @@
+// FORMAT OPTIONS: what the command line says a file is.
+#pragma once
+
+#include "records/framer.hpp"
+
+#include <optional>
+
+namespace weir {
+
+struct format_options {
+  std::optional<body_format> format; ///< nothing: found out from the first bytes
+  std::optional<char> csv_delimiter;
+  std::optional<bool> csv_header; ///< false: there is none
+
+  csv_dialect dialect(csv_dialect of_stream) const noexcept {
+    return media_type{body_format::csv, csv_delimiter, csv_header}.dialect(of_stream);
+  }
+};
+
+} // namespace weir
