@@ -1,5 +1,6 @@
 #include "app/config.hpp"
 
+#include "app/catalog_loader.hpp"
 #include "app/config_check.hpp"
 #include "app/config_reader.hpp"
 #include "app/config_text.hpp"
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,6 +26,40 @@ fault bad_config(std::vector<std::string> errors) {
   if (more > 0)
     text += fmt::format("\n… and {} more", more);
   return {ec::invalid_config, std::move(text)};
+}
+
+/// `file:line: key` of an error, without what is wrong with it: the key.
+std::string_view key_of(std::string_view error) {
+  const auto from = error.find(": ");
+  if (from == error.npos)
+    return {};
+  error.remove_prefix(from + 2);
+  return error.substr(0, error.find(": "));
+}
+
+/// When the first `wrong` errors are of values that were not taken over, contradictions that
+/// name one of their keys would only repeat them. Those that do not, and the mistakes in
+/// schemas and steps, are told in the same go.
+void add_what_stands_by_itself(const config& settings, size_t wrong,
+                               std::vector<std::string>& errors) {
+  const auto repeats = [&](const std::string& contradiction) {
+    for (size_t i = 0; i < wrong; ++i)
+      if (const auto key = key_of(errors[i]);
+          !key.empty() && contradiction.find(key) != contradiction.npos)
+        return true;
+    return false;
+  };
+  std::vector<std::string> kept{errors.begin(),
+                                errors.begin() + static_cast<std::ptrdiff_t>(wrong)};
+  for (size_t i = wrong; i < errors.size(); ++i)
+    if (!repeats(errors[i]))
+      kept.push_back(errors[i]);
+  if (const auto streams = load_catalog(settings); !streams) {
+    std::istringstream lines{streams.error().text};
+    for (std::string line; std::getline(lines, line);)
+      kept.push_back(line);
+  }
+  errors = std::move(kept);
 }
 
 } // namespace
@@ -101,10 +137,11 @@ result<config> parse_config(std::string_view text, const std::string& file,
   }
   if (!tree.find("streams"))
     settings.streams.emplace("default", default_stream("default"));
-  if (errors.empty()) { // else contradictions would only repeat them
-    resolve_config(settings);
-    check_config(settings, errors);
-  }
+  const auto wrong = errors.size();
+  resolve_config(settings);
+  check_config(settings, errors);
+  if (wrong > 0)
+    add_what_stands_by_itself(settings, wrong, errors);
   if (!errors.empty())
     return tl::unexpected(bad_config(std::move(errors)));
   return settings;

@@ -5,6 +5,7 @@
 #include "app/units.hpp"
 #include "http/ingest_settings.hpp"
 #include "records/inflate.hpp"
+#include "storage/journal_codec.hpp"
 #include "storage/postgres.hpp"
 
 #include <algorithm>
@@ -136,6 +137,18 @@ class checker {
              "{} is above a quarter of journal.segment_bytes, {}: a batch must fit in "
              "one segment",
              format_bytes(c_.ingest.batch_bytes), format_bytes(j.segment_bytes)));
+    // A line of text becomes {"message":"…"}. What escapes and long names of columns make of it is
+    // said by the answer (docs/http.md).
+    const auto records =
+      std::min<uint64_t>(c_.ingest.batch_records, c_.ingest.batch_bytes / 2);
+    const auto grown = c_.ingest.batch_bytes + 18 * records;
+    demand(
+      grown <= frame_bytes_max, "ingest.batch_bytes",
+      fmt::format("{} and ingest.batch_records, {}, may come to {} (with 18B for "
+                  "each record), and the journal takes {} at once: "
+                  "lower one of them",
+                  format_bytes(c_.ingest.batch_bytes), c_.ingest.batch_records,
+                  format_bytes(grown), format_bytes(frame_bytes_max)));
     if (c_.sink.kind == "postgres")
       postgres();
     paths();

@@ -9,6 +9,7 @@ constexpr uint64_t kib = uint64_t{1} << 10;
 constexpr uint64_t mib = uint64_t{1} << 20;
 constexpr uint64_t gib = uint64_t{1} << 30;
 constexpr double rate_max = 1e9;
+constexpr uint64_t batch_bytes_most = 16 * mib; ///< what the journal takes at once
 
 void visit_head_and_body(key_visitor& v, ingest_section& c) {
   v.bytes({"head_bytes_max", "A longer request head is answered 431."}, c.head_bytes_max,
@@ -38,8 +39,11 @@ void visit_head_and_body(key_visitor& v, ingest_section& c) {
 }
 
 void visit_batches(key_visitor& v, ingest_section& c) {
-  v.bytes({"batch_bytes", "Streamed bodies are cut into batches of about this size."},
-          c.batch_bytes, {4 * kib, 64 * mib});
+  v.bytes(
+    {"batch_bytes",
+     "Streamed bodies are cut into batches of about this size. With 18 bytes for each of "
+     "`batch_records` it must fit in the 16 MiB that the journal takes at once."},
+    c.batch_bytes, {4 * kib, batch_bytes_most});
   v.count({"batch_records", "And of at most this many records."}, c.batch_records,
           {1, 1'000'000});
   v.count(
@@ -61,7 +65,7 @@ void visit_batches(key_visitor& v, ingest_section& c) {
      "worker does, no longer holds up what gathers behind it."},
     c.coalesce_wait, {10ms, 1min});
   v.bytes({"coalesce_bytes", "Size of a small request; at most `batch_bytes`."},
-          c.coalesce_bytes, {1 * kib, 64 * mib});
+          c.coalesce_bytes, {1 * kib, batch_bytes_most});
   v.count({"batches_in_flight", "Batches between admission and the journal: the credit."},
           c.batches_in_flight, {1, 65'536});
   v.duration({"delay_max", "No more batches are let in than get their receipt within it "
@@ -107,7 +111,7 @@ void visit_ingest(key_visitor& v, ingest_section& c) {
   v.section({"ingest", "The listener for records, and admission behind it."}, [&] {
     v.address({"listen", "Address and port; port 0 takes a free one."}, c.listen);
     v.count({"threads", "I/O threads; `auto` is one for two cores.", "auto"}, c.threads,
-            {1, 256});
+            {1, 64});
     v.count({"connections_max", "More are refused at accept."}, c.connections_max,
             {1, 1'000'000});
     visit_head_and_body(v, c);
@@ -155,7 +159,7 @@ void visit_streams(key_visitor& v, config& c) {
       v.bytes(
         {"record_bytes_max",
          "A longer record ends its request with 413; at most `ingest.batch_bytes`."},
-        s.record_bytes_max, {64, 64 * mib});
+        s.record_bytes_max, {64, batch_bytes_most});
       v.count({"json_depth_max", "Deeper records are rejected."}, s.json_depth_max,
               {1, 1024});
       v.text({"csv_delimiter",

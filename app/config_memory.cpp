@@ -123,7 +123,7 @@ void resolve_config(config& c) {
   // Half of the cores: the other half works on what comes in. Requests that meet on one I/O
   // thread share a batch, so fewer threads make fewer and larger ones.
   if (c.ingest.threads == 0)
-    c.ingest.threads = std::max(1u, cores() / 2);
+    c.ingest.threads = std::clamp(cores() / 2, 1u, 64u);
   if (c.journal.directory.empty())
     c.journal.directory = below(c.data_dir, "journal");
   if (c.sink.path.empty())

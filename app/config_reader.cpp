@@ -1,7 +1,9 @@
 #include "app/config_reader.hpp"
 
+#include "app/config_reference.hpp"
 #include "app/config_text.hpp"
 #include "app/units.hpp"
+#include "app/yaml_mistakes.hpp"
 
 #include <algorithm>
 
@@ -9,12 +11,38 @@
 #include <nlohmann/json.hpp>
 
 namespace weir {
+namespace {
+
+/// What a text that stands where keys should is mostly meant to be.
+std::string advice_on(const yaml_node& node) {
+  if (node.what != yaml_node::kind::scalar)
+    return {};
+  const auto other = other_language(node.text);
+  return other.empty() ? "" : ": " + other;
+}
+
+/// The one section that has a key of that name, or empty.
+std::string section_of(std::string_view name) {
+  std::string found;
+  for (const auto& row : config_reference()) {
+    const auto dot = row.path.find('.');
+    if (dot == row.path.npos || std::string_view{row.path}.substr(dot + 1) != name)
+      continue;
+    if (!found.empty())
+      return {};
+    found = row.path.substr(0, dot);
+  }
+  return found;
+}
+
+} // namespace
 
 config_reader::config_reader(const yaml_node& root, std::string directory,
                              config_places& places, std::vector<std::string>& errors)
   : directory_(std::move(directory)), places_(places), errors_(errors) {
   if (root.what != yaml_node::kind::map && root.what != yaml_node::kind::null)
-    errors_.push_back(fmt::format("{}: expected keys and values at the top", root.place));
+    errors_.push_back(fmt::format("{}: expected keys and values at the top{}", root.place,
+                                  advice_on(root)));
   levels_.push_back({&root, "", {}});
 }
 
@@ -73,9 +101,13 @@ void config_reader::report_unknown(const level& at) {
     if (at.asked.contains(name))
       continue;
     const auto nearest = nearest_name(name, at.asked);
-    const auto advice = nearest.empty()
-                          ? fmt::format("known here: {}", fmt::join(at.asked, ", "))
-                          : fmt::format("did you mean {}?", nearest);
+    const auto home = at.prefix.empty() ? section_of(name) : "";
+    const auto advice =
+      name.starts_with('-') ? "is the space behind the `-` of a list missing?"
+      : !home.empty() ? fmt::format("did you mean {}.{}? It stands indented below `{}:`",
+                                    home, name, home)
+      : nearest.empty() ? fmt::format("known here: {}", fmt::join(at.asked, ", "))
+                        : fmt::format("did you mean {}?", nearest);
     errors_.push_back(fmt::format("{}: {}{}: unknown key, {}", value.place, at.prefix,
                                   one_line(name, 80), advice));
   }
@@ -86,7 +118,8 @@ void config_reader::section(key_name key, const std::function<void()>& body) {
   const auto* found = take(key.name);
   if (found && found->what != yaml_node::kind::map
       && found->what != yaml_node::kind::null) {
-    error(*found, key.name, "expected a section with keys of its own");
+    error(*found, key.name,
+          "expected a section with keys of its own" + advice_on(*found));
     found = nullptr;
   }
   descend(found ? *found : absent, path(key.name) + ".", body);

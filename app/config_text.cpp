@@ -137,31 +137,42 @@ result<std::string> read_file(const std::string& path, size_t bytes_max) {
   return text;
 }
 
+namespace {
+
+/// Letters to replace, insert, leave out or swap with their neighbour: the distance of
+/// Damerau and Levenshtein (optimal string alignment), three rows at a time.
+size_t edits_between(std::string_view from, std::string_view to) {
+  std::vector<size_t> before(to.size() + 1), last(to.size() + 1), row(to.size() + 1);
+  for (size_t j = 0; j <= to.size(); ++j)
+    row[j] = j;
+  for (size_t i = 1; i <= from.size(); ++i) {
+    before.swap(last);
+    last.swap(row);
+    row[0] = i;
+    for (size_t j = 1; j <= to.size(); ++j) {
+      const size_t substituted = last[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      row[j] = std::min({row[j - 1] + 1, last[j] + 1, substituted});
+      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+} // namespace
+
 std::string_view nearest_name(std::string_view name,
                               const std::set<std::string, std::less<>>& known) {
   std::string_view best;
-  size_t best_edits = std::max<size_t>(2, name.size() / 3) + 1;
-  if (name.size() > 64)
+  // A third of the letters, at least one: two of three would make any short word near.
+  size_t best_edits = std::max<size_t>(1, name.size() / 3) + 1;
+  if (name.size() < 3 || name.size() > 64)
     return best;
-  for (const auto& candidate : known) {
-    // Levenshtein distance, one row at a time.
-    std::vector<size_t> row(candidate.size() + 1);
-    for (size_t i = 0; i < row.size(); ++i)
-      row[i] = i;
-    for (size_t i = 0; i < name.size(); ++i) {
-      size_t diagonal = row[0];
-      row[0] = i + 1;
-      for (size_t j = 0; j < candidate.size(); ++j) {
-        const size_t substituted = diagonal + (name[i] == candidate[j] ? 0 : 1);
-        diagonal = row[j + 1];
-        row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
-      }
-    }
-    if (row.back() < best_edits) {
-      best_edits = row.back();
+  for (const auto& candidate : known)
+    if (const auto edits = edits_between(name, candidate); edits < best_edits) {
+      best_edits = edits;
       best = candidate;
     }
-  }
   return best;
 }
 

@@ -13,6 +13,8 @@ ingest_config make_ingest_config(const config& settings) {
   to.connections_max = from.connections_max;
   to.tls_certificate_file = from.tls.certificate;
   to.tls_key_file = from.tls.key;
+  to.head_bytes_max = from.head_bytes_max;
+  to.head_fields_max = from.head_fields_max;
   to.head_timeout = from.head_timeout;
   to.idle_timeout = from.idle_timeout;
   to.request_timeout = from.request_timeout;

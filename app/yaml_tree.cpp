@@ -1,6 +1,7 @@
 #include "app/yaml_tree.hpp"
 
 #include "app/units.hpp"
+#include "app/yaml_mistakes.hpp"
 
 #include <set>
 
@@ -52,13 +53,16 @@ class tree_builder {
  private:
   /// yaml-cpp forgets how a null was written, and `kind: null` is not `kind:`.
   std::string written_null(const YAML::Mark& mark) const {
-    if (mark.is_null() || static_cast<size_t>(mark.pos) >= source_.size())
-      return {};
-    const auto rest = source_.substr(static_cast<size_t>(mark.pos));
+    const auto rest = source_.substr(position_of(mark));
     for (const std::string_view word : {"null", "Null", "NULL", "~"})
       if (rest.starts_with(word))
         return std::string{word};
     return {};
+  }
+
+  size_t position_of(const YAML::Mark& mark) const noexcept {
+    return mark.is_null() ? source_.size()
+                          : std::min(static_cast<size_t>(mark.pos), source_.size());
   }
 
   void error(const std::string& place, std::string_view text) {
@@ -88,6 +92,11 @@ class tree_builder {
   void build_scalar(const YAML::Node& from, yaml_node& node) {
     node.what = yaml_node::kind::scalar;
     node.plain = from.Tag() != "!";
+    // yaml-cpp ends a quote that is never closed at the end of the file, without a word.
+    const auto rest = source_.substr(position_of(from.Mark()));
+    if (!node.plain && (rest.starts_with('"') || rest.starts_with('\''))
+        && !is_closed_quote(rest))
+      error(node.place, "the quote that is opened here is never closed");
     if (from.Scalar().find('\0') != std::string::npos)
       error(node.place, fmt::format("{}: a NUL has no use here: remove it",
                                     in_quotes(from.Scalar())));
@@ -141,6 +150,8 @@ std::string unreadable(std::string_view text) {
 yaml_node parse_document(std::string_view text, const std::string& file, bool numbered,
                          const variable_lookup& variables,
                          std::vector<std::string>& errors) {
+  if (text.starts_with("\xef\xbb\xbf")) // a byte order mark is no text
+    text.remove_prefix(3);
   tree_builder builder{text, file, numbered, variables, errors};
   yaml_node nothing;
   nothing.place = file;
@@ -150,15 +161,26 @@ yaml_node parse_document(std::string_view text, const std::string& file, bool nu
   }
   try {
     const auto documents = YAML::LoadAll(std::string{text});
-    if (documents.size() > 1)
-      errors.push_back(fmt::format("{}: {} YAML documents in one file: keep one", file,
-                                   documents.size()));
+    if (documents.size() > 1) {
+      const auto other = other_language(text);
+      errors.push_back(other.empty()
+                         ? fmt::format("{}: {} YAML documents in one file: keep one",
+                                       file, documents.size())
+                         : fmt::format("{}: not YAML: {}", file, other));
+      return nothing;
+    }
     if (!documents.empty())
       return builder.build(documents.front(), builder.place_of(documents.front().Mark()),
                            0);
   } catch (const YAML::Exception& broken) {
-    errors.push_back(fmt::format("{}: not YAML: {}", builder.place_of(broken.mark),
-                                 in_quotes(broken.msg)));
+    auto mark = broken.mark;
+    std::string why = in_quotes(broken.msg);
+    if (!mark.is_null() && numbered) {
+      auto mistake = explain_yaml(text, static_cast<size_t>(mark.line), broken.msg);
+      mark.line = static_cast<int>(mistake.line);
+      why = std::move(mistake.what);
+    }
+    errors.push_back(fmt::format("{}: not YAML: {}", builder.place_of(mark), why));
   }
   return nothing;
 }

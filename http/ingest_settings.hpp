@@ -45,6 +45,10 @@ struct ingest_config {
   /// Between the start of a drain and its end: connections that are idle stay open
   std::chrono::milliseconds drain_grace{250};
 
+  // -- heads
+  size_t head_bytes_max = size_t{16} << 10;
+  size_t head_fields_max = 64; ///< at most request_head::fields_max
+
   // -- bodies
   uint64_t body_bytes_max = uint64_t{64} << 30; ///< as sent, and after inflating
   double inflate_ratio_max = 0;                 ///< 0: any

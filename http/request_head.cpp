@@ -25,9 +25,11 @@ std::string_view view(beast_view text) noexcept {
 /// Beast's grammar, our storage: fields are views into the input, nothing is allocated.
 class head_parser final : public http::basic_parser<true> {
  public:
-  head_parser(request_head& out, std::string_view& target) : out_(out), target_(target) {
+  head_parser(request_head& out, std::string_view& target, size_t bytes,
+              size_t fields_max)
+    : out_(out), target_(target), fields_max_(fields_max) {
     skip(true);
-    header_limit(static_cast<uint32_t>(head_scanner::bytes_max) + 4);
+    header_limit(static_cast<uint32_t>(bytes) + 4);
     body_limit(boost::none);
   }
   bool too_many_fields() const noexcept { return too_many_fields_; }
@@ -41,7 +43,7 @@ class head_parser final : public http::basic_parser<true> {
   }
   void on_field_impl(http::field, beast_view name, beast_view value,
                      error_code& ec) override {
-    if (out_.field_count == request_head::fields_max) {
+    if (out_.field_count == fields_max_) {
       too_many_fields_ = true;
       ec = http::error::header_limit;
       return;
@@ -58,6 +60,7 @@ class head_parser final : public http::basic_parser<true> {
 
   request_head& out_;
   std::string_view& target_;
+  size_t fields_max_;
   bool too_many_fields_ = false;
 };
 
@@ -310,7 +313,7 @@ size_t request_head::count(std::string_view name) const noexcept {
 }
 
 result<size_t> head_scanner::find_end(std::string_view bytes) {
-  const auto in_limit = bytes.substr(0, bytes_max);
+  const auto in_limit = bytes.substr(0, bytes_max_);
   for (auto i = next_control(in_limit, scanned_); i < in_limit.size();
        i = next_control(in_limit, i + 1)) {
     const char c = in_limit[i];
@@ -327,23 +330,27 @@ result<size_t> head_scanner::find_end(std::string_view bytes) {
     if (i + 1 < in_limit.size() && (in_limit[i + 1] == ' ' || in_limit[i + 1] == '\t'))
       return malformed("a folded line in the head");
   }
-  if (bytes.size() >= bytes_max)
-    return fail(ec::head_too_large, "the head is longer than 16 KiB");
+  if (bytes.size() >= bytes_max_)
+    return fail(ec::head_too_large, "the head is longer than "
+                                      + std::to_string(bytes_max_)
+                                      + " bytes (ingest.head_bytes_max)");
   // The last two bytes are looked at again: a fold shows only with the byte that follows.
   scanned_ = bytes.size() < 2 ? 0 : bytes.size() - 2;
   return size_t{0};
 }
 
-result<void> parse_head(std::string_view text, request_head& out) {
+result<void> parse_head(std::string_view text, request_head& out, size_t fields_max) {
   out.field_count = 0;
   out.chunked = false;
   out.content_length.reset();
   std::string_view target;
-  head_parser parser{out, target};
+  head_parser parser{out, target, text.size(),
+                     std::min(fields_max, request_head::fields_max)};
   error_code failure;
   parser.put(boost::asio::const_buffer{text.data(), text.size()}, failure);
   if (parser.too_many_fields())
-    return fail(ec::head_too_large, "the head has more than 64 fields");
+    return fail(ec::head_too_large, "the head has more than " + std::to_string(fields_max)
+                                      + " fields (ingest.head_fields_max)");
   if (!failure && !parser.is_header_done())
     failure = http::error::partial_message;
   if (failure)

@@ -34,7 +34,8 @@ struct header_field {
 
 /// Views into the text it was parsed from, but for a path that is not written as it is meant.
 struct request_head {
-  static constexpr size_t fields_max = 64;
+  static constexpr size_t fields_max =
+    1024; ///< there is room for; usually fewer are taken
 
   std::string_view method;
   std::string_view path;  ///< of the target, up to a `?`; `*` of OPTIONS
@@ -56,7 +57,10 @@ struct request_head {
 /// one.
 class head_scanner {
  public:
-  static constexpr size_t bytes_max = size_t{16} << 10;
+  static constexpr size_t bytes_usual = size_t{16} << 10;
+
+  explicit head_scanner(size_t bytes_max = bytes_usual) : bytes_max_(bytes_max) {}
+  size_t bytes_max() const noexcept { return bytes_max_; }
 
   /// `bytes` is everything since reset(). The head's length with its empty line, or 0
   /// when more must come. Fails with malformed_request (NUL, bare CR or LF, folded line)
@@ -65,11 +69,12 @@ class head_scanner {
   void reset() noexcept { scanned_ = 0; }
 
  private:
+  size_t bytes_max_;
   size_t scanned_ = 0; ///< bytes that were looked at and are in order
 };
 
 /// `text` is one head that find_end() has accepted. Fails with malformed_request or
-/// head_too_large (over 64 fields).
-result<void> parse_head(std::string_view text, request_head& out);
+/// head_too_large (over `fields_max`, which is at most request_head::fields_max).
+result<void> parse_head(std::string_view text, request_head& out, size_t fields_max = 64);
 
 } // namespace weir

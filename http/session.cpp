@@ -21,7 +21,8 @@ constexpr auto linger_time = std::chrono::milliseconds{2'000};
 } // namespace
 
 session::session(io_thread& thread, std::unique_ptr<transport> link, std::string peer)
-  : thread_(thread), link_(std::move(link)), peer_(std::move(peer)) {
+  : thread_(thread), link_(std::move(link)), peer_(std::move(peer)),
+    scanner_(thread.shared().config.head_bytes_max) {
   auto& shared = thread_.shared();
   shared.connections.fetch_add(1, std::memory_order_relaxed);
   add(shared.context.figures.connections_accepted);
@@ -163,7 +164,7 @@ void session::next_request(time_point at) {
 
 void session::read_head() {
   if (phase_ == phase::head)
-    guarded([this] { read_more(head_scanner::bytes_max); });
+    guarded([this] { read_more(scanner_.bytes_max()); });
 }
 
 void session::read_more(size_t bytes_max) {
@@ -189,12 +190,13 @@ void session::parse_input() {
   if (*length == 0) {
     if (!std::exchange(head_begun_, true))
       expect_within(thread_.shared().config.head_timeout);
-    return read_more(head_scanner::bytes_max);
+    return read_more(scanner_.bytes_max());
   }
   auto& head = thread_.head();
   known_.forget();
   const auto text = in_.view().substr(0, *length);
-  if (auto parsed = parse_head(text, head); !parsed)
+  const auto fields_max = thread_.shared().config.head_fields_max;
+  if (auto parsed = parse_head(text, head, fields_max); !parsed)
     return refuse_and_close(parsed.error());
   in_.consume(*length); // its bytes stay where they are until the next read
   begin(text, head);

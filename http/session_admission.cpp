@@ -95,9 +95,9 @@ void session::enter_gate() {
 /// While it waits. Behind the bytes of a body that does not fit here there is nothing to hear,
 /// and to read a piece of it costs more than all else of a refusal.
 void session::hear_when_it_goes() {
-  const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_max;
+  const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_usual;
   if (fits || in_.empty())
-    read_more(head_scanner::bytes_max);
+    read_more(head_scanner::bytes_usual);
 }
 
 void session::wait_for_grant(std::chrono::milliseconds time) {

@@ -62,6 +62,7 @@ plan::~plan() = default;
 result<std::shared_ptr<const plan>>
 plan::compile(const nlohmann::json& steps, std::string_view where, plan_options options) {
   auto compiled = std::make_unique<program>();
+  std::string errors; // of all steps, one a line
   if (!steps.is_null() && !steps.is_array())
     return fail(ec::invalid_config, std::string(where) + ": must be a list of steps");
   if (!is_valid_text(steps))
@@ -71,10 +72,13 @@ plan::compile(const nlohmann::json& steps, std::string_view where, plan_options 
     const auto place = (i < place_of.size() ? place_of[i] : std::string(where))
                        + ", step " + std::to_string(i + 1);
     auto step = steps::compile_step(steps[i], place, options);
-    if (!step)
-      return tl::unexpected<fault>(std::move(step.error()));
-    compiled->steps.push_back(*std::move(step));
+    if (step)
+      compiled->steps.push_back(*std::move(step));
+    else
+      errors += (errors.empty() ? "" : "\n") + step.error().text;
   }
+  if (!errors.empty())
+    return fail(ec::invalid_config, std::move(errors));
   return std::shared_ptr<const plan>(new plan(std::move(compiled)));
 }
 

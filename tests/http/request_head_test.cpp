@@ -170,3 +170,34 @@ TEST(head_scanner, refuses_a_bare_line_feed_before_the_head_is_complete) {
   head_scanner scanner;
   EXPECT_FALSE(scanner.find_end("GET / HTTP/1.1\nHost: a\n").has_value());
 }
+
+TEST(head_scanner, its_limit_is_the_one_it_was_given) {
+  for (const size_t limit : {size_t{100}, size_t{1024}, size_t{200'000}}) {
+    const std::string start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+    const auto fits = start + std::string(limit - start.size() - 4, 'x') + "\r\n\r\n";
+    head_scanner exact{limit};
+    EXPECT_EQ(exact.find_end(fits).value(), limit);
+    request_head head;
+    EXPECT_TRUE(parse_head(fits, head));
+    head_scanner over{limit};
+    const auto refused = over.find_end(start + std::string(limit, 'x'));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ec::head_too_large);
+    EXPECT_NE(refused.error().text.find(std::to_string(limit)), std::string::npos);
+  }
+}
+
+TEST(request_head, as_many_fields_are_taken_as_the_limit_says) {
+  for (const size_t limit :
+       {size_t{8}, size_t{64}, size_t{65}, request_head::fields_max}) {
+    std::string text = "GET / HTTP/1.1\r\nHost: a\r\n";
+    for (size_t i = 1; i < limit; ++i)
+      text += "A: b\r\n";
+    request_head head;
+    EXPECT_TRUE(parse_head(text + "\r\n", head, limit));
+    EXPECT_EQ(head.field_count, limit);
+    const auto refused = parse_head(text + "A: b\r\n\r\n", head, limit);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ec::head_too_large);
+  }
+}
