@@ -270,8 +270,7 @@ std::string journal_state::slowest_reader() const {
   std::string slowest;
   std::optional<uint64_t> oldest;
   for (const auto& reader : config.readers) {
-    const auto known = cursors.find(reader);
-    const auto segment = known == cursors.end() ? 0 : known->second.segment;
+    const auto segment = needed_from(reader).segment;
     if (!oldest || segment < *oldest) {
       oldest = segment;
       slowest = reader;
