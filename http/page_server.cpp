@@ -226,7 +226,7 @@ class server final : public page_server {
     auto& in = one->in;
     if (one->filled == in.size())
       in.resize(
-        std::min(std::max(in.size() * 4, head_bytes_begin), head_scanner::bytes_max));
+        std::min(std::max(in.size() * 4, head_bytes_begin), one->scanner.bytes_max()));
     one->socket.async_read_some(
       asio::buffer(in.data() + one->filled, in.size() - one->filled),
       [this, one](error_code failure, size_t bytes) { on_read(one, failure, bytes); });
