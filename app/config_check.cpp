@@ -51,7 +51,19 @@ class checker {
 
   void demand(bool holds, std::string_view key, std::string_view text) {
     if (!holds)
-      errors_.push_back(fmt::format("{}: {}: {}", c_.where(key), key, text));
+      errors_.push_back(fmt::format("{}: {}: {}", place_of(key, text), key, text));
+  }
+
+  /// Where the key stands, or another one that the text names: a key that has its default
+  /// contradicts one that has not.
+  std::string place_of(std::string_view key, std::string_view text) const {
+    auto place = c_.where(key);
+    if (place != c_.file)
+      return place;
+    for (const auto& [path, where] : c_.places)
+      if (path.find('.') != path.npos && text.find(path) != text.npos)
+        return where;
+    return place;
   }
 
   void listeners() {

@@ -41,6 +41,8 @@ bool is_indented_with_tab(std::string_view line) noexcept {
 
 /// `[section]` on a line of its own.
 bool is_table_head(std::string_view line) noexcept {
+  if (!line.starts_with('['))
+    return false;
   while (line.starts_with('[') && line.ends_with(']'))
     line = line.substr(1, line.size() - 2);
   return !line.empty() && std::all_of(line.begin(), line.end(), is_word);

@@ -169,6 +169,12 @@ yaml_node parse_document(std::string_view text, const std::string& file, bool nu
                          : fmt::format("{}: not YAML: {}", file, other));
       return nothing;
     }
+    if (numbered && !documents.empty() && documents.front().IsScalar())
+      if (const auto other = other_language(text); !other.empty()) {
+        errors.push_back(fmt::format("{}: not YAML: {}",
+                                     builder.place_of(documents.front().Mark()), other));
+        return nothing;
+      }
     if (!documents.empty())
       return builder.build(documents.front(), builder.place_of(documents.front().Mark()),
                            0);

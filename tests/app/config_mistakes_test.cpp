@@ -58,6 +58,8 @@ TEST(config_mistakes, each_is_told_with_its_own_line_and_what_to_do) {
      "x.yaml:2: batch_records: ", "did you mean ingest.batch_records?"},
     {"streams:\n  web:\n    transform:\n    -add: [received_at]\n",
      "x.yaml:4: ", "behind the `-`"},
+    {"data_dir: a\nsink: {bytes_per_transaction: 300MiB}\n",
+     "x.yaml:2: memory.ceiling: ", "sink.bytes_per_transaction"},
     {"ingest: {threads: 2\nlog: {level: info}\n", "x.yaml:2: ", "{ is not closed"},
     {"sink:\n  path: *x\n", "x.yaml:2: ", "put it in quotes"},
     {"data_dir: @x\n", "x.yaml:1: ", "put it in quotes"},
@@ -131,7 +133,9 @@ TEST(config_mistakes, all_of_them_are_told_at_once_in_all_sections_streams_and_s
 }
 
 TEST(config_mistakes, a_value_that_is_wrong_is_not_told_again_as_a_contradiction) {
+  EXPECT_THAT(bad("node: {nam: x}\ningest: {coalesce_bytes: 2MiB}"),
+              HasSubstr("x.yaml:2: ingest.coalesce_bytes: 2MiB is above"));
   EXPECT_EQ(
-    bad("ingest: {batch_bytes: 70MiB, batches_in_flight: 1, threads: 3}"),
-    "x.yaml:1: ingest.batch_bytes: 70MiB is out of range: allowed 4KiB … 8188KiB");
+    bad("ingest: {batch_bytes: 70MiB, coalesce_bytes: 2MiB}"),
+    "x.yaml:1: ingest.batch_bytes: 70MiB is out of range: allowed 4KiB … 16MiB");
 }

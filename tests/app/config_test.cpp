@@ -151,7 +151,7 @@ TEST(config, a_value_out_of_bounds_is_told_the_bounds) {
     bad("ingest: {head_bytes_max: 1MiB}"),
     "x.yaml:1: ingest.head_bytes_max: 1MiB is out of range: allowed 1KiB … 256KiB");
   EXPECT_EQ(bad("ingest: {threads: 0}"),
-            "x.yaml:1: ingest.threads: 0 is out of range: allowed 1 … 256, or `auto`");
+            "x.yaml:1: ingest.threads: 0 is out of range: allowed 1 … 64, or `auto`");
   EXPECT_EQ(bad("supervision: {backoff: {jitter: 2}}"),
             "x.yaml:1: supervision.backoff.jitter: 2 is out of range: allowed 0 … 1");
   EXPECT_EQ(bad("shutdown: {deadline: 1h}"),
@@ -233,8 +233,11 @@ TEST(config, contradictions_name_both_keys) {
   const std::pair<std::string_view, std::string_view> cases[] = {
     {"journal: {segment_bytes: 64MiB, bytes_max: 128MiB}",
      "a quarter of journal.bytes_max"},
-    {"ingest: {batch_bytes: 32MiB}\nmemory: {ceiling: 4GiB}",
+    {"ingest: {batch_bytes: 4MiB}\nmemory: {ceiling: 4GiB}\njournal: {segment_bytes: "
+     "8MiB}",
      "a quarter of journal.segment_bytes"},
+    {"ingest: {batch_bytes: 6MiB, batch_records: 1000000}\nmemory: {ceiling: 4GiB}",
+     "the journal takes 16MiB at once"},
     {"ingest: {coalesce_bytes: 2MiB}", "above ingest.batch_bytes"},
     {"ingest: {threads: 2, batches_in_flight: 1}", "below ingest.threads"},
     {"pipeline: {queue: 8}", "below ingest.batches_in_flight, 64"},
