@@ -64,7 +64,7 @@ struct variant {
   std::shared_ptr<envelope> source;
   variant() : source(std::make_shared<envelope>(*batch->source)) {
     source->parts[0].format = body_format::csv;
-    source->parts[0].header = std::make_shared<const csv_header>(csv_header{"a", "b"});
+    source->parts[0].header = std::make_shared<const csv_header>(csv_header{{"a", "b"}});
     batch->source = source;
   }
   const record_ref& ref() const { return batch->records.front(); }
@@ -87,10 +87,10 @@ TEST(known_poison, is_known_by_text_stream_format_and_header_and_nothing_else) {
   EXPECT_FALSE(knows([](envelope& e) { e.parts[0].format = body_format::text; }));
   EXPECT_FALSE(knows([](envelope& e) { e.parts[0].header = nullptr; }));
   EXPECT_FALSE(knows([](envelope& e) {
-    e.parts[0].header = std::make_shared<const csv_header>(csv_header{"a", "c"});
+    e.parts[0].header = std::make_shared<const csv_header>(csv_header{{"a", "c"}});
   }));
   EXPECT_FALSE(knows([](envelope& e) {
-    e.parts[0].header = std::make_shared<const csv_header>(csv_header{"ab"});
+    e.parts[0].header = std::make_shared<const csv_header>(csv_header{{"ab"}});
   }))
     << "where one name ends and the next begins counts";
   EXPECT_TRUE(knows([](envelope& e) { e.parts[0].client = "203.0.113.9"; }));
