@@ -41,8 +41,8 @@ FAULTS = [
      "  const auto next = frames->empty() ? goal.until : frames->back().next;",
      "  const auto next =\n    frames->empty() || FAULT ? goal.until : frames->back().next;"),
     ("deletes_unread_segments", "actors/journal.cpp",
-     "    slowest = std::min(slowest, position);",
-     "    slowest = FAULT ? std::max(slowest, position) : std::min(slowest, position);"),
+     "  const auto released = writer->release(slowest);",
+     "  const auto released = writer->release(FAULT ? writer->durable_end() : slowest);"),
     ("keeps_claim_of_failed_batch", "http/outstanding.cpp",
      "  gate_.return_unused(s.charged);\n  for (const auto& owner : s.owners)",
      "  if (!FAULT)\n    gate_.return_unused(s.charged);\n"
