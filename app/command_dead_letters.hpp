@@ -24,10 +24,10 @@ struct dead_letters_options {
   bool json = false;         ///< list: one JSON object a line
   bool all = false; ///< replay: every one that was not replayed yet; delete: every one
   bool yes = false; ///< delete: meant
-  int64_t before_us = 0;  ///< delete: received before; 0: at any time
-  std::string csv_header; ///< replay: rows of CSV need their header
+  int64_t before_us = 0;             ///< delete: received before; 0: at any time
+  std::string csv_header;            ///< replay: rows of CSV need their header
   std::optional<char> csv_delimiter; ///< replay: of the header and its rows
-  bool text = false;      ///< replay: what may be a row or a line is a line
+  bool text = false;                 ///< replay: what may be a row or a line is a line
   /// replay: streams whose rejected records become letters
   std::set<std::string, std::less<>> storing;
   server_options server;

@@ -154,13 +154,12 @@ class checker {
     const auto records =
       std::min<uint64_t>(c_.ingest.batch_records, c_.ingest.batch_bytes / 2);
     const auto grown = c_.ingest.batch_bytes + 18 * records;
-    demand(
-      grown <= frame_bytes_max, "ingest.batch_bytes",
-      fmt::format("{} and ingest.batch_records, {}, may come to {} (with 18B for "
-                  "each record), and the journal takes {} at once: "
-                  "lower one of them",
-                  format_bytes(c_.ingest.batch_bytes), c_.ingest.batch_records,
-                  format_bytes(grown), format_bytes(frame_bytes_max)));
+    demand(grown <= frame_bytes_max, "ingest.batch_bytes",
+           fmt::format("{} and ingest.batch_records, {}, may come to {} (with 18B for "
+                       "each record), and the journal takes {} at once: "
+                       "lower one of them",
+                       format_bytes(c_.ingest.batch_bytes), c_.ingest.batch_records,
+                       format_bytes(grown), format_bytes(frame_bytes_max)));
     if (c_.sink.kind == "postgres")
       postgres();
     paths();

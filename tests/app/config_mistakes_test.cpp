@@ -135,7 +135,6 @@ TEST(config_mistakes, all_of_them_are_told_at_once_in_all_sections_streams_and_s
 TEST(config_mistakes, a_value_that_is_wrong_is_not_told_again_as_a_contradiction) {
   EXPECT_THAT(bad("node: {nam: x}\ningest: {coalesce_bytes: 2MiB}"),
               HasSubstr("x.yaml:2: ingest.coalesce_bytes: 2MiB is above"));
-  EXPECT_EQ(
-    bad("ingest: {batch_bytes: 70MiB, coalesce_bytes: 2MiB}"),
-    "x.yaml:1: ingest.batch_bytes: 70MiB is out of range: allowed 4KiB … 16MiB");
+  EXPECT_EQ(bad("ingest: {batch_bytes: 70MiB, coalesce_bytes: 2MiB}"),
+            "x.yaml:1: ingest.batch_bytes: 70MiB is out of range: allowed 4KiB … 16MiB");
 }
