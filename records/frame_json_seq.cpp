@@ -35,7 +35,7 @@ class json_seq_scanner final : public frame_scanner {
       emit(size, pos_, out);
       ++found;
     }
-    finished_ = last && pos_ == bytes.size();
+    finished_ = last && !begun_ && pos_ == bytes.size();
     return {};
   }
 

@@ -41,7 +41,9 @@ struct strict_node {
     const auto key = fields.front().second;
     if (!bodies.emplace(key, body).second && bodies[key] != body)
       return http_answer{422, "", R"({"title":"t","code":"key_reused"})"};
-    framer framing{*format_of(type), framing_limits{record_bytes_max}};
+    framing_limits limits;
+    limits.record_bytes_max = record_bytes_max;
+    framer framing{media_type_of(type)->format, limits};
     std::vector<record_ref> refs;
     const auto scanned = framing.scan(body, true, 100'000, refs);
     const auto whole =

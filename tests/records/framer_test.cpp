@@ -406,7 +406,7 @@ TEST(json_seq_framer, finds_the_texts_between_separators_and_their_lines) {
   EXPECT_THAT(frame(body_format::json_seq, " \n\x1e\n"), IsEmpty());
   expect_failure(frame_whole(body_format::json_seq, "\n{\"a\":1}"), ec::malformed_body,
                  "line 2: expected RS");
-  expect_failure(frame_whole(body_format::json_seq, "\x1e{\"a\":1234}", small),
+  expect_failure(frame_whole(body_format::json_seq, "\x1e{\"a\":12345}", small),
                  ec::body_too_large, "record_bytes_max");
 }
 

@@ -295,6 +295,9 @@ void session::pump_body() {
       in_.erase(0, *used);
       break;
     }
+    case body_reader::step::memory: // no body here is coded
+      reader_->allow_memory(reader_->memory_wanted());
+      break;
     case body_reader::step::cut:
       send_cut(reader_->take(), false);
       break;

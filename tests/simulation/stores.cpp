@@ -124,6 +124,7 @@ class simulated_letters final : public dead_letter_store {
     return std::optional<dead_letter>{};
   }
   result<void> mark_replayed(uint64_t, int64_t) override { return {}; }
+  result<uint64_t> remove(const dead_letter_choice&) override { return uint64_t{0}; }
   result<uint64_t> count() override { return contents_.letters.size(); }
 
  private:
