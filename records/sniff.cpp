@@ -381,7 +381,8 @@ std::string content_type_of(body_format format, std::optional<csv_dialect> diale
   if (dialect)
     type += std::string{"; header="}
             + (dialect->names == csv_names::absent ? "absent" : "present")
-            + "; delimiter=\"" + csv_delimiter_name(dialect->delimiter) + '"';
+            + "; delimiter=\"" + (dialect->delimiter == '\\' ? "\\" : "") // a quoted-pair
+            + csv_delimiter_name(dialect->delimiter) + '"';
   return type;
 }
 

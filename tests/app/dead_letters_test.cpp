@@ -201,7 +201,9 @@ TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {
   options.ids = {1};
   options.csv_header = "a,b";
   run(options);
-  EXPECT_THAT(sent_, ElementsAre("/ingest/web text/csv dead-letter-ba7c-2 a,b\r\n1,2"));
+  EXPECT_THAT(
+    sent_,
+    ElementsAre("/ingest/web text/csv; header=present dead-letter-ba7c-2 a,b\r\n1,2"));
 }
 
 TEST_F(replaying, an_answer_that_is_not_weirs_marks_nothing) {

@@ -55,9 +55,9 @@ std::vector<std::string> quoted(const std::string& cell) {
 
 /// Codes that an answer can carry: all but those that only logs and the supervisor see.
 std::map<std::string, int> codes_of_answers() {
-  static const std::set<std::string> inside{"restart_limit_reached", "worker_hung",
-                                            "journal_corrupt",       "sink_unavailable",
-                                            "invalid_config",        "io_failed"};
+  static const std::set<std::string> inside{
+    "restart_limit_reached", "worker_hung",    "journal_corrupt", "sink_unavailable",
+    "out_of_turn",           "invalid_config", "io_failed"};
   std::map<std::string, int> all;
   for (int i = 1; i < 256; ++i) {
     const auto code = static_cast<ec>(i);
