@@ -16,8 +16,10 @@ signal_watch::signal_watch() {
 }
 
 signal_watch::~signal_watch() {
-  // A wake() that nobody waited for is dropped: unblocked, it would end the process.
-  std::signal(SIGUSR1, std::signal(SIGUSR1, SIG_IGN));
+  // What nobody waited for is dropped, and what still comes does nothing: unblocked, it would end a
+  // process that has done all it was asked to with another exit code.
+  for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
+    std::signal(s, SIG_IGN);
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

