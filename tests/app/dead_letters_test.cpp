@@ -257,8 +257,8 @@ TEST_F(replaying, what_may_be_a_row_or_a_line_is_sent_as_the_operator_says) {
   options.ids = {1, 2, 3};
   options.csv_header = "a,b";
   run(options);
-  EXPECT_THAT(sent_, ElementsAre(is_sent("text/csv", "a,b\r\n{x,1,2"),
-                                 is_sent("text/csv", "a,b\r\na line"),
+  EXPECT_THAT(sent_, ElementsAre(is_sent("text/csv; header=present", "a,b\r\n{x,1,2"),
+                                 is_sent("text/csv; header=present", "a,b\r\na line"),
                                  is_sent("application/json", "{\"a\":1}")));
   sent_.clear();
   options.csv_header.clear();

@@ -130,7 +130,7 @@ class HostileMemory(FailureTest):
         node = self.node(settings=[f"memory.ceiling={ceiling}MiB", *CEILINGS[ceiling]])
         self.walk(node, INGEST, node.port, ceiling)
         self.walk(node, OPERATIONS, node.operations_port, ceiling)
-        wait_until(lambda: node.metrics()["weir_budget_bytes_used"] == 0, 30, "all claims come back")
+        wait_until(lambda: node.metrics()["weir_budget_used_bytes"] == 0, 30, "all claims come back")
         wait_until(lambda: node.resident_bytes() <= ceiling * MIB // 2, 30, "the memory comes back")
 
     def test_every_shape_stays_under_128_mib(self):
