@@ -209,7 +209,8 @@ class checker {
                   "ingest.batch_bytes × {} × the larger of ingest.threads and "
                   "ingest.request_window; ingest.batch_records × 384B; and "
                   "ingest.zstd_window_max beside one batch): raise the ceiling, or lower "
-                  "ingest.connections_max, journal.keys_max, journal.group_bytes, "
+                  "ingest.connections_max, ingest.head_bytes_max, ingest.clients_max, "
+                  "journal.keys_max, journal.group_bytes, "
                   "sink.bytes_per_transaction, or the largest record_bytes_max",
                   format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
                   format_bytes(least), body_copies));
