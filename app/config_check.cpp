@@ -210,6 +210,7 @@ class checker {
                   "ingest.request_window; ingest.batch_records × 384B; and "
                   "ingest.zstd_window_max beside one batch): raise the ceiling, or lower "
                   "ingest.connections_max, ingest.head_bytes_max, ingest.clients_max, "
+                  "pipeline.validate.workers, pipeline.transform.workers, "
                   "journal.keys_max, journal.group_bytes, "
                   "sink.bytes_per_transaction, or the largest record_bytes_max",
                   format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),

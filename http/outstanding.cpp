@@ -209,7 +209,11 @@ void outstanding::settle_part(const entry& e, size_t index,
   }
   if (given && given->outcome == ec::out_of_turn) {
     unknown = *given; // no word for clients
-    unknown.outcome = ec::stage_away;
+    const bool doubtful = given->doubtful || e.batch->source->copied.is_set();
+    unknown.outcome = doubtful ? ec::deadline_exceeded : ec::stage_away;
+    unknown.detail =
+      doubtful ? "a copy of a part of the body may be stored; the rest is not"
+               : "a part of the body could not be stored after the ones before it";
     given = &unknown;
   }
   if (!given) {
