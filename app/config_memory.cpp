@@ -9,7 +9,7 @@
 namespace weir {
 namespace {
 
-constexpr uint64_t process_bytes = uint64_t{48}
+constexpr uint64_t process_bytes = uint64_t{44}
                                    << 20;       ///< code, threads, SQLite's page cache
 constexpr uint64_t connection_bytes = 8 * 1024; ///< socket, session and timers
 constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
@@ -35,7 +35,7 @@ std::vector<memory_share> set_aside(const config& c) {
   const uint64_t per_connection =
     c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
   std::vector<memory_share> shares{
-    {"process", "48MiB", process_bytes},
+    {"process", "44MiB", process_bytes},
     {"connections",
      "ingest.connections_max × (ingest.head_bytes_max + 8KiB, with TLS + 40KiB)",
      c.ingest.connections_max * per_connection},

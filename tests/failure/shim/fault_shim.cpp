@@ -304,11 +304,11 @@ int opened(int directory, const char* path, int flags, mode_t mode) noexcept {
   return fd;
 }
 
-int renamed(const char* from, const char* to) noexcept {
+int renamed(const char* from, const char* to, unsigned flags = 0) noexcept {
   if (const auto f = fate_of(operation::rename, from); f.error != 0)
     return fail_with(f.error);
   const auto done =
-    static_cast<int>(::syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
+    static_cast<int>(::syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags));
   if (done == 0 && is_traced(from))
     trace({trace_kind::rename, from, trace_position(), 0, 0, to});
   return done;
@@ -483,6 +483,11 @@ int openat64(int directory, const char* path, int flags, ...) {
 
 int rename(const char* from, const char* to) noexcept {
   return renamed(from, to);
+}
+
+/// Both directories are AT_FDCWD where the node calls it.
+int renameat2(int, const char* from, int, const char* to, unsigned flags) noexcept {
+  return renamed(from, to, flags);
 }
 
 int unlink(const char* path) noexcept {
