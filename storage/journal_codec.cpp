@@ -77,7 +77,7 @@ frame_head make_head(const part_slice& slice, size_t length) noexcept {
   const auto& part = part_of(slice);
   frame_head head;
   head.length = static_cast<uint32_t>(length);
-  head.flags = part.keyed ? 1 : 0;
+  head.flags = static_cast<uint16_t>((part.keyed ? 1 : 0) | (slice.follows ? 2 : 0));
   head.records = slice.records;
   head.dead_letters = slice.dead_letters;
   head.received_at_us = source.received_at_us;

@@ -23,7 +23,7 @@ struct frame_head {
   uint32_t length = 0; ///< of the whole frame with its padding; a multiple of 8
   uint8_t type = 1;    ///< 1: a part of a batch
   uint8_t version = 1;
-  uint16_t flags = 0; ///< bit 0: keyed
+  uint16_t flags = 0; ///< bit 0: keyed; bit 1: follows
   uint32_t epoch = 0;
   uint64_t first_sequence = 0;
   uint32_t records = 0;
@@ -42,6 +42,8 @@ struct frame_head {
 
   batch_key key() const noexcept { return {key_high, key_low}; }
   bool keyed() const noexcept { return (flags & 1) != 0; }
+  /// The part before it of the same keyed request is in the same commit.
+  bool follows() const noexcept { return (flags & 2) != 0; }
 };
 static_assert(sizeof(frame_head) == 88);
 
@@ -62,6 +64,7 @@ struct part_slice {
   uint32_t rejected = 0;
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
+  bool follows = false; ///< see frame_head::follows()
 };
 
 /// Whether a rejection is kept as a dead letter: quarantined ones always, others when

@@ -63,7 +63,7 @@ bool commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
   receipt->batch = std::move(batch);
   receipt->parts.resize(parts.size());
   receipts_.push_back(receipt);
-  for (const auto& slice : slices_of(*receipt->batch))
+  for (auto& slice : slices_of(*receipt->batch))
     add_part(*receipt, slice, frame_room, end);
   const bool refused =
     std::any_of(receipt->parts.begin(), receipt->parts.end(),
@@ -74,8 +74,8 @@ bool commit_group::add(batch_ptr batch, size_t frame_room, uint64_t end) {
   return !refused;
 }
 
-void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
-                            size_t frame_room, uint64_t end) {
+void commit_group::add_part(batch_receipt& receipt, part_slice& slice, size_t frame_room,
+                            uint64_t end) {
   const auto& part = receipt.batch->source->parts[slice.part];
   auto& answer = receipt.parts[slice.part];
   answer.request = part.request;
@@ -97,6 +97,9 @@ void commit_group::add_part(batch_receipt& receipt, const part_slice& slice,
                   std::to_string(length)
                     + " bytes in one batch; the journal takes at most "
                     + std::to_string(frame_room) + ": send less at once");
+  // Should only some of this commit's frames survive a loss of power, recovery must know which of
+  // them hang on others.
+  slice.follows = links_others && !requests_here_.insert(part.request).second;
   const auto receipt_index = static_cast<uint32_t>(receipts_.size() - 1);
   keys_here_.emplace(part.key, static_cast<uint32_t>(frames_.size()));
   const auto bytes = room_for(static_cast<size_t>(length), end);
@@ -234,6 +237,7 @@ std::vector<std::shared_ptr<const batch_receipt>> commit_group::finish() {
   failed_requests_.clear();
   receipts_.clear();
   keys_here_.clear();
+  requests_here_.clear();
   return done;
 }
 

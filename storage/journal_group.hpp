@@ -8,6 +8,7 @@
 #include "storage/journal_tail_cache.hpp"
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -87,7 +88,7 @@ class commit_group {
     }
   };
 
-  void add_part(batch_receipt& receipt, const part_slice& slice, size_t frame_room,
+  void add_part(batch_receipt& receipt, part_slice& slice, size_t frame_room,
                 uint64_t end);
   std::span<std::byte> room_for(size_t bytes, uint64_t end);
   bool is_known(part_receipt& answer, const batch_part& part);
@@ -109,6 +110,8 @@ class commit_group {
   std::vector<echo> echoes_;
   std::vector<uint64_t> failed_requests_; ///< streamed ones
   std::vector<std::shared_ptr<batch_receipt>> receipts_;
+  /// keyed streamed requests of which a part has a frame in this group
+  boost::unordered_flat_set<uint64_t> requests_here_;
   /// → frames_ index
   boost::unordered_flat_map<batch_key, uint32_t, key_hash> keys_here_;
 };

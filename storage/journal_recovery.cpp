@@ -5,11 +5,23 @@
 #include "storage/journal_segment.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace weir {
 
 namespace {
+
+/// A whole frame, or a damaged place.
+struct found_place {
+  uint64_t from = 0;
+  uint64_t to = 0;
+  bool unread = false;
+  std::optional<frame_head> frame;
+};
 
 class recovery {
  public:
@@ -25,6 +37,8 @@ class recovery {
   result<void> put_aside(uint64_t number, bool was_begun);
   result<void> look_for_gap(const segment_survey& survey, const begun_segment& segment);
   result<void> read_segment(uint64_t number, const begun_segment& segment, bool last);
+  result<void> drop_orphans(file& segment, uint64_t number,
+                            std::vector<found_place>& commit, scan_end& found);
   void count_frame(const frame_head& head, journal_position end);
   result<void> end_last(file& segment, uint64_t number, uint64_t bytes,
                         const scan_end& found);
@@ -175,15 +189,39 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   if (!opened)
     return tl::unexpected{opened.error()};
   auto& disk = **opened;
-  const scan_visitor visitor{[&](const frame_head& head, uint64_t offset) {
-                               count_frame(head, {number, offset + head.length});
-                             },
-                             [&](uint64_t from, uint64_t to, bool unread) {
-                               return quarantine(disk, number, from, to, unread);
-                             }};
-  const auto scanned = scan_segment(disk, segment.header.salt, segment.limit(), visitor);
-  if (!scanned)
-    return tl::unexpected{scanned.error()};
+  // Frames of one commit, and damaged places among them, are settled together.
+  std::vector<found_place> commit;
+  const auto settle = [&](uint64_t before) -> result<void> {
+    auto place = commit.begin();
+    for (; place != commit.end() && place->to <= before; ++place)
+      if (place->frame)
+        count_frame(*place->frame, {number, place->to});
+      else if (auto kept =
+                 quarantine(disk, number, place->from, place->to, place->unread);
+               !kept)
+        return kept;
+    commit.erase(commit.begin(), place);
+    return {};
+  };
+  result<void> settled;
+  const scan_visitor visitor{
+    [&](const frame_head& head, uint64_t offset) {
+      if (settled && !commit.empty() && commit.front().to <= head.group_start)
+        settled = settle(head.group_start);
+      commit.push_back({offset, offset + head.length, false, head});
+    },
+    [&](uint64_t from, uint64_t to, bool unread) {
+      commit.push_back({from, to, unread, std::nullopt});
+      return settled;
+    }};
+  auto scanned = scan_segment(disk, segment.header.salt, segment.limit(), visitor);
+  if (!scanned || !settled)
+    return tl::unexpected{scanned ? settled.error() : scanned.error()};
+  if (last)
+    if (auto freed = drop_orphans(disk, number, commit, *scanned); !freed)
+      return freed;
+  if (auto done = settle(segment.limit()); !done)
+    return done;
   found_.end = {number, scanned->end};
   if (last)
     return end_last(disk, number, segment.bytes, *scanned);
@@ -193,6 +231,59 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
     segment.declared_end ? *segment.declared_end : damaged_end(*scanned);
   if (damaged_to > scanned->end)
     return quarantine(disk, number, scanned->end, damaged_to, scanned->unread_end != 0);
+  return {};
+}
+
+/// The last commit of all may have lost its power between write and sync, and then any of its
+/// frames may be missing. A part whose request has an earlier part in that commit is stored only
+/// with that one: the request's repeat would not find it after a gap, and store it again. So
+/// what follows a damaged place there is made part of it, and kept in its copy.
+result<void> recovery::drop_orphans(file& segment, uint64_t number,
+                                    std::vector<found_place>& commit, scan_end& found) {
+  const auto last =
+    std::find_if(commit.rbegin(), commit.rend(),
+                 [](const found_place& p) { return p.frame.has_value(); });
+  if (last == commit.rend())
+    return {};
+  const auto begin = last->frame->group_start;
+  std::vector<found_place> left;
+  std::vector<uint64_t> orphans;
+  bool damaged = false;
+  for (auto& place : commit) {
+    if (place.frame && damaged && place.frame->follows()) {
+      orphans.push_back(place.from);
+      found_.next_sequence = std::max(found_.next_sequence,
+                                      place.frame->first_sequence + place.frame->records);
+      place.frame.reset();
+    }
+    damaged = damaged || (!place.frame && place.to > begin);
+    if (!place.frame && !left.empty() && !left.back().frame) {
+      left.back().to = place.to; // they touch
+      left.back().unread = left.back().unread || place.unread;
+    } else {
+      left.push_back(place);
+    }
+  }
+  commit = std::move(left);
+  if (orphans.empty())
+    return {};
+  for (const auto& place : commit)
+    if (!place.frame)
+      if (auto kept = quarantine(segment, number, place.from, place.to, place.unread);
+          !kept)
+        return kept;
+  // Only now that a copy has them: without its head none of them is a frame any more.
+  constexpr std::array<std::byte, 8> blank{};
+  for (const auto offset : orphans)
+    if (auto blanked = segment.write_at(offset, blank); !blanked)
+      return blanked;
+  if (auto synced = segment.sync_data(); !synced)
+    return synced;
+  if (!commit.back().frame) { // nothing whole is left after it
+    found.nonzero_end = std::max(found.nonzero_end, found.end);
+    found.end = commit.back().from;
+    commit.pop_back();
+  }
   return {};
 }
 
