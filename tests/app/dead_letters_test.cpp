@@ -2,6 +2,7 @@
 #include "app/patient_post.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <sstream>
 
@@ -71,6 +72,8 @@ class replaying : public testing::Test {
     fields_ = fields;
     sent_.push_back(std::string{path} + ' ' + std::string{type} + ' ' + fields[0].second
                     + ' ' + std::string{body});
+    if (on_request_)
+      on_request_();
     if (answers_.empty())
       return http_answer{200, "", R"({"accepted":1,"rejected":0,"errors":[]})"};
     auto answer = answers_.front();
@@ -87,6 +90,7 @@ class replaying : public testing::Test {
 
   store_in_memory store_;
   std::deque<result<http_answer>> answers_;
+  std::function<void()> on_request_;
   std::vector<std::string> sent_;
   header_fields fields_;
   std::ostringstream out_;
@@ -167,6 +171,7 @@ TEST_F(replaying, what_was_not_stored_is_not_marked_whatever_the_status_says) {
   for (const auto* body : {R"({"accepted":0,"rejected":0,"errors":[]})",
                            R"({"accepted":0,"rejected":1,"errors":[]})",
                            R"({"accepted":1,"rejected":1,"errors":[]})",
+                           R"({"accepted":1,"quarantined":1,"errors":[]})",
                            R"({"accepted":0,"quarantined":1,"errors":[]})"}) {
     store_.add(1, "web", "{}");
     answers_ = {http_answer{200, "", body}};
@@ -193,6 +198,17 @@ TEST_F(replaying, all_means_every_one_that_was_not_replayed_yet_of_the_stream) {
   EXPECT_EQ(run(options)->replayed, 2u);
   EXPECT_THAT(sent_, ElementsAre(HasSubstr("dead-letter-ba7c-2 a"),
                                  HasSubstr("dead-letter-ba7c-5 d")));
+}
+
+TEST_F(replaying, all_means_every_page_and_no_letter_that_came_meanwhile) {
+  for (uint64_t id = 1; id <= 2500; ++id)
+    store_.add(id, "web", "{}");
+  on_request_ = [&] { store_.add(2500 + sent_.size(), "web", "{}"); };
+  dead_letters_options options;
+  options.all = true;
+  EXPECT_EQ(run(options)->replayed, 2500u);
+  EXPECT_EQ(sent_.size(), 2500u);
+  EXPECT_THAT(sent_.back(), HasSubstr("dead-letter-ba7c-2501 "));
 }
 
 TEST_F(replaying, a_row_of_csv_gets_the_header_that_was_given) {

@@ -51,13 +51,14 @@ TEST(logging, text_quotes_whatever_could_be_taken_for_something_else) {
 TEST(logging, control_bytes_are_escaped_in_both_formats) {
   const std::string hostile{"a\nb\x1b[31m\0\x7f\xc2\x9b"
                             "c\xe2\x80\xa8",
-                            18};
+                            16};
   EXPECT_EQ(parse_line(render_json(noon, log_level::info, "e", {{"v", hostile}}))["v"],
             hostile);
   const auto text = render_text(noon, log_level::info, "e", {{"v", hostile}});
   for (const char c : text)
     EXPECT_FALSE(static_cast<unsigned char>(c) < 0x20 || c == 0x7f);
   EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);
+  EXPECT_EQ(text.find("\xe2\x80\xa8"), std::string::npos);
 }
 
 TEST(logging, a_number_that_json_lacks_is_null) {

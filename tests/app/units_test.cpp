@@ -36,6 +36,14 @@ TEST(units, an_amount_that_would_overflow_is_refused) {
   EXPECT_EQ(parse_bytes("99999999999999999999B").error(), "the number is too large");
   EXPECT_EQ(parse_bytes("18446744073709551615TiB").error(), "the amount is too large");
   EXPECT_EQ(parse_duration("18446744073709551615d").error(), "the amount is too large");
+  const parsed<uint64_t> refused = tl::unexpected(std::string{"the amount is too large"});
+  EXPECT_EQ(*parse_bytes("8388607TiB"), uint64_t{8388607} << 40);
+  for (const auto* wrong : {"8388608TiB", "9223372036854775808B", "16777216TiB",
+                            "16777217TiB", "18014398509481985KiB"})
+    EXPECT_EQ(parse_bytes(wrong), refused) << wrong;
+  for (const auto* wrong : {"9223372036854775808ms", "106751991168d", "213503982335d"})
+    EXPECT_EQ(parse_duration(wrong).map([](auto) { return uint64_t{0}; }), refused)
+      << wrong;
 }
 
 TEST(units, counts_and_reals_take_nothing_behind_the_number) {
@@ -75,10 +83,39 @@ TEST(units, times_follow_rfc_3339) {
   EXPECT_EQ(*parse_rfc3339_us("2024-05-17"), 1'715'904'000'000'000);
   EXPECT_EQ(*parse_rfc3339_us("2024-05-17T02:00:00.5+02:00"), 1'715'904'000'500'000);
   EXPECT_EQ(format_rfc3339_us(1'715'904'000'500'000), "2024-05-17T00:00:00.500000Z");
-  for (const auto* wrong : {"2024-02-30", "2024-05-17T25:00:00Z", "2024-05-17T10:00:00",
-                            "2024-05-17T10:00:00.Z", "17/05/2024",
-                            "2024-05-17T10:00:00+2:00", "", "2024-05-17x", "1969-12-31"})
+  for (const auto* wrong : {"2024-02-30",
+                            "2024-05-17T25:00:00Z",
+                            "2024-05-17T10:00:00",
+                            "2024-05-17T10:00:00.Z",
+                            "17/05/2024",
+                            "2024-05-17T10:00:00+2:00",
+                            "",
+                            "2024-05-17x",
+                            "1969-12-31",
+                            "2024-05-17T24:00:00Z",
+                            "2024-05-17T23:60:00Z",
+                            "2024-05-17T23:59:61Z",
+                            "2024-05-17T10:00:00+24:00",
+                            "2024-05-17T10:00:00+00:60",
+                            "2024-05-17T10:00:00Zx",
+                            "2024-05-17T10:00:00.5",
+                            "2100-02-29",
+                            "2024-00-01",
+                            "2024-13-01",
+                            "2024-05-00",
+                            "2024-05-1:",
+                            "2024-05-1/"})
     EXPECT_FALSE(parse_rfc3339_us(wrong)) << wrong;
+  EXPECT_EQ(*parse_rfc3339_us("2024-05-17T00:00:00.1234569Z"), 1'715'904'000'123'456);
+  EXPECT_EQ(*parse_rfc3339_us("2016-12-31T23:59:60Z"),
+            *parse_rfc3339_us("2017-01-01T00:00:00Z"));
+  EXPECT_EQ(*parse_rfc3339_us("2024-05-17T23:59:00+23:59"), 1'715'904'000'000'000);
+}
+
+TEST(units, nought_has_no_sign) {
+  EXPECT_EQ(format_real(-0.0), "0");
+  EXPECT_EQ(format_real(0.0), "0");
+  EXPECT_EQ(format_real(-0.5), "-0.5");
 }
 
 TEST(units, text_for_a_terminal_stays_on_one_line_and_is_cut_at_a_character) {

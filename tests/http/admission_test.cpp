@@ -152,6 +152,77 @@ TEST_F(admission_test,
   EXPECT_EQ(gate.waiting(), 0u);
 }
 
+TEST_F(admission_test, small_ones_keep_their_order_though_a_later_one_would_fit) {
+  enter(0, 90);
+  EXPECT_EQ(enter(1, 50).what, verdict::waiting);
+  EXPECT_EQ(small(2, 15, priority::normal, in_line), verdict::waiting) << "10 are free";
+  EXPECT_EQ(small(3, 5, priority::normal, in_line), verdict::waiting);
+  EXPECT_TRUE(granted.empty());
+}
+
+TEST_F(admission_test, of_a_small_and_a_large_one_that_both_fit_the_elder_is_first) {
+  enter(0, 100);
+  EXPECT_EQ(small(1, 10, priority::normal, in_line), verdict::waiting);
+  EXPECT_EQ(enter(2, 20).what, verdict::waiting);
+  EXPECT_EQ(small(3, 10, priority::normal, in_line), verdict::waiting);
+  gate.release({100, 1}, now);
+  EXPECT_EQ(granted, (std::vector<int>{1, 2, 3}));
+}
+
+TEST_F(admission_test, small_ones_that_waited_are_counted_as_overtaking_too) {
+  enter(0, 100);
+  EXPECT_EQ(enter(1, 20).what, verdict::waiting);
+  EXPECT_EQ(small(2, 15, priority::normal, in_line), verdict::waiting);
+  EXPECT_EQ(small(3, 6, priority::normal, in_line), verdict::waiting);
+  gate.release({15, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2}));
+  gate.release({6, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2}))
+    << "15 have passed of 20: 6 more are too many";
+  gate.release({14, 0}, now);
+  EXPECT_EQ(granted, (std::vector<int>{2, 1}));
+}
+
+TEST_F(admission_test, who_may_not_overtake_keeps_lower_ones_waiting_too) {
+  enter(0, 100);
+  EXPECT_EQ(enter(1, 20, priority::high).what, verdict::waiting);
+  EXPECT_EQ(small(2, 1, priority::low, in_line), verdict::waiting);
+  EXPECT_EQ(small(3, 1, priority::normal, in_line), verdict::waiting);
+  gate.release({10, 0}, now);
+  EXPECT_TRUE(granted.empty());
+}
+
+TEST_F(admission_test, who_waits_or_fills_it_saturates_it) {
+  EXPECT_FALSE(gate.saturated());
+  enter(0, 60);
+  EXPECT_FALSE(gate.saturated());
+  const auto waits = enter(1, 50);
+  EXPECT_TRUE(gate.saturated()) << "somebody waits, though there is room for others";
+  EXPECT_TRUE(gate.cancel(waits.ticket));
+  EXPECT_FALSE(gate.saturated());
+  enter(2, 40);
+  EXPECT_TRUE(gate.saturated());
+}
+
+TEST_F(admission_test, sheds_above_its_level_and_not_at_it) {
+  constexpr auto shed = admission_policy::shed;
+  enter(0, 60);
+  EXPECT_EQ(enter(1, 0, priority::low, shed).what, verdict::granted);
+  enter(2, 25);
+  EXPECT_EQ(enter(3, 1, priority::normal, shed).what, verdict::granted);
+  EXPECT_EQ(enter(4, 1, priority::normal, shed).what, verdict::refused);
+}
+
+TEST_F(admission_test, who_was_granted_is_ahead_once) {
+  enter(0, 100);
+  gate.release({10, 0}, now);
+  gate.release({20, 0}, now + 1s); // 30 a second
+  EXPECT_EQ(enter(1, 50).what, verdict::waiting);
+  gate.return_unused({70, 1});
+  EXPECT_EQ(granted, std::vector<int>{1});
+  EXPECT_EQ(gate.retry_after(now + 1s), 2) << "50 / 30";
+}
+
 TEST_F(admission_test, a_cancelled_ticket_leaves_no_bytes_behind) {
   enter(0, 100);
   gate.release({1, 0}, now);

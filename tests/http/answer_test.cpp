@@ -64,6 +64,8 @@ TEST(answer, a_batch_that_is_rejected_as_a_whole_leaves_no_more_than_a_hundred_e
   verdicts v;
   v.add({}, {}, all);
   EXPECT_EQ(v.errors().size(), 100u);
+  EXPECT_EQ(v.errors().front().record, 1u);
+  EXPECT_EQ(v.errors().back().record, 100u) << "the first, not the latest";
   EXPECT_LE(v.errors().capacity(), 2 * verdicts::errors_max);
   EXPECT_LE(v.bytes(), 2 * verdicts::errors_max * (sizeof(record_error) + 64));
   std::vector<rejection> backwards{all.rbegin(), all.rend()};
@@ -129,6 +131,16 @@ TEST(json_string, passes_through_every_character_and_nothing_else) {
     for (size_t i = 0; i < bad.size(); ++i)
       replaced += "\xEF\xBF\xBD";
     EXPECT_EQ(written(bad), replaced) << bad.size();
+  }
+}
+
+/// A text may be a part of a longer one, whose next byte would make a character of it.
+TEST(json_string, looks_at_no_byte_behind_its_text) {
+  for (const std::string_view whole : {"\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"}) {
+    std::string out;
+    append_json_string(out, whole.substr(0, whole.size() - 1));
+    EXPECT_EQ(out.find(whole), std::string::npos);
+    EXPECT_EQ(out.substr(0, 4), "\"\xEF\xBF\xBD");
   }
 }
 

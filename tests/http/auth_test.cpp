@@ -30,8 +30,8 @@ TEST(auth, finds_the_key_whose_digest_matches) {
 
 TEST(auth, refuses_anything_else) {
   const auto all = keys();
-  for (const auto* text :
-       {"", "Bearer", "Bearer ", "Bearer Secret", "Basic secret", "secret"})
+  for (const auto* text : {"", "Bearer", "Bearer ", "Bearer Secret", "Basic secret",
+                           "Digest secret", "secret"})
     EXPECT_EQ(authenticate(all, text).error().code, ec::unauthorized) << text;
 }
 
@@ -55,4 +55,20 @@ TEST(auth, refuses_a_digest_with_one_bad_digit_wherever_it_is) {
       EXPECT_FALSE(parse_digest(digits).has_value()) << at << bad;
     }
   EXPECT_EQ(parse_digest(std::string(62, '0') + "aF")->back(), 0xaf);
+}
+
+TEST(auth, each_byte_of_a_digest_counts) {
+  auto all = keys();
+  ASSERT_TRUE(authenticate(all, "Bearer secret"));
+  for (size_t i = 0; i < 32; ++i) {
+    all[1].digest = *parse_digest(secret);
+    all[1].digest[i] ^= 1;
+    EXPECT_FALSE(authenticate(all, "Bearer secret")) << i;
+  }
+  for (const auto* wrong : {"", "2bb8",
+                            "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25"
+                            "fe97bf527a25",
+                            "2bb80d537b1da3e38bd30361aa855686bde0eacd7162"
+                            "fef6a25fe97bf527a25b0"})
+    EXPECT_FALSE(parse_digest(wrong)) << wrong;
 }

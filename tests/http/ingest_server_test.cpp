@@ -375,6 +375,37 @@ TEST_F(ingest_test, the_idempotency_key_names_the_batch) {
   expect_balance();
 }
 
+TEST_F(ingest_test, a_key_without_a_byte_is_none) {
+  start();
+  raw_client client{server->port()};
+  EXPECT_EQ(client.ask(post("/ingest/web", "x", "Idempotency-Key:\r\n")).status, 400);
+  EXPECT_EQ(client.ask(post("/ingest/web", "x", "Idempotency-Key: \r\n")).status, 400);
+  EXPECT_EQ(client.ask(post("/ingest/web", "x", "Idempotency-Key: k\r\n")).status, 200);
+}
+
+TEST_F(ingest_test, a_request_has_the_priority_it_asks_for_and_else_its_stream_s) {
+  streams["web"].settings.level = priority::high;
+  config.coalesce_window = 8;
+  start();
+  pipeline.hold(true);
+  const std::pair<const char*, priority> asked[] = {
+    {"", priority::high},
+    {"Weir-Priority: low\r\n", priority::low},
+    {"Weir-Priority: Normal\r\n", priority::normal},
+    {"Weir-Priority: HIGH\r\n", priority::high}};
+  size_t came = 0;
+  for (const auto& [field, level] : asked) {
+    raw_client client{server->port()};
+    const auto more = std::string{"Weir-Ack: accepted\r\n"} + field;
+    EXPECT_EQ(client.ask(post("/ingest/web", "x", more)).status, 202);
+    pipeline.wait_for(++came);
+    EXPECT_EQ(pipeline.waiting().back()->source->level, level) << field;
+  }
+  raw_client client{server->port()};
+  EXPECT_EQ(client.ask(post("/ingest/web", "x", "Weir-Priority: urgent\r\n")).status,
+            400);
+}
+
 TEST_F(ingest_test, accepted_is_answered_202_before_the_receipt) {
   start();
   pipeline.hold(true);

@@ -181,6 +181,26 @@ TEST_F(outstanding_test, a_receipt_that_does_not_add_up_still_leaves_the_books_b
   EXPECT_EQ(figures.records_in_flight.load(), 0);
 }
 
+TEST_F(outstanding_test, a_batch_is_waited_for_as_long_as_a_request_may_take) {
+  send(1);
+  EXPECT_EQ(pipeline.batches[0]->source->deadline, clock.at + 30s);
+}
+
+TEST_F(outstanding_test, a_body_of_which_another_is_stored_is_not_in_flight_any_more) {
+  const auto request = send(2);
+  part_receipt other;
+  other.outcome = ec::key_reused;
+  other.known.records = 1;
+  other.known.accepted = 1;
+  other.known.fingerprint = 0x0123456789abcdef;
+  sent.receive(receipt(0, other));
+  ASSERT_TRUE(request->failure());
+  EXPECT_EQ(request->failure()->code, ec::key_reused);
+  EXPECT_EQ(figures.records_in_flight.load(), 0);
+  EXPECT_EQ(figures.records_failed, 2u);
+  EXPECT_EQ(figures.records_received, sum());
+}
+
 TEST_F(outstanding_test, a_receipt_without_a_part_fails_that_request) {
   const auto request = send(2);
   batch_receipt empty;

@@ -113,6 +113,42 @@ TEST(rate_limiter, who_is_alone_has_all_of_a_stream) {
   EXPECT_GE(sent, 60u * 95);
 }
 
+TEST(rate_limiter, who_is_alone_again_has_all_of_a_stream_again) {
+  rate_limiter limiter{20};
+  const record_rate rate{100, 100};
+  const auto all_send = [&](token_bucket::time_point now) {
+    for (const std::string_view name : {"a", "b", "c", "d", "e", "f", "g", "h", "i"}) {
+      (void)limiter.check({"web", rate, name, {}}, now);
+      limiter.charge({"web", rate, name, {}}, 1, now);
+    }
+  };
+  const auto sent_within = [&](token_bucket::time_point from, std::chrono::seconds time) {
+    uint64_t sent = 0;
+    for (auto now = from; now < from + time; now += 50ms)
+      if (limiter.check({"web", rate, "one", {}}, now) == 0) {
+        limiter.charge({"web", rate, "one", {}}, 20, now);
+        sent += 20;
+      }
+    return sent;
+  };
+  all_send(start);
+  all_send(start + 3s);
+  EXPECT_GE(sent_within(start + 10s, 60s), 60u * 95) << "their rounds are over";
+  all_send(start + 200s);
+  all_send(start + 203s);
+  EXPECT_GE(sent_within(start + 1h, 2s), 250u) << "not after a round more";
+}
+
+TEST(rate_limiter, the_longest_wait_is_told_whoever_s_it_is) {
+  const record_rate one{1, 1}, ten{10, 10};
+  for (const auto& [of_stream, of_client] : {std::pair{one, ten}, std::pair{ten, one}}) {
+    rate_limiter limiter{10};
+    const rate_limiter::subject who{"web", of_stream, "c", of_client};
+    limiter.charge(who, 21, start); // 20 below nothing: 21 s at one a second
+    EXPECT_EQ(limiter.check(who, start), 21);
+  }
+}
+
 TEST(rate_limiter, one_request_of_a_million_records_does_not_shut_others_out_for_hours) {
   rate_limiter limiter{10};
   const record_rate rate{100, 100};

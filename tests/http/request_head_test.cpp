@@ -187,6 +187,17 @@ TEST(head_scanner, its_limit_is_the_one_it_was_given) {
   }
 }
 
+TEST(head_scanner, does_not_wait_for_the_end_of_a_head_with_a_nul_in_it) {
+  for (const std::string_view start :
+       {std::string_view{"\0", 1}, std::string_view{"GET /\0", 6},
+        std::string_view{"GET / HTTP/1.1\r\nX: \0", 20}}) {
+    head_scanner scanner;
+    const auto refused = scanner.find_end(start);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ec::malformed_request);
+  }
+}
+
 TEST(request_head, as_many_fields_are_taken_as_the_limit_says) {
   for (const size_t limit :
        {size_t{8}, size_t{64}, size_t{65}, request_head::fields_max}) {

@@ -48,6 +48,30 @@ TEST(printable, bytes_that_are_no_character_are_shown_as_bytes) {
                            99),
             "a\\x9bb\\xff\\xed\\xa0\\x80");
   EXPECT_EQ(printable_line("a\u20acb", 2), "a\u2026");
+  // overlong, a surrogate, beyond U+10FFFF, cut off, a continuation alone
+  for (const std::string_view bad :
+       {"\xc0\xaf", "\xe0\x9f\xbf", "\xf0\x8f\xbf\xbf", "\xed\xa0\x80",
+        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xf0\x9f\x98", "\x80",
+        "\xff"}) {
+    std::string bytes, replaced;
+    for (const char c : bad) {
+      constexpr char digits[] = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(c);
+      bytes += {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+      replaced += "\ufffd";
+    }
+    EXPECT_EQ(printable_line(bad, 99), bytes);
+    EXPECT_EQ(printable_json(bad), replaced);
+  }
+  for (const std::string_view good : {"\u0080", "\u07ff", "\u0800", "\ud7ff", "\ue000",
+                                      "\uffff", "\U00010000", "\U0010ffff"})
+    EXPECT_EQ(character_size(good), good.size());
+}
+
+/// A text may be a part of a longer one, whose next byte would make a character of it.
+TEST(printable, no_byte_behind_a_text_is_looked_at) {
+  for (const std::string_view whole : {"\u00e4", "\u20ac", "\U0001F600"})
+    EXPECT_EQ(character_size(whole.substr(0, whole.size() - 1)), 0u);
 }
 
 TEST(printable, json_says_the_same_and_its_lines_stay) {

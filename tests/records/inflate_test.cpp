@@ -225,6 +225,16 @@ TEST(inflater, refuses_zstd_windows_over_8_mib) {
                  "window of 16777216 bytes, more than 8388608 (ingest.zstd_window_max)");
 }
 
+TEST(inflater, takes_zstd_windows_up_to_the_largest_that_may_be_allowed) {
+  const std::string text(1 << 10, 'x');
+  const inflate_limits wide{.window_max = uint64_t{128} << 20};
+  for (const int log : {24, 25, 27}) {
+    const auto got = inflate_all("zstd", zstd(text, 3, log), 1 << 20, 1 << 20, wide);
+    EXPECT_EQ(got.data, text) << log << ": " << got.failure.text;
+    EXPECT_TRUE(got.complete) << log;
+  }
+}
+
 TEST(inflater, refuses_bombs_soon_and_never_makes_more_than_the_room) {
   const std::string zeros(size_t{64} << 20, '\0');
   for (const std::string coding : {"gzip", "zstd"}) {

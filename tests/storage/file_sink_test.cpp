@@ -275,6 +275,37 @@ TEST_F(file_sink_test, lines_that_an_older_state_does_not_know_are_set_aside) {
             lines.substr(committed.size()));
 }
 
+TEST_F(file_sink_test, what_is_set_aside_is_on_the_disk_before_its_lines_are_cut_off) {
+  frame_list frames;
+  for (int i = 0; i < 4; ++i)
+    frames.add(2);
+  commit_and_restore_state(frames, 3);
+  const auto cut = record_files()[0];
+  config.rotate_bytes = 1; // what comes next is in another file
+  auto sink = open();
+  disk.done.clear();
+  ASSERT_TRUE(sink->commit(frames.slice(3, 1), frames.end()));
+  const std::vector<std::string> first{"create " + cut + ".orphan",
+                                       "sync " + cut + ".orphan", "sync out",
+                                       "truncate " + cut, "sync " + cut};
+  ASSERT_GE(disk.done.size(), first.size());
+  EXPECT_THAT(std::vector(disk.done.begin(), disk.done.begin() + 5),
+              ::testing::ElementsAreArray(first));
+}
+
+TEST_F(file_sink_test, a_file_as_long_as_the_limit_is_full) {
+  frame_list frames;
+  frames.add(1);
+  frames.add(1);
+  {
+    auto sink = open();
+    ASSERT_TRUE(sink->commit(frames.slice(0, 1), frames.all()[0].next));
+    config.rotate_bytes = text_of(record_files()[0]).size();
+  }
+  ASSERT_TRUE(open()->commit(frames.slice(1, 1), frames.all()[1].next));
+  EXPECT_EQ(record_files().size(), 2u);
+}
+
 TEST_F(file_sink_test,
        lines_that_an_older_state_does_not_know_and_the_journal_has_are_not) {
   for (const size_t at_once : {1, 4}) {

@@ -127,6 +127,8 @@ class faulty_disk final : public file_system {
  public:
   uint64_t operations_left = UINT64_MAX;
   bool full = false;
+  std::vector<std::string>
+    done; ///< `create NAME`, `truncate NAME`, `sync NAME`, in order
 
   bool broken() {
     if (operations_left == 0)
@@ -136,6 +138,7 @@ class faulty_disk final : public file_system {
   }
 
   result<std::unique_ptr<file>> create(const std::string& path) override {
+    note("create", path);
     return wrap(path, [&] { return disk_.create(path); });
   }
   result<std::unique_ptr<file>> open(const std::string& path, bool writable) override {
@@ -156,6 +159,7 @@ class faulty_disk final : public file_system {
     return disk_.list(path);
   }
   result<void> sync_directory(const std::string& path) override {
+    note("sync", path);
     return broken() ? injected(path) : disk_.sync_directory(path);
   }
   result<uint64_t> free_bytes(const std::string& path) override {
@@ -163,14 +167,17 @@ class faulty_disk final : public file_system {
   }
 
  private:
+  void note(const char* what, const std::string& path) {
+    done.push_back(what + (' ' + std::filesystem::path{path}.filename().string()));
+  }
   static tl::unexpected<fault> injected(const std::string& path) {
     return fail(ec::io_failed, path + ": injected");
   }
 
   class faulty_file final : public file {
    public:
-    faulty_file(faulty_disk& disk, std::unique_ptr<file> real)
-      : disk_(disk), real_(std::move(real)) {}
+    faulty_file(faulty_disk& disk, std::string path, std::unique_ptr<file> real)
+      : disk_(disk), path_(std::move(path)), real_(std::move(real)) {}
     result<void> write_at(uint64_t offset, std::span<const std::byte> bytes) override {
       if (!disk_.broken() && !disk_.full)
         return real_->write_at(offset, bytes);
@@ -181,16 +188,19 @@ class faulty_disk final : public file_system {
       return real_->read_at(offset, bytes);
     }
     result<void> sync_data() override {
+      disk_.note("sync", path_);
       return disk_.broken() ? injected("sync") : result<void>{};
     }
     result<void> allocate(uint64_t bytes) override { return real_->allocate(bytes); }
     result<void> truncate(uint64_t bytes) override {
+      disk_.note("truncate", path_);
       return disk_.broken() ? injected("truncate") : real_->truncate(bytes);
     }
     result<uint64_t> size() override { return real_->size(); }
 
    private:
     faulty_disk& disk_;
+    std::string path_;
     std::unique_ptr<file> real_;
   };
 
@@ -201,7 +211,7 @@ class faulty_disk final : public file_system {
     auto real = open_real();
     if (!real)
       return tl::unexpected(real.error());
-    return std::make_unique<faulty_file>(*this, std::move(*real));
+    return std::make_unique<faulty_file>(*this, path, std::move(*real));
   }
 
   file_system& disk_ = posix_file_system();
