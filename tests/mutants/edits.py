@@ -141,6 +141,9 @@ def rewrite(text: str, edits: list[Edit]) -> str:
             within = [one for one in inner[i + 1:] if one[0][0] < last]
             if any(one[0][1] > last for one in within):
                 raise BadList(f"{edit.full_name} overlaps {within[0][1].full_name}")
+            if within and "MUTANT" in edit.after and "ORIGINAL" not in edit.after:
+                raise BadList(f"{edit.full_name} leaves no place for {within[0][1].full_name}; "
+                              "put ORIGINAL where that stands")
             out += [text[at:first], edit.render(render(first, last, within))]
             at, i = last, i + 1 + len(within)
         return "".join(out) + text[at:end]

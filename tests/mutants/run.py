@@ -48,7 +48,7 @@ def execute(program: str, arguments, limit: float, extra: dict[str, str]) -> tup
     """How it went (ok, failed, crashed, hung) and what it said."""
     with tempfile.TemporaryDirectory(prefix="weir-mutant-", ignore_cleanup_errors=True) as place:
         environment = {**os.environ, **extra, "TMPDIR": place}
-        process = subprocess.Popen([BUILD / program, *arguments], cwd=place, env=environment,
+        process = subprocess.Popen([BUILD / program, *arguments], cwd=BUILD, env=environment,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    text=True, errors="replace", start_new_session=True)
         try:
