@@ -118,13 +118,14 @@ result<csv_header> number_csv_columns(std::string_view row, uint64_t line,
   header.delimiter = delimiter;
   header.said = dialect.said;
   bool quoted = false;
-  bool begins = true; // a field
+  bool may_quote = true; // where a field begins, and behind a quote: two of them are one
   size_t fields = 1;
   for (const char c : row) {
-    if (c == '"' && (quoted || begins))
-      quoted = !quoted;
-    fields += c == delimiter && !quoted ? 1 : 0;
-    begins = c == delimiter && !quoted;
+    const bool quote = c == '"' && (quoted || may_quote);
+    quoted = quoted != quote;
+    const bool divides = c == delimiter && !quoted;
+    fields += divides ? 1 : 0;
+    may_quote = divides || (quote && !quoted);
   }
   if (fields > columns_max)
     return in_header(line, columns_max,
