@@ -255,6 +255,27 @@ TEST(body_reader, reads_as_text_what_was_taken_for_csv_and_is_none_later) {
   EXPECT_EQ(texts(whole), texts(pieces));
 }
 
+/// Batches of it may be stored: what follows can't be called something else.
+TEST(body_reader, csv_of_which_a_batch_has_gone_stays_csv) {
+  std::string body = "a,b\n";
+  for (int i = 0; i < 2000; ++i)
+    body += "12,34\n";
+  body += "5," + std::string(5000, 'x') + "\n7,8\n";
+  const auto read = read_whole(terms(std::nullopt, body.size()), body);
+  EXPECT_EQ(read.failure.code, ec::body_too_large) << read.failure.text;
+  EXPECT_GT(read.cuts.size(), 10u);
+  for (const auto& cut : read.cuts)
+    EXPECT_EQ(cut.format, body_format::csv);
+}
+
+TEST(body_reader, records_of_a_text_sequence_are_json) {
+  const std::string body = "\x1e{\"a\":1}\n\x1e{\"a\":2}\n";
+  const auto read = read_whole(terms(body_format::json_seq, body.size()), body);
+  ASSERT_EQ(read.cuts.size(), 1u) << read.failure.text;
+  EXPECT_EQ(read.cuts[0].format, body_format::json);
+  EXPECT_EQ(read.cuts[0].records.size(), 2u);
+}
+
 TEST(body_reader, refuses_a_form_that_is_said_to_be_one_and_nothing_else) {
   auto form = terms(std::nullopt, 7);
   EXPECT_EQ(texts(read_whole(form, "a=1&b=2")).size(), 1u);

@@ -1,8 +1,11 @@
 #include "http/keyed_body.hpp"
 
+#include "http/ingest_request.hpp"
+
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 using namespace weir;
 
@@ -61,6 +64,15 @@ struct outcome {
   bool another = false;
   uint64_t skipped = 0;
   std::vector<std::string> sent;
+  std::vector<std::pair<uint64_t, uint64_t>> places; ///< record and line of each, from 0
+
+  void add(const body_cut& cut) {
+    for (size_t i = 0; i < cut.records.size(); ++i) {
+      sent.push_back(text_of(cut, i));
+      places.emplace_back(cut.record_base + cut.records[i].record,
+                          cut.line_base + cut.records[i].line);
+    }
+  }
 };
 
 /// Sends a body of which `known` is stored.
@@ -68,8 +80,7 @@ outcome send(std::vector<piece> pieces, const stored_prefix& known) {
   outcome out;
   for (auto& [cut, last] : pieces) {
     if (known.records <= cut.record_base) {
-      for (size_t i = 0; i < cut.records.size(); ++i)
-        out.sent.push_back(text_of(cut, i));
+      out.add(cut);
       continue;
     }
     const auto fingerprint = cut.fingerprint;
@@ -84,8 +95,7 @@ outcome send(std::vector<piece> pieces, const stored_prefix& known) {
       continue;
     EXPECT_EQ(found->rest->record_base, known.records);
     EXPECT_EQ(found->rest->fingerprint, fingerprint);
-    for (size_t i = 0; i < found->rest->records.size(); ++i)
-      out.sent.push_back(text_of(*found->rest, i));
+    out.add(*found->rest);
   }
   return out;
 }
@@ -110,8 +120,11 @@ TEST(keyed_body, of_the_same_body_only_what_is_not_stored_is_new_however_it_is_c
         ASSERT_FALSE(out.another) << before << ' ' << now << ' ' << count;
         ASSERT_EQ(out.skipped, known.records);
         ASSERT_EQ(out.sent.size(), 20 - known.records);
-        for (size_t i = 0; i < out.sent.size(); ++i)
-          ASSERT_EQ(out.sent[i], "{\"n\":" + std::to_string(known.records + i) + "}");
+        for (size_t i = 0; i < out.sent.size(); ++i) {
+          const auto number = known.records + i;
+          ASSERT_EQ(out.sent[i], "{\"n\":" + std::to_string(number) + "}");
+          ASSERT_EQ(out.places[i], std::pair(number, number)) << now << ' ' << count;
+        }
       }
     }
 }
@@ -128,6 +141,88 @@ TEST(keyed_body, that_is_longer_or_shorter_than_the_stored_one_is_another) {
         EXPECT_TRUE(out.sent.empty()) << before << ' ' << now << ' ' << records;
       }
     }
+}
+
+TEST(keyed_body, that_ends_where_a_batch_of_a_longer_one_did_is_another) {
+  const auto longer = cut_up(numbered(0, 9), 3, body_format::ndjson);
+  for (const uint32_t now : {1u, 2u, 3u, 4u})
+    for (const size_t count : {1, 2}) {
+      const auto records = static_cast<int>(3 * count);
+      const auto out = send(cut_up(numbered(0, records), now, body_format::ndjson),
+                            stored(longer, count));
+      EXPECT_TRUE(out.another) << now << ' ' << count;
+      EXPECT_TRUE(out.sent.empty()) << now << ' ' << count;
+    }
+}
+
+TEST(keyed_body, what_was_said_of_a_header_is_part_of_it) {
+  csv_header said, other;
+  said.said = 1;
+  other.said = 2;
+  const auto print = [](const csv_header* header, body_format format = body_format::csv) {
+    return closed_fingerprint("1,2\n", format, header);
+  };
+  const std::set<uint64_t> all{print(nullptr), print(&said), print(&other),
+                               print(nullptr, body_format::text)};
+  EXPECT_EQ(all.size(), 4u);
+}
+
+TEST(ingest_requests, that_turn_out_to_be_another_body_have_nothing_durable) {
+  const auto stored_one = cut_up(numbered(0, 9), 9, body_format::ndjson);
+  auto known = stored(stored_one, 1);
+  known.last_sequence = 33;
+  for (const bool same : {true, false}) {
+    auto now = cut_up(same ? numbered(0, 9) : numbered(0, 3) + numbered(13, 19), 3,
+                      body_format::ndjson);
+    ingest_request request{nullptr, ack_level::stored};
+    request.add_chunk(3, {});
+    request.sent();
+    EXPECT_EQ(request.recall(std::move(now[0].cut), false, known), 3u);
+    EXPECT_EQ(request.durable_records(), 3u);
+    EXPECT_TRUE(request.skip(std::move(now[1].cut), false));
+    EXPECT_EQ(request.skip(std::move(now[2].cut), true).has_value(), same);
+    EXPECT_EQ(request.durable_records(), same ? 9u : 0u);
+    EXPECT_EQ(request.last_sequence(), same ? 33u : 0u)
+      << "the sink is waited for up to it";
+  }
+}
+
+TEST(ingest_requests, wait_for_the_highest_number_in_whatever_order_receipts_come) {
+  ingest_request request{nullptr, ack_level::stored};
+  batch_part part;
+  for (uint32_t i = 0; i < 3; ++i) {
+    request.add_chunk(1, {});
+    request.sent();
+  }
+  for (const auto& [chunk, sequence] :
+       {std::pair{1u, 20u}, std::pair{2u, 30u}, std::pair{0u, 10u}}) {
+    part_receipt stored_one;
+    stored_one.accepted = 1;
+    stored_one.last_sequence = sequence;
+    request.settle(chunk, part, stored_one, {});
+  }
+  EXPECT_EQ(request.last_sequence(), 30u);
+  request.reached_sink(29);
+  EXPECT_FALSE(request.in_sink());
+  request.reached_sink(30);
+  EXPECT_TRUE(request.in_sink());
+}
+
+TEST(ingest_requests, say_of_several_failures_the_first_that_may_be_stored) {
+  ingest_request request{nullptr, ack_level::durable};
+  for (uint32_t i = 0; i < 4; ++i) {
+    request.add_chunk(1, {});
+    request.sent();
+  }
+  request.fail_chunk(0, {ec::stage_away, "one"}, true);
+  request.fail_chunk(1, {ec::saturated, "two"}, true);
+  EXPECT_EQ(request.failure()->text, "one");
+  EXPECT_FALSE(request.doubtful());
+  request.fail_chunk(2, {ec::deadline_exceeded, "three"}, true, true);
+  EXPECT_EQ(request.failure()->text, "three");
+  EXPECT_TRUE(request.doubtful());
+  request.fail_chunk(3, {ec::deadline_exceeded, "four"}, true, true);
+  EXPECT_EQ(request.failure()->text, "three");
 }
 
 TEST(keyed_body, that_differs_in_one_byte_of_what_is_stored_is_another) {

@@ -44,6 +44,15 @@ TEST(utf8_of_answers, every_character_passes_and_no_surrogate_does) {
     EXPECT_EQ(escaped(encoded(code)), encoded(code));
 }
 
+TEST(utf8_of_answers, a_character_ends_where_its_bytes_do) {
+  EXPECT_EQ(escaped("\xc3("), replaced + "(");
+  EXPECT_EQ(escaped("\xe2(\xa1"), replaced + "(" + replaced);
+  EXPECT_EQ(escaped("\xe2\x82("), replaced + replaced + "(");
+  EXPECT_EQ(escaped("\xf0(\x8c\xbc"), replaced + "(" + replaced + replaced);
+  EXPECT_EQ(escaped("\xf0\x9f\x98("), replaced + replaced + replaced + "(");
+  EXPECT_EQ(escaped("\xc3\xc3\xa4"), replaced + "\xc3\xa4");
+}
+
 TEST(utf8_of_answers, controls_quotes_and_backslashes_are_escaped) {
   for (int c = 0; c < 0x20; ++c) {
     const char expected[] = {

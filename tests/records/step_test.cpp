@@ -361,3 +361,27 @@ TEST(step_sample, keeps_about_its_rate_and_keyed_records_together) {
   EXPECT_NEAR(kept, 1000, 150);
   EXPECT_NEAR(kept_keys, 1000, 150);
 }
+
+TEST(step_texts, each_letter_of_ascii_changes_its_case_and_nothing_else_does) {
+  const std::string lower = "abcdefghijklmnopqrstuvwxyz",
+                    upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", other = "@[`{0 9\u00e4\u00c4";
+  const auto object = [](const std::string& text) { return R"({"a":")" + text + "\"}"; };
+  const auto all = object(lower + upper + other);
+  EXPECT_EQ(result_of(R"([{"lowercase":"a"}])", all), object(lower + lower + other));
+  EXPECT_EQ(result_of(R"([{"uppercase":"a"}])", all), object(upper + upper + other));
+}
+
+TEST(step_texts, white_space_of_every_kind_is_trimmed_on_both_sides) {
+  EXPECT_EQ(result_of(R"([{"trim":"a"}])",
+                      R"({"a":" \t\n\u000b\f\r x \u000b y \r\f\u000b\n\t "})"),
+            R"({"a":"x \u000b y"})");
+}
+
+TEST(step_texts, what_is_around_a_redacted_place_stays) {
+  for (const auto& [before, after] :
+       {std::pair{"1", "***"}, std::pair{"a1", "a***"}, std::pair{"1yz", "***yz"},
+        std::pair{"a1b2yz", "a***b***yz"}, std::pair{"ayz", "ayz"}})
+    EXPECT_EQ(result_of(R"([{"redact":{"field":"a","pattern":"[0-9]"}}])",
+                        std::string{R"({"a":")"} + before + "\"}"),
+              std::string{R"({"a":")"} + after + "\"}");
+}

@@ -95,8 +95,8 @@ TEST(timestamp, refuses_what_is_out_of_range_or_left_over) {
 }
 
 TEST(timestamp, refuses_formats_that_name_no_date_or_unknown_conversions) {
-  for (const char* const format :
-       {"%H:%M", "%b %d %T", "%Q %F", "%", "%3Y-%m-%d", "%5", ""})
+  for (const char* const format : {"%H:%M", "%b %d %T", "%Y-%m", "%Y %d", "%m-%d", "%j",
+                                   "%Q %F", "%", "%3Y-%m-%d", "%5", ""})
     EXPECT_FALSE(time_format::compile(format).has_value()) << format;
 }
 

@@ -99,6 +99,16 @@ TEST_F(dead_letter_store_test, when_frames_come_again_nothing_is_stored_twice) {
   EXPECT_EQ(store->cursor(), frames.end());
 }
 
+TEST_F(dead_letter_store_test, its_cursor_never_goes_back) {
+  add_letter("1");
+  add_letter("2");
+  auto store = open();
+  ASSERT_TRUE(commit(*store));
+  ASSERT_TRUE(store->commit({}, frames.all()[0].next));
+  EXPECT_EQ(store->cursor(), frames.end());
+  EXPECT_EQ(open()->cursor(), frames.end());
+}
+
 TEST_F(dead_letter_store_test, the_oldest_go_above_the_bound_and_ids_are_not_used_again) {
   config.letters_max = 3;
   auto store = open();

@@ -118,6 +118,48 @@ TEST_F(newer_journal, a_bit_that_fell_over_in_one_copy_is_still_damage) {
   EXPECT_EQ(report.records, 3u);
 }
 
+TEST_F(newer_journal, bits_that_fell_over_in_both_copies_are_damage_too) {
+  auto damaged = header();
+  damaged.version = 3;
+  put_header(damaged, false, 1);
+  damaged.version = 5;
+  put_header(damaged, false, 2);
+  EXPECT_TRUE(look_at_journal("j", disk));
+  EXPECT_TRUE(try_open());
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_TRUE(disk.exists(corrupt_path("j", 1, 0)));
+}
+
+TEST_F(newer_journal, a_version_that_nobody_reaches_is_damage) {
+  auto damaged = header();
+  damaged.version = 0x10000;
+  put_header(damaged, false);
+  EXPECT_TRUE(look_at_journal("j", disk));
+  EXPECT_TRUE(try_open());
+  EXPECT_EQ(report.alarms.size(), 1u);
+}
+
+TEST_F(newer_journal, a_segment_under_the_name_of_another_is_not_read_as_that) {
+  ASSERT_TRUE(disk.rename(path(), segment_path("j", 9)));
+  ASSERT_TRUE(disk.sync_directory("j"));
+  EXPECT_TRUE(try_open());
+  EXPECT_EQ(report.records, 0u);
+  EXPECT_EQ(report.alarms.size(), 1u);
+  EXPECT_TRUE(disk.exists(corrupt_path("j", 9, 0)));
+}
+
+TEST(segment_names, have_twenty_digits_and_no_other_form) {
+  for (const uint64_t number : {uint64_t{1}, uint64_t{42}, UINT64_MAX})
+    EXPECT_EQ(segment_number(segment_name(number)), number);
+  for (const auto* other :
+       {"journal-00000000000000000000.wj", "journal-0000000000000000001.wj",
+        "journal-000000000000000000012.wj", "journal-00000000000000000001x.wj",
+        "journal-00000000000000000001.wj.0.corrupt", "journal-99999999999999999999.wj",
+        "journal--0000000000000000001.wj", "journal-.wj",
+        "ournal-000000000000000000001.wj", "journal-00000000000000000001.wJ", ""})
+    EXPECT_EQ(segment_number(other), std::nullopt) << other;
+}
+
 TEST_F(newer_journal, frames_of_another_type_or_version_are_refused) {
   const auto salt = header().salt;
   const auto good = bytes();

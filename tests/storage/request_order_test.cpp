@@ -57,6 +57,18 @@ TEST(request_order, the_first_part_goes_and_the_others_after_the_ones_before_the
   EXPECT_FALSE(order.holds_any());
 }
 
+TEST(request_order, a_part_that_goes_out_of_its_turn_moves_nobody_s) {
+  request_order order;
+  const auto first = part(0, 3);
+  const auto third = part(6, 1);
+  EXPECT_EQ(order.ask(*first), turn::now);
+  order.goes(of(third));
+  EXPECT_EQ(order.ask(*third), turn::later);
+  EXPECT_EQ(order.ask(*part(7, 1)), turn::later);
+  order.goes(of(first));
+  EXPECT_EQ(order.ask(*part(3, 3)), turn::now);
+}
+
 TEST(request_order, a_part_that_fails_bars_those_after_it_until_it_is_stored_after_all) {
   request_order order;
   const auto first = part(0, 3);
