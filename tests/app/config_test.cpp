@@ -253,6 +253,19 @@ TEST(config, contradictions_name_both_keys) {
     {"sink: {path: data/dead-letters.db}", "also the path of the sink"},
     {"ingest: {request_window: 100}", "above ingest.batches_in_flight, 64"},
     {"ingest: {request_timeout: 100ms}", "is not below ingest.request_timeout"},
+    {"ingest: {tls: {key: /etc/passwd}}", "ingest.tls.key: needs ingest.tls.certificate"},
+    {"sink: {kind: postgres, url: 'nonsense://nowhere'}",
+     "sink.url: expected postgresql"},
+    {"sink: {kind: postgres}", "sink.url: is required"},
+    {"streams: {web: {csv_delimiter: a}}", "web.csv_delimiter: is one character that"},
+    {"streams: {web: {csv_delimiter: ';;'}}", "web.csv_delimiter: is one character that"},
+    {"cluster: {roles: [gateway], tls: {ca: /etc/passwd}}",
+     "cluster.tls: needs all of ca, certificate and key"},
+    {"cluster: {roles: [gateway], advertise: somewhere}", "expected host:port"},
+    {"cluster: {roles: [gateway], advertise: 'a:65536'}", "expected host:port"},
+    {"cluster: {roles: [gateway], seeds: ['a:0']}", "expected host:port"},
+    {"cluster: {roles: [gateway], window: {bytes: 3MiB}}",
+     "is below four times ingest.batch_bytes, 1MiB"},
   };
   for (const auto& [text, expected] : cases)
     EXPECT_THAT(bad(text), AllOf(HasSubstr(expected), testing::StartsWith("x.yaml:")))
@@ -285,6 +298,10 @@ TEST(config, api_keys_are_whole_distinct_and_name_streams_that_exist) {
   EXPECT_EQ(c.ingest.api_keys[0].name, "a");
   EXPECT_THAT(bad("ingest: {api_keys: [{name: a}]}"),
               HasSubstr("ingest.api_keys.0.sha256: is required"));
+  EXPECT_THAT(bad("ingest: {api_keys: [{sha256: " + d + "}]}"),
+              HasSubstr("ingest.api_keys.0.name: is required"));
+  EXPECT_THAT(bad("ingest: {api_keys: [{name: a, sha256: " + d + ", burst: 5}]}"),
+              HasSubstr("ingest.api_keys.0.burst: has no effect"));
   EXPECT_THAT(bad("ingest: {api_keys: [{name: a, sha256: abc}]}"),
               HasSubstr("64 hex digits"));
   EXPECT_THAT(bad("ingest:\n  api_keys:\n  - {name: a, sha256: " + d

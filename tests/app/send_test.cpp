@@ -49,6 +49,7 @@ struct scripted_node {
   std::vector<std::chrono::milliseconds> waits;
   std::ostringstream out;
   progress_line progress{false};
+  std::function<void(send_terms&)> change = [](send_terms&) {};
 
   send_totals send(const std::string& text, body_format format, size_t bytes,
                    uint32_t retries = 5, uint32_t shown = 20) {
@@ -62,6 +63,7 @@ struct scripted_node {
     terms.stream = "web";
     terms.key = "run";
     terms.rejected_shown_max = shown;
+    change(terms);
     sender sending{terms, post, progress, out};
     return sending.run(cutter, std::nullopt);
   }
@@ -396,4 +398,71 @@ TEST(send, says_each_wait_also_where_no_terminal_is) {
   EXPECT_EQ(node.send("a\n", body_format::text, 64).accepted, 1u);
   EXPECT_THAT(testing::internal::GetCapturedStderr(),
               testing::MatchesRegex("waiting 2\\.[0-9] s: HTTP 503: full\n"));
+}
+
+TEST(send, a_derived_key_is_of_the_body_too) {
+  const auto keys_of = [](const std::string& text) {
+    scripted_node node;
+    node.change = [](send_terms& terms) { terms.key_has_digest = true; };
+    node.send(text, body_format::text, 5);
+    std::vector<std::string> keys;
+    for (const auto& request : node.requests)
+      keys.push_back(request.key);
+    return keys;
+  };
+  const auto keys = keys_of("aaaa\nbbbb\n");
+  ASSERT_EQ(keys.size(), 2u);
+  EXPECT_THAT(keys[0], testing::MatchesRegex("run-0-[0-9a-f]{16}"));
+  EXPECT_THAT(keys[1], testing::MatchesRegex("run-1-[0-9a-f]{16}"));
+  EXPECT_EQ(keys_of("aaaa\nbbbb\n"), keys);
+  const auto other = keys_of("aaaa\nbbbc\n");
+  EXPECT_EQ(other[0], keys[0]);
+  EXPECT_NE(other[1], keys[1]);
+}
+
+TEST(send, quarantined_records_count_as_rejected) {
+  scripted_node node;
+  node.answers = {http_answer{
+    200, "", R"({"accepted":1,"rejected":2,"quarantined":3,"dropped":4,"errors":[]})"}};
+  const auto totals = node.send("a\n", body_format::text, 64);
+  EXPECT_EQ(totals.accepted, 1u);
+  EXPECT_EQ(totals.rejected, 5u);
+  EXPECT_EQ(totals.dropped, 4u);
+  EXPECT_FALSE(totals.all_stored());
+}
+
+TEST(send, what_is_durable_before_a_refused_line_is_not_sent_again) {
+  scripted_node node;
+  node.answers = {http_answer{
+    413, "", R"({"title":"t","code":"body_too_large","durable_records":4,"line":2})"}};
+  node.send("1\n2\n3\n4\n5\n6\n7\n8\n", body_format::text, 64);
+  ASSERT_GT(node.requests.size(), 1u);
+  std::string again;
+  for (size_t i = 1; i < node.requests.size(); ++i)
+    again += node.requests[i].body;
+  EXPECT_EQ(again, "5\n6\n7\n8\n");
+}
+
+TEST(send, a_refusal_behind_the_last_record_costs_none) {
+  scripted_node node;
+  node.answers = {
+    http_answer{413, "", R"({"title":"t","code":"body_too_large","durable_records":3})"}};
+  const auto totals = node.send("1\n2\n3\n", body_format::text, 64);
+  EXPECT_EQ(node.requests.size(), 1u);
+  EXPECT_EQ(totals.failed, 0u);
+  EXPECT_EQ(totals.settled, 3u);
+  EXPECT_EQ(totals.stopped, "");
+}
+
+TEST(send, what_a_pipe_gave_is_sent_though_somebody_asks_to_stop) {
+  for (const bool is_pipe : {true, false}) {
+    scripted_node node;
+    node.change = [&](send_terms& terms) {
+      terms.stopped = [] { return true; };
+      terms.finish_what_was_read = is_pipe;
+    };
+    const auto totals = node.send("aaaa\nbbbb\n", body_format::text, 5);
+    EXPECT_EQ(node.requests.size(), is_pipe ? 2u : 0u);
+    EXPECT_TRUE(totals.interrupted);
+  }
 }

@@ -129,6 +129,22 @@ TEST(batch_codec_test, records_apart_from_each_other_arrive) {
   expect_same(*sent, *came->batch);
 }
 
+TEST(batch_codec_test, records_as_long_as_two_bytes_say_and_longer_arrive) {
+  for (const uint32_t size : {65'534u, 65'535u, 65'536u, 65'537u, 131'072u}) {
+    auto sent = make_test_batch(1, 0, now);
+    auto source = std::make_shared<envelope>(*sent->source);
+    source->bytes.assign(2 * size + 3, 'x');
+    source->bytes.reserve(source->bytes.size() + text_padding);
+    source->parts[0].records = 3;
+    sent->source = source;
+    sent->text = std::shared_ptr<const std::string>(source, &source->bytes);
+    sent->records = {{0, size, 0, 0, 0}, {size, size, 0, 1, 1}, {2 * size, 3, 0, 2, 2}};
+    const auto came = decoded(encoded(*sent));
+    ASSERT_TRUE(came) << size << ": " << came.error().text;
+    expect_same(*sent, *came->batch);
+  }
+}
+
 TEST(batch_codec_test, a_text_beside_that_is_not_as_long_as_promised_is_refused) {
   const auto frame = encode_batch(*make_test_batch(1, 3, now), now);
   EXPECT_TRUE(decode_batch(frame.head, *frame.text, now));

@@ -284,6 +284,15 @@ TEST(dispatch_table_test, the_weight_of_a_name_for_a_key_never_changes) {
   EXPECT_EQ(weights.size(), 12u) << "all of the name and all of the key count";
 }
 
+TEST(dispatch_table_test, a_key_goes_where_its_weight_is_highest) {
+  const std::vector<std::string> names{"p1", "p2", "p3"};
+  for (const auto& [id, name] : places(names)) {
+    const auto key = placement_key(*make_test_batch(id));
+    for (const auto& other : names)
+      EXPECT_GE(rendezvous_weight(name, key), rendezvous_weight(other, key)) << id;
+  }
+}
+
 TEST(dispatch_table_test, a_batch_is_placed_by_its_first_key_that_may_be_repeated) {
   auto batch = make_test_batch(1);
   auto source = std::make_shared<envelope>(*batch->source);

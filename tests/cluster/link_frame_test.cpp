@@ -144,7 +144,9 @@ TEST(link_frame_test, every_role_arrives_and_no_unknown_one) {
     std::string bytes;
     byte_writer to{bytes};
     write_card(to, made);
-    bytes[4 + 1 + 8 + 8] = static_cast<char>(bits); // after name, instance and start
+    auto& said = bytes[4 + 1 + 8 + 8]; // after name, instance and start
+    EXPECT_EQ(said, static_cast<char>(bits & 15));
+    said = static_cast<char>(bits);
     byte_reader from{bytes};
     const auto came = read_card(from);
     EXPECT_EQ(from.complete(), bits < 16) << bits;
