@@ -112,9 +112,13 @@ struct cluster_node final : network_port {
     config.network = this;
     plays("links", system.spawn(links, config));
   }
-  void start_dispatch(link_flow flow) {
+  /// With a stage of its own for the same work, unless that is closed.
+  void start_dispatch(link_flow flow, std::string own_role = {},
+                      std::vector<condition> own_closed_by = {}) {
     const bool work = flow == link_flow::work;
     dispatch_config config;
+    config.own_role = std::move(own_role);
+    config.own_closed_by = std::move(own_closed_by);
     config.role = work ? "to_worker" : "to_persister";
     config.flow = flow;
     config.rules = {work ? dispatch_policy::most_credit : dispatch_policy::rendezvous,

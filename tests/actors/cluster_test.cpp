@@ -273,6 +273,56 @@ TEST_F(cluster_test, when_a_stage_of_a_worker_comes_back_it_gets_what_peers_sent
   EXPECT_EQ(owner->receipts.size(), 1u);
 }
 
+TEST_F(cluster_test, what_waits_for_the_sink_alone_is_handed_in_once) {
+  auto& w = add("w", {false, true, false});
+  w.start_links();
+  w.start_dispatch(link_flow::persist);
+  auto& p = add_persister("p");
+  settle();
+  net.connect(w, p);
+  settle();
+  w.submit("to_persister", batch(1, ack_level::stored));
+  w.submit("to_persister", batch(2, ack_level::stored));
+  settle();
+  ASSERT_EQ(p.taken.size(), 2u);
+  cluster_node::answer(p.taken[0], ec::none, 17);
+  settle();
+  p.taken.clear(); // the stage died with the second one
+  p.origin->resubmit();
+  settle();
+  EXPECT_EQ(p.taken.size(), 1u) << "the first one is through, and waits for the sink";
+}
+
+TEST_F(cluster_test, the_own_stage_takes_nothing_while_the_node_is_closed_for_it) {
+  auto& g = add("g", {true, true, false});
+  g.start_stage("validate");
+  g.start_links();
+  g.start_dispatch(link_flow::work, "validate", {condition::journal_full});
+  settle();
+  g.submit("to_worker", batch(1));
+  settle();
+  ASSERT_EQ(g.taken.size(), 1u);
+  g.health.set(condition::journal_full, true);
+  g.submit("to_worker", batch(2));
+  settle();
+  EXPECT_EQ(g.taken.size(), 1u);
+  g.health.set(condition::journal_full, false);
+  g.submit("to_worker", batch(3));
+  settle();
+  EXPECT_EQ(g.taken.size(), 3u);
+}
+
+TEST_F(cluster_test, a_peer_that_refuses_gets_no_more_until_it_grants_again) {
+  auto [g, w, link] = linked();
+  g.submit("to_worker", batch(1));
+  settle();
+  ASSERT_EQ(w.taken.size(), 1u);
+  cluster_node::answer(std::exchange(w.taken, {})[0], ec::saturated);
+  settle();
+  EXPECT_TRUE(w.taken.empty()) << "it has just said that it can't";
+  EXPECT_TRUE(owner->receipts.empty());
+}
+
 TEST_F(cluster_test,
        when_one_of_two_copies_is_refused_a_worker_says_that_it_is_in_doubt) {
   auto [g, w, link] = linked();

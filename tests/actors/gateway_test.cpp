@@ -96,6 +96,16 @@ TEST_F(gateway_test,
   EXPECT_EQ(owner->resubmissions, 1);
 }
 
+TEST_F(gateway_test, news_of_a_stage_that_was_there_all_along_are_no_comeback) {
+  raise_all();
+  owner->resubmissions = 0;
+  for (const auto* role : {"validate", "transform", "journal"}) {
+    tell("gateway", role_change{role, stages[role]});
+    sched.run();
+  }
+  EXPECT_EQ(owner->resubmissions, 0);
+}
+
 TEST_F(gateway_test, a_stage_replaced_without_a_gap_counts_as_a_comeback) {
   raise_all();
   owner->resubmissions = 0;

@@ -58,6 +58,78 @@ TEST_F(links_test, a_text_that_belongs_to_no_whole_batch_ends_its_link) {
   }
 }
 
+TEST_F(links_test, a_text_that_is_not_as_long_as_its_batch_says_ends_its_link) {
+  auto& g = add_gateway("g");
+  auto& w = add_worker("w");
+  const auto whole =
+    cut_in_pieces(piece_of::batch, link_flow::work, 1,
+                  encode_batch(*batch(1), sched.clock().now(), piece_head_bytes))[0];
+  for (const int more : {-1, 0, 1}) {
+    settle();
+    const auto link = net.connect(g, w);
+    settle();
+    auto piece = std::get<piece_frame>(*decode_frame(whole.head));
+    piece.total += static_cast<uint32_t>(more);
+    w.events->received(link, encode_frame(piece), *whole.text, {});
+    settle();
+    EXPECT_EQ(net.links[link].up, more == 0) << more;
+    EXPECT_EQ(std::exchange(w.taken, {}).size(), more == 0 ? 1u : 0u) << more;
+    net.cut(link, "the test goes on");
+  }
+}
+
+TEST_F(links_test, a_persister_is_no_worker) {
+  auto& g = add_gateway("g");
+  auto& p = add_persister("p");
+  settle();
+  EXPECT_TRUE(g.health.is(condition::no_worker));
+  const auto link = net.connect(g, p);
+  settle();
+  const link_window all{8, 1 << 20};
+  g.events->received(link, encode_frame(window_frame{link_flow::work, all}), {}, {});
+  settle();
+  g.submit("to_worker", batch(1));
+  settle();
+  EXPECT_TRUE(g.health.is(condition::no_worker));
+  EXPECT_TRUE(p.taken.empty());
+  EXPECT_TRUE(net.links[link].up) << "it was sent nothing that it does not take";
+}
+
+TEST_F(links_test, a_peer_that_drains_is_seen_to) {
+  auto [g, w, link] = linked();
+  const auto state = [&g = g] {
+    for (const auto& member : g.board.snapshot().members)
+      if (member.card.name == "w")
+        return member.card.draining;
+    return false;
+  };
+  EXPECT_FALSE(state());
+  for (const bool draining : {true, false}) {
+    g.events->received(link, encode_frame(heartbeat_frame{1, 0, draining}), {}, {});
+    settle();
+    EXPECT_EQ(state(), draining);
+  }
+}
+
+TEST_F(links_test, a_stamp_comes_back_with_the_time_that_it_lay_here) {
+  auto [g, w, link] = linked();
+  settle();
+  constexpr int64_t sent_at = 1000;
+  w.events->received(link, encode_frame(heartbeat_frame{sent_at, 0, false}), {}, {});
+  settle();
+  std::vector<int64_t> echoes;
+  sched.advance_time(links_config{}.heartbeat);
+  sched.run();
+  for (const auto& letter : net.mail)
+    if (letter.to == &g)
+      if (const auto frame = decode_frame(letter.frame.head))
+        if (const auto* beat = std::get_if<heartbeat_frame>(&*frame))
+          echoes.push_back(beat->echo_ns);
+  ASSERT_EQ(echoes.size(), 1u);
+  EXPECT_EQ(echoes[0],
+            sent_at + std::chrono::nanoseconds{links_config{}.heartbeat}.count());
+}
+
 TEST_F(links_test, a_peer_that_sends_more_than_it_was_granted_has_its_link_closed) {
   auto [g, w, link] = linked();
   const auto bytes = encode_batch(*batch(1), sched.clock().now(), piece_head_bytes);

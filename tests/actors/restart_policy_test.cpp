@@ -179,6 +179,8 @@ TEST(restart_policy, too_many_restarts_stop_everything_and_start_nothing) {
   EXPECT_EQ(settle(policy, t0 + 100ms), "+0");
   EXPECT_EQ(policy.down(0, true, t0 + 200ms), verdict::too_many);
   EXPECT_TRUE(policy.failing());
+  policy.drain();
+  EXPECT_TRUE(policy.failing()) << "a drain is no cure";
   EXPECT_EQ(settle(policy, t0 + 1h), "-1.");
 }
 

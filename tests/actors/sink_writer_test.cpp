@@ -198,11 +198,25 @@ TEST_F(sink_writer_test, when_the_journal_dies_the_writer_follows_the_next_one) 
   publish(2, 10);
   sched.run();
   EXPECT_EQ(disk.rows.size(), 20u);
+  const auto opened = w.readers_opened;
   start_journal();
   EXPECT_EQ(disk.rows, expected());
   publish(2, 10);
   sched.run();
   EXPECT_EQ(disk.rows, expected());
+  EXPECT_GT(w.readers_opened, opened) << "the next journal may have cut its files";
+}
+
+TEST_F(sink_writer_test, rows_that_are_in_the_sink_already_are_not_counted_again) {
+  start_all();
+  publish(2, 10);
+  sched.run();
+  EXPECT_EQ(figures.sink_rows, 20u);
+  w.frames.add(10);
+  disk.cursor = {w.frames.end(), w.frames.last_sequence()}; // they have come another way
+  publish(1, 10);
+  sched.run();
+  EXPECT_EQ(figures.sink_rows, 30u);
 }
 
 TEST_F(sink_writer_test,
@@ -361,6 +375,24 @@ TEST_F(sink_writer_test, a_drain_gathers_no_more) {
   self->send(uut, drain_atom_v);
   sched.run(); // and no time passes
   EXPECT_FALSE(alive());
+  EXPECT_EQ(disk.rows, expected());
+}
+
+TEST_F(sink_writer_test, what_could_not_be_stored_waits_for_no_more_to_come) {
+  tail_settings.gather_delay = 5s;
+  tail_settings.gather_max = 5s;
+  publish(1, 10);
+  start_all();
+  ASSERT_EQ(disk.rows, expected());
+  disk.locked = true;
+  publish(1, 10);
+  sched.run();
+  sched.advance_time(5s);
+  sched.run();
+  EXPECT_EQ(disk.attempts, 2u);
+  disk.locked = false;
+  sched.advance_time(200ms); // the first retry
+  sched.run();
   EXPECT_EQ(disk.rows, expected());
 }
 
