@@ -330,10 +330,8 @@ void gather(record_batch& out, const std::vector<batch_ptr>& results) {
       bytes += ref.size;
     }
   }
-  // the parts of a record stay in their order
-  std::stable_sort(standing.begin(), standing.end(), [](const auto& a, const auto& b) {
-    return by_record(a.first, b.first);
-  });
+  std::sort(standing.begin(), standing.end(),
+            [](const auto& a, const auto& b) { return by_record(a.first, b.first); });
   auto text = std::make_shared<std::string>();
   text->reserve(bytes + text_padding);
   out.records.reserve(standing.size());
