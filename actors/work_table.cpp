@@ -330,8 +330,10 @@ void gather(record_batch& out, const std::vector<batch_ptr>& results) {
       bytes += ref.size;
     }
   }
-  std::sort(standing.begin(), standing.end(),
-            [](const auto& a, const auto& b) { return by_record(a.first, b.first); });
+  // the parts of a record stay in their order
+  std::stable_sort(standing.begin(), standing.end(), [](const auto& a, const auto& b) {
+    return by_record(a.first, b.first);
+  });
   auto text = std::make_shared<std::string>();
   text->reserve(bytes + text_padding);
   out.records.reserve(standing.size());

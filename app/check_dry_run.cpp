@@ -137,7 +137,8 @@ class dry_runner {
     auto refused = rejected.begin();
     for (const auto& ref : refs_) {
       if (kept != done.records.end() && kept->record == ref.record) {
-        out_ << printable_json(done.text_of(*kept++)) << '\n';
+        while (kept != done.records.end() && kept->record == ref.record) // its parts
+          out_ << printable_json(done.text_of(*kept++)) << '\n';
         ++totals_.stored;
       } else if (refused != rejected.end() && (*refused)->record == ref.record) {
         print_rejected(**refused++);

@@ -197,24 +197,27 @@ class checker {
     for (const auto& share : memory_plan(c_))
       aside += share.name == "bodies" ? 0 : share.bytes;
     const auto charged = make_ingest_config(c_);
-    const auto one = batch_charge(charged) + reader_bytes;
+    const auto parts = most_parts_room(c_);
+    const auto one = batch_charge(charged) + parts + reader_bytes;
     const auto least = std::max<uint64_t>(
       {in.batch_bytes * body_copies * std::max(in.threads, in.request_window),
-       2 * batch_charge(charged), one + inflater_bytes_max(in.zstd_window_max),
+       2 * (batch_charge(charged) + parts), one + inflater_bytes_max(in.zstd_window_max),
        budget_charge(charged, 0, std::min<uint64_t>(in.batch_records, in.batch_bytes / 2))
          + reader_bytes});
-    demand(
-      in.budget_bytes >= least, "memory.ceiling",
-      fmt::format("{} leaves {} for bodies, but {} are needed (the largest of "
-                  "ingest.batch_bytes × {} × the larger of ingest.threads and "
-                  "ingest.request_window; ingest.batch_records × 384B; and "
-                  "ingest.zstd_window_max beside one batch): raise the ceiling, or lower "
-                  "ingest.connections_max, ingest.head_bytes_max, ingest.clients_max, "
-                  "pipeline.validate.workers, pipeline.transform.workers, "
-                  "journal.keys_max, journal.group_bytes, "
-                  "sink.bytes_per_transaction, or the largest record_bytes_max",
-                  format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
-                  format_bytes(least), body_copies));
+    demand(in.budget_bytes >= least, "memory.ceiling",
+           fmt::format(
+             "{} leaves {} for bodies, but {} are needed (the largest of "
+             "ingest.batch_bytes × {} × the larger of ingest.threads and "
+             "ingest.request_window; ingest.batch_records × 384B; "
+             "ingest.zstd_window_max beside one batch; and two batches with what the "
+             "step `split` makes of them): raise the ceiling, or lower "
+             "ingest.connections_max, ingest.head_bytes_max, ingest.clients_max, "
+             "pipeline.validate.workers, pipeline.transform.workers, "
+             "journal.keys_max, journal.group_bytes, "
+             "sink.bytes_per_transaction, the largest record_bytes_max, or a "
+             "`split`'s bytes_max",
+             format_bytes(c_.memory_ceiling), format_bytes(in.budget_bytes),
+             format_bytes(least), body_copies));
     demand(
       aside + in.budget_bytes <= c_.memory_ceiling || in.budget_bytes < least,
       "ingest.budget_bytes",
@@ -260,6 +263,14 @@ class checker {
            fmt::format("{} is below four times ingest.batch_bytes, {}",
                        format_bytes(c.window_bytes),
                        format_bytes(c_.ingest.batch_bytes)));
+    const auto parts = most_parts_room(c_);
+    demand(
+      2 * c.window_bytes >= c_.ingest.batch_bytes + parts, "cluster.window.bytes",
+      fmt::format("{} is too little for what a batch may be split into: twice as much "
+                  "must hold ingest.batch_bytes, {}, and {} of parts (transform.md, "
+                  "`split`)",
+                  format_bytes(c.window_bytes), format_bytes(c_.ingest.batch_bytes),
+                  format_bytes(parts)));
   }
 
   void streams() {

@@ -39,16 +39,17 @@ void visit_cluster(key_visitor& v, cluster_section& c) {
     v.duration({"silence", "A peer not heard of for so long is down: what it had goes to "
                            "others. At least three heartbeats."},
                c.silence, {50ms, 1min});
-    v.section(
-      {"window", "What a peer may have here without a receipt, in each flow."}, [&] {
-        v.count({"batches", "Batches, each until its receipt."}, c.window_batches,
-                {1, 4096});
-        v.bytes(
-          {"bytes",
-           "And bytes; at least four times `ingest.batch_bytes`. A batch that steps "
-           "made twice as large as this is refused with 413."},
-          c.window_bytes, {1 * mib, 1024 * mib});
-      });
+    v.section({"window", "What a peer may have here without a receipt, in each flow."},
+              [&] {
+                v.count({"batches", "Batches, each until its receipt."}, c.window_batches,
+                        {1, 4096});
+                v.bytes({"bytes", "And bytes; at least four times `ingest.batch_bytes`, "
+                                  "and half of that and what it "
+                                  "may be split into (transform.md). A batch that steps "
+                                  "made twice as large as this "
+                                  "is refused with 413."},
+                        c.window_bytes, {1 * mib, 1024 * mib});
+              });
     v.count({"peers_max", "Nodes linked at once, whoever dialed; more are refused, and a "
                           "seed among them is logged."},
             c.peers_max, {1, 1024});

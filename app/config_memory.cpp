@@ -1,10 +1,13 @@
 // Where the memory ceiling goes. The shares are upper bounds of what each part may hold,
 // so that the sum stays under the ceiling whatever arrives; what is left is for bodies.
 #include "app/config_check.hpp"
+#include "records/plan.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <thread>
+
+#include <nlohmann/json.hpp>
 
 namespace weir {
 namespace {
@@ -18,6 +21,10 @@ constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
 /// more, parsed and taken apart, one at a time in the process (records/work.cpp).
 constexpr uint64_t worker_bytes = uint64_t{1} << 20;
 constexpr uint64_t large_record_factor = 16;
+/// What each step `split` of a stream takes more: the parts' trees, of 1024 fields in a record and
+/// an element, in each worker; and the parts' texts, of a large record.
+constexpr uint64_t split_worker_bytes = uint64_t{1} << 20;
+constexpr uint64_t split_record_factor = 4;
 /// An I/O thread's scratch, without the list of a batch's records, which may double as it grows.
 constexpr uint64_t io_thread_bytes = uint64_t{512} << 10;
 constexpr uint64_t tls_bytes = 40 * 1024; ///< OpenSSL's state of one connection
@@ -27,6 +34,43 @@ uint64_t largest_record(const config& c) {
   for (const auto& [name, stream] : c.streams)
     bytes = std::max<uint64_t>(bytes, stream.settings.record_bytes_max);
   return bytes;
+}
+
+/// Null when it has steps that are wrong: that is told elsewhere.
+std::shared_ptr<const plan> splitting_plan(const stream_config& stream) {
+  const auto splits = [](const nlohmann::json& step) { return step.contains("split"); };
+  if (!stream.steps || std::none_of(stream.steps->begin(), stream.steps->end(), splits))
+    return nullptr;
+  auto made = plan::compile(*stream.steps, "", {.fault_injection = true});
+  return made ? *made : nullptr;
+}
+
+/// Steps `split` of the stream that has the most.
+uint64_t most_splits(const config& c) {
+  uint64_t most = 0;
+  for (const auto& [name, stream] : c.streams)
+    if (const auto steps = splitting_plan(stream))
+      most = std::max<uint64_t>(most, steps->splits());
+  return most;
+}
+
+memory_share workers_share(const config& c) {
+  const uint64_t workers =
+    uint64_t{c.pipeline.validate_workers} + c.pipeline.transform_workers;
+  const auto splits = most_splits(c);
+  memory_share share{
+    "workers",
+    "(pipeline.validate_workers + pipeline.transform_workers) × 1MiB + the largest "
+    "record_bytes_max × 16",
+    workers * worker_bytes + largest_record(c) * large_record_factor};
+  if (splits > 0) {
+    share.formula +=
+      "; and the most steps `split` of a stream × (the workers × 1MiB + the "
+      "largest record_bytes_max × 4)";
+    share.bytes +=
+      splits * (workers * split_worker_bytes + largest_record(c) * split_record_factor);
+  }
+  return share;
 }
 
 std::vector<memory_share> set_aside(const config& c) {
@@ -42,11 +86,7 @@ std::vector<memory_share> set_aside(const config& c) {
     {"keys", "(journal.keys_max + 100000) × 96B",
      (c.journal.keys_max + c.journal.recent_keys_max) * remembered_key_bytes},
     {"clients", "ingest.clients_max × 256B", c.ingest.clients_max * client_bytes},
-    {"workers",
-     "(pipeline.validate_workers + pipeline.transform_workers) × 1MiB + the largest "
-     "record_bytes_max × 16",
-     (uint64_t{c.pipeline.validate_workers} + c.pipeline.transform_workers) * worker_bytes
-       + largest_record(c) * large_record_factor},
+    workers_share(c),
     {"I/O threads", "ingest.threads × (512KiB + ingest.batch_records × 40B)",
      c.ingest.threads * (io_thread_bytes + c.ingest.batch_records * uint64_t{40})},
     {"journal group", "journal.group_bytes × 4", c.journal_group_bytes * 4},
@@ -109,6 +149,14 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& entries
 }
 
 } // namespace
+
+uint64_t most_parts_room(const config& c) {
+  uint64_t most = 0;
+  for (const auto& [name, stream] : c.streams)
+    if (const auto steps = splitting_plan(stream))
+      most = std::max<uint64_t>(most, steps->parts_room(c.ingest.batch_bytes));
+  return most;
+}
 
 std::vector<memory_share> memory_plan(const config& settings) {
   auto plan = set_aside(settings);

@@ -353,6 +353,13 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
   made.unavailable = work ? condition::no_worker : condition::no_persister;
   made.tells_of_persisters = work && !settings.roles().worker;
   made.gives_back = !settings.roles().gateway;
+  if (work)
+    made.rules.grows_by = [&streams =
+                             parts.streams](const record_batch& batch) -> size_t {
+      const auto rules = batch.source->rules ? batch.source->rules : streams.get();
+      const auto* const spec = rules->find_any(batch.source->stream);
+      return spec ? spec->parts_room(batch.source->bytes.size()) : 0;
+    };
   made.batch_bytes_max = 2 * size_t{settings.cluster.window_bytes};
   made.bound = work ? "ingest.batches_in_flight"
                     : "ingest.batches_in_flight + cluster.window.batches × "

@@ -49,7 +49,8 @@ std::optional<dispatch_table::delivery> dispatch_table::next(size_t own_depth) {
   if (!available())
     return {};
   for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
-    const auto bytes = encoded_batch_bytes(**at);
+    const auto bytes =
+      encoded_batch_bytes(**at) + (rules_.grows_by ? rules_.grows_by(**at) : 0);
     const auto to = choose(**at, bytes, own_depth);
     if (to) {
       auto batch = std::move(*at);

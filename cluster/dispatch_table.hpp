@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct dispatch_rules {
   std::string own_name; ///< this node's
   /// most_credit: batches in this node's own queue below which it goes first
   size_t own_batches_max = 4;
+  /// Bytes that a batch may take beside its own where it is worked on, charged to that link's
+  /// window: the parts of its records. Empty: none.
+  std::function<size_t(const record_batch&)> grows_by = {};
 };
 
 class dispatch_table {

@@ -150,6 +150,9 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void stop_waiting() noexcept;
   void give_up_waiting();
   void claim_next_batch();
+  size_t next_batch_charge() const noexcept;
+  size_t charge_of(size_t weight, size_t records) const noexcept;
+  gathered gathers(uint64_t weight) const noexcept;
   void claim_and_wait(const claim& wanted, size_t held);
   void claim_decoder();
   bool claim_reader();

@@ -24,13 +24,14 @@ first_charge first_claim(const ingest_config& config,
                          const ingest_terms& terms) noexcept {
   const bool known =
     terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
+  const auto parts = terms.stream->parts_room(known ? *terms.length : config.batch_bytes);
   if (!known) {
     const auto held = reader_bytes + inflater_bytes(terms.coding);
-    return {{batch_charge(config) + held, 1}, held};
+    return {{batch_charge(config) + held + parts, 1}, held};
   }
-  if (config.gathers(*terms.length) == gathered::small)
+  if (config.gathers(*terms.length) == gathered::small && parts == 0)
     return {{budget_charge(config, *terms.length), 0}};
-  return {{unread_charge(config, *terms.length), 1}};
+  return {{unread_charge(config, *terms.length) + parts, 1}};
 }
 
 /// What is really wrong; it may just have ended, or be this listener's own drain.
@@ -192,7 +193,24 @@ void session::look_whether_open() {
 /// unread is what slows its client down.
 void session::claim_next_batch() {
   if (!wait_for_opening())
-    claim_and_wait({batch_charge(thread_.shared().config), 1}, 0);
+    claim_and_wait({next_batch_charge(), 1}, 0);
+}
+
+size_t session::next_batch_charge() const noexcept {
+  const auto& config = thread_.shared().config;
+  return batch_charge(config) + terms_.stream->parts_room(config.batch_bytes);
+}
+
+/// One that splits its records is not gathered: what they become is charged to their request,
+/// and must not be in the way of another's.
+gathered session::gathers(uint64_t weight) const noexcept {
+  return terms_.stream->parts_room(0) > 0 ? gathered::no
+                                          : thread_.shared().config.gathers(weight);
+}
+
+size_t session::charge_of(size_t weight, size_t records) const noexcept {
+  return budget_charge(thread_.shared().config, weight, records)
+         + terms_.stream->parts_room(weight);
 }
 
 void session::claim_and_wait(const claim& wanted, size_t held) {
@@ -225,7 +243,7 @@ void session::claim_decoder() {
   const auto more = x.reader->memory_wanted() - x.decoder;
   if (x.reader->text_bytes() == 0) {
     gate.return_unused(std::exchange(x.charged, {}));
-    return claim_and_wait({batch_charge(thread_.shared().config) + more, 1}, more);
+    return claim_and_wait({next_batch_charge() + more, 1}, more);
   }
   const auto asked = gate.enter({more, 0}, terms_.level, admission_policy::reject, {});
   if (asked.what != admission::verdict::granted)
@@ -242,7 +260,8 @@ bool session::claim_reader() {
   const auto length = terms_.length.value_or(0);
   if (work_->held > 0 || length == 0)
     return true;
-  const auto needed = unread_charge(shared.config, length);
+  const auto needed =
+    unread_charge(shared.config, length) + terms_.stream->parts_room(length);
   if (needed <= charged.bytes + missing_bytes_min)
     return true;
   const claim missing{needed - charged.bytes, 0};
@@ -259,7 +278,7 @@ bool session::claim_reader() {
 bool session::claim_weight(size_t weight, size_t records, gathered as) {
   auto& shared = thread_.shared();
   auto& charged = work_->charged;
-  const auto needed = budget_charge(shared.config, weight, records);
+  const auto needed = charge_of(weight, records);
   claim missing;
   missing.bytes = needed - std::min(charged.bytes, needed);
   missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
@@ -277,7 +296,7 @@ bool session::claim_weight(size_t weight, size_t records, gathered as) {
 /// A body of unknown length was charged for a whole batch; now it is known to be less.
 void session::return_surplus(size_t weight, size_t records, bool small) {
   auto& charged = work_->charged;
-  const auto needed = budget_charge(thread_.shared().config, weight, records);
+  const auto needed = charge_of(weight, records);
   claim surplus;
   surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
   surplus.batches = small ? charged.batches : 0;

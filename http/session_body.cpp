@@ -122,10 +122,9 @@ void session::send_cut(body_cut cut, bool last) {
   if (x.request && x.request->skipping())
     return skip_cut(std::move(cut), last);
   const bool whole = last && !x.request;
-  const auto as = whole ? shared.config.gathers(cut.weight) : gathered::no;
+  const auto as = whole ? gathers(cut.weight) : gathered::no;
   if (!claim_weight(cut.weight, cut.records.size(), as)
-      || (!last
-          && !hold_rest(budget_charge(shared.config, cut.weight, cut.records.size()))))
+      || (!last && !hold_rest(charge_of(cut.weight, cut.records.size()))))
     return fail_body({ec::saturated, "no room for what becomes of the rows"});
   if (as != gathered::no)
     return gather(as,
@@ -213,7 +212,7 @@ bool session::gather_at_once() {
   const auto& config = thread_.shared().config;
   const auto length = terms_.length.value_or(0);
   if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
-      || !terms_.coding.empty())
+      || !terms_.coding.empty() || gathers(length) != gathered::small)
     return false;
   const auto bytes = in_.view().substr(0, length);
   const auto framing = framing_of(terms_);

@@ -19,6 +19,11 @@ struct stream_spec {
   stream_settings settings;
   std::shared_ptr<const schema> check; ///< null: any JSON object
   std::shared_ptr<const plan> steps;   ///< never null; may be empty
+
+  /// See plan::parts_room().
+  size_t parts_room(size_t bytes) const noexcept {
+    return steps ? steps->parts_room(bytes) : 0;
+  }
 };
 
 class catalog {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,13 +23,22 @@ struct record_context {
   std::string_view stream;
   std::string_view client;
   int64_t received_at_us = 0;
+  /// Bytes that its parts may take, see plan::parts_room(); one that does not split needs none.
+  size_t parts_room = SIZE_MAX;
 };
+
+/// A part takes its text, and this: its place, its length and what a sink puts beside it.
+inline constexpr size_t part_bytes = 64;
+/// A frame of the journal takes 16 MiB, and a batch has other records too.
+inline constexpr size_t parts_room_max = size_t{12} << 20;
 
 /// What became of one record.
 struct transform_outcome {
   enum class kind : uint8_t { kept, dropped, rejected } what = kind::kept;
   std::string pointer; ///< rejected: the field the step could not work on
   std::string detail;  ///< rejected: step number, step name, reason
+  /// kept, and split: where in `out` each part ends. Else empty. The scratch's.
+  std::span<const size_t> ends = {};
 };
 
 /// Reused between records of one worker: parser, arena, random source. One thread.
@@ -56,6 +66,11 @@ class plan {
   ~plan();
 
   bool empty() const noexcept; ///< no steps: the record goes through unchanged
+  /// Steps `split`.
+  size_t splits() const noexcept;
+  /// Bytes that all records of a batch whose body has `bytes` may be split into; 0 when no step
+  /// splits. Whoever lets the body in has to charge them.
+  size_t parts_room(size_t bytes) const noexcept;
   /// One line per compiled step, for `weir check`.
   std::vector<std::string> describe() const;
 

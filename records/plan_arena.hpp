@@ -47,6 +47,20 @@ class arena {
   /// All memory handed out is void. Keeps one block of at most `kept_bytes_max`.
   void reset();
 
+  /// reset(), and keeps nothing.
+  void release() noexcept {
+    blocks_.clear();
+    at_ = end_ = nullptr;
+  }
+
+  /// What it holds, handed out or not.
+  size_t capacity() const noexcept {
+    size_t bytes = 0;
+    for (const auto& b : blocks_)
+      bytes += b.size;
+    return bytes;
+  }
+
   static constexpr size_t first_block_bytes = size_t{32} << 10;
   static constexpr size_t kept_bytes_max = size_t{1} << 20;
 

@@ -30,6 +30,7 @@ constexpr step_kind kinds[] = {
   {"truncate", make<truncate_step>},
   {"redact", make<redact_step>},
   {"hash", make<hash_step>},
+  {"split", make<split_step>},
   {"drop", make<drop_step>},
   {"sample", make<sample_step>},
   {"fault", make<fault_step>},

@@ -8,6 +8,7 @@
 #include "records/step_flow.hpp"
 #include "records/step_parse.hpp"
 #include "records/step_set.hpp"
+#include "records/step_split.hpp"
 #include "records/step_text.hpp"
 
 #include <optional>
@@ -18,10 +19,11 @@
 
 namespace weir::steps {
 
-using any_step = std::variant<rename_step, copy_step, remove_step, keep_step, set_step,
-                              default_step, add_step, convert_step, parse_step,
-                              lowercase_step, uppercase_step, trim_step, truncate_step,
-                              redact_step, hash_step, drop_step, sample_step, fault_step>;
+using any_step =
+  std::variant<rename_step, copy_step, remove_step, keep_step, set_step, default_step,
+               add_step, convert_step, parse_step, lowercase_step, uppercase_step,
+               trim_step, truncate_step, redact_step, hash_step, split_step, drop_step,
+               sample_step, fault_step>;
 
 struct compiled_step {
   std::string_view name; ///< static storage

@@ -11,7 +11,30 @@
 
 namespace weir::steps {
 
-enum class verdict : uint8_t { next, drop, reject };
+enum class verdict : uint8_t {
+  next,
+  drop,
+  reject,
+  split, ///< the parts of the record go on instead of it
+};
+
+struct split_step;
+
+/// The array that a record is split at. One part of it at a time is made, so that a part that is
+/// refused costs no room for those after it.
+struct split_parts {
+  const split_step* step = nullptr;
+  const char* next = nullptr; ///< the next element; the array is compact JSON
+  const char* end = nullptr;  ///< of the array
+  size_t count = 0;           ///< elements
+  size_t made = 0;            ///< parts so far
+  size_t bytes = 0;           ///< that they have taken
+  std::string text;           ///< the part in hand, with text_padding of capacity
+  arena memory;               ///< for one element
+  record_tree element{memory};
+
+  static constexpr size_t parts_total_max = 10'000; ///< of one record, by all its splits
+};
 
 /// What to do when the field is absent or null.
 enum class when_missing : uint8_t { skip, reject };
@@ -24,6 +47,7 @@ struct step_run {
   /// any step's own, between two calls worthless; keeps its capacity
   std::string& buffer;
   transform_outcome& outcome;
+  split_parts& parts;
 
   /// The step cannot be done because of `at`. The plan puts the step's name before `why`.
   verdict reject(const field_pointer& at, std::string why) {

@@ -5,6 +5,7 @@
 #include "records/json_limits.hpp"
 #include "records/json_mistake.hpp"
 #include "records/plan_text.hpp"
+#include "records/transformer.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -32,28 +33,10 @@ std::shared_ptr<record_batch> begin_result(const record_batch& from) {
   return made;
 }
 
-void reserve_for(const record_batch& from, std::string& text) {
-  text.reserve(from.text->size() + from.text->size() / 2 + text_padding);
-}
-
 batch_ptr finish(std::shared_ptr<record_batch> made, std::string text) {
   text.reserve(text.size() + text_padding);
   made->text = std::make_shared<const std::string>(std::move(text));
   return made;
-}
-
-/// `text` is the record's as it came to the stage that refuses it.
-rejection make_rejection(const record_ref& ref, reject code, std::string pointer,
-                         std::string detail, std::string_view text,
-                         const stream_settings& settings) {
-  const bool stored = settings.dead_letters == dead_letter_policy::store;
-  return {ref.part,
-          ref.record,
-          ref.line,
-          code,
-          std::move(pointer),
-          std::move(detail),
-          stored ? std::string{text} : std::string{}};
 }
 
 /// True when validation leaves every text as it is: JSON without line ends inside.
@@ -339,54 +322,6 @@ class validator {
   large_record_turn large_; ///< to the end of the batch, or of the block
 };
 
-/// Adds to `made` what the steps make of records, but for its rejections and text, which are
-/// apart.
-class transformer {
- public:
-  transformer(const record_batch& batch, const stream_spec& spec, work_scratch& scratch,
-              record_batch& made)
-    : batch_(batch), spec_(spec), scratch_(*scratch.transform),
-      made_(made), context_{batch.source->stream, {}, batch.source->received_at_us} {
-    reserve_for(batch, text_);
-  }
-
-  void run(record_ref ref, std::string_view record, const record_tokens& tokens) {
-    context_.client = batch_.source->parts[ref.part].client;
-    const auto begin = text_.size();
-    auto outcome = spec_.steps->run(record, context_, scratch_, text_, tokens);
-    switch (outcome.what) {
-    case transform_outcome::kind::kept:
-      ref.offset = static_cast<uint32_t>(begin);
-      ref.size = static_cast<uint32_t>(text_.size() - begin);
-      made_.records.push_back(ref);
-      break;
-    case transform_outcome::kind::dropped:
-      ++made_.dropped[ref.part];
-      break;
-    case transform_outcome::kind::rejected:
-      refused_.push_back(
-        make_rejection(ref, reject::transform_failed, std::move(outcome.pointer),
-                       std::move(outcome.detail), record, spec_.settings));
-      break;
-    }
-  }
-
-  /// Behind the rejections that are there already.
-  std::string finish() {
-    std::move(refused_.begin(), refused_.end(), std::back_inserter(made_.rejections));
-    return std::move(text_);
-  }
-
- private:
-  const record_batch& batch_;
-  const stream_spec& spec_;
-  plan_scratch& scratch_;
-  record_batch& made_;
-  record_context context_;
-  std::string text_;
-  std::vector<rejection> refused_;
-};
-
 /// The stream was there when the request was admitted; a reload that removes one keeps
 /// the old catalog's stream until its batches are through, so a missing one is a bug.
 const stream_spec& spec_of(const record_batch& batch, const catalog& current) {
@@ -455,7 +390,7 @@ batch_ptr transform(const record_batch& batch, const catalog& streams,
     made->text = batch.text;
     return made;
   }
-  transformer steps{batch, spec, scratch, *made};
+  transformer steps{batch, spec, *scratch.transform, *made};
   large_record_turn large{scratch};
   for (uint32_t i = 0; i < batch.records.size(); ++i) {
     mark.store(i, std::memory_order_relaxed);
@@ -479,7 +414,7 @@ fused_batch validate_and_transform(const record_batch& batch, const catalog& str
   }
   auto made = begin_result(batch);
   validator checks{batch, spec, scratch, scratch.decoded, made->rejections};
-  transformer steps{batch, spec, scratch, *made};
+  transformer steps{batch, spec, *scratch.transform, *made};
   for (uint32_t next = 0; next < batch.records.size();) {
     next = validate_block(batch, next, checks, scratch, mark);
     const auto began = clock.now();

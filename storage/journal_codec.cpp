@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cstring>
 #include <limits>
 
@@ -87,7 +88,9 @@ frame_head make_head(const part_slice& slice, size_t length) noexcept {
   head.rejected = slice.rejected;
   head.quarantined = slice.quarantined;
   head.dropped = slice.dropped;
-  head.stream_bytes = static_cast<uint32_t>(source.stream.size());
+  assert(source.stream.size() <= stream_bytes_max
+         && slice.further_parts <= further_parts_max);
+  head.set_stream(static_cast<uint32_t>(source.stream.size()), slice.further_parts);
   return head;
 }
 
@@ -188,11 +191,13 @@ bool has_place(const frame_head& head, frame_place place, uint64_t room) noexcep
 } // namespace
 
 bool plausible(const frame_head& head, frame_place place, uint64_t room) noexcept {
-  return head.type == 1 && head.version == 1 && has_place(head, place, room);
+  return head.type == 1 && head.version == (head.further_parts() == 0 ? 1 : 2)
+         && (head.further_parts() == 0 || head.further_parts() < head.records)
+         && has_place(head, place, room);
 }
 
 bool plausibly_newer(const frame_head& head, frame_place place, uint64_t room) noexcept {
-  return head.type >= 1 && head.version >= 1 && (head.type > 1 || head.version > 1)
+  return head.type >= 1 && head.version >= 1 && (head.type > 1 || head.version > 2)
          && has_place(head, place, room);
 }
 
@@ -207,7 +212,7 @@ bool intact(std::span<const std::byte> frame, frame_place place) noexcept {
     return false;
   uint64_t bytes = sizeof head + uint64_t{head.records} * sizeof(uint32_t)
                    + uint64_t{head.dead_letters} * sizeof(letter_entry)
-                   + head.stream_bytes;
+                   + head.stream_bytes();
   if (bytes > frame.size())
     return false;
   const auto* at = frame.data() + sizeof head;
@@ -232,6 +237,7 @@ frame_view decode_frame(std::span<const std::byte> frame, journal_position next)
   view_of.rejected = head.rejected;
   view_of.quarantined = head.quarantined;
   view_of.dropped = head.dropped;
+  view_of.further_parts = head.further_parts();
   view_of.next = next;
   const auto* sizes = frame.data() + sizeof head;
   const auto* entries = sizes + size_t{head.records} * sizeof(uint32_t);
@@ -241,7 +247,7 @@ frame_view decode_frame(std::span<const std::byte> frame, journal_position next)
     at += bytes;
     return found;
   };
-  view_of.stream = text(head.stream_bytes);
+  view_of.stream = text(head.stream_bytes());
   view_of.records.reserve(head.records);
   for (uint32_t i = 0; i < head.records; ++i)
     view_of.records.push_back(text(take<uint32_t>(sizes + size_t{i} * sizeof(uint32_t))));

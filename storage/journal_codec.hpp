@@ -37,17 +37,28 @@ struct frame_head {
   uint32_t dropped = 0;
   /// offset in the segment of the first frame of the same commit
   uint32_t group_start = 0;
-  uint32_t stream_bytes = 0;
-  uint32_t mark = 0; ///< the segment's, see segment_header::salt
+  uint32_t stream_and_parts = 0; ///< see set_stream
+  uint32_t mark = 0;             ///< the segment's, see segment_header::salt
 
   batch_key key() const noexcept { return {key_high, key_low}; }
   bool keyed() const noexcept { return (flags & 1) != 0; }
   /// The part before it of the same keyed request is in the same commit.
   bool follows() const noexcept { return (flags & 2) != 0; }
+  /// Length of the stream's name.
+  uint32_t stream_bytes() const noexcept { return stream_and_parts & 0xfff; }
+  /// How many of the records are parts of the same record as the one before.
+  uint32_t further_parts() const noexcept { return stream_and_parts >> 12; }
+  uint32_t accepted() const noexcept { return records - further_parts(); }
+  void set_stream(uint32_t bytes, uint32_t parts) noexcept {
+    stream_and_parts = bytes | parts << 12;
+    version = parts == 0 ? 1 : 2; // who knows no parts must not read it
+  }
 };
 static_assert(sizeof(frame_head) == 88);
 
 inline constexpr size_t frame_bytes_max = size_t{16} << 20;
+inline constexpr uint32_t further_parts_max = (uint32_t{1} << 20) - 1; ///< of a frame
+inline constexpr size_t stream_bytes_max = 0xfff;                      ///< its name
 
 /// CRC-32C (Castagnoli; RFC 3720 appendix B.4) with the SSE 4.2 instruction where there
 /// is one. `start` 0 gives the standard value; the result of one piece is the start of
@@ -65,6 +76,8 @@ struct part_slice {
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
   bool follows = false; ///< see frame_head::follows()
+  /// of the records: parts of the same record as the one before
+  uint32_t further_parts = 0;
 };
 
 /// Whether a rejection is kept as a dead letter: quarantined ones always, others when

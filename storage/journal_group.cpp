@@ -42,10 +42,13 @@ std::vector<part_slice> slices_of(const record_batch& batch) {
     slices[i].part = i;
     slices[i].dropped = i < batch.dropped.size() ? batch.dropped[i] : 0;
   }
-  for (uint32_t i = 0; i < batch.records.size(); ++i) { // records are ordered by part
-    auto& slice = slices.at(batch.records[i].part);
-    if (slice.records++ == 0)
-      slice.first = i;
+  const auto& records = batch.records;
+  for (uint32_t i = 0; i < records.size();) { // records are ordered by part, and in it
+    auto& slice = slices.at(records[i].part);
+    slice.first = i;
+    for (++i; i < records.size() && records[i].part == slice.part; ++i)
+      slice.further_parts += records[i].record == records[i - 1].record ? 1 : 0;
+    slice.records = i - slice.first;
   }
   for (const auto& refused : batch.rejections) {
     auto& slice = slices.at(refused.part);
@@ -92,7 +95,7 @@ void commit_group::add_part(batch_receipt& receipt, part_slice& slice, size_t fr
     // a longer body is a link of the chain of its keys, which must not break.
     return;
   const auto length = frame_bytes(slice);
-  if (length > frame_room)
+  if (length > frame_room || slice.further_parts > further_parts_max)
     return refuse(answer, ec::body_too_large,
                   std::to_string(length)
                     + " bytes in one batch; the journal takes at most "
@@ -104,7 +107,7 @@ void commit_group::add_part(batch_receipt& receipt, part_slice& slice, size_t fr
   keys_here_.emplace(part.key, static_cast<uint32_t>(frames_.size()));
   const auto bytes = room_for(static_cast<size_t>(length), end);
   frames_.push_back({bytes, static_cast<uint32_t>(blocks_.size() - 1), slice.records,
-                     receipt_index, slice.part});
+                     slice.further_parts, receipt_index, slice.part});
   encode_frame(slice, bytes);
 }
 
@@ -181,7 +184,7 @@ bool commit_group::is_echo(const batch_part& part, uint32_t index) {
 void commit_group::succeed(const group_frame& frame, uint64_t first_sequence) {
   auto& answer = answer_of(frame.receipt, frame.part);
   const auto& part = part_of(frame.receipt, frame.part);
-  answer.accepted = frame.records;
+  answer.accepted = frame.records - frame.further_parts;
   answer.last_sequence = frame.records == 0 ? 0 : first_sequence + frame.records - 1;
   key_entry entry;
   entry.key = part.key;

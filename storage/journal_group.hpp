@@ -43,6 +43,7 @@ struct group_frame {
   std::span<std::byte> bytes;
   uint32_t block = 0;
   uint32_t records = 0;
+  uint32_t further_parts = 0; ///< see part_slice
   uint32_t receipt = 0;
   uint32_t part = 0;
 };

@@ -18,7 +18,7 @@ key_entry entry_of(const frame_head& head) noexcept {
   entry.key = head.key();
   entry.fingerprint = head.fingerprint;
   entry.last_sequence = head.records == 0 ? 0 : head.first_sequence + head.records - 1;
-  entry.accepted = head.records;
+  entry.accepted = head.accepted();
   entry.rejected = head.rejected;
   entry.quarantined = head.quarantined;
   entry.dropped = head.dropped;

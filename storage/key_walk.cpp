@@ -5,10 +5,11 @@
 namespace weir {
 
 result<key_walk> key_walk::open(sqlite::connection& db) {
-  auto next = db.prepare("read the keys",
-                         "SELECT number, last_sequence - accepted + 1, last_sequence, key"
-                         " FROM batch_keys WHERE number > ?1 AND accepted > 0"
-                         " AND last_sequence >= ?2 ORDER BY number LIMIT 1");
+  auto next =
+    db.prepare("read the keys", "SELECT number, last_sequence - (accepted & 0xffffffff)"
+                                " - (accepted >> 32) + 1, last_sequence, key"
+                                " FROM batch_keys WHERE number > ?1 AND accepted > 0"
+                                " AND last_sequence >= ?2 ORDER BY number LIMIT 1");
   if (!next)
     return tl::unexpected(next.error());
   key_walk walk;

@@ -16,13 +16,13 @@ constexpr const char* microseconds_sql =
 class key_columns {
  public:
   void add(const frame_view& frame) {
-    const auto accepted = frame.records.size();
-    const uint64_t last = accepted == 0 ? 0 : frame.first_sequence + accepted - 1;
+    const auto rows = frame.records.size();
+    const uint64_t last = rows == 0 ? 0 : frame.first_sequence + rows - 1;
     key_.push_back(uuid_of(frame.key));
     received_at_.push_back('"' + timestamp(frame.received_at_us) + '"');
     last_.push_back(std::to_string(last));
     fingerprint_.push_back(std::to_string(static_cast<int64_t>(frame.fingerprint)));
-    accepted_.push_back(std::to_string(accepted));
+    accepted_.push_back(std::to_string(frame.accepted()));
     rejected_.push_back(std::to_string(frame.rejected));
     quarantined_.push_back(std::to_string(frame.quarantined));
     dropped_.push_back(std::to_string(frame.dropped));

@@ -63,7 +63,8 @@ namespace {
 constexpr const char* insert_key_sql =
   "INSERT INTO batch_keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 constexpr const char* list_keys_sql =
-  "SELECT key, fingerprint, accepted, rejected, quarantined, dropped, last_sequence, "
+  "SELECT key, fingerprint, accepted & 0xffffffff, rejected, quarantined, dropped, "
+  "last_sequence, "
   "received_at"
   " FROM batch_keys WHERE number >= ?1 ORDER BY number";
 
@@ -102,15 +103,15 @@ result<sink_state> sink_state::open(sqlite::connection& db, const sink_config& c
 
 result<void> sink_state::remember(const frame_view& frame) {
   const auto key = encode_key(frame.key);
-  const auto accepted = frame.records.size();
+  const auto rows = frame.records.size();
   insert_key_.bind(1, next_key_);
   insert_key_.bind_blob(2, {key.data(), key.size()});
   insert_key_.bind(3, frame.fingerprint);
-  insert_key_.bind(4, uint64_t{accepted});
+  insert_key_.bind(4, frame.accepted() | uint64_t{frame.further_parts} << 32);
   insert_key_.bind(5, uint64_t{frame.rejected});
   insert_key_.bind(6, uint64_t{frame.quarantined});
   insert_key_.bind(7, uint64_t{frame.dropped});
-  insert_key_.bind(8, accepted == 0 ? uint64_t{0} : frame.first_sequence + accepted - 1);
+  insert_key_.bind(8, rows == 0 ? uint64_t{0} : frame.first_sequence + rows - 1);
   insert_key_.bind(9, frame.received_at_us);
   ++next_key_;
   return insert_key_.run();

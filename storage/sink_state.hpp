@@ -10,7 +10,8 @@
 
 namespace weir {
 
-/// The two tables; part of a schema.
+/// The two tables; part of a schema. `accepted` has above its 32nd bit how many rows more than
+/// that there are, as the step `split` stores several of a record.
 inline constexpr const char* sink_state_tables =
   "CREATE TABLE cursor(one INTEGER PRIMARY KEY CHECK (one = 1), segment INTEGER NOT NULL,"
   " offset INTEGER NOT NULL, last_sequence INTEGER NOT NULL);"

@@ -342,6 +342,20 @@ TEST(work_table, merging_keeps_earlier_rejections_and_adds_up_what_was_dropped) 
   EXPECT_EQ(merged->dropped, std::vector<uint32_t>{6});
 }
 
+TEST(work_table, merging_keeps_the_parts_of_a_record_in_their_order) {
+  const auto whole = make_batch(1, 60);
+  auto left = std::make_shared<record_batch>(*whole),
+       right = std::make_shared<record_batch>(*whole);
+  left->records.erase(left->records.begin(), left->records.begin() + 10);
+  std::vector<std::string> expected{"r0"};
+  for (auto& ref : left->records) {
+    expected.emplace_back(whole->text_of(ref));
+    ref.record = 5;
+  }
+  right->records.resize(1);
+  EXPECT_EQ(texts(*merge(*whole, {left, right}, {})), expected);
+}
+
 namespace {
 
 /// Random batches, workers that crash, hang, leave, lie about their marks and answer

@@ -97,6 +97,43 @@ TEST(config_cluster, windows_are_part_of_the_memory_plan) {
   EXPECT_EQ(links->bytes, uint64_t{16} * 2 * (4 << 20));
 }
 
+TEST(config_cluster, a_window_takes_what_a_batch_may_be_split_into) {
+  const std::string text = "cluster:\n  roles: [gateway]\nmemory: {ceiling: 2GiB}\n"
+                           "streams:\n  a:\n    transform:\n"
+                           "      - split: {field: a, bytes_max: ";
+  good(text + "3000000}\n");
+  EXPECT_THAT(
+    bad(text + "12000000}\n"),
+    HasSubstr("cluster.window.bytes: 4MiB is too little for what a batch may be "
+              "split into"));
+}
+
+TEST(config, what_records_may_be_split_into_is_part_of_the_memory_plan) {
+  const auto share = [](const config& c, std::string_view name) {
+    for (const auto& s : memory_plan(c))
+      if (s.name == name)
+        return s;
+    return memory_share{};
+  };
+  const std::string workers =
+    "pipeline: {validate: {workers: 2}, transform: {workers: 1}}\n";
+  const auto plain = good(workers + "streams: {a: {}}\n");
+  const auto splits = good(workers
+                           + "streams: {a: {transform: [{split: x}, {split: y}]}, "
+                             "b: {transform: [{split: x}]}}\n");
+  EXPECT_EQ(share(splits, "workers").bytes - share(plain, "workers").bytes,
+            2 * ((3 << 20) + 4 * plain.streams.at("a").settings.record_bytes_max));
+  EXPECT_THAT(share(splits, "workers").formula, HasSubstr("`split`"));
+  EXPECT_EQ(share(plain, "workers").formula.find("split"), std::string::npos);
+  const std::string tight = "memory: {ceiling: 4GiB}\ningest: {budget_bytes: 20MiB, "
+                            "batch_records: 4096, request_window: 4, threads: 1}\n";
+  good(tight);
+  EXPECT_THAT(bad(tight
+                  + "streams: {a: {transform: [{split: {field: x, bytes_max: "
+                    "9000000}}]}}\n"),
+              HasSubstr("what the step `split` makes of them"));
+}
+
 TEST(cluster_page_test, the_page_of_a_node_reads_as_two_tables) {
   const auto text = cluster_tables(cluster_page(fixed_view{}.snapshot()));
   ASSERT_TRUE(text) << text.error().text;

@@ -145,6 +145,19 @@ TEST(batch_codec_test, records_as_long_as_two_bytes_say_and_longer_arrive) {
   }
 }
 
+TEST(batch_codec_test, parts_of_a_record_arrive_side_by_side) {
+  auto sent = make_test_batch(1, 5, now);
+  for (size_t i = 1; i < 4; ++i)
+    sent->records[i].record = 1;
+  sent->text = std::make_shared<const std::string>(*sent->text);
+  const auto came = decoded(encoded(*sent));
+  ASSERT_TRUE(came) << came.error().text;
+  expect_same(*sent, *came->batch);
+  EXPECT_LE(encoded(*sent).size(), encoded_batch_bytes(*sent));
+  std::swap(sent->records[1].record, sent->records[4].record);
+  EXPECT_FALSE(decoded(encoded(*sent))) << "the journal counts neighbours";
+}
+
 TEST(batch_codec_test, a_text_beside_that_is_not_as_long_as_promised_is_refused) {
   const auto frame = encode_batch(*make_test_batch(1, 3, now), now);
   EXPECT_TRUE(decode_batch(frame.head, *frame.text, now));

@@ -342,6 +342,24 @@ TEST(dispatch_table_test, a_window_is_used_to_its_last_byte_and_batch) {
   EXPECT_TRUE(table.next(0));
 }
 
+TEST(dispatch_table_test, what_a_batch_becomes_at_the_worker_is_charged_to_its_window) {
+  const auto bytes = encoded_batch_bytes(*make_test_batch(1, 10));
+  for (const size_t grows : {size_t{0}, 2 * bytes}) {
+    dispatch_rules rules;
+    rules.grows_by = [grows](const record_batch&) { return grows; };
+    dispatch_table table{rules};
+    table.link_up(1, "a");
+    table.granted(1, {4, 4 * bytes});
+    for (uint64_t id = 1; id <= 4; ++id)
+      table.submit(make_test_batch(id, 10));
+    size_t out = 0;
+    while (table.next(0))
+      ++out;
+    EXPECT_EQ(out, grows == 0 ? 4u : 1u);
+    EXPECT_EQ(table.figures(1)->used.bytes, out * (bytes + grows));
+  }
+}
+
 TEST(dispatch_table_test, of_two_with_the_same_credit_the_longer_idle_is_chosen) {
   auto table = by_credit();
   for (const link_id link : {1, 2, 3}) {

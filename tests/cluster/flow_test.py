@@ -42,6 +42,20 @@ class FlowTest(unittest.TestCase):
             self.assertEqual([(e["record"], e["code"]) for e in answer.json["errors"]],
                              [(2, "malformed_json"), (3, "transform_failed")])
 
+    def test_a_record_that_is_split_crosses_the_links_in_parts_and_has_one_verdict_also_when_repeated(self):
+        streams = {"default": {"transform": [{"split": {"field": "logs", "keep": True}},
+                                             {"convert": {"field": "n", "to": "int"}}]}}
+        with Cluster(TWO_OF_EACH, streams=streams) as cluster:
+            body = "".join(json.dumps({"r": "r" * 500, "logs": [{"id": f"{i}-{n}", "n": n} for n in part]}) + "\n"
+                           for i, part in enumerate((range(600), [1, "x"], [], [7], range(25))))
+            for gateway in cluster.of("gateway") * 2:
+                answer = gateway.post("default", body, "application/x-ndjson", Idempotency_Key="once")
+                self.assertEqual((answer.status, answer.json["accepted"], answer.json["rejected"],
+                                  answer.json["dropped"]), (200, 3, 1, 1), answer)
+            stored = cluster.stored_ids()
+            self.assertEqual(len(stored), 626)
+            self.assertEqual(set(stored.values()), {1})
+
     def test_csv_keeps_its_header_and_a_large_body_goes_through_in_many_batches(self):
         with Cluster(TWO_OF_EACH) as cluster:
             rows = "".join(f"{i},{'y' * 200}\n" for i in range(20_000))

@@ -1,6 +1,8 @@
 // What a request holds is charged before it is there, and given back when it is gone.
 #include "ingest_fixture.hpp"
 
+#include <nlohmann/json.hpp>
+
 using namespace weir;
 using namespace std::chrono_literals;
 
@@ -51,6 +53,38 @@ TEST_F(ingest_test, a_zstd_window_is_charged_for_as_long_as_its_upload_lasts) {
     large.send(request + chunk(zstd_begin(23, "one line\n")));
     ASSERT_TRUE(eventually([&] { return budget_used() >= 14 * mib; }));
   }
+  EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
+}
+
+TEST_F(ingest_test, what_a_request_may_be_split_into_is_charged_and_shares_no_batch) {
+  const auto steps =
+    nlohmann::json::parse(R"([{"split":{"field":"a","bytes_max":2000000}}])");
+  streams["web"].steps = plan::compile(steps, "web", {}).value();
+  config.budget_bytes = 64 * mib;
+  start();
+  pipeline.hold(true);
+  const std::string body = R"({"a":[{},{}]})";
+  std::vector<std::unique_ptr<raw_client>> clients;
+  for (size_t i = 1; i <= 3; ++i) {
+    clients.push_back(std::make_unique<raw_client>(server->port()));
+    clients.back()->send(post("/ingest/web", body));
+    pipeline.wait_for(i);
+  }
+  const auto room = 2'000'000 + 4 * body.size();
+  EXPECT_EQ(budget_used(),
+            static_cast<int64_t>(3 * (unread_charge(config, body.size()) + room)));
+  pipeline.hold(false);
+  for (auto& client : clients)
+    EXPECT_EQ(client->read().status, 200);
+  EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
+  raw_client chunks{server->port()};
+  pipeline.hold(true);
+  chunks.send(chunked("") + chunk(R"({"a":[)"));
+  const auto whole = batch_charge(config) + streams["web"].parts_room(config.batch_bytes);
+  EXPECT_TRUE(eventually([&] { return budget_used() >= static_cast<int64_t>(whole); }))
+    << "a body of unknown length may be a whole batch";
+  chunks.close();
+  pipeline.hold(false);
   EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
 }
 

@@ -9,9 +9,11 @@ import random
 import re
 import sqlite3
 import subprocess
+import threading
 import unittest
+from pathlib import Path
 
-from weir import BINARY, ServerTest
+from weir import BINARY, ServerTest, wait_until
 
 COMBINED = re.compile(
     r'(\S+) (\S+) (\S+) \[([^\]]+)\] "([^"]*)" (\d{3}) (\S+) "([^"]*)" "([^"]*)"')
@@ -53,6 +55,69 @@ class Formats(ServerTest):
         self.assertEqual([json.loads(body)["n"] for body, _ in stored], ["none", "none", "secret #"])
         self.assertEqual([first for body, first in stored if "u006e" not in body], ["none", "secret #"])
         self.assertNotIn("99", "".join(body for body, _ in stored))
+
+    def test_25_events_in_an_array_are_25_rows_and_one_record(self):
+        node = self.node(streams={"default": {"transform": [{"split": "logs"}]}})
+        events = [{"level": 30, "time": 1700000000000 + n, "msg": f"event {n}"} for n in range(25)]
+        answer = node.post("default", {"logs": events})
+        self.assertEqual((answer.status, answer.json["accepted"], answer.json["rejected"]), (200, 1, 0), answer)
+        self.assertEqual(node.bodies(), events)
+        self.assertEqual(len({row[0] for row in node.rows()}), 25)
+        self.assert_accounts(node)
+        self.assertEqual(node.post("default", {"logs": []}).json["dropped"], 1)
+        wide = node.post("default", {"logs": [{}] * 1001})
+        self.assertEqual((wide.status, wide.json["errors"][0]["code"]), (422, "transform_failed"), wide)
+        self.assertIn("it has 1001 elements, and parts_max is 1000", wide.json["errors"][0]["detail"])
+        self.assertEqual(len(node.bodies()), 25)
+        self.assert_accounts(node)
+
+    def test_many_requests_that_become_much_are_all_split_or_refused_by_name_and_memory_stays(self):
+        small = ["ingest.connections_max=200", "ingest.clients_max=1000", "journal.keys_max=10000"]
+        node = self.node(top={"memory": {"ceiling": "256MiB"}}, settings=small, streams={"default": {"transform": [
+            {"split": {"field": "logs", "keep": True, "parts_max": 10000, "bytes_max": 12582912}}]}})
+        record = json.dumps({"rest": "r" * 1000, "logs": [{}] * 10000})
+        answers = []
+
+        def post():
+            answers.append(node.post("default", record + "\n" + record + "\n", "application/x-ndjson"))
+
+        clients = [threading.Thread(target=post) for _ in range(32)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        for answer in answers:
+            self.assertIn(answer.status, (200, 503, 429), answer)
+            if answer.status == 200:
+                self.assertEqual((answer.json["accepted"], answer.json["rejected"]), (1, 1), answer)
+                self.assertIn("no room", answer.json["errors"][0]["detail"])
+        self.assertIn(200, {answer.status for answer in answers})
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{node.process.pid}/status").read_text())
+        self.assertLess(int(peak[1]) << 10, 256 << 20)
+        wait_until(node.drained, 60, "the sink catches up")
+        self.assert_accounts(node)
+
+    def test_a_record_that_is_split_has_one_verdict_and_a_row_for_each_part_also_after_a_crash(self):
+        node = self.node(streams={"default": {"dead_letters": "store", "transform": [
+            {"split": {"field": "logs", "keep": True}}, {"convert": {"field": "n", "to": "int"}}]}})
+        body = "".join(json.dumps({"host": "a", "logs": [{"n": n} for n in part]}) + "\n"
+                       for part in ([1, 2, 3], [4, "x"], [], [5], range(6, 31)))
+        first = node.post("default", body, "application/x-ndjson", Idempotency_Key="split-1")
+        self.assertEqual((first.status, first.json["accepted"], first.json["rejected"]), (200, 3, 1), first)
+        self.assertIn("part 2 of 2", first.json["errors"][0]["detail"])
+        self.assertEqual(first.json["errors"][0]["record"], 2)
+        stored = [1, 2, 3, 5] + list(range(6, 31))
+        self.assertEqual(node.bodies(), [{"host": "a", "n": n} for n in stored])
+        ids = [row[0] for row in node.rows()]
+        self.assertEqual(ids, list(range(ids[0], ids[0] + len(stored))))
+        self.assert_accounts(node)
+        node.kill()
+        node.start()
+        again = node.post("default", body, "application/x-ndjson", Idempotency_Key="split-1")
+        self.assertEqual((again.status, again.json["accepted"], again.json["rejected"]), (200, 3, 1), again)
+        self.assertEqual(node.bodies(), [{"host": "a", "n": n} for n in stored])
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual([row["n"] if "n" in row else row["body"]["n"] for row in node.export()], stored)
 
     def test_the_path_without_a_stream_is_the_stream_default(self):
         answer = self.uut.request("POST", "/ingest", b'{"a":1}', {"Content-Type": "application/json"})

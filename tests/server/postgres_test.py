@@ -50,6 +50,24 @@ class Postgres(ServerTest):
         self.assertEqual([json.loads(line)["body"]["n"] for line in out.stdout.splitlines()], [1, 2], out.stderr)
         self.assertEqual([json.loads(line)["id"] for line in out.stdout.splitlines()], [1, 2])
 
+    def test_parts_of_a_split_record_are_rows_and_a_repeat_counts_records_also_from_the_database_alone(self):
+        node = Node(top={"sink": {"kind": "postgres", "url": self.server.url(self.database)}},
+                    streams={"default": {"transform": [{"split": "logs"}]}})
+        self.addCleanup(node.close)
+        node.start()
+        body = {"logs": [{"n": n} for n in range(25)]}
+        first = node.post("default", body, Idempotency_Key="k", Weir_Ack="stored")
+        self.assertEqual((first.status, first.json["accepted"]), (200, 1), first)
+        self.assertEqual(sorted(self.stored()), list(range(25)))
+        self.assertEqual(self.server.value("SELECT count(DISTINCT id) FROM records", self.database), "25")
+        self.assertEqual(self.server.value("SELECT accepted FROM batch_keys WHERE keyed", self.database), "1")
+        node.kill()
+        subprocess.run(["rm", "-rf", str(node.data)], check=True)
+        node.start()
+        again = node.post("default", body, Idempotency_Key="k", Weir_Ack="stored")
+        self.assertEqual((again.status, again.json["accepted"]), (200, 1), again)
+        self.assertEqual(len(self.stored()), 25)
+
     def test_a_record_that_jsonb_cannot_hold_is_set_aside_and_counted(self):
         node = self.on_postgres()
         self.assertEqual(node.post("default", '{"n":1,"a":"\\u0000"}\n{"n":2}\n', "application/x-ndjson",

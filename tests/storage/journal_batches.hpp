@@ -55,6 +55,12 @@ class batch_builder {
     text_ += body;
     return *this;
   }
+  /// Of the same record as the one before.
+  batch_builder& further_part(const std::string& body) {
+    record(body);
+    batch_->records.back().record = --source_->parts.back().records - 1;
+    return *this;
+  }
   batch_builder& reject_record(reject code, std::string body,
                                std::string detail = "no good") {
     batch_->rejections.push_back(

@@ -76,6 +76,35 @@ TEST(frame_codec, gives_back_what_was_put_in) {
   EXPECT_EQ(view.next, (journal_position{1, 9}));
 }
 
+TEST(frame_codec, says_how_many_records_are_parts_of_another_and_then_has_version_2) {
+  batch_builder build{std::string(64, 's')};
+  build.part({1, 2}, true).record("{\"a\":1}").further_part("{\"a\":2}").record("{}");
+  const auto batch = build.done();
+  const auto frame = encode({batch.get(), 0, 0, 3, 0, 0, 0, 0, false, 1});
+  auto head = read_head(frame.data());
+  EXPECT_EQ(head.version, 2u);
+  EXPECT_EQ(head.accepted(), 2u);
+  ASSERT_TRUE(plausible(head, here, frame.size()));
+  ASSERT_TRUE(intact(frame, here));
+  const auto view = decode_frame(frame, {1, 9});
+  EXPECT_EQ(view.stream, std::string(64, 's'));
+  EXPECT_EQ(view.further_parts, 1u);
+  EXPECT_EQ(view.accepted(), 2u);
+  EXPECT_EQ(view.records.size(), 3u);
+  for (const uint32_t parts : {3u, 4u, further_parts_max}) {
+    head.set_stream(64, parts);
+    EXPECT_FALSE(plausible(head, here, frame.size())) << parts << " of three";
+  }
+  head.set_stream(64, 1);
+  head.version = 1;
+  EXPECT_FALSE(plausible(head, here, frame.size())) << "version 1 knows of no parts";
+  head.set_stream(64, 0);
+  EXPECT_EQ(head.version, 1u) << "an older weir reads what has none";
+  head.version = 2;
+  EXPECT_FALSE(plausible(head, here, frame.size()));
+  EXPECT_FALSE(plausibly_newer(head, here, frame.size())) << "it is known";
+}
+
 TEST(frame_codec, notices_any_changed_bit) {
   const auto batch = simple_batch({1, 2}, {"{\"a\":1}"});
   const auto good = encode({batch.get(), 0, 0, 1, 0, 0, 0, 0});

@@ -98,6 +98,32 @@ TEST_F(journal_test, answers_a_repeated_key_with_what_was_stored_also_after_a_re
   EXPECT_EQ(read_all(), "ab");
 }
 
+TEST_F(journal_test, counts_the_records_that_came_not_their_parts_also_after_a_restart) {
+  open();
+  const auto batch = batch_builder{}
+                       .part({5, 5}, true, 77)
+                       .record("a")
+                       .further_part("b")
+                       .further_part("c")
+                       .reject_record(reject::transform_failed, "")
+                       .record("d")
+                       .further_part("e")
+                       .drop(1)
+                       .done();
+  const auto first = store(batch);
+  EXPECT_EQ(first.accepted, 2u);
+  EXPECT_EQ(first.last_sequence, 5u) << "each part has a number";
+  for (int restart = 0; restart < 2; ++restart, open()) {
+    const auto again = store(batch);
+    EXPECT_TRUE(again.duplicate);
+    EXPECT_EQ(std::tie(again.accepted, again.rejected, again.dropped),
+              std::make_tuple(2u, 1u, 1u));
+    EXPECT_EQ(again.last_sequence, 5u);
+  }
+  EXPECT_EQ(read_all(), "abcde");
+  EXPECT_EQ(store_one("f").last_sequence, 6u);
+}
+
 TEST_F(journal_test, knows_a_batch_again_after_a_restart_though_its_segment_is_gone) {
   config.recent_keys = make_recent_keys(config, clock);
   open();

@@ -163,7 +163,7 @@ TEST(segment_names, have_twenty_digits_and_no_other_form) {
 TEST_F(newer_journal, frames_of_another_type_or_version_are_refused) {
   const auto salt = header().salt;
   const auto good = bytes();
-  for (const auto& [type, version] : {std::pair<uint8_t, uint8_t>{1, 2}, {2, 1}}) {
+  for (const auto& [type, version] : {std::pair<uint8_t, uint8_t>{1, 3}, {2, 1}}) {
     auto segment = disk.open(path(), true);
     frame_head head;
     const auto at = frames_begin;

@@ -1,5 +1,6 @@
 #include "storage/sqlite_sink.hpp"
 
+#include "storage/key_walk.hpp"
 #include "storage/sqlite.hpp"
 #include "tests/storage/sink_frames.hpp"
 
@@ -144,6 +145,33 @@ TEST_F(sqlite_sink_test,
   EXPECT_EQ(key.last_sequence, 2u);
   EXPECT_EQ(key.received_at_us, clock.us);
   EXPECT_EQ(keys->back().last_sequence, 0u);
+}
+
+TEST_F(sqlite_sink_test,
+       gives_back_the_records_that_came_and_knows_the_key_of_each_part) {
+  frame_list frames;
+  frames.add(2);
+  auto& split = frames.add(5, "web", clock.us);
+  split.keyed = true;
+  split.further_parts = 3;
+  frames.add(1).keyed = true;
+  ASSERT_TRUE(commit_all(*open(), frames));
+  const auto keys = open()->keys();
+  ASSERT_TRUE(keys);
+  ASSERT_EQ(keys->size(), 2u);
+  EXPECT_EQ(keys->front().accepted, 2u);
+  EXPECT_EQ(keys->front().last_sequence, 7u);
+  EXPECT_EQ(keys->back().accepted, 1u);
+  auto db = other();
+  auto walk = key_walk::open(db);
+  ASSERT_TRUE(walk);
+  std::string known;
+  for (uint64_t id = 1; id <= 8; ++id) {
+    const auto key = walk->of(id);
+    ASSERT_TRUE(key);
+    known += *key ? std::to_string((*key)->low) : "-";
+  }
+  EXPECT_EQ(known, "--222223");
 }
 
 TEST_F(sqlite_sink_test, remembers_no_more_keys_than_it_may) {
