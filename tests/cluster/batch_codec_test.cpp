@@ -214,6 +214,35 @@ TEST(batch_codec_test, a_damaged_batch_is_refused_or_consistent_in_itself) {
   }
 }
 
+TEST(batch_codec_test, a_record_of_a_part_or_number_that_is_not_there_is_refused) {
+  const auto taken = [](uint32_t part, uint32_t record) {
+    auto sent = make_test_batch(1, 1, now); // one part of one record
+    sent->records[0].part = part;
+    sent->records[0].record = record;
+    return decoded(encoded(*sent)).has_value();
+  };
+  EXPECT_TRUE(taken(0, 0));
+  for (const uint32_t part : {1u, 2u, 255u, UINT32_MAX})
+    EXPECT_FALSE(taken(part, 0)) << part;
+  for (uint32_t parts = 1; parts <= 64;
+       ++parts) { // the one behind the last, of any number
+    auto sent = make_test_batch(1, 1, now);
+    auto source = std::make_shared<envelope>(*sent->source);
+    source->parts.resize(parts);
+    for (auto& part : source->parts)
+      part.records = 1;
+    sent->source = source;
+    sent->text = std::shared_ptr<const std::string>(source, &source->bytes);
+    sent->dropped.resize(parts);
+    sent->records[0].part = parts - 1;
+    EXPECT_TRUE(decoded(encoded(*sent))) << parts;
+    sent->records[0].part = parts;
+    EXPECT_FALSE(decoded(encoded(*sent))) << parts;
+  }
+  for (const uint32_t record : {1u, 2u, UINT32_MAX})
+    EXPECT_FALSE(taken(0, record)) << record;
+}
+
 TEST(batch_codec_test, a_count_that_promises_more_than_follows_allocates_nothing) {
   auto bytes = encoded(*make_test_batch(1, 0));
   // the number of records is the four bytes before rejections, dropped and the text's size

@@ -166,7 +166,7 @@ TEST_F(ingest_test, heads_that_could_smuggle_are_400_and_close) {
     "POST /ingest HTTP/1.1\nHost: x\n\n",
     "POST /ingest HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
     "POST http://u@x/ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
-    std::string{"POST /ingest HTTP/1.1\r\nHost: x\0y\r\n\r\n", 37},
+    std::string{"POST /ingest HTTP/1.1\r\nHost: x\0y\r\n\r\n", 36},
     "\x16\x03\x01\x02\r\n\r\n"};
   for (const auto& text : bad) {
     raw_client client{server->port()};
