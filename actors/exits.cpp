@@ -1,6 +1,6 @@
 #include "actors/exits.hpp"
 
-#include "records/decode.hpp"
+#include "proto/printable.hpp"
 
 #include <caf/abstract_actor.hpp>
 #include <caf/exit_reason.hpp>

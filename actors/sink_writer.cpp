@@ -1,4 +1,5 @@
 #include "actors/sink_writer.hpp"
+#include "storage/open_sink.hpp"
 
 namespace weir {
 

@@ -2,7 +2,8 @@
 
 #include "actors/exits.hpp"
 #include "proto/log.hpp"
-#include "records/decode.hpp"
+#include "proto/printable.hpp"
+#include "proto/text.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -21,11 +22,9 @@ using supervisor_ptr = caf::stateful_actor<supervisor_state>*;
 using action = restart_policy::action;
 using verdict = restart_policy::verdict;
 
-/// FNV-1a: gives each supervisor its own jitter from the tree's one seed.
+/// Gives each supervisor its own jitter from the tree's one seed.
 uint64_t seed_for(uint64_t seed, std::string_view path) noexcept {
-  for (const char c : path)
-    seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return seed;
+  return fnv1a(path, seed);
 }
 
 void advance(supervisor_ptr self);

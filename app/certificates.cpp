@@ -1,6 +1,7 @@
 #include "app/certificates.hpp"
 
 #include "app/config_text.hpp"
+#include "proto/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -186,7 +187,7 @@ result<certificate_pair> make_authority(int days) {
   std::string name = "weir CA ";
   for (const auto byte : random)
     for (const auto digit : {byte >> 4, byte & 15})
-      name += "0123456789abcdef"[digit];
+      name += hex_lower[digit];
   const auto made = begin_certificate(key.get(), name, days);
   if (!made || X509_set_issuer_name(made.get(), X509_get_subject_name(made.get())) != 1
       || !add_extension(made.get(), made.get(), NID_basic_constraints,

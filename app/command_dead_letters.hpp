@@ -3,7 +3,7 @@
 // through.
 #pragma once
 
-#include "app/command_send.hpp"
+#include "app/server_options.hpp"
 #include "storage/dead_letters.hpp"
 
 #include <iosfwd>

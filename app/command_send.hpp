@@ -3,6 +3,7 @@
 
 #include "app/cli.hpp"
 #include "app/format_options.hpp"
+#include "app/server_options.hpp"
 #include "proto/batch.hpp"
 
 #include <chrono>
@@ -13,16 +14,6 @@
 #include <vector>
 
 namespace weir {
-
-/// How a client command reaches the node.
-struct server_options {
-  std::string url;     ///< empty: of the configuration, or else http://127.0.0.1:8080
-  std::string api_key; ///< from the environment, never the command line
-  std::string ca_file;
-  uint32_t retries = 10;
-  std::chrono::milliseconds timeout{0}; ///< of a request with its repetitions; 0: none
-  std::string ack; ///< `durable` or `stored`; empty: what a 2xx waits for is the stream's
-};
 
 struct send_options {
   std::vector<std::string> files; ///< `-`: standard input

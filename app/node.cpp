@@ -18,9 +18,11 @@
 #include "app/version.hpp"
 #include "http/ingest_server.hpp"
 #include "http/operations.hpp"
+#include "proto/exit_code.hpp"
 #include "proto/messages.hpp"
 #include "storage/dead_letters.hpp"
 #include "storage/journal_segment.hpp"
+#include "storage/open_sink.hpp"
 #include "storage/postgres_sink.hpp"
 
 #include <caf/actor_cast.hpp>

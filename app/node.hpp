@@ -2,7 +2,7 @@
 // listeners, waits for signals, reloads, drains.
 #pragma once
 
-#include "app/cli.hpp"
+#include "app/run_options.hpp"
 
 namespace weir {
 

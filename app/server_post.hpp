@@ -1,9 +1,9 @@
 // SERVER POST: a patient_post over a real connection, with real waiting.
 #pragma once
 
-#include "app/command_send.hpp"
 #include "app/interruption.hpp"
 #include "app/patient_post.hpp"
+#include "app/server_options.hpp"
 
 namespace weir {
 

@@ -12,6 +12,7 @@
 #include "app/tree_queues.hpp"
 #include "proto/log.hpp"
 #include "storage/journal_segment.hpp"
+#include "storage/open_sink.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>

@@ -2,6 +2,7 @@
 #include "app/yaml_tree.hpp"
 
 #include "app/units.hpp"
+#include "proto/text.hpp"
 #include "records/json_limits.hpp"
 
 #include <array>
@@ -22,10 +23,6 @@ bool name_start(char c) {
 bool name_rest(char c) {
   return name_start(c) || (c >= '0' && c <= '9');
 }
-bool digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 /// A `${NAME}` or `${NAME:-default}` at the front of a text.
 struct reference {
   size_t size = 0; ///< 0: there is none, the text is literal
@@ -139,8 +136,8 @@ std::optional<double> core_float(std::string_view text) {
     text.remove_prefix(1);
   const auto digits_at = text.starts_with('-') ? size_t{1} : size_t{0};
   const auto first = text.substr(digits_at);
-  const bool dotted = first.size() > 1 && first[0] == '.' && digit(first[1]);
-  if (first.empty() || !(digit(first[0]) || dotted))
+  const bool dotted = first.size() > 1 && first[0] == '.' && is_digit(first[1]);
+  if (first.empty() || !(is_digit(first[0]) || dotted))
     return std::nullopt; // from_chars would also take inf and nan
   double value = 0;
   const auto* end = text.data() + text.size();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proto/batch.hpp"
+#include "proto/text.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -12,9 +13,7 @@ namespace weir {
 
 /// How much `key` is drawn to the node called `name`; it belongs to the highest.
 inline uint64_t rendezvous_weight(std::string_view name, const batch_key& key) noexcept {
-  uint64_t mixed = 0xcbf29ce484222325ULL; // FNV-1a over the name
-  for (const char c : name)
-    mixed = (mixed ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  uint64_t mixed = fnv1a(name);
   for (const uint64_t word :
        {key.high, key.low}) { // SplitMix64's finalizer over each word
     mixed ^= word;

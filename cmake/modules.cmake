@@ -1,10 +1,10 @@
-# One library per folder; a new file in a folder is picked up by itself. Dependencies point one
-# way: app -> http, actors -> records, storage -> proto.
+# One library per folder with its rooms; a new file is picked up by itself. Dependencies point one
+# way: app -> http, actors -> records, storage, cluster -> proto -> base.
 function(weir_module name)
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${name}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/app/main\\.cpp$|/proto/messages\\.cpp$")
   if(WEIR_FUZZ) # sockets: nothing to fuzz, and coroutines that clang 14 and Boost 1.74 can't do
-    list(FILTER sources EXCLUDE REGEX "/cluster/(connection|dialer|frame_lane|greeting|refusal_log|tunnel|unread_frames|wire|wire_identity)\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "/cluster/tunnel/(connection|dialer|frame_lane|greeting|refusal_log|tunnel|unread_frames|wire|wire_identity)\\.cpp$")
   endif()
   if(WEIR_MUTANTS)
     weir_with_mutants(sources)
@@ -14,8 +14,9 @@ function(weir_module name)
   target_link_libraries(weir_${name} PUBLIC weir_flags ${ARGN})
 endfunction()
 
+weir_module(base simdjson::simdjson Threads::Threads)
 # proto without CAF: what records/, storage/ and the fuzzers see.
-weir_module(proto OpenSSL::Crypto Threads::Threads)
+weir_module(proto weir_base OpenSSL::Crypto)
 weir_module(records weir_proto simdjson::simdjson PkgConfig::RE2 OpenSSL::Crypto ZLIB::ZLIB PkgConfig::ZSTD)
 weir_module(storage weir_proto SQLite::SQLite3 PkgConfig::ISAL)
 target_link_libraries(weir_storage PRIVATE PkgConfig::PQ)

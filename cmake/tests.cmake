@@ -3,7 +3,7 @@ find_package(GTest REQUIRED)
 include(GoogleTest)
 
 function(weir_tests name)
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${name}/*_test.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/${name}/*_test.cpp")
   if(sources)
     add_executable(weir_${name}_tests ${sources})
     target_link_libraries(weir_${name}_tests PRIVATE ${ARGN} GTest::gtest GTest::gtest_main GTest::gmock)
@@ -14,6 +14,7 @@ function(weir_tests name)
   endif()
 endfunction()
 
+weir_tests(base weir_base)
 weir_tests(proto weir_proto)
 find_library(CSV_LIBRARY csv REQUIRED) # libcsv: the oracle of the csv tests
 weir_tests(records weir_records ${CSV_LIBRARY})

@@ -1,6 +1,7 @@
 #include "http/answer.hpp"
 
 #include "proto/hex.hpp"
+#include "proto/text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -98,10 +99,9 @@ size_t sequence_length(std::string_view text) noexcept {
 }
 
 void append_control(std::string& out, unsigned char c) {
-  static constexpr char digits[] = "0123456789abcdef";
   out += "\\u00";
-  out += digits[c >> 4];
-  out += digits[c & 15];
+  out += hex_lower[c >> 4];
+  out += hex_lower[c & 15];
 }
 
 bool plain(char c) noexcept {
@@ -182,7 +182,7 @@ void append_verdict_members(std::string& out, const verdicts& v) {
 namespace {
 
 void append_key(std::string& out, const batch_key& batch) {
-  const auto digits = hex_digits(batch);
+  const auto digits = hex_digits(batch.high, batch.low);
   out += R"({"batch":")";
   out.append(digits.data(), digits.size());
 }

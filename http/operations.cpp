@@ -3,6 +3,7 @@
 #include "http/operations_pages.hpp"
 #include "http/page_server.hpp"
 #include "http/readiness_page.hpp"
+#include "proto/text.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -17,13 +18,12 @@ namespace weir {
 namespace {
 
 bool same_digest(std::string_view token, std::string_view sha256_hex) {
-  static constexpr char digits[] = "0123456789abcdef";
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
   std::string hex;
   for (const auto byte : digest) {
-    hex.push_back(digits[byte >> 4]);
-    hex.push_back(digits[byte & 15]);
+    hex.push_back(hex_lower[byte >> 4]);
+    hex.push_back(hex_lower[byte & 15]);
   }
   return hex.size() == sha256_hex.size()
          && CRYPTO_memcmp(hex.data(), sha256_hex.data(), hex.size()) == 0;

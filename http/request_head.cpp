@@ -1,5 +1,7 @@
 #include "http/request_head.hpp"
 
+#include "proto/text.hpp"
+
 #include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
@@ -70,14 +72,6 @@ auto malformed(std::string text) {
 
 bool is_letter(char c) noexcept {
   return lower(c) >= 'a' && lower(c) <= 'z';
-}
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-int hex_value(char c) noexcept {
-  if (is_digit(c))
-    return c - '0';
-  return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 /// RFC 3986 §2.3: as themselves and percent-encoded they are the same.
 bool is_unreserved(char c) noexcept {

@@ -38,7 +38,9 @@ class io_thread;
 class session;
 using session_list = std::list<std::shared_ptr<session>>;
 
-class session final : public std::enable_shared_from_this<session>, public request_owner {
+class session final : public std::enable_shared_from_this<session>,
+                      public request_owner,
+                      public transport_events {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
@@ -52,9 +54,9 @@ class session final : public std::enable_shared_from_this<session>, public reque
   void close() noexcept;
 
   // -- by the transport
-  void on_open(boost::system::error_code failure);
-  void on_read(boost::system::error_code failure, size_t bytes);
-  void on_written(boost::system::error_code failure);
+  void on_open(boost::system::error_code failure) override;
+  void on_read(boost::system::error_code failure, size_t bytes) override;
+  void on_written(boost::system::error_code failure) override;
 
   /// By the thread, after next_request() has asked for it.
   void read_head();

@@ -1,5 +1,4 @@
 #include "http/transport.hpp"
-#include "http/session.hpp"
 
 #include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/buffer.hpp>
@@ -20,7 +19,7 @@ using boost::system::error_code;
 
 namespace {
 
-auto read_handler(std::shared_ptr<session> keeper) {
+auto read_handler(operation_keeper keeper) {
   return [keeper = std::move(keeper)](error_code failure, size_t bytes) {
     keeper->on_read(failure, bytes);
   };
@@ -71,8 +70,7 @@ struct read_allocator {
 };
 
 template <class Stream>
-void start_write(Stream& stream, std::string_view bytes,
-                 std::shared_ptr<session> keeper) {
+void start_write(Stream& stream, std::string_view bytes, operation_keeper keeper) {
   asio::async_write(stream, asio::buffer(bytes.data(), bytes.size()),
                     [keeper = std::move(keeper)](error_code failure, size_t) {
                       keeper->on_written(failure);
@@ -83,13 +81,13 @@ class plain_transport final : public transport {
  public:
   explicit plain_transport(tcp_socket socket) : socket_(std::move(socket)) {}
 
-  void handshake(std::shared_ptr<session> keeper) override { keeper->on_open({}); }
-  void read(std::span<char> room, std::shared_ptr<session> keeper) override {
+  void handshake(operation_keeper keeper) override { keeper->on_open({}); }
+  void read(std::span<char> room, operation_keeper keeper) override {
     socket_.async_read_some(asio::buffer(room.data(), room.size()),
                             asio::bind_allocator(read_allocator<std::byte>{read_memory_},
                                                  read_handler(std::move(keeper))));
   }
-  void drop(size_t bytes_max, std::shared_ptr<session> keeper) override {
+  void drop(size_t bytes_max, operation_keeper keeper) override {
     socket_.async_receive(asio::buffer(nowhere, std::min(bytes_max, drop_bytes_max)),
                           MSG_TRUNC,
                           asio::bind_allocator(read_allocator<std::byte>{read_memory_},
@@ -97,7 +95,7 @@ class plain_transport final : public transport {
   }
   /// An answer nearly always fits in the socket's buffer: Asio sees only what does not, and
   /// what fails.
-  bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+  bool write(std::string_view bytes, operation_keeper keeper) override {
     const auto sent = ::send(socket_.native_handle(), bytes.data(), bytes.size(),
                              MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == static_cast<ssize_t>(bytes.size()))
@@ -117,7 +115,7 @@ class plain_transport final : public transport {
 
  private:
   tcp_socket socket_;
-  read_memory read_memory_; ///< an operation keeps the session, and so this
+  read_memory read_memory_; ///< an operation keeps its keeper, and so this
 };
 
 class tls_transport final : public transport {
@@ -125,16 +123,16 @@ class tls_transport final : public transport {
   tls_transport(tcp_socket socket, ssl::context& context)
     : stream_(std::move(socket), context) {}
 
-  void handshake(std::shared_ptr<session> keeper) override {
+  void handshake(operation_keeper keeper) override {
     stream_.async_handshake(
       ssl::stream_base::server,
       [keeper = std::move(keeper)](error_code failure) { keeper->on_open(failure); });
   }
-  void read(std::span<char> room, std::shared_ptr<session> keeper) override {
+  void read(std::span<char> room, operation_keeper keeper) override {
     stream_.async_read_some(asio::buffer(room.data(), room.size()),
                             read_handler(std::move(keeper)));
   }
-  void drop(size_t bytes_max, std::shared_ptr<session> keeper) override {
+  void drop(size_t bytes_max, operation_keeper keeper) override {
     const auto bytes = std::min(bytes_max, tls_record_bytes_max);
     auto room = std::make_unique<char[]>(bytes); // has to be decrypted somewhere
     const auto target = asio::buffer(room.get(), bytes);
@@ -142,7 +140,7 @@ class tls_transport final : public transport {
       target, [keeper = std::move(keeper), room = std::move(room)](
                 error_code failure, size_t got) { keeper->on_read(failure, got); });
   }
-  bool write(std::string_view bytes, std::shared_ptr<session> keeper) override {
+  bool write(std::string_view bytes, operation_keeper keeper) override {
     start_write(stream_, bytes, std::move(keeper));
     return false;
   }

@@ -1,6 +1,6 @@
 // TRANSPORT: a connection's bytes, plain or under TLS, so that the session need not know
-// which. Every function belongs to the connection's I/O thread. The session passes itself
-// as the keeper of an operation: it lives until the operation has called it back.
+// which. Every function belongs to the connection's I/O thread. Whoever starts an operation
+// passes itself as its keeper: it lives until the operation has called it back.
 #pragma once
 
 #include "proto/result.hpp"
@@ -13,22 +13,31 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/system/error_code.hpp>
 
 namespace weir {
 
-class session;
+/// What a transport calls when an operation has ended.
+class transport_events {
+ public:
+  virtual ~transport_events() = default;
+  virtual void on_open(boost::system::error_code failure) = 0;
+  virtual void on_read(boost::system::error_code failure, size_t bytes) = 0;
+  virtual void on_written(boost::system::error_code failure) = 0;
+};
+
+using operation_keeper = std::shared_ptr<transport_events>;
 
 class transport {
  public:
   virtual ~transport() = default;
-  virtual void handshake(std::shared_ptr<session> keeper) = 0; ///< on_open
+  virtual void handshake(operation_keeper keeper) = 0; ///< on_open
   virtual void read(std::span<char> room,
-                    std::shared_ptr<session> keeper) = 0; ///< on_read
+                    operation_keeper keeper) = 0; ///< on_read
   /// Takes up to `bytes_max` bytes off the connection that nobody wants.
-  virtual void drop(size_t bytes_max, std::shared_ptr<session> keeper) = 0; ///< on_read
+  virtual void drop(size_t bytes_max, operation_keeper keeper) = 0; ///< on_read
   /// Writes all of `bytes`. True: the kernel has them. False: they stay until on_written.
-  [[nodiscard]] virtual bool write(std::string_view bytes,
-                                   std::shared_ptr<session> keeper) = 0;
+  [[nodiscard]] virtual bool write(std::string_view bytes, operation_keeper keeper) = 0;
   /// Says that no more will be sent; reading goes on.
   virtual void shut_sending() noexcept = 0;
   virtual void close() noexcept = 0;

@@ -1,6 +1,7 @@
 #include "proto/batch.hpp"
 
 #include "proto/hex.hpp"
+#include "proto/text.hpp"
 
 #include <openssl/sha.h>
 
@@ -67,13 +68,6 @@ constexpr std::array<std::pair<std::string_view, char>, 7> delimiter_names{
    {"space", ' '},
    {"\\t", '\t'}}};
 
-int hex_value(char c) noexcept {
-  const char lower = c >= 'A' && c <= 'F' ? static_cast<char>(c | 0x20) : c;
-  return lower >= '0' && lower <= '9'   ? lower - '0'
-         : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10
-                                        : -1;
-}
-
 } // namespace
 
 bool is_csv_delimiter(char c) noexcept {
@@ -96,18 +90,17 @@ std::optional<char> csv_delimiter_of(std::string_view text) noexcept {
 }
 
 std::string csv_delimiter_name(char delimiter) {
-  static constexpr char digits[] = "0123456789ABCDEF";
   for (const auto& [name, known] : delimiter_names)
     if (known == delimiter)
       return std::string{name};
   if (delimiter > ' ' && delimiter < 0x7f)
     return {delimiter};
   const auto byte = static_cast<unsigned char>(delimiter);
-  return {'%', digits[byte >> 4], digits[byte & 15]};
+  return {'%', hex_upper[byte >> 4], hex_upper[byte & 15]};
 }
 
 std::string to_hex(const batch_key& key) {
-  const auto digits = hex_digits(key);
+  const auto digits = hex_digits(key.high, key.low);
   return {digits.data(), digits.size()};
 }
 

@@ -1,7 +1,5 @@
-// HEX: the digits of a batch's key, for answers that are written many times a millisecond.
+// HEX: the digits of 128 bits, for answers that are written many times a millisecond.
 #pragma once
-
-#include "proto/batch.hpp"
 
 #include <array>
 #include <bit>
@@ -11,11 +9,11 @@
 namespace weir {
 
 /// Eight at a time: a nibble becomes the value of a byte, and that a digit or a letter.
-inline std::array<char, 32> hex_digits(const batch_key& key) noexcept {
+inline std::array<char, 32> hex_digits(uint64_t high, uint64_t low) noexcept {
   constexpr uint64_t ones = 0x0101010101010101;
   std::array<char, 32> text{};
   for (size_t word = 0; word < 4; ++word) {
-    const uint64_t half = (word < 2 ? key.high : key.low) >> (word % 2 == 0 ? 32 : 0);
+    const uint64_t half = (word < 2 ? high : low) >> (word % 2 == 0 ? 32 : 0);
     uint64_t x = half & 0xffffffff;
     x = (x | x << 16) & 0x0000ffff0000ffff;
     x = (x | x << 8) & 0x00ff00ff00ff00ff;

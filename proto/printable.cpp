@@ -1,13 +1,13 @@
 #include "proto/printable.hpp"
 
+#include "proto/text.hpp"
+
 #include <algorithm>
 #include <array>
 
 namespace weir {
 
 namespace {
-
-constexpr char digits[] = "0123456789abcdef";
 
 unsigned char byte_of(std::string_view text, size_t i) noexcept {
   return static_cast<unsigned char>(text[i]);
@@ -27,12 +27,12 @@ unsigned code_point(std::string_view character) noexcept {
 
 void append_unicode_escape(std::string& to, std::string_view character) {
   const auto code = code_point(character);
-  to.append("\\u").append({digits[code >> 12 & 15], digits[code >> 8 & 15],
-                           digits[code >> 4 & 15], digits[code & 15]});
+  to.append("\\u").append({hex_lower[code >> 12 & 15], hex_lower[code >> 8 & 15],
+                           hex_lower[code >> 4 & 15], hex_lower[code & 15]});
 }
 
 void append_byte_escape(std::string& to, unsigned char byte) {
-  to.append("\\x").append({digits[byte >> 4], digits[byte & 15]});
+  to.append("\\x").append({hex_lower[byte >> 4], hex_lower[byte & 15]});
 }
 
 } // namespace
@@ -75,6 +75,23 @@ bool acts_on_terminal(std::string_view character) noexcept {
 std::string escaped_in_json(std::string_view character) {
   std::string out;
   append_unicode_escape(out, character);
+  return out;
+}
+
+std::string printable(std::string_view text, size_t bytes_max) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t size = character_size(text);
+    std::string_view character = size == 0 ? "\xEF\xBF\xBD" : text.substr(0, size);
+    if (character == "\t" || character == "\r" || character == "\n")
+      character = " ";
+    else if (acts_on_terminal(character))
+      character = "\xEF\xBF\xBD";
+    if (out.size() + character.size() > bytes_max)
+      break;
+    out.append(character);
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
   return out;
 }
 

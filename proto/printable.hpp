@@ -21,6 +21,11 @@ bool acts_on_terminal(std::string_view character) noexcept;
 /// `\u202e`; for characters that act on a terminal.
 std::string escaped_in_json(std::string_view character);
 
+/// At most `bytes_max` bytes of `text` for a log line or a detail: cut at a character,
+/// control bytes and invalid sequences replaced (blank for tab and line ends, else
+/// U+FFFD), so the result is valid UTF-8 on one line.
+std::string printable(std::string_view text, size_t bytes_max);
+
 /// On one line, with `\x1b` for what is no character and for controls of one byte, and `\u202e` for
 /// the others that act on a terminal. At most `bytes_max` bytes of `text`; "…" says that there was
 /// more.

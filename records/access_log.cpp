@@ -1,14 +1,12 @@
 #include "records/access_log.hpp"
 
+#include "proto/text.hpp"
+
 #include <cstring>
 
 namespace weir::steps {
 
 namespace {
-
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 // What is left of a line; the take functions move its front.
 struct line_reader {

@@ -1,17 +1,12 @@
 #include "records/chunked.hpp"
 
+#include "proto/text.hpp"
+
 #include <algorithm>
 
 namespace weir {
 
 namespace {
-
-int hex_value(unsigned char c) noexcept {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  const int letter = c | 0x20;
-  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
-}
 
 // RFC 9110 §5.6.2
 bool is_token(unsigned char c) noexcept {
@@ -94,7 +89,7 @@ const char* chunked_decoder::size_line(unsigned char c) noexcept {
     left_ = 0;
     size_digits_ = 0;
     extension_bytes_ = 0;
-    if (hex_value(c) < 0)
+    if (hex_value(static_cast<char>(c)) < 0)
       return "a chunk size must be hexadecimal digits";
     state_ = state::size_more;
   }
@@ -102,8 +97,8 @@ const char* chunked_decoder::size_line(unsigned char c) noexcept {
     state_ = state::size_lf;
     return nullptr;
   }
-  if (state_ == state::size_more && hex_value(c) >= 0) {
-    left_ = left_ << 4 | static_cast<uint64_t>(hex_value(c));
+  if (state_ == state::size_more && hex_value(static_cast<char>(c)) >= 0) {
+    left_ = left_ << 4 | static_cast<uint64_t>(hex_value(static_cast<char>(c)));
     return ++size_digits_ <= 16 ? nullptr : "a chunk size has more than 16 digits";
   }
   if (state_ == state::size_more && c != ';')

@@ -1,5 +1,7 @@
 #include "records/csv_guess.hpp"
 
+#include "proto/text.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <unordered_set>
@@ -58,10 +60,6 @@ csv_row take_row(std::string_view& text, char delimiter) {
 }
 
 constexpr std::string_view digits = "0123456789";
-
-bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 // `08:24` anywhere.
 bool has_time_of_day(std::string_view text) noexcept {

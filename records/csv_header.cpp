@@ -1,6 +1,7 @@
 #include "records/csv_header.hpp"
 
-#include "records/decode.hpp"
+#include "proto/printable.hpp"
+#include "proto/text.hpp"
 
 #include <unordered_set>
 

@@ -48,16 +48,4 @@ std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header
 /// Appends `{"message":"…"}` for one line of text; invalid_utf8 when it is not UTF-8.
 std::optional<decode_failure> text_to_json(std::string_view line, std::string& out);
 
-/// Appends `text` as the inside of a JSON string: quotes, backslashes and control bytes
-/// escaped (RFC 8259 §7). `text` must be valid UTF-8.
-void append_json_escaped(std::string& out, std::string_view text);
-
-/// RFC 3629, SIMD-fast.
-bool is_utf8(std::string_view text) noexcept;
-
-/// At most `bytes_max` bytes of `text` for a log line or a detail: cut at a character,
-/// control bytes and invalid sequences replaced (blank for tab and line ends, else
-/// U+FFFD), so the result is valid UTF-8 on one line.
-std::string printable(std::string_view text, size_t bytes_max);
-
 } // namespace weir

@@ -1,6 +1,7 @@
 #include "records/json_mistake.hpp"
 
-#include "records/decode.hpp"
+#include "proto/printable.hpp"
+#include "proto/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,14 +17,9 @@ constexpr std::string_view word_bytes =
   "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$-+.";
 constexpr size_t shown_bytes_max = 24;
 
-bool is_hex(char c) noexcept {
-  return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
-
 std::string hex_of(char c) {
-  static constexpr char all[] = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(c);
-  return {'0', 'x', all[byte >> 4], all[byte & 15]};
+  return {'0', 'x', hex_lower[byte >> 4], hex_lower[byte & 15]};
 }
 
 // What people paste in and hardly see.
@@ -328,7 +324,7 @@ class mistake_finder {
       return std::nullopt;
     uint32_t code = 0;
     for (size_t i = at + 2; i < at + 6; ++i) {
-      if (!is_hex(text_[i]))
+      if (!is_hex_digit(text_[i]))
         return std::nullopt;
       const auto c = static_cast<uint32_t>(text_[i]);
       code = code << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);

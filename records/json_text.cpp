@@ -1,5 +1,7 @@
 #include "records/json_text.hpp"
 
+#include "proto/text.hpp"
+
 namespace weir {
 
 void json_writer::grow(size_t bytes) {
@@ -10,7 +12,6 @@ void json_writer::grow(size_t bytes) {
 }
 
 void json_writer::escape(char c) noexcept {
-  static constexpr char digits[] = "0123456789abcdef";
   char letter = 0;
   switch (c) {
   case '"':
@@ -44,8 +45,8 @@ void json_writer::escape(char c) noexcept {
   }
   const auto code = static_cast<unsigned char>(c);
   std::memcpy(at_, "u00", 3);
-  at_[3] = digits[code >> 4];
-  at_[4] = digits[code & 15];
+  at_[3] = hex_lower[code >> 4];
+  at_[4] = hex_lower[code & 15];
   at_ += 5;
 }
 
@@ -60,6 +61,12 @@ void json_writer::escaped(std::string_view text) {
     if (in != end)
       escape(*in++);
   }
+}
+
+void append_json_escaped(std::string& out, std::string_view text) {
+  json_writer writer{out, text.size()};
+  writer.escaped(text);
+  writer.finish();
 }
 
 } // namespace weir

@@ -95,4 +95,8 @@ class json_writer {
   char* at_ = nullptr;
 };
 
+/// Appends `text` as the inside of a JSON string: quotes, backslashes and control bytes
+/// escaped (RFC 8259 §7). `text` must be valid UTF-8.
+void append_json_escaped(std::string& out, std::string_view text);
+
 } // namespace weir

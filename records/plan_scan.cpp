@@ -1,18 +1,12 @@
 #include "records/plan_scan.hpp"
 
+#include "proto/text.hpp"
+
 #include <cstring>
 
 namespace weir::steps {
 
 namespace {
-
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
-constexpr bool is_hex(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 // The four hex digits of a \uXXXX at `p`, or -1.
 int code_unit(const char* p, const char* end) noexcept {
@@ -20,7 +14,7 @@ int code_unit(const char* p, const char* end) noexcept {
     return -1;
   int unit = 0;
   for (int i = 2; i < 6; ++i) {
-    if (!is_hex(p[i]))
+    if (!is_hex_digit(p[i]))
       return -1;
     unit = unit * 16 + (is_digit(p[i]) ? p[i] - '0' : (p[i] | 0x20) - 'a' + 10);
   }

@@ -1,5 +1,6 @@
 #include "records/plan_text.hpp"
 
+#include "proto/text.hpp"
 #include "records/special_bytes.hpp"
 
 namespace weir::steps {
@@ -29,14 +30,13 @@ constexpr char short_escape(char c) noexcept {
 }
 
 char* put_escaped(char* out, char c) noexcept {
-  static constexpr char digits[] = "0123456789abcdef";
   *out++ = '\\';
   if (const char letter = short_escape(c)) {
     *out++ = letter;
     return out;
   }
   const auto byte = static_cast<unsigned char>(c);
-  for (const char u : {'u', '0', '0', digits[byte >> 4], digits[byte & 15]})
+  for (const char u : {'u', '0', '0', hex_lower[byte >> 4], hex_lower[byte & 15]})
     *out++ = u;
   return out;
 }

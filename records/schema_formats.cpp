@@ -1,5 +1,7 @@
 #include "records/schema_formats.hpp"
 
+#include "proto/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -19,10 +21,6 @@ constexpr std::array<format, 9> formats{{
   {"uri", is_uri, "a URI with a scheme"},
   {"hostname", is_hostname, "a host name"},
 }};
-
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 
 /// Two digits at `at`, or a number too large for any use of it.
 constexpr uint32_t pair(std::string_view text, size_t at) noexcept {

@@ -1,6 +1,8 @@
 // The formats that name something on a network: addresses, hosts, mailboxes, URIs.
 #include "records/schema_formats.hpp"
 
+#include "proto/text.hpp"
+
 #include <algorithm>
 #include <cstdint>
 
@@ -8,17 +10,11 @@ namespace weir::schema_detail {
 
 namespace {
 
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
 constexpr bool is_alpha(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 constexpr bool is_alnum(char c) noexcept {
   return is_digit(c) || is_alpha(c);
-}
-constexpr bool is_hex(char c) noexcept {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 constexpr bool one_of(char c, std::string_view set) noexcept {
   return set.find(c) != std::string_view::npos;
@@ -31,7 +27,8 @@ bool is_uri_part(std::string_view text, std::string_view extra) noexcept {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '%') {
-      if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2]))
+      if (i + 2 >= text.size() || !is_hex_digit(text[i + 1])
+          || !is_hex_digit(text[i + 2]))
         return false;
       i += 2;
     } else if (!is_alnum(c) && !one_of(c, "-._~") && !one_of(c, sub_delims)
@@ -50,7 +47,7 @@ bool is_ip_literal(std::string_view text) noexcept {
   if (dot == std::string_view::npos || dot < 2 || dot + 1 == text.size())
     return false;
   for (const char c : text.substr(1, dot - 1))
-    if (!is_hex(c))
+    if (!is_hex_digit(c))
       return false;
   const auto rest = text.substr(dot + 1);
   return rest.find('%') == std::string_view::npos && is_uri_part(rest, ":");
@@ -107,7 +104,7 @@ bool is_quoted_string(std::string_view text) noexcept {
 /// One to four hex digits at the front; how many, 0 when there are none or more.
 size_t hex_group(std::string_view text) noexcept {
   size_t size = 0;
-  while (size < text.size() && size < 5 && is_hex(text[size]))
+  while (size < text.size() && size < 5 && is_hex_digit(text[size]))
     ++size;
   return size > 4 ? 0 : size;
 }

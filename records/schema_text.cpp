@@ -1,5 +1,7 @@
 #include "records/schema_text.hpp"
 
+#include "proto/text.hpp"
+
 namespace weir::schema_detail {
 
 using simdjson::dom::element;
@@ -32,9 +34,8 @@ int control_code(std::string_view character) noexcept {
 }
 
 std::string printable_character(std::string_view character) {
-  static constexpr char digits[] = "0123456789abcdef";
   if (const int code = control_code(character); code >= 0)
-    return {'\\', 'u', '0', '0', digits[code >> 4], digits[code & 15]};
+    return {'\\', 'u', '0', '0', hex_lower[code >> 4], hex_lower[code & 15]};
   if (character == "\"" || character == "\\")
     return "\\" + std::string(character);
   return std::string(character);

@@ -1,5 +1,6 @@
 #include "records/step_flow.hpp"
 
+#include "proto/text.hpp"
 #include "records/schema_number.hpp"
 
 #include <chrono>
@@ -16,10 +17,7 @@ constexpr int64_t delay_ms_max = 60'000;
 // FNV-1a (Fowler, Noll, Vo), then one SplitMix64 round so that all bits of the result are
 // mixed.
 double fraction_of(std::string_view text) noexcept {
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : text)
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return random_source(hash).fraction();
+  return random_source(fnv1a(text)).fraction();
 }
 
 // Equal numbers have one fate, however they are written.

@@ -1,5 +1,7 @@
 #include "records/step_text.hpp"
 
+#include "proto/text.hpp"
+
 #include <openssl/sha.h>
 
 #include <re2/re2.h>
@@ -53,13 +55,12 @@ size_t character_bytes(char lead) noexcept {
 }
 
 std::string_view hex_of_sha256(std::string_view text, arena& memory) {
-  static constexpr char digits[] = "0123456789abcdef";
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
   char* const hex = memory.allocate(2 * sizeof digest);
   for (size_t i = 0; i < sizeof digest; ++i) {
-    hex[2 * i] = digits[digest[i] >> 4];
-    hex[2 * i + 1] = digits[digest[i] & 15];
+    hex[2 * i] = hex_lower[digest[i] >> 4];
+    hex[2 * i + 1] = hex_lower[digest[i] & 15];
   }
   return {hex, 2 * sizeof digest};
 }

@@ -1,5 +1,6 @@
 #include "records/time_format.hpp"
 
+#include "proto/text.hpp"
 #include "records/plan_text.hpp"
 
 #include <array>
@@ -20,10 +21,6 @@ constexpr std::array<std::string_view, 7> day_names = {
 constexpr bool is_white(char c) noexcept {
   return c == ' ' || (c >= '\t' && c <= '\r');
 }
-constexpr bool is_digit(char c) noexcept {
-  return c >= '0' && c <= '9';
-}
-
 bool starts_with_any_case(std::string_view text, std::string_view lower) noexcept {
   if (text.size() < lower.size())
     return false;

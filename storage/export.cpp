@@ -1,4 +1,5 @@
 #include "storage/export.hpp"
+#include "storage/open_sink.hpp"
 
 #include <algorithm>
 

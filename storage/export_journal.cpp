@@ -1,5 +1,6 @@
 // Export from the journal on disk.
 #include "storage/export.hpp"
+#include "storage/open_sink.hpp"
 
 #include <cerrno>
 #include <filesystem>

@@ -1,5 +1,6 @@
 #include "storage/file_records.hpp"
 
+#include "proto/text.hpp"
 #include "storage/key_walk.hpp"
 #include "storage/sink_state.hpp"
 
@@ -43,11 +44,10 @@ bool take_number(std::string_view& text, Integer& value) noexcept {
 
 /// Names of streams need no escape; one that came from elsewhere must not stop the sink.
 void append_name(std::string& to, std::string_view stream) {
-  static constexpr char digits[] = "0123456789abcdef";
   for (const char c : stream)
     if (const auto byte = static_cast<unsigned char>(c);
         byte < 0x20 || c == '"' || c == '\\')
-      to.append("\\u00").append({digits[byte >> 4], digits[byte & 15]});
+      to.append("\\u00").append({hex_lower[byte >> 4], hex_lower[byte & 15]});
     else
       to += c;
 }

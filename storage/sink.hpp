@@ -99,18 +99,4 @@ struct sink_config {
   postgres_settings postgres;
 };
 
-/// True when there is something to open: a sink that never ran has no files yet.
-bool sink_exists(const sink_config& config);
-
-/// Before a start: a local sink's file of another program or of a newer weir is refused, with its
-/// path; nothing is changed.
-result<void> look_at_sink_files(const sink_config& config);
-
-/// Opens for writing, creating what is missing; io_failed or sink_unavailable with the
-/// path.
-result<std::unique_ptr<sink>> open_sink(const sink_config& config,
-                                        const clock_source& clock);
-/// Opens for reading beside a running server or without one: cursor() and each() only.
-result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config);
-
 } // namespace weir

@@ -10,10 +10,15 @@
 // refused too, nothing is set aside and the whole fails.
 #pragma once
 
-#include "storage/sink.hpp"
+#include "proto/journal_frame.hpp"
+#include "proto/result.hpp"
 #include "storage/sqlite.hpp"
 
+#include <cstdint>
 #include <map>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace weir {
 

@@ -3,6 +3,8 @@
 // needs.
 #include "storage/sqlite.hpp"
 
+#include "proto/text.hpp"
+
 #include <cerrno>
 
 #include <sqlite3.h>
@@ -25,12 +27,11 @@ bool empty_or_missing(const std::string& path) noexcept {
 
 /// A file: URI that promises sqlite that nobody writes.
 std::string immutable_uri(const std::string& path) {
-  static constexpr char digits[] = "0123456789ABCDEF";
   std::string uri = path.starts_with('/') ? "file://" : "file:";
   for (const auto c : path) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '%' || c == '?' || c == '#' || byte < 0x21 || byte > 0x7e)
-      uri += {'%', digits[byte >> 4], digits[byte & 15]};
+      uri += {'%', hex_upper[byte >> 4], hex_upper[byte & 15]};
     else
       uri += c;
   }

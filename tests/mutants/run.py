@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "mutants"
 # Whose tests run for a folder's edits: its own first, then those of who stands on it.
 TESTS = {
-    "proto": ("proto", "cluster", "storage", "actors", "http"),
+    "proto": ("base", "proto", "cluster", "storage", "actors", "http"),
     "records": ("records",),
     "storage": ("storage", "actors"),
     "cluster": ("cluster", "actors"),

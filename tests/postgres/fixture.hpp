@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proto/log.hpp"
+#include "storage/open_sink.hpp"
 #include "storage/postgres_sink.hpp"
 #include "tests/postgres/server.hpp"
 #include "tests/storage/sink_frames.hpp"

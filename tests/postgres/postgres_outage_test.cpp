@@ -1,4 +1,5 @@
 // Servers and connections that end at the worst moment: nothing is lost, nothing doubled.
+#include "storage/open_sink.hpp"
 #include "storage/postgres_rows.hpp"
 #include "tests/postgres/fixture.hpp"
 

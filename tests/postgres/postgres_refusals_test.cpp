@@ -1,5 +1,6 @@
 // No single record stops the sink: what the server will never take is set aside, its neighbours
 // are stored, and a server that takes nothing is told from a record that is at fault.
+#include "storage/open_sink.hpp"
 #include "tests/postgres/fixture.hpp"
 
 using namespace weir;

@@ -1,4 +1,5 @@
 // weir's tables: made once, never changed by a weir that does not know them.
+#include "storage/open_sink.hpp"
 #include "tests/postgres/fixture.hpp"
 
 #include <array>

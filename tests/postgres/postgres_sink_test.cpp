@@ -1,4 +1,5 @@
 // What a PostgreSQL sink stores, and that nothing is stored twice or skipped.
+#include "storage/open_sink.hpp"
 #include "tests/postgres/fixture.hpp"
 
 #include <atomic>

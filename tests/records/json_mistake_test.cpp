@@ -2,7 +2,8 @@
 
 #include "framing_fixture.hpp"
 
-#include "records/decode.hpp"
+#include "proto/printable.hpp"
+#include "proto/text.hpp"
 #include "records/json_limits.hpp"
 
 #include <gmock/gmock.h>

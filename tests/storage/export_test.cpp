@@ -1,5 +1,6 @@
 #include "storage/export.hpp"
 
+#include "storage/open_sink.hpp"
 #include "tests/storage/sink_frames.hpp"
 
 #include <gmock/gmock.h>

@@ -1,6 +1,7 @@
 #include "storage/file_sink.hpp"
 
 #include "storage/file_records.hpp"
+#include "storage/open_sink.hpp"
 #include "tests/storage/sink_frames.hpp"
 
 #include <gmock/gmock.h>

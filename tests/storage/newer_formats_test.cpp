@@ -4,7 +4,7 @@
 #include "storage/journal.hpp"
 #include "storage/journal_codec.hpp"
 #include "storage/journal_segment.hpp"
-#include "storage/sink.hpp"
+#include "storage/open_sink.hpp"
 #include "storage/sqlite.hpp"
 #include "tests/storage/journal_batches.hpp"
 #include "tests/storage/recording_disk.hpp"

@@ -1,5 +1,6 @@
 #include "storage/null_sink.hpp"
 
+#include "storage/open_sink.hpp"
 #include "tests/storage/sink_frames.hpp"
 
 #include <gtest/gtest.h>

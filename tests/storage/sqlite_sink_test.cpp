@@ -1,6 +1,7 @@
 #include "storage/sqlite_sink.hpp"
 
 #include "storage/key_walk.hpp"
+#include "storage/open_sink.hpp"
 #include "storage/sqlite.hpp"
 #include "tests/storage/sink_frames.hpp"
 

@@ -1,4 +1,4 @@
-#include "storage/sink.hpp"
+#include "storage/open_sink.hpp"
 
 #include "storage/file_records.hpp"
 #include "storage/file_sink.hpp"
