@@ -1,6 +1,6 @@
 #include "actors/exits.hpp"
 
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include <caf/abstract_actor.hpp>
 #include <caf/exit_reason.hpp>

@@ -1,7 +1,7 @@
 // EXITS: how an actor's end is asked for, brought about and told. Shared by all actors.
 #pragma once
 
-#include "proto/errors.hpp"
+#include "base/errors.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>

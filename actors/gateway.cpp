@@ -1,7 +1,7 @@
 #include "actors/gateway.hpp"
 
 #include "actors/exits.hpp"
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>

@@ -2,8 +2,8 @@
 
 #include "actors/exits.hpp"
 #include "actors/receipts.hpp"
+#include "base/log.hpp"
 #include "proto/asks.hpp"
-#include "proto/log.hpp"
 #include "proto/ports.hpp"
 #include "storage/errands.hpp"
 

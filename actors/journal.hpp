@@ -30,7 +30,7 @@
 #pragma once
 
 #include "actors/durable_mark.hpp"
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
 #include "proto/telemetry.hpp"

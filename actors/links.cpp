@@ -2,10 +2,10 @@
 
 #include "actors/exits.hpp"
 #include "actors/receipts.hpp"
+#include "base/log.hpp"
 #include "cluster/batch_codec.hpp"
 #include "cluster/link_frame.hpp"
 #include "cluster/rendezvous.hpp"
-#include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>

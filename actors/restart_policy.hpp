@@ -13,7 +13,7 @@
 // for an exponential backoff.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <chrono>
 #include <cstddef>

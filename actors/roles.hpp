@@ -19,7 +19,7 @@
 // shutdown, as a handle held for longer hangs ~actor_system.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
 #include "proto/node_view.hpp"

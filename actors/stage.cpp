@@ -2,7 +2,7 @@
 
 #include "actors/exits.hpp"
 #include "actors/receipts.hpp"
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>

@@ -1,9 +1,9 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/exits.hpp"
-#include "proto/log.hpp"
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/log.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>

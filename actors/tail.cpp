@@ -1,8 +1,8 @@
 #include "actors/tail.hpp"
 
 #include "actors/exits.hpp"
+#include "base/log.hpp"
 #include "proto/health.hpp"
-#include "proto/log.hpp"
 
 #include <caf/actor_cast.hpp>
 

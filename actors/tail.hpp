@@ -10,9 +10,9 @@
 #pragma once
 
 #include "actors/durable_mark.hpp"
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "proto/messages.hpp"
-#include "proto/result.hpp"
 #include "storage/journal.hpp"
 
 #include <caf/typed_event_based_actor.hpp>

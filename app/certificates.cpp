@@ -1,7 +1,7 @@
 #include "app/certificates.hpp"
 
 #include "app/config_text.hpp"
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 // both ends of a connection. Nothing here touches a file.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <string>
 #include <string_view>

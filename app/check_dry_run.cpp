@@ -3,7 +3,7 @@
 #include "app/command_check.hpp"
 #include "app/file_source.hpp"
 #include "app/units.hpp"
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include "records/framer.hpp"
 #include "records/work.hpp"

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "app/run_options.hpp"
-#include "proto/exit_code.hpp"
+#include "base/exit_code.hpp"
 
 #include <functional>
 

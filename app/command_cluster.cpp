@@ -3,8 +3,8 @@
 #include "app/cli.hpp"
 #include "app/config_text.hpp"
 #include "app/units.hpp"
+#include "base/printable.hpp"
 #include "http/client.hpp"
-#include "proto/printable.hpp"
 
 #include <algorithm>
 #include <ostream>

@@ -2,7 +2,7 @@
 
 #include "app/server_post.hpp"
 #include "app/units.hpp"
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #include "app/command_migrate.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/postgres_sink.hpp"
 
 #include <ostream>

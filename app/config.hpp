@@ -4,9 +4,9 @@
 // docs/config.md is their table.
 #pragma once
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
 #include "proto/node_card.hpp"
-#include "proto/result.hpp"
 #include "proto/stream_settings.hpp"
 #include "storage/dead_letters.hpp"
 #include "storage/journal.hpp"

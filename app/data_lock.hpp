@@ -9,7 +9,7 @@
 #pragma once
 
 #include "app/config.hpp"
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <string>
 #include <vector>

@@ -1,6 +1,6 @@
 #include "app/exit_watch.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <pthread.h>
 

@@ -4,7 +4,7 @@
 
 #include "app/interruption.hpp"
 #include "app/send_cut.hpp"
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <chrono>
 #include <cstdint>

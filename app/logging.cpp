@@ -1,6 +1,6 @@
 #include "app/logging.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <atomic>
 #include <memory>

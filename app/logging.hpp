@@ -11,7 +11,7 @@
 #pragma once
 
 #include "app/config.hpp"
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <cstdint>
 #include <initializer_list>

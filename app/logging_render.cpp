@@ -1,7 +1,7 @@
 // How an event becomes a line. Pure: no clock, no stream.
 #include "app/logging.hpp"
 #include "app/units.hpp"
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include <cmath>
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "app/config.hpp"
+#include "base/result.hpp"
 #include "cluster/tunnel.hpp"
 #include "http/ingest_settings.hpp"
 #include "http/operations.hpp"
-#include "proto/result.hpp"
 
 namespace weir {
 

@@ -3,7 +3,7 @@
 // long.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -12,8 +12,8 @@
 // another matter: what is whole then is sent, so its cuts depend on time too.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 #include "records/framer.hpp"
 
 #include <cstdint>

@@ -10,7 +10,7 @@
 #include "actors/stage.hpp"
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/journal_segment.hpp"
 #include "storage/open_sink.hpp"
 

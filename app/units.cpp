@@ -1,6 +1,6 @@
 #include "app/units.hpp"
 
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include <algorithm>
 #include <array>

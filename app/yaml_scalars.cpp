@@ -2,7 +2,7 @@
 #include "app/yaml_tree.hpp"
 
 #include "app/units.hpp"
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "records/json_limits.hpp"
 
 #include <array>

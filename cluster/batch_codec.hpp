@@ -18,9 +18,9 @@
 // every index inside the parts) or a fault.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
 #include "proto/link.hpp"
-#include "proto/result.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -2,11 +2,11 @@
 // All of it on the tunnel's one thread.
 #pragma once
 
+#include "base/result.hpp"
 #include "cluster/frame_queue.hpp"
 #include "cluster/unread_frames.hpp"
 #include "cluster/wire.hpp"
 #include "proto/link.hpp"
-#include "proto/result.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -11,8 +11,8 @@
 // of the answer. Pure.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/link.hpp"
-#include "proto/result.hpp"
 
 #include <string>
 #include <string_view>

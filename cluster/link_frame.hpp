@@ -16,8 +16,8 @@
 // Pure.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/link.hpp"
-#include "proto/result.hpp"
 
 #include <cstdint>
 #include <string>

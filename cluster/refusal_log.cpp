@@ -1,8 +1,8 @@
 #include "cluster/refusal_log.hpp"
 
+#include "base/log.hpp"
 #include "cluster/connection.hpp"
 #include "cluster/link_registry.hpp"
-#include "proto/log.hpp"
 
 #include <utility>
 

@@ -3,8 +3,8 @@
 // one of them goes only its keys move.
 #pragma once
 
+#include "base/text.hpp"
 #include "proto/batch.hpp"
-#include "proto/text.hpp"
 
 #include <cstdint>
 #include <string_view>

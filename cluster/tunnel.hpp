@@ -13,9 +13,9 @@
 //   Failure:  whatever goes wrong with a connection closes it, and it alone.
 #pragma once
 
+#include "base/result.hpp"
 #include "cluster/network.hpp"
 #include "cluster/wire_identity.hpp"
-#include "proto/result.hpp"
 
 #include <chrono>
 #include <memory>

@@ -2,7 +2,7 @@
 // its peers are certified by.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <boost/asio/ssl/context.hpp>
 

@@ -1,7 +1,7 @@
 // CSV: pieces don't matter, header and limits hold, and every row becomes either one JSON
 // object of strings that a JSON parser reads, or a rejection with a reason.
+#include "base/text.hpp"
 #include "fuzz/framing.hpp"
-#include "proto/text.hpp"
 #include "records/decode.hpp"
 
 #include <simdjson.h>

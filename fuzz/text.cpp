@@ -1,8 +1,8 @@
 // Text lines, the choice of a format, and printable text: a line becomes {"message":
 // line} that reads back as the same line, whatever bytes it has.
-#include "proto/text.hpp"
+#include "base/text.hpp"
+#include "base/printable.hpp"
 #include "fuzz/framing.hpp"
-#include "proto/printable.hpp"
 #include "records/decode.hpp"
 #include "records/json_text.hpp"
 

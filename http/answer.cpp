@@ -1,7 +1,7 @@
 #include "http/answer.hpp"
 
-#include "proto/hex.hpp"
-#include "proto/text.hpp"
+#include "base/hex.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // AUTH: API keys. The configuration holds SHA-256 digests, never the keys themselves.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <array>
 #include <cstdint>

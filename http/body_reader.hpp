@@ -10,9 +10,9 @@
 // rows counts instead.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
 #include "proto/body_hash.hpp"
-#include "proto/result.hpp"
 #include "records/chunked.hpp"
 #include "records/framer.hpp"
 #include "records/inflate.hpp"

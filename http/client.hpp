@@ -2,7 +2,7 @@
 // which no other file of the commands includes.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <chrono>
 #include <cstddef>

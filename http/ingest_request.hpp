@@ -3,11 +3,11 @@
 // nowhere to go. Lives on one I/O thread.
 #pragma once
 
+#include "base/result.hpp"
 #include "http/answer.hpp"
 #include "http/body_reader.hpp"
 #include "http/sink_waiters.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -9,8 +9,8 @@
 //                away: 503.
 #pragma once
 
+#include "base/result.hpp"
 #include "http/ingest_settings.hpp"
-#include "proto/result.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,11 +2,11 @@
 // catalog and the keys before a byte of its body is read. Pure: no socket, no state.
 #pragma once
 
+#include "base/result.hpp"
 #include "http/ingest_settings.hpp"
 #include "http/rate_limit.hpp"
 #include "http/request_head.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 #include "records/catalog.hpp"
 #include "records/framer.hpp"
 

@@ -1,8 +1,8 @@
 #include "http/io_thread.hpp"
 
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "http/receipt_mailbox.hpp"
-#include "proto/clock.hpp"
-#include "proto/log.hpp"
 #include "proto/ports.hpp"
 
 #include <boost/asio/post.hpp>

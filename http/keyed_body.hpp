@@ -4,10 +4,10 @@
 // it, and whether the stored one ended there. Pure.
 #pragma once
 
+#include "base/result.hpp"
 #include "http/body_reader.hpp"
 #include "proto/batch.hpp"
 #include "proto/body_hash.hpp"
-#include "proto/result.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "http/listener.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <boost/asio/ip/address.hpp>
 

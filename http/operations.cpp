@@ -1,9 +1,9 @@
 #include "http/operations.hpp"
 
+#include "base/text.hpp"
 #include "http/operations_pages.hpp"
 #include "http/page_server.hpp"
 #include "http/readiness_page.hpp"
-#include "proto/text.hpp"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>

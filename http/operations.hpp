@@ -6,11 +6,11 @@
 //   Bounds:   those of the page server: connections, heads, deadlines, answers.
 #pragma once
 
+#include "base/result.hpp"
 #include "http/metrics.hpp"
 #include "proto/cluster_view.hpp"
 #include "proto/health.hpp"
 #include "proto/node_view.hpp"
-#include "proto/result.hpp"
 #include "storage/dead_letters.hpp"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 #include "http/operations_pages.hpp"
 
+#include "base/printable.hpp"
 #include "http/answer.hpp"
 #include "http/problem.hpp"
-#include "proto/printable.hpp"
 
 #include <nlohmann/json.hpp>
 

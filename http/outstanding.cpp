@@ -2,8 +2,8 @@
 
 #include "http/keyed_body.hpp"
 
-#include "proto/clock.hpp"
-#include "proto/log.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"
 

@@ -1,8 +1,8 @@
 #include "http/page_server.hpp"
 
+#include "base/log.hpp"
 #include "http/answer.hpp"
 #include "http/request_head.hpp"
-#include "proto/log.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>

@@ -10,7 +10,7 @@
 //   On failure:  a handler that throws is a 500. Out of descriptors it pauses.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <chrono>
 #include <cstddef>

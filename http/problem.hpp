@@ -2,9 +2,9 @@
 // application/problem+json).
 #pragma once
 
+#include "base/codes.hpp"
+#include "base/result.hpp"
 #include "http/answer.hpp"
-#include "proto/codes.hpp"
-#include "proto/result.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "http/request_head.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <boost/beast/http/basic_parser.hpp>
 

@@ -4,7 +4,7 @@
 // grammar; it stays in the .cpp.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <array>
 #include <cstddef>

@@ -1,9 +1,9 @@
 #include "http/session.hpp"
 
+#include "base/clock.hpp"
+#include "base/log.hpp"
 #include "http/io_thread.hpp"
-#include "proto/clock.hpp"
 #include "proto/health.hpp"
-#include "proto/log.hpp"
 
 #include <algorithm>
 

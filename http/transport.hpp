@@ -3,7 +3,7 @@
 // passes itself as its keeper: it lives until the operation has called it back.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <cstddef>
 #include <memory>

@@ -1,7 +1,7 @@
 #include "proto/batch.hpp"
 
-#include "proto/hex.hpp"
-#include "proto/text.hpp"
+#include "base/hex.hpp"
+#include "base/text.hpp"
 
 #include <openssl/sha.h>
 

@@ -9,7 +9,7 @@
 //   persist: one journal frame per part that has records (or dead letters) left
 #pragma once
 
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 
 #include <array>
 #include <atomic>

@@ -8,7 +8,7 @@
 // a dead-letter store that is away is a reason beside `ready`: the journal keeps what comes.
 #pragma once
 
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -3,8 +3,8 @@
 // serializes nothing.
 #pragma once
 
+#include "base/errors.hpp"
 #include "proto/batch.hpp"
-#include "proto/errors.hpp"
 #include "proto/journal_frame.hpp"
 #include "proto/link.hpp"
 

@@ -3,7 +3,7 @@
 // `telemetry` lives as long as the process and outlives every actor, so a restart loses no count.
 #pragma once
 
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 
 #include <array>
 #include <atomic>

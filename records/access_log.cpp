@@ -1,6 +1,6 @@
 #include "records/access_log.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <cstring>
 

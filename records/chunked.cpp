@@ -1,6 +1,6 @@
 #include "records/chunked.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 

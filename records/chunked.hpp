@@ -27,7 +27,7 @@
 //     limits the body.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <cstddef>
 #include <cstdint>

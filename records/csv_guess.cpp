@@ -1,6 +1,6 @@
 #include "records/csv_guess.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,7 +1,7 @@
 #include "records/csv_header.hpp"
 
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 
 #include <unordered_set>
 

@@ -1,8 +1,8 @@
 // The first row of a CSV body: the names of its columns.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 
 #include <cstdint>
 #include <string_view>

@@ -1,8 +1,8 @@
 #include "records/decode.hpp"
 
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "records/json_text.hpp"
 
 #include <simdjson.h>

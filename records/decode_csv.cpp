@@ -1,7 +1,7 @@
 // One CSV row (RFC 4180 §2) to one JSON object, in a single pass: fields are copied to
 // where they belong while their end is looked for.
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "records/decode.hpp"
 #include "records/json_text.hpp"
 

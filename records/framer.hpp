@@ -22,8 +22,8 @@
 // the batch keys of a repeated streamed request rely on it.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 
 #include <cstddef>
 #include <memory>

@@ -2,7 +2,7 @@
 // bounded memory.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include "records/json_mistake.hpp"
 
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>

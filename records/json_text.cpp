@@ -1,6 +1,6 @@
 #include "records/json_text.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 namespace weir {
 

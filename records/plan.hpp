@@ -2,9 +2,9 @@
 // their configuration.
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/clock.hpp"
-#include "proto/result.hpp"
 #include "records/outline.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // The name of a field: a JSON pointer (RFC 6901), or a bare top-level name.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <string>
 #include <string_view>

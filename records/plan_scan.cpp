@@ -1,6 +1,6 @@
 #include "records/plan_scan.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <cstring>
 

@@ -1,6 +1,6 @@
 #include "records/plan_text.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "records/special_bytes.hpp"
 
 namespace weir::steps {

@@ -2,7 +2,7 @@
 // checked against parsed records without allocation.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <array>
 #include <memory>

@@ -1,6 +1,6 @@
 #include "records/schema_formats.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>

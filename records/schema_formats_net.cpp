@@ -1,7 +1,7 @@
 // The formats that name something on a network: addresses, hosts, mailboxes, URIs.
 #include "records/schema_formats.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -10,7 +10,7 @@
 //               member of it
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 #include "records/schema_names.hpp"
 
 #include <array>

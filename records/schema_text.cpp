@@ -1,6 +1,6 @@
 #include "records/schema_text.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 namespace weir::schema_detail {
 

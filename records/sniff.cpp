@@ -1,8 +1,8 @@
 // Which format a body has: from its Content-Type, or from its first bytes.
 #include "records/framer.hpp"
 
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "records/csv_guess.hpp"
 
 #include <array>

@@ -1,6 +1,6 @@
 #include "records/step_flow.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "records/schema_number.hpp"
 
 #include <chrono>

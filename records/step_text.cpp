@@ -1,6 +1,6 @@
 #include "records/step_text.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <openssl/sha.h>
 

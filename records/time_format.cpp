@@ -1,6 +1,6 @@
 #include "records/time_format.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "records/plan_text.hpp"
 
 #include <array>

@@ -10,7 +10,7 @@
 //   white space: any amount, also none; everything else stands for itself
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 #include "records/timestamp.hpp"
 
 #include <optional>

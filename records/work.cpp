@@ -1,6 +1,6 @@
 #include "records/work.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/decode.hpp"
 #include "records/json_limits.hpp"
 #include "records/json_mistake.hpp"

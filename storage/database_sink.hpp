@@ -10,7 +10,7 @@
 // journal still has comes again.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/sink.hpp"
 #include "storage/sink_state.hpp"
 #include "storage/sqlite.hpp"

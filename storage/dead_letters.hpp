@@ -2,8 +2,8 @@
 // file of its own. Fed from the journal, so a dead letter is as durable as a record.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/journal_frame.hpp"
-#include "proto/result.hpp"
 
 #include <cstdint>
 #include <memory>

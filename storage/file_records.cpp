@@ -1,6 +1,6 @@
 #include "storage/file_records.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 #include "storage/key_walk.hpp"
 #include "storage/sink_state.hpp"
 

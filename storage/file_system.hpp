@@ -2,7 +2,7 @@
 // the simulation can inject EIO, ENOSPC, short writes, slow syncs and power loss.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <cstddef>
 #include <cstdint>

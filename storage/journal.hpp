@@ -2,10 +2,10 @@
 // directory. docs/journal-format.md gives the bytes; DESIGN section "Journal" the rules.
 #pragma once
 
+#include "base/clock.hpp"
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/clock.hpp"
 #include "proto/journal_frame.hpp"
-#include "proto/result.hpp"
 #include "storage/file_system.hpp"
 
 #include <cstddef>

@@ -3,8 +3,8 @@
 // identity, so nothing of it is taken for what the lost one had stored.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "proto/result.hpp"
 #include "storage/file_system.hpp"
 
 #include <optional>

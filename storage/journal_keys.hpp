@@ -10,8 +10,8 @@
 // bytes a key, 75 MB for a million.
 #pragma once
 
+#include "base/clock.hpp"
 #include "proto/batch.hpp"
-#include "proto/clock.hpp"
 
 #include <boost/unordered/unordered_flat_set.hpp>
 

@@ -8,7 +8,7 @@
 // failure has the password in it.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <chrono>
 #include <cstdint>

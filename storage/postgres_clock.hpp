@@ -2,7 +2,7 @@
 // what they say decides which records retention drops, so the server's clock is asked.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/postgres.hpp"
 
 #include <chrono>

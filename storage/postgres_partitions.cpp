@@ -1,6 +1,6 @@
 #include "storage/postgres_partitions.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/postgres_schema.hpp"
 
 #include <chrono>

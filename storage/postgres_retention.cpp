@@ -1,6 +1,6 @@
 #include "storage/postgres_retention.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/postgres_schema.hpp"
 
 namespace weir::postgres {

@@ -1,6 +1,6 @@
 #include "storage/postgres_sink.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/journal_identity.hpp"
 #include "storage/postgres_upkeep.hpp"
 #include "storage/postgres_walk.hpp"

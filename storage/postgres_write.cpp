@@ -1,7 +1,7 @@
 #include "storage/postgres_write.hpp"
 
-#include "proto/log.hpp"
-#include "proto/printable.hpp"
+#include "base/log.hpp"
+#include "base/printable.hpp"
 
 #include <algorithm>
 #include <array>

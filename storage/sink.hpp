@@ -3,8 +3,8 @@
 // nothing twice.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/journal_frame.hpp"
-#include "proto/result.hpp"
 #include "storage/journal.hpp"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 // beside its files.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/key_ages.hpp"
 #include "storage/sink.hpp"
 #include "storage/sqlite.hpp"

@@ -8,7 +8,7 @@
 // not outlive their connection.
 #pragma once
 
-#include "proto/result.hpp"
+#include "base/result.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -10,8 +10,8 @@
 // refused too, nothing is set aside and the whole fails.
 #pragma once
 
+#include "base/result.hpp"
 #include "proto/journal_frame.hpp"
-#include "proto/result.hpp"
 #include "storage/sqlite.hpp"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 // needs.
 #include "storage/sqlite.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <cerrno>
 

@@ -1,6 +1,6 @@
 #include "storage/sqlite_sink.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/database_sink.hpp"
 #include "storage/sqlite_careful.hpp"
 #include "storage/sqlite_records.hpp"

@@ -2,8 +2,8 @@
 // runs it under callgrind, which collects inside measured_region() only.
 //
 //   bench_instructions parse|schema|transform|fused|journal BATCHES
+#include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
-#include "proto/clock.hpp"
 #include "storage/journal.hpp"
 
 #include <cstdio>

@@ -1,8 +1,8 @@
 // What each stage costs by itself, per record: ./dev bench micro. Batches of 500 records, all on
 // one thread, no disk; bench/run.py measures the whole.
+#include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
 #include "http/admission.hpp"
-#include "proto/clock.hpp"
 #include "storage/journal.hpp"
 
 #include <benchmark/benchmark.h>

@@ -1,5 +1,5 @@
 // Batches that are validated and transformed in one go, as the work table sees them.
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/framer.hpp"
 #include "records/plan.hpp"
 #include "records/work.hpp"

@@ -1,6 +1,6 @@
 #include "actors/work_table.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "tests/actors/work_table_fixture.hpp"
 
 #include <map>

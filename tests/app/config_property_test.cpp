@@ -1,7 +1,7 @@
 // Whatever is done to a configuration, reading it ends with a configuration or with
 // errors that name a place.
 #include "app/config.hpp"
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <cstdlib>
 #include <fstream>

@@ -2,7 +2,7 @@
 // record, the media types, and each limit with its key and default.
 #include "app/config_reference.hpp"
 #include "app/config_text.hpp"
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 #include "records/framer.hpp"
 #include "tests/app/repository.hpp"
 

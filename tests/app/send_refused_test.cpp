@@ -1,7 +1,7 @@
 // A node that refuses some records: all others are stored, once, and what is told of the file
 // is what has become of it.
 #include "app/send.hpp"
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 #include "app/units.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <cstdlib>
 

@@ -1,8 +1,8 @@
 // Batches for the tests of links and dispatch.
 #pragma once
 
+#include "base/clock.hpp"
 #include "proto/batch.hpp"
-#include "proto/clock.hpp"
 
 #include <algorithm>
 #include <chrono>

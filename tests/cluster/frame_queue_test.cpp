@@ -1,7 +1,7 @@
 #include "cluster/frame_queue.hpp"
 
+#include "base/clock.hpp"
 #include "cluster/bytes.hpp"
-#include "proto/clock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
+#include "base/clock.hpp"
 #include "cluster/assembler.hpp"
 #include "cluster/bytes.hpp"
 #include "cluster/frame_queue.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
 #include "cluster/wire_words.hpp"
-#include "proto/clock.hpp"
 
 #include <gtest/gtest.h>
 

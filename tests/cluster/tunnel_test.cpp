@@ -1,11 +1,11 @@
 #include "cluster/tunnel.hpp"
 
+#include "base/log.hpp"
 #include "cluster/bytes.hpp"
 #include "cluster/frame_queue.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
 #include "proto/batch.hpp"
-#include "proto/log.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>

@@ -1,6 +1,6 @@
 #include "http/body_reader.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What a request holds is charged before it is there, and given back when it is gone.
-#include "ingest_fixture.hpp"
+#include "tests/http/ingest_fixture.hpp"
 
 #include <nlohmann/json.hpp>
 

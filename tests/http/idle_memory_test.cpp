@@ -1,5 +1,5 @@
 // What a connection keeps between its requests: little, whatever it was used for.
-#include "ingest_fixture.hpp"
+#include "tests/http/ingest_fixture.hpp"
 
 #include <malloc.h>
 

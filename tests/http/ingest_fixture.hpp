@@ -2,8 +2,8 @@
 // says so, and a client that speaks raw bytes.
 #pragma once
 
+#include "base/clock.hpp"
 #include "http/ingest_server.hpp"
-#include "proto/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"

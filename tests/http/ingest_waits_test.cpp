@@ -1,6 +1,6 @@
 // What a session holds while it waits, and for how long: for its turn, for a node that takes work
 // again, for its receipts, for the sink, for a client that reads.
-#include "ingest_fixture.hpp"
+#include "tests/http/ingest_fixture.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;

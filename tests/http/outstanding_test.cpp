@@ -1,6 +1,6 @@
 #include "http/outstanding.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"

@@ -1,7 +1,7 @@
 // One server for the program, one database for each test.
 #pragma once
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/open_sink.hpp"
 #include "storage/postgres_sink.hpp"
 #include "tests/postgres/server.hpp"

@@ -1,8 +1,8 @@
 #include "proto/batch.hpp"
 
+#include "base/clock.hpp"
 #include "proto/asks.hpp"
 #include "proto/body_hash.hpp"
-#include "proto/clock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "proto/telemetry.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 #include "records/decode.hpp"
 
-#include "framing_fixture.hpp"
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "records/json_text.hpp"
+#include "tests/records/framing_fixture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

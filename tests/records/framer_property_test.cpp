@@ -1,6 +1,6 @@
 // Whatever the pieces a body comes in, the records are the same, and they are the ones
 // that a splitter written without any care for speed finds.
-#include "framing_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
 
 #include <gtest/gtest.h>
 

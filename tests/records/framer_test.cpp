@@ -1,6 +1,6 @@
 #include "records/framer.hpp"
 
-#include "framing_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

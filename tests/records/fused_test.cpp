@@ -1,9 +1,9 @@
 // A batch that one worker validates and transforms, block by block and with what it knows of a
 // record from validating it, ends as one that goes through both stages one after the other.
-#include "framing_fixture.hpp"
-#include "plan_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/work.hpp"
 
 using namespace weir;

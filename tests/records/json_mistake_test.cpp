@@ -1,9 +1,9 @@
 #include "records/json_mistake.hpp"
 
-#include "framing_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
 
-#include "proto/printable.hpp"
-#include "proto/text.hpp"
+#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "records/json_limits.hpp"
 
 #include <gmock/gmock.h>

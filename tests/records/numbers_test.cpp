@@ -1,7 +1,7 @@
 // Equal numbers are equal everywhere: conditions and schemas are held to an exact comparison of
 // what a number is read as, which is a 64-bit integer or the nearest double.
-#include "framing_fixture.hpp"
-#include "plan_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
 #include "records/json_limits.hpp"
 #include "records/schema.hpp"

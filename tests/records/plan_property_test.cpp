@@ -1,9 +1,9 @@
 // Random records through random plans: compared with a slow reference on
 // nlohmann::ordered_json, and, for damaged records, held to the one promise that what
 // comes out is JSON in UTF-8.
-#include "plan_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <simdjson.h>
 

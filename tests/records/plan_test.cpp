@@ -1,4 +1,4 @@
-#include "plan_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
 #include <simdjson.h>
 

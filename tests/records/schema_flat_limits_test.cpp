@@ -1,6 +1,6 @@
 // What the short way cannot count, or counts by itself: how many members there are, and which of
 // them a record must have.
-#include "schema_support.hpp"
+#include "tests/records/schema_support.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The short way to admit a record says yes only where the parser and the whole check do, and
 // it does say yes to the records it is for.
-#include "framing_fixture.hpp"
-#include "schema_support.hpp"
+#include "tests/records/framing_fixture.hpp"
+#include "tests/records/schema_support.hpp"
 
 #include "records/schema_number.hpp"
 

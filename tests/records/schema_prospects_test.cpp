@@ -1,5 +1,5 @@
 // A schema that no record can match is an error, and one that some record matches is none.
-#include "schema_support.hpp"
+#include "tests/records/schema_support.hpp"
 
 #include <gmock/gmock.h>
 

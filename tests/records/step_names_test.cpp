@@ -1,9 +1,9 @@
 // A name that occurs twice in an object: a step that looks at it leaves one, the last, so that
 // no later reader, whichever it takes, sees what the step did not.
-#include "framing_fixture.hpp"
-#include "plan_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/work.hpp"
 
 using namespace weir;

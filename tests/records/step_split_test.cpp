@@ -1,8 +1,8 @@
 // The step split: a record becomes several, and its verdict stays one.
-#include "framing_fixture.hpp"
-#include "plan_fixture.hpp"
+#include "tests/records/framing_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/work.hpp"
 
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // The corners of single steps; docs/transform.md has the plain cases.
-#include "plan_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
 using namespace weir;
 using namespace weir::testing_plans;

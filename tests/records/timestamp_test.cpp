@@ -1,7 +1,7 @@
 #include "records/time_format.hpp"
 #include "records/timestamp.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // What becomes of the records of a batch: each is counted for its part, and a text that was
 // refused is kept by nobody who was not asked to.
-#include "plan_fixture.hpp"
+#include "tests/records/plan_fixture.hpp"
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "records/framer.hpp"
 #include "records/work.hpp"
 

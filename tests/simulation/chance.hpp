@@ -1,7 +1,7 @@
 // CHANCE: draws from one seeded source.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 
 #include <cstddef>
 #include <initializer_list>

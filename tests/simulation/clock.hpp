@@ -2,7 +2,7 @@
 // clock follows it and may be set by the operator.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "tests/simulation/trace.hpp"
 
 namespace weir::simulation {

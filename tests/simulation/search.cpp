@@ -1,6 +1,6 @@
 #include "tests/simulation/search.hpp"
 
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <fmt/format.h>
 #include <sys/mman.h>

@@ -1,8 +1,8 @@
 // Batches and a clock for the journal's tests.
 #pragma once
 
+#include "base/clock.hpp"
 #include "proto/batch.hpp"
-#include "proto/clock.hpp"
 #include "storage/journal.hpp"
 
 #include <memory>

@@ -8,7 +8,7 @@
 // to the disk.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/file_system.hpp"
 
 #include <algorithm>

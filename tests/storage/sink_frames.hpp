@@ -2,7 +2,7 @@
 // the test controls: what the tests of sinks, dead letters and export share.
 #pragma once
 
-#include "proto/clock.hpp"
+#include "base/clock.hpp"
 #include "storage/file_system.hpp"
 #include "storage/sink.hpp"
 

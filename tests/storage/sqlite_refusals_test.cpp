@@ -1,6 +1,6 @@
 // No single record stops the sink: what sqlite will never take is set aside, its neighbours are
 // stored, and a table that takes nothing is told from a record that is at fault.
-#include "proto/log.hpp"
+#include "base/log.hpp"
 #include "storage/open_sink.hpp"
 #include "storage/sqlite.hpp"
 #include "tests/storage/sink_frames.hpp"

@@ -1,4 +1,4 @@
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "proto/log.hpp"
+#include "base/log.hpp"
 
 #include <atomic>
 

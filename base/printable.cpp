@@ -1,6 +1,6 @@
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>

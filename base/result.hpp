@@ -1,7 +1,7 @@
 // How a function says that it failed for a reason the data or the disk gave, not a bug.
 #pragma once
 
-#include "proto/codes.hpp"
+#include "base/codes.hpp"
 
 #include <tl/expected.hpp>
 

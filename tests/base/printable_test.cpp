@@ -1,4 +1,4 @@
-#include "proto/printable.hpp"
+#include "base/printable.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The two lists of codes. `ec`: what became of a request or a batch, grouped by who must act.
 // `reject`: why one record was not accepted. A code exists only if some caller reacts to it
-// differently; everything else is text beside it. No CAF here: proto/errors.hpp binds `ec` to it.
+// differently; everything else is text beside it. No CAF here: base/errors.hpp binds `ec` to it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "proto/text.hpp"
+#include "base/text.hpp"
 
 #include <simdjson.h>
 
