@@ -5,7 +5,7 @@
 #include "app/units.hpp"
 #include "base/printable.hpp"
 
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "records/work.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include "app/units.hpp"
 
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <cstdlib>
 

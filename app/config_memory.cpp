@@ -1,7 +1,7 @@
 // Where the memory ceiling goes. The shares are upper bounds of what each part may hold,
 // so that the sum stays under the ceiling whatever arrives; what is left is for bodies.
 #include "app/config_check.hpp"
-#include "records/plan.hpp"
+#include "records/transform/plan.hpp"
 
 #include <algorithm>
 #include <filesystem>

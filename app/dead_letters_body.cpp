@@ -2,7 +2,7 @@
 
 #include "app/patient_post.hpp"
 #include "app/units.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <algorithm>
 #include <array>

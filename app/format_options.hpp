@@ -1,7 +1,7 @@
 // FORMAT OPTIONS: what the command line says a file is.
 #pragma once
 
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <optional>
 

@@ -14,7 +14,7 @@
 
 #include "base/result.hpp"
 #include "proto/batch.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -3,7 +3,7 @@
 
 #include "app/units.hpp"
 #include "base/text.hpp"
-#include "records/json_limits.hpp"
+#include "records/json/limits.hpp"
 
 #include <array>
 #include <charconv>

@@ -2,7 +2,7 @@
 // object of strings that a JSON parser reads, or a rejection with a reason.
 #include "base/text.hpp"
 #include "fuzz/framing.hpp"
-#include "records/decode.hpp"
+#include "records/formats/decode.hpp"
 
 #include <simdjson.h>
 

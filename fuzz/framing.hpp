@@ -3,7 +3,7 @@
 #pragma once
 
 #include "fuzz/property.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,7 +1,7 @@
 // The short way to admit a record: what it admits by the parser's first pass is one JSON
 // object to the whole parser, and the schema finds nothing wrong with it.
 #include "fuzz/property.hpp"
-#include "records/schema.hpp"
+#include "records/schema/schema.hpp"
 
 #include <array>
 

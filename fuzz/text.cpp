@@ -3,8 +3,8 @@
 #include "base/text.hpp"
 #include "base/printable.hpp"
 #include "fuzz/framing.hpp"
-#include "records/decode.hpp"
-#include "records/json_text.hpp"
+#include "records/formats/decode.hpp"
+#include "records/json/writer.hpp"
 
 #include <simdjson.h>
 

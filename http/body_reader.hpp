@@ -14,7 +14,7 @@
 #include "proto/batch.hpp"
 #include "proto/body_hash.hpp"
 #include "records/chunked.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "records/inflate.hpp"
 
 #include <cstddef>

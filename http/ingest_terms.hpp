@@ -8,7 +8,7 @@
 #include "http/request_head.hpp"
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 
 #include <memory>
 #include <optional>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "proto/stream_settings.hpp"
-#include "records/plan.hpp"
-#include "records/schema.hpp"
+#include "records/schema/schema.hpp"
+#include "records/transform/plan.hpp"
 
 #include <map>
 #include <memory>

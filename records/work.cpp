@@ -1,10 +1,10 @@
 #include "records/work.hpp"
 
 #include "base/clock.hpp"
-#include "records/decode.hpp"
-#include "records/json_limits.hpp"
-#include "records/json_mistake.hpp"
-#include "records/plan_text.hpp"
+#include "records/formats/decode.hpp"
+#include "records/json/limits.hpp"
+#include "records/json/mistake.hpp"
+#include "records/json/text.hpp"
 #include "records/transformer.hpp"
 
 #include <algorithm>

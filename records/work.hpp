@@ -5,7 +5,7 @@
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
 #include "records/fused_batch.hpp"
-#include "records/outline.hpp"
+#include "records/json/outline.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -4,7 +4,7 @@
 
 #include "bench/load/events.hpp"
 #include "proto/batch.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "records/work.hpp"
 #include "storage/file_system.hpp"
 #include "storage/journal.hpp"

@@ -1,7 +1,7 @@
 // Batches that are validated and transformed in one go, as the work table sees them.
 #include "base/clock.hpp"
-#include "records/framer.hpp"
-#include "records/plan.hpp"
+#include "records/formats/framer.hpp"
+#include "records/transform/plan.hpp"
 #include "records/work.hpp"
 #include "tests/actors/work_table_fixture.hpp"
 

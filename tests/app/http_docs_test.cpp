@@ -3,7 +3,7 @@
 #include "app/config_reference.hpp"
 #include "app/config_text.hpp"
 #include "base/codes.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "tests/app/repository.hpp"
 
 #include <filesystem>

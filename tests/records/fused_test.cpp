@@ -1,7 +1,7 @@
 // A batch that one worker validates and transforms, block by block and with what it knows of a
 // record from validating it, ends as one that goes through both stages one after the other.
-#include "tests/records/framing_fixture.hpp"
-#include "tests/records/plan_fixture.hpp"
+#include "tests/records/formats/framing_fixture.hpp"
+#include "tests/records/transform/plan_fixture.hpp"
 
 #include "base/clock.hpp"
 #include "records/work.hpp"

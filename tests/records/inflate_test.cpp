@@ -1,6 +1,6 @@
 #include "records/inflate.hpp"
 
-#include "tests/records/framing_fixture.hpp"
+#include "tests/records/formats/framing_fixture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

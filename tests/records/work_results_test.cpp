@@ -1,9 +1,9 @@
 // What becomes of the records of a batch: each is counted for its part, and a text that was
 // refused is kept by nobody who was not asked to.
-#include "tests/records/plan_fixture.hpp"
+#include "tests/records/transform/plan_fixture.hpp"
 
 #include "base/clock.hpp"
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "records/work.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // What crosses links is a peer's making: a batch may be none that our own listener would make.
-#include "records/framer.hpp"
+#include "records/formats/framer.hpp"
 #include "records/work.hpp"
 
 #include <gmock/gmock.h>

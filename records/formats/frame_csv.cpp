@@ -1,0 +1,135 @@
+// CSV rows (RFC 4180): a row ends at a line end outside quotes. A quote opens a quoted
+// field only where a field begins; anywhere else outside of one it is a mistake of that
+// row, which the decoder rejects, and must not swallow the rows behind it.
+#include "records/formats/csv_header.hpp"
+#include "records/formats/frame_scanner.hpp"
+
+namespace weir {
+
+namespace {
+
+class csv_scanner final : public frame_scanner {
+ public:
+  using frame_scanner::frame_scanner;
+
+  std::shared_ptr<const csv_header> header() const noexcept override { return header_; }
+
+  result<void> scan(std::string_view bytes, bool last, size_t records_max,
+                    std::vector<record_ref>& out) override {
+    for (size_t found = 0; found < records_max;) {
+      const bool ended = find_row_end(bytes, last);
+      if (!ended && (!last || start_ == bytes.size()))
+        return stop(bytes, last);
+      const size_t size = without_cr(bytes) - start_;
+      if (over_record_limit(size))
+        return record_too_large();
+      line_ += ended ? 1 : 0;
+      pos_ += ended ? 1 : 0;
+      if (size != 0 && !header_ && limits_.csv.names == csv_names::absent)
+        if (auto counted = number_columns(bytes.substr(start_, size)); !counted)
+          return counted;
+      if (size != 0 && header_) {
+        emit(size, pos_, out);
+        ++found;
+      } else if (auto taken = take_other(bytes.substr(start_, size)); !taken) {
+        return taken;
+      }
+    }
+    finished_ = last && start_ == bytes.size();
+    return {};
+  }
+
+ private:
+  void shift(size_t cut) noexcept override {
+    line_end_.shift(cut);
+    quote_.shift(cut);
+  }
+
+  // Moves pos_ to the line end that ends the row, or to where to go on looking.
+  bool find_row_end(std::string_view bytes, bool last) noexcept {
+    while (true) {
+      if (in_quotes_ && !leave_quotes(bytes, last))
+        return false;
+      const size_t line_end = line_end_.find(bytes, pos_);
+      const size_t quote = quote_.find(bytes, pos_);
+      if (quote >= line_end) {
+        pos_ = line_end;
+        return line_end < bytes.size();
+      }
+      in_quotes_ = quote == start_ || bytes[quote - 1] == limits_.csv.delimiter;
+      pos_ = quote + 1;
+    }
+  }
+
+  // Moves pos_ behind the closing quote. False when it is not there yet, or may be half
+  // of a doubled one whose other half has not come.
+  bool leave_quotes(std::string_view bytes, bool last) noexcept {
+    while (true) {
+      const size_t quote = quote_.find(bytes, pos_);
+      for (size_t lf = line_end_.find(bytes, pos_); lf < quote;
+           lf = line_end_.find(bytes, lf + 1))
+        ++line_;
+      pos_ = quote;
+      if (quote == bytes.size() || (quote + 1 == bytes.size() && !last))
+        return false;
+      const bool doubled = quote + 1 < bytes.size() && bytes[quote + 1] == '"';
+      pos_ = quote + (doubled ? 2 : 1);
+      if (!doubled) {
+        in_quotes_ = false;
+        return true;
+      }
+    }
+  }
+
+  size_t without_cr(std::string_view bytes) const noexcept {
+    return !in_quotes_ && pos_ > start_ && bytes[pos_ - 1] == '\r' ? pos_ - 1 : pos_;
+  }
+
+  // An empty line, or the header.
+  result<void> take_other(std::string_view row) {
+    const uint64_t line = start_line_;
+    start_ = pos_;
+    start_line_ = line_;
+    if (row.empty())
+      return over_gap_limit(start_) ? result<void>{gap_too_large()} : result<void>{};
+    auto header = parse_csv_header(row, line, limits_.csv_columns_max, limits_.csv);
+    if (!header)
+      return tl::unexpected<fault>(std::move(header.error()));
+    header_ = std::make_shared<const csv_header>(std::move(*header));
+    gap_ = start_;
+    gap_line_ = start_line_;
+    return {};
+  }
+
+  // The first row is a record, too.
+  result<void> number_columns(std::string_view row) {
+    auto header =
+      number_csv_columns(row, start_line_, limits_.csv_columns_max, limits_.csv);
+    if (!header)
+      return tl::unexpected<fault>(std::move(header.error()));
+    header_ = std::make_shared<const csv_header>(std::move(*header));
+    return {};
+  }
+
+  // No row end in sight. One byte more than the limit may still be the CR of a line end.
+  result<void> stop(std::string_view bytes, bool last) {
+    const size_t size = bytes.size() - start_;
+    if (size > 0 && over_record_limit(size - 1))
+      return record_too_large();
+    finished_ = last;
+    return {};
+  }
+
+  std::shared_ptr<const csv_header> header_;
+  byte_finder line_end_{'\n'};
+  byte_finder quote_{'"'};
+  bool in_quotes_ = false; ///< at pos_
+};
+
+} // namespace
+
+std::unique_ptr<frame_scanner> make_csv_scanner(framing_limits limits) {
+  return std::make_unique<csv_scanner>(limits);
+}
+
+} // namespace weir

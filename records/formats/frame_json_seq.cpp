@@ -1,0 +1,89 @@
+// JSON text sequences (RFC 7464): every text begins behind an RS and ends before the next one
+// or with the body. It may span lines; the white space around it is not part of it. Whether it
+// is JSON, a later stage says: a text that was cut off spoils no other.
+#include "records/formats/frame_scanner.hpp"
+
+namespace weir {
+
+namespace {
+
+constexpr char record_separator = '\x1e';
+
+class json_seq_scanner final : public frame_scanner {
+ public:
+  using frame_scanner::frame_scanner;
+
+  result<void> scan(std::string_view bytes, bool last, size_t records_max,
+                    std::vector<record_ref>& out) override {
+    for (size_t found = 0; found < records_max;) {
+      if (!begun_) {
+        auto begins = find_text(bytes);
+        if (!begins)
+          return tl::unexpected<fault>(std::move(begins.error()));
+        if (!*begins) {
+          finished_ = last;
+          return {};
+        }
+      }
+      const bool ended = pass_text(bytes);
+      const size_t size = text_size(bytes);
+      if (over_record_limit(size))
+        return record_too_large();
+      if (!ended && !last)
+        return {};
+      begun_ = false;
+      emit(size, pos_, out);
+      ++found;
+    }
+    finished_ = last && !begun_ && pos_ == bytes.size();
+    return {};
+  }
+
+ private:
+  // Moves to the first byte of the next text; false when the bytes end before it.
+  result<bool> find_text(std::string_view bytes) {
+    for (; pos_ < bytes.size(); ++pos_) {
+      const char c = bytes[pos_];
+      line_ += c == '\n' ? 1 : 0;
+      if (c == record_separator) {
+        separated_ = true;
+      } else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+        if (!separated_)
+          return malformed(line_,
+                           "expected RS (0x1E) before the first JSON text (RFC 7464)");
+        start_ = pos_;
+        start_line_ = line_;
+        return begun_ = true;
+      }
+      if (over_gap_limit(pos_))
+        return gap_too_large();
+    }
+    return false;
+  }
+
+  // Moves to the RS behind the text; false when it is not there.
+  bool pass_text(std::string_view bytes) noexcept {
+    const size_t end = std::min(bytes.find(record_separator, pos_), bytes.size());
+    line_ += static_cast<uint64_t>(
+      std::count(bytes.begin() + static_cast<std::ptrdiff_t>(pos_),
+                 bytes.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+    pos_ = end;
+    return end < bytes.size();
+  }
+
+  size_t text_size(std::string_view bytes) const noexcept {
+    const auto text = bytes.substr(start_, pos_ - start_);
+    return text.find_last_not_of(" \t\r\n") + 1; // it begins with something else
+  }
+
+  bool separated_ = false; ///< an RS has come: what follows a text follows one
+  bool begun_ = false;     ///< start_ is the first byte of a text
+};
+
+} // namespace
+
+std::unique_ptr<frame_scanner> make_json_seq_scanner(framing_limits limits) {
+  return std::make_unique<json_seq_scanner>(limits);
+}
+
+} // namespace weir

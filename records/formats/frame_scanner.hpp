@@ -1,0 +1,117 @@
+// FRAME SCANNER: what the scanners of the formats share: positions, line and record
+// numbers, the two size limits. One per framer, behind one virtual call per piece of body
+// (not per record).
+//
+// Every position is an offset in the caller's bytes and moves down at a rebase:
+//
+//   consumed_ <= gap_ <= start_ <= pos_ <= bytes.size()
+//   |            |       |         how far the bytes were looked at
+//   |            |       first byte of the record (or line) being looked at
+//   |            end of the last record, or of the csv header
+//   end of the last record
+#pragma once
+
+#include "records/formats/framer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir {
+
+class frame_scanner {
+ public:
+  explicit frame_scanner(framing_limits limits);
+  virtual ~frame_scanner() = default;
+
+  /// See framer::scan.
+  virtual result<void> scan(std::string_view bytes, bool last, size_t records_max,
+                            std::vector<record_ref>& out) = 0;
+  virtual std::shared_ptr<const csv_header> header() const noexcept { return nullptr; }
+
+  /// Passes over `bytes` at the beginning of the body: the byte order mark.
+  void skip(size_t bytes) noexcept { gap_ = start_ = pos_ = bytes; }
+  void rebase() noexcept;
+
+  size_t consumed() const noexcept { return consumed_; }
+  bool finished() const noexcept { return finished_; }
+  uint64_t record_base() const noexcept { return record_base_; }
+  uint64_t line_base() const noexcept { return line_base_; }
+
+ protected:
+  /// Derived positions move down by `cut`, too.
+  virtual void shift(size_t /*cut*/) noexcept {}
+
+  /// Records bytes [start_, start_ + size); the next one begins at or behind `end`.
+  /// `line_` must be the line of `end`.
+  void emit(size_t size, size_t end, std::vector<record_ref>& out) {
+    out.push_back({static_cast<uint32_t>(start_), static_cast<uint32_t>(size), 0,
+                   static_cast<uint32_t>(records_ - record_base_),
+                   static_cast<uint32_t>(start_line_ - line_base_)});
+    ++records_;
+    consumed_ = gap_ = start_ = end;
+    consumed_line_ = gap_line_ = start_line_ = line_;
+  }
+  bool over_record_limit(size_t size) const noexcept {
+    return size > limits_.record_bytes_max;
+  }
+  bool over_gap_limit(size_t end) const noexcept { return end - gap_ > gap_bytes_max_; }
+
+  tl::unexpected<fault> record_too_large() const;
+  tl::unexpected<fault> gap_too_large() const;
+  /// `line` counts from 0; people count from 1.
+  static tl::unexpected<fault> malformed(uint64_t line, std::string_view what);
+
+  framing_limits limits_;
+  size_t gap_bytes_max_;
+  size_t consumed_ = 0;
+  size_t gap_ = 0;
+  size_t start_ = 0;
+  size_t pos_ = 0;
+  uint64_t line_ = 0; ///< line ends before pos_; all lines count from the body's start
+  uint64_t start_line_ = 0;    ///< line of start_
+  uint64_t consumed_line_ = 0; ///< line of consumed_
+  uint64_t gap_line_ = 0;      ///< line of gap_
+  uint64_t line_base_ = 0;
+  uint64_t records_ = 0;
+  uint64_t record_base_ = 0;
+  bool finished_ = false;
+};
+
+/// Where the next byte of one kind is. Looks at every byte once however often it is
+/// asked, which keeps a long row of short quoted fields linear.
+class byte_finder {
+ public:
+  explicit byte_finder(char wanted) : wanted_(wanted) {}
+
+  /// The first wanted byte at or behind `from`, or bytes.size(). `from` never goes back.
+  size_t find(std::string_view bytes, size_t from) noexcept {
+    if (found_ && at_ >= from)
+      return at_;
+    from = std::max(from, found_ ? from : at_);
+    const void* hit =
+      from < bytes.size() ? std::memchr(
+        bytes.data() + from, static_cast<unsigned char>(wanted_), bytes.size() - from)
+                          : nullptr;
+    found_ = hit != nullptr;
+    at_ = found_ ? static_cast<size_t>(static_cast<const char*>(hit) - bytes.data())
+                 : bytes.size();
+    return at_;
+  }
+  void shift(size_t cut) noexcept {
+    found_ = found_ && at_ >= cut;
+    at_ = at_ >= cut ? at_ - cut : 0;
+  }
+
+ private:
+  char wanted_;
+  bool found_ = false;
+  size_t at_ = 0; ///< found: where; else looked at up to here
+};
+
+std::unique_ptr<frame_scanner> make_line_scanner(body_format format,
+                                                 framing_limits limits);
+std::unique_ptr<frame_scanner> make_csv_scanner(framing_limits limits);
+std::unique_ptr<frame_scanner> make_json_scanner(framing_limits limits);
+std::unique_ptr<frame_scanner> make_json_seq_scanner(framing_limits limits);
+
+} // namespace weir

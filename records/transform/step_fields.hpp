@@ -1,0 +1,52 @@
+// Steps that move whole fields: rename, copy, remove, keep.
+#pragma once
+
+#include "records/transform/arguments.hpp"
+#include "records/transform/step_run.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::steps {
+
+using field_pairs = std::vector<std::pair<field_pointer, field_pointer>>;
+
+/// A missing field is left alone; a field that has the new name already is replaced.
+struct rename_step {
+  field_pairs pairs;
+  static rename_step compile(step_arguments& arguments);
+  verdict run(step_run& run) const;
+  std::string describe() const;
+};
+
+/// As rename, but the field stays.
+struct copy_step {
+  field_pairs pairs;
+  static copy_step compile(step_arguments& arguments);
+  verdict run(step_run& run) const;
+  std::string describe() const;
+};
+
+struct remove_step {
+  std::vector<field_pointer> fields;
+  static remove_step compile(step_arguments& arguments);
+  verdict run(step_run& run) const;
+  std::string describe() const;
+};
+
+/// Removes everything else. Of a nested name its parents stay, with only what was named
+/// in them.
+struct keep_step {
+  struct branch {
+    std::string name;
+    std::vector<branch> children; ///< empty: the whole value stays
+  };
+  std::vector<field_pointer> fields;
+  std::vector<branch> tree;
+  static keep_step compile(step_arguments& arguments);
+  verdict run(step_run& run) const;
+  std::string describe() const;
+};
+
+} // namespace weir::steps
