@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "proto/asks.hpp"
 #include "proto/ports.hpp"
-#include "storage/errands.hpp"
+#include "storage/journal/errands.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>

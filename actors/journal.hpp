@@ -18,7 +18,7 @@
 //                passed ones. It goes before the actor does.
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
 //                group: `commit_bytes_max` and one batch. Parts of streamed requests whose
-//                turn has not come (storage/request_order.hpp): admitted, too, and given back
+//                turn has not come (storage/journal/request_order.hpp): admitted, too, and given back
 //                after a second (out_of_turn), so that their owner sends them again.
 //   On failure:  of the disk: every part of the group is answered storage_failed or
 //                journal_full, the condition is set in node_health, and it tries again
@@ -34,8 +34,8 @@
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
 #include "proto/telemetry.hpp"
-#include "storage/journal.hpp"
-#include "storage/request_order.hpp"
+#include "storage/journal/journal.hpp"
+#include "storage/journal/request_order.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

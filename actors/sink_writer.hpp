@@ -17,7 +17,7 @@
 #include "actors/tail.hpp"
 #include "proto/health.hpp"
 #include "proto/telemetry.hpp"
-#include "storage/sink.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <caf/stateful_actor.hpp>
 

@@ -2,7 +2,7 @@
 
 #include "app/catalog_loader.hpp"
 #include "app/units.hpp"
-#include "storage/postgres_sink.hpp"
+#include "storage/sinks/postgres/sink.hpp"
 
 #include <ostream>
 

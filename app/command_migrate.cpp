@@ -1,7 +1,7 @@
 #include "app/command_migrate.hpp"
 
 #include "base/clock.hpp"
-#include "storage/postgres_sink.hpp"
+#include "storage/sinks/postgres/sink.hpp"
 
 #include <ostream>
 

@@ -9,8 +9,8 @@
 #include "proto/node_card.hpp"
 #include "proto/stream_settings.hpp"
 #include "storage/dead_letters.hpp"
-#include "storage/journal.hpp"
-#include "storage/sink.hpp"
+#include "storage/journal/journal.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <chrono>
 #include <cstddef>

@@ -5,8 +5,8 @@
 #include "app/units.hpp"
 #include "http/ingest_settings.hpp"
 #include "records/inflate.hpp"
-#include "storage/journal_codec.hpp"
-#include "storage/postgres.hpp"
+#include "storage/journal/codec.hpp"
+#include "storage/sinks/postgres/postgres.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #include "app/data_lock.hpp"
 
-#include "storage/file_system.hpp"
+#include "storage/files/file_system.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -21,9 +21,9 @@
 #include "http/operations.hpp"
 #include "proto/messages.hpp"
 #include "storage/dead_letters.hpp"
-#include "storage/journal_segment.hpp"
+#include "storage/journal/segment.hpp"
 #include "storage/open_sink.hpp"
-#include "storage/postgres_sink.hpp"
+#include "storage/sinks/postgres/sink.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>

@@ -11,7 +11,7 @@
 #include "actors/worker.hpp"
 #include "app/tree_queues.hpp"
 #include "base/log.hpp"
-#include "storage/journal_segment.hpp"
+#include "storage/journal/segment.hpp"
 #include "storage/open_sink.hpp"
 
 #include <caf/actor_cast.hpp>

@@ -13,9 +13,9 @@
 #include "cluster/network.hpp"
 #include "records/work.hpp"
 #include "storage/dead_letters.hpp"
-#include "storage/file_system.hpp"
-#include "storage/journal_tail_cache.hpp"
-#include "storage/sink.hpp"
+#include "storage/files/file_system.hpp"
+#include "storage/journal/tail_cache.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <atomic>
 #include <cstdint>

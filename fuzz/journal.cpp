@@ -1,10 +1,10 @@
 // Recovery and reading over arbitrary segment files: no crash, bounded memory, and what
 // recovery has repaired once reads without an error and stays as it is.
-#include "storage/journal.hpp"
-#include "storage/journal_codec.hpp"
-#include "storage/journal_segment.hpp"
-#include "tests/storage/journal_batches.hpp"
-#include "tests/storage/simulated_disk.hpp"
+#include "storage/journal/journal.hpp"
+#include "storage/journal/codec.hpp"
+#include "storage/journal/segment.hpp"
+#include "tests/storage/files/simulated_disk.hpp"
+#include "tests/storage/journal/batches.hpp"
 
 #include <cstdlib>
 #include <cstring>

@@ -1,8 +1,8 @@
 #include "storage/dead_letters.hpp"
 
-#include "storage/sink_state.hpp"
-#include "storage/sqlite.hpp"
-#include "storage/sqlite_schema.hpp"
+#include "storage/sink/state.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/sqlite.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -9,9 +9,9 @@
 // Ids never fall, so nothing comes twice.
 #pragma once
 
-#include "storage/file_system.hpp"
-#include "storage/journal.hpp"
-#include "storage/sink.hpp"
+#include "storage/files/file_system.hpp"
+#include "storage/journal/journal.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -1,11 +1,11 @@
 #include "storage/open_sink.hpp"
 
-#include "storage/file_records.hpp"
-#include "storage/file_sink.hpp"
-#include "storage/null_sink.hpp"
-#include "storage/postgres_sink.hpp"
-#include "storage/sqlite_records.hpp"
-#include "storage/sqlite_sink.hpp"
+#include "storage/sinks/file/records.hpp"
+#include "storage/sinks/file/sink.hpp"
+#include "storage/sinks/null/sink.hpp"
+#include "storage/sinks/postgres/sink.hpp"
+#include "storage/sinks/sqlite/records.hpp"
+#include "storage/sinks/sqlite/sink.hpp"
 
 #include <filesystem>
 

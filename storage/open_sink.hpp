@@ -1,7 +1,7 @@
 // OPEN SINK: from a configuration to the sink it names. The one place that knows every kind.
 #pragma once
 
-#include "storage/sink.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <memory>
 

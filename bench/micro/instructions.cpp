@@ -4,7 +4,7 @@
 //   bench_instructions parse|schema|transform|fused|journal BATCHES
 #include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
-#include "storage/journal.hpp"
+#include "storage/journal/journal.hpp"
 
 #include <cstdio>
 #include <cstdlib>

@@ -3,7 +3,7 @@
 #include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
 #include "http/admission.hpp"
-#include "storage/journal.hpp"
+#include "storage/journal/journal.hpp"
 
 #include <benchmark/benchmark.h>
 

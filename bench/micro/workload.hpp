@@ -6,8 +6,8 @@
 #include "proto/batch.hpp"
 #include "records/formats/framer.hpp"
 #include "records/work.hpp"
-#include "storage/file_system.hpp"
-#include "storage/journal.hpp"
+#include "storage/files/file_system.hpp"
+#include "storage/journal/journal.hpp"
 
 #include <memory>
 #include <stdexcept>

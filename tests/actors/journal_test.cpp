@@ -1,11 +1,11 @@
 #include "actors/journal.hpp"
 
 #include "proto/ports.hpp"
-#include "storage/journal_segment.hpp"
+#include "storage/journal/segment.hpp"
 #include "tests/actors/fixture.hpp"
-#include "tests/storage/held_errands.hpp"
-#include "tests/storage/journal_batches.hpp"
-#include "tests/storage/simulated_disk.hpp"
+#include "tests/storage/files/simulated_disk.hpp"
+#include "tests/storage/journal/batches.hpp"
+#include "tests/storage/journal/held_errands.hpp"
 
 #include <chrono>
 #include <filesystem>

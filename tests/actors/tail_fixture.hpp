@@ -5,9 +5,9 @@
 #include "actors/tail.hpp"
 #include "proto/health.hpp"
 #include "proto/telemetry.hpp"
-#include "storage/sink_state.hpp"
+#include "storage/sink/state.hpp"
 #include "tests/actors/fixture.hpp"
-#include "tests/storage/sink_frames.hpp"
+#include "tests/storage/sinks/sink_frames.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 

@@ -1,7 +1,7 @@
 // What the commands say and do on a store of their own, without a node.
 #include "app/cli.hpp"
 #include "app/command_dead_letters.hpp"
-#include "tests/storage/sink_frames.hpp"
+#include "tests/storage/sinks/sink_frames.hpp"
 
 #include <sstream>
 

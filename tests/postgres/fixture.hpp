@@ -3,9 +3,9 @@
 
 #include "base/log.hpp"
 #include "storage/open_sink.hpp"
-#include "storage/postgres_sink.hpp"
+#include "storage/sinks/postgres/sink.hpp"
 #include "tests/postgres/server.hpp"
-#include "tests/storage/sink_frames.hpp"
+#include "tests/storage/sinks/sink_frames.hpp"
 
 #include <algorithm>
 #include <thread>

@@ -1,6 +1,6 @@
 // Servers and connections that end at the worst moment: nothing is lost, nothing doubled.
 #include "storage/open_sink.hpp"
-#include "storage/postgres_rows.hpp"
+#include "storage/sinks/postgres/rows.hpp"
 #include "tests/postgres/fixture.hpp"
 
 #include <atomic>

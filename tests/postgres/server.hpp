@@ -2,7 +2,7 @@
 // that is not root. It dies with the test program.
 #pragma once
 
-#include "storage/postgres.hpp"
+#include "storage/sinks/postgres/postgres.hpp"
 
 #include <csignal>
 #include <cstdlib>

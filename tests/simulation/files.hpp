@@ -5,7 +5,7 @@
 
 #include "tests/simulation/faults.hpp"
 #include "tests/simulation/life.hpp"
-#include "tests/storage/simulated_disk.hpp"
+#include "tests/storage/files/simulated_disk.hpp"
 
 namespace weir::simulation {
 

@@ -1,6 +1,6 @@
 #include "tests/simulation/stores.hpp"
 
-#include "storage/sink_state.hpp"
+#include "storage/sink/state.hpp"
 #include "tests/simulation/faults.hpp"
 
 namespace weir::simulation {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "storage/dead_letters.hpp"
-#include "storage/sink.hpp"
+#include "storage/sink/sink.hpp"
 #include "tests/simulation/life.hpp"
 
 #include <functional>

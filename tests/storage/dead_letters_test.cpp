@@ -1,7 +1,7 @@
 #include "storage/dead_letters.hpp"
 
-#include "storage/sqlite.hpp"
-#include "tests/storage/sink_frames.hpp"
+#include "storage/sqlite/sqlite.hpp"
+#include "tests/storage/sinks/sink_frames.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

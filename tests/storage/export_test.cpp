@@ -1,7 +1,7 @@
 #include "storage/export.hpp"
 
 #include "storage/open_sink.hpp"
-#include "tests/storage/sink_frames.hpp"
+#include "tests/storage/sinks/sink_frames.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,30 @@
+// FILE TAIL: what a file has behind a place, looked through in blocks.
+#pragma once
+
+#include "storage/files/file_system.hpp"
+
+#include <functional>
+#include <string_view>
+
+namespace weir {
+
+/// The file must outlive it and not change meanwhile.
+class file_tail {
+ public:
+  file_tail(file& of, uint64_t from) : file_(of), from_(from) {}
+
+  /// It and `text` are the same as far as both go.
+  result<bool> starts_as(std::string_view text);
+  result<bool> has_line();
+  /// From the start of `to`.
+  result<void> copy_to(file& to);
+
+ private:
+  /// Block by block, until `visit` says false.
+  result<void> each(const std::function<result<bool>(std::string_view)>& visit);
+
+  file& file_;
+  uint64_t from_;
+};
+
+} // namespace weir
