@@ -4,7 +4,7 @@
 
 #include "app/config.hpp"
 #include "base/result.hpp"
-#include "cluster/tunnel.hpp"
+#include "cluster/tunnel/tunnel.hpp"
 #include "http/ingest_settings.hpp"
 #include "http/operations.hpp"
 

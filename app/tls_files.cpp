@@ -1,7 +1,7 @@
 #include "app/tls_files.hpp"
 
 #include "app/units.hpp"
-#include "cluster/wire_identity.hpp"
+#include "cluster/tunnel/wire_identity.hpp"
 #include "http/transport.hpp"
 
 #include <memory>

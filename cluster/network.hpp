@@ -1,6 +1,6 @@
 // NETWORK: what the cluster's actors see of it. `network_port` is a node's way to its peers,
 // `network_events` is how it hears of them. Production puts a TLS tunnel behind both
-// (cluster/tunnel.hpp), a simulation its own.
+// (cluster/tunnel/tunnel.hpp), a simulation its own.
 //
 // A link is one connection between two nodes with an identity of its own. While it is up,
 // frames come whole and at most once, but a small one may overtake large ones. When it goes

@@ -1,9 +1,9 @@
 #include "base/clock.hpp"
 #include "cluster/assembler.hpp"
 #include "cluster/bytes.hpp"
-#include "cluster/frame_queue.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
+#include "cluster/tunnel/frame_queue.hpp"
 #include "cluster/wire_words.hpp"
 
 #include <gtest/gtest.h>

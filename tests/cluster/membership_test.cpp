@@ -1,9 +1,9 @@
 #include "cluster/board.hpp"
-#include "cluster/connection.hpp"
-#include "cluster/dial_plan.hpp"
 #include "cluster/link_frame.hpp"
-#include "cluster/link_registry.hpp"
 #include "cluster/members.hpp"
+#include "cluster/tunnel/connection.hpp"
+#include "cluster/tunnel/dial_plan.hpp"
+#include "cluster/tunnel/link_registry.hpp"
 
 #include <gtest/gtest.h>
 

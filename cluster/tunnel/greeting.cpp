@@ -1,4 +1,4 @@
-#include "cluster/greeting.hpp"
+#include "cluster/tunnel/greeting.hpp"
 
 #include "cluster/hello.hpp"
 

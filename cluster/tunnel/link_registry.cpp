@@ -1,4 +1,4 @@
-#include "cluster/link_registry.hpp"
+#include "cluster/tunnel/link_registry.hpp"
 
 #include <utility>
 

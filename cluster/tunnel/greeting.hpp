@@ -13,8 +13,8 @@
 // Each half returns what went wrong; empty: nothing.
 #pragma once
 
-#include "cluster/connection.hpp"
-#include "cluster/link_registry.hpp"
+#include "cluster/tunnel/connection.hpp"
+#include "cluster/tunnel/link_registry.hpp"
 
 #include <optional>
 #include <string>

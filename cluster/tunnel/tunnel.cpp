@@ -1,10 +1,10 @@
-#include "cluster/tunnel.hpp"
+#include "cluster/tunnel/tunnel.hpp"
 
 #include "base/log.hpp"
-#include "cluster/dialer.hpp"
-#include "cluster/frame_lane.hpp"
-#include "cluster/greeting.hpp"
-#include "cluster/refusal_log.hpp"
+#include "cluster/tunnel/dialer.hpp"
+#include "cluster/tunnel/frame_lane.hpp"
+#include "cluster/tunnel/greeting.hpp"
+#include "cluster/tunnel/refusal_log.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

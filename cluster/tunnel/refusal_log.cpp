@@ -1,8 +1,8 @@
-#include "cluster/refusal_log.hpp"
+#include "cluster/tunnel/refusal_log.hpp"
 
 #include "base/log.hpp"
-#include "cluster/connection.hpp"
-#include "cluster/link_registry.hpp"
+#include "cluster/tunnel/connection.hpp"
+#include "cluster/tunnel/link_registry.hpp"
 
 #include <utility>
 

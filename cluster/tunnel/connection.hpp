@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "cluster/frame_queue.hpp"
-#include "cluster/unread_frames.hpp"
-#include "cluster/wire.hpp"
+#include "cluster/tunnel/frame_queue.hpp"
+#include "cluster/tunnel/unread_frames.hpp"
+#include "cluster/tunnel/wire.hpp"
 #include "proto/link.hpp"
 
 #include <boost/asio/steady_timer.hpp>

@@ -1,6 +1,6 @@
-#include "cluster/wire.hpp"
+#include "cluster/tunnel/wire.hpp"
 
-#include "cluster/wire_identity.hpp"
+#include "cluster/tunnel/wire_identity.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>

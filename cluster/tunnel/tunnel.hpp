@@ -4,7 +4,7 @@
 //
 //   Owner:    the node; one thread of its own, on which `network_events` are told.
 //   Bounds:   connections that are not links yet: `handshakes_max` that came, and those that
-//             this node dials beside them (cluster/dial_plan.hpp), each for at most
+//             this node dials beside them (cluster/tunnel/dial_plan.hpp), each for at most
 //             `handshake_deadline`; links: `peers_max`; for each link 600 KiB of buffers,
 //             what the peer's windows allow to wait (network_port::send), and
 //             `small_waiting_bytes_max` of small frames; one frame that has come in part, and
@@ -15,7 +15,7 @@
 
 #include "base/result.hpp"
 #include "cluster/network.hpp"
-#include "cluster/wire_identity.hpp"
+#include "cluster/tunnel/wire_identity.hpp"
 
 #include <chrono>
 #include <memory>

@@ -4,7 +4,7 @@
 // node that was found there. All of it on the tunnel's one thread.
 #pragma once
 
-#include "cluster/dial_plan.hpp"
+#include "cluster/tunnel/dial_plan.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>

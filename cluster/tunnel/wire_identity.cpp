@@ -1,4 +1,4 @@
-#include "cluster/wire_identity.hpp"
+#include "cluster/tunnel/wire_identity.hpp"
 
 #include <openssl/x509.h>
 

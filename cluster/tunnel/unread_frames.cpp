@@ -1,4 +1,4 @@
-#include "cluster/unread_frames.hpp"
+#include "cluster/tunnel/unread_frames.hpp"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>

@@ -1,4 +1,4 @@
-#include "cluster/dial_plan.hpp"
+#include "cluster/tunnel/dial_plan.hpp"
 
 #include <algorithm>
 #include <set>

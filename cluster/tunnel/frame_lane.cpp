@@ -1,4 +1,4 @@
-#include "cluster/frame_lane.hpp"
+#include "cluster/tunnel/frame_lane.hpp"
 
 #include "cluster/bytes.hpp"
 #include "cluster/link_frame.hpp"

@@ -1,9 +1,9 @@
 // FRAME LANE: frames over a wire, out of a queue and in. All of it on the tunnel's one thread.
 #pragma once
 
-#include "cluster/frame_queue.hpp"
-#include "cluster/unread_frames.hpp"
-#include "cluster/wire.hpp"
+#include "cluster/tunnel/frame_queue.hpp"
+#include "cluster/tunnel/unread_frames.hpp"
+#include "cluster/tunnel/wire.hpp"
 
 #include <functional>
 #include <string>

@@ -1,4 +1,4 @@
-#include "cluster/connection.hpp"
+#include "cluster/tunnel/connection.hpp"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>

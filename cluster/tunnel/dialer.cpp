@@ -1,6 +1,6 @@
-#include "cluster/dialer.hpp"
+#include "cluster/tunnel/dialer.hpp"
 
-#include "cluster/connection.hpp"
+#include "cluster/tunnel/connection.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>

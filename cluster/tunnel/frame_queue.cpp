@@ -1,4 +1,4 @@
-#include "cluster/frame_queue.hpp"
+#include "cluster/tunnel/frame_queue.hpp"
 
 #include "cluster/bytes.hpp"
 

@@ -1,5 +1,5 @@
 // Who may speak at all: certificates of the own authority, TLS 1.3, and the own name.
-#include "cluster/wire_identity.hpp"
+#include "cluster/tunnel/wire_identity.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>

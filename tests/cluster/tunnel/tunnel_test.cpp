@@ -1,10 +1,10 @@
-#include "cluster/tunnel.hpp"
+#include "cluster/tunnel/tunnel.hpp"
 
 #include "base/log.hpp"
 #include "cluster/bytes.hpp"
-#include "cluster/frame_queue.hpp"
 #include "cluster/hello.hpp"
 #include "cluster/link_frame.hpp"
+#include "cluster/tunnel/frame_queue.hpp"
 #include "proto/batch.hpp"
 
 #include <boost/asio/connect.hpp>
