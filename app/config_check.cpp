@@ -3,7 +3,7 @@
 #include "app/module_configs.hpp"
 #include "app/tls_files.hpp"
 #include "app/units.hpp"
-#include "http/ingest_settings.hpp"
+#include "http/ingest/ingest_settings.hpp"
 #include "records/inflate.hpp"
 #include "storage/journal/codec.hpp"
 #include "storage/sinks/postgres/postgres.hpp"

@@ -5,8 +5,8 @@
 #include "app/config.hpp"
 #include "base/result.hpp"
 #include "cluster/tunnel/tunnel.hpp"
-#include "http/ingest_settings.hpp"
-#include "http/operations.hpp"
+#include "http/ingest/ingest_settings.hpp"
+#include "http/operations/operations.hpp"
 
 namespace weir {
 

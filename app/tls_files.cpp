@@ -2,7 +2,7 @@
 
 #include "app/units.hpp"
 #include "cluster/tunnel/wire_identity.hpp"
-#include "http/transport.hpp"
+#include "http/wire/transport.hpp"
 
 #include <memory>
 

@@ -1,6 +1,6 @@
 #include "http/readiness_page.hpp"
 
-#include "http/answer.hpp"
+#include "http/wire/answer.hpp"
 
 namespace weir {
 

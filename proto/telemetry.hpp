@@ -1,5 +1,5 @@
 // The figures weir keeps of itself: plain atomics that any thread adds to and the operations
-// server reads. No prometheus type here; http/metrics.cpp gives them their public names. One
+// server reads. No prometheus type here; http/operations/metrics.cpp gives them their public names. One
 // `telemetry` lives as long as the process and outlives every actor, so a restart loses no count.
 #pragma once
 

@@ -2,7 +2,7 @@
 // one thread, no disk; bench/run.py measures the whole.
 #include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
-#include "http/admission.hpp"
+#include "http/ingest/admission.hpp"
 #include "storage/journal/journal.hpp"
 
 #include <benchmark/benchmark.h>

@@ -1,7 +1,7 @@
 #include "app/command_cluster.hpp"
 #include "app/config.hpp"
-#include "http/metrics.hpp"
-#include "http/operations_pages.hpp"
+#include "http/operations/metrics.hpp"
+#include "http/operations/operations_pages.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -12,11 +12,11 @@ namespace weir::simulation {
 
 namespace {
 
-constexpr int abandon_after_timeouts = 10; // as http/io_thread.cpp
+constexpr int abandon_after_timeouts = 10; // as http/ingest/io_thread.cpp
 
 } // namespace
 
-/// As http/receipt_mailbox.hpp, but what wakes is the world.
+/// As http/ingest/receipt_mailbox.hpp, but what wakes is the world.
 class ingest::mailbox final : public receipt_port {
  public:
   void deliver(std::shared_ptr<const batch_receipt> receipt) noexcept override {

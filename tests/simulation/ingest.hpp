@@ -1,14 +1,14 @@
 // INGEST: the listener's side of a simulated node without its sockets. Framing, batches,
 // coalescing, admission and what is owed for every batch are the real ones; a session
-// here does what http/session.cpp does between them, and gives its answer to a function.
+// here does what http/ingest/session.cpp does between them, and gives its answer to a function.
 #pragma once
 
-#include "http/admission.hpp"
-#include "http/body_reader.hpp"
-#include "http/coalescer.hpp"
-#include "http/ingest_request.hpp"
-#include "http/ingest_settings.hpp"
-#include "http/outstanding.hpp"
+#include "http/ingest/admission.hpp"
+#include "http/ingest/body_reader.hpp"
+#include "http/ingest/coalescer.hpp"
+#include "http/ingest/ingest_request.hpp"
+#include "http/ingest/ingest_settings.hpp"
+#include "http/ingest/outstanding.hpp"
 #include "proto/ports.hpp"
 #include "records/catalog.hpp"
 #include "tests/simulation/chance.hpp"

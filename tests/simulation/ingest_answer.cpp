@@ -1,4 +1,4 @@
-// What a simulated session tells its client, and when: as http/session_answer.cpp does it.
+// What a simulated session tells its client, and when: as http/ingest/session_answer.cpp does it.
 #include "tests/simulation/ingest.hpp"
 
 #include <utility>

@@ -1,0 +1,73 @@
+// INGEST STATE: what the I/O threads of one ingest server share. Every member is safe to
+// use from any of them.
+#pragma once
+
+#include "http/ingest/admission.hpp"
+#include "http/ingest/ingest_settings.hpp"
+#include "http/ingest/rate_limit.hpp"
+#include "http/wire/transport.hpp"
+#include "proto/telemetry.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+
+namespace weir {
+
+struct ingest_state {
+  ingest_state(const ingest_config& config_, ingest_context context_,
+               std::shared_ptr<const ingest_limits> first)
+    : config(config_), context(context_),
+      gate({config_.budget_bytes, config_.batches_max, config_.waiters_max,
+            first->shed_low, first->shed_normal, config_.delay_max}),
+      rates(first->clients_max), stage(context_.figures.stage("gateway")),
+      admission_queue(context_.figures.queue("admission")),
+      connections_queue(context_.figures.queue("connections")),
+      outstanding_queue(context_.figures.queue("outstanding")),
+      limits_(std::move(first)) {}
+
+  std::shared_ptr<const ingest_limits> limits() const {
+    const std::lock_guard guard{lock_};
+    return limits_;
+  }
+  void set_limits(std::shared_ptr<const ingest_limits> next) {
+    const std::lock_guard guard{lock_};
+    limits_.swap(next);
+  }
+
+  /// How many batches one streamed request may have in flight now. Those that have some share
+  /// the window, and it is no more than a quarter of what admission lets in, so others find
+  /// room; but four keep the workers busy while a group is synced, and are always allowed.
+  uint32_t streams_share() const {
+    constexpr uint32_t share_min = 4;
+    const auto all = std::min(config.streams_window, gate.allowed() / 4);
+    const auto share = all / std::max(streaming.load(std::memory_order_relaxed), 1u);
+    return std::max(share, std::min(config.streams_window, share_min));
+  }
+
+  const ingest_config config;
+  const ingest_context context;
+  admission gate;
+  rate_limiter rates;
+  std::shared_ptr<tls_context> tls; ///< null: plain; set before the threads start
+  std::atomic<bool> draining{false};
+  /// When it began, by the steady clock; set before `draining`.
+  std::atomic<std::chrono::steady_clock::time_point> draining_since{};
+  std::atomic<size_t> connections{0};
+  std::atomic<size_t> requests{0};    ///< begun and not yet answered
+  std::atomic<size_t> outstanding{0}; ///< batches without a receipt
+  std::atomic<uint32_t> streaming{0}; ///< streamed requests with batches in flight
+
+  stage_gauge& stage;
+  queue_gauge& admission_queue;
+  queue_gauge& connections_queue;
+  queue_gauge& outstanding_queue;
+
+ private:
+  mutable std::mutex lock_;
+  std::shared_ptr<const ingest_limits> limits_;
+};
+
+} // namespace weir

@@ -1,0 +1,261 @@
+// SESSION: one connection, from accept to close, and the request it is working on.
+// Requests of a connection are served one after the other; a pipelined one waits in the
+// input buffer.
+//
+//   handshake → head → admission → body ⇄ paused → awaiting → answering → head …
+//                 └──────────── refused ─────────────────────┘   ├→ discarding → head
+//                                                                 └→ lingering → closed
+//
+// Lives on its I/O thread, which holds it until it is closed; then whatever it still
+// waits for does. An exception in it closes it and touches nobody else.
+#pragma once
+
+#include "http/ingest/admission.hpp"
+#include "http/ingest/body_reader.hpp"
+#include "http/ingest/ingest_request.hpp"
+#include "http/ingest/ingest_terms.hpp"
+#include "http/ingest/outstanding.hpp"
+#include "http/wire/input_buffer.hpp"
+#include "http/wire/known_head.hpp"
+#include "http/wire/problem.hpp"
+#include "http/wire/request_head.hpp"
+#include "http/wire/transport.hpp"
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace weir {
+
+class io_thread;
+class session;
+using session_list = std::list<std::shared_ptr<session>>;
+
+class session final : public std::enable_shared_from_this<session>,
+                      public request_owner,
+                      public transport_events {
+ public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  session(io_thread& thread, std::unique_ptr<transport> link, std::string peer);
+  ~session() override;
+
+  /// `place` is where the thread's list holds it.
+  void start(session_list::iterator place);
+  /// Looks at the deadlines.
+  void tick(time_point now);
+  void close() noexcept;
+
+  // -- by the transport
+  void on_open(boost::system::error_code failure) override;
+  void on_read(boost::system::error_code failure, size_t bytes) override;
+  void on_written(boost::system::error_code failure) override;
+
+  /// By the thread, after next_request() has asked for it.
+  void read_head();
+
+ private:
+  enum class phase : uint8_t {
+    handshake,
+    head,      ///< between requests, or in the middle of a head
+    admission, ///< the body is unread until a claim is granted
+    inviting,  ///< 100 Continue is being sent
+    body,
+    paused,   ///< a streamed body waits for a receipt or for its next claim
+    awaiting, ///< all sent; the receipts are not all here
+    answering,
+    discarding, ///< the rest of a refused body
+    lingering,  ///< answered; reads on so that the client sees the answer, not a reset
+    closed,
+  };
+
+  /// The request in hand once its head was accepted.
+  struct exchange {
+    std::unique_ptr<body_reader> reader;
+    std::shared_ptr<ingest_request> request; ///< from the first batch on
+    claim charged;                           ///< of the batch being made
+    size_t held = 0;    ///< bytes charged for the reader, for as long as it lives
+    size_t decoder = 0; ///< of these: what the decoder may have
+    std::optional<fault> failure; ///< the rest of the body is not wanted
+    bool body_done = false;
+    bool streamed = false;  ///< in more than one batch
+    bool streaming = false; ///< counted in ingest_state::streaming
+    uint64_t number = 0;    ///< batch_part::request of its batches, if there are several
+  };
+
+  /// A body that is here as a whole.
+  struct whole_body {
+    std::string_view bytes;              ///< up to the last record's end
+    std::span<const record_ref> records; ///< with offsets in them
+    body_format format = body_format::ndjson;
+    std::shared_ptr<const csv_header> header;
+    uint64_t fingerprint = 0;    ///< closed, of a keyed body
+    size_t weight = 0;           ///< see body_weight()
+    std::string* text = nullptr; ///< as in whole_request
+  };
+
+  // -- the connection (session.cpp)
+  /// The boundary: whatever goes wrong inside ends this connection and nothing else. The
+  /// caller keeps the session.
+  template <class F>
+  void guarded(F&& f) noexcept {
+    try {
+      f();
+    } catch (const std::exception& e) {
+      failed(e);
+    }
+  }
+  void failed(const std::exception& why) noexcept;
+  time_point now() const noexcept;
+  void expect_within(std::chrono::milliseconds time);
+  void next_request(time_point at);
+  void read_more(size_t bytes_max);
+  void parse_input();
+  bool begin_as_before();
+  void begin(std::string_view text, const request_head& head);
+  void open_request();
+  void on_deadline();
+  void take_input(size_t bytes);
+  void drop_parked(size_t bytes);
+  void connection_lost();
+  void discard();
+  void linger();
+  void drop_more(size_t bytes_max);
+  void after_answer(time_point at);
+
+  // -- answers (session_answer.cpp)
+  void refuse_with(problem p);
+  void refuse(const fault& why);
+  void refuse_and_close(const fault& why);
+  void leave_body_unread(ec why);
+  void answer_options(route where);
+  void answer_probe(route where);
+  void answer_request();
+  void answer_failure(const fault& why);
+  void respond(int status, std::string_view type, std::string_view body,
+               std::string_view fields);
+
+  // -- its claims (session_admission.cpp)
+  void admit();
+  void enter_gate();
+  void granted();
+  void take_granted() noexcept;
+  void hear_when_it_goes();
+  void wait_for_grant(std::chrono::milliseconds time);
+  void stop_waiting() noexcept;
+  void give_up_waiting();
+  void claim_next_batch();
+  size_t next_batch_charge() const noexcept;
+  size_t charge_of(size_t weight, size_t records) const noexcept;
+  gathered gathers(uint64_t weight) const noexcept;
+  void claim_and_wait(const claim& wanted, size_t held);
+  void claim_decoder();
+  bool claim_reader();
+  bool hold_rest(size_t needed);
+  void note_unread() noexcept;
+  void drop_reader() noexcept;
+  void unpark() noexcept;
+  void charge_answer();
+  void return_answer() noexcept;
+  void charge_verdicts();
+  bool wait_for_opening();
+  void look_whether_open();
+
+  // -- the request's body and its batches (session_body.cpp)
+  void start_body();
+  bool gather_at_once();
+  void gather(gathered as, whole_body body, time_point at);
+  std::shared_ptr<ingest_request> fresh_request();
+  void read_body();
+  void pump_body();
+  bool feed_body();
+  void send_cut(body_cut cut, bool last);
+  void skip_cut(body_cut cut, bool last);
+  void send_rest();
+  uint32_t window() const noexcept;
+  batch_part make_part(const whole_body& body, uint64_t record_base);
+  submission make_submission(body_cut cut, bool last);
+  uint32_t batch_records() const noexcept;
+  void count_records(size_t records);
+  bool claim_weight(size_t weight, size_t records, gathered as);
+  void return_surplus(size_t weight, size_t records, bool small);
+  void count_streaming() noexcept;
+  void fail_body(fault why);
+  void check_body_rate(time_point at);
+  void count_body_bytes(size_t bytes);
+  void end_exchange() noexcept;
+  void progressed() override;
+  void on_progress();
+  bool answer_is_due() const noexcept;
+
+  io_thread& thread_;
+  std::unique_ptr<transport> link_;
+  const std::string peer_;
+  session_list::iterator place_;
+  phase phase_ = phase::handshake;
+  time_point deadline_ = time_point::max();
+  input_buffer in_;
+  std::string out_;
+  head_scanner scanner_;
+  bool reading_ = false;         ///< a read is under way
+  bool reads_into_body_ = false; ///< it goes straight into the body, not into in_
+  bool drops_ = false;           ///< it goes nowhere
+  bool peer_done_ = false;       ///< the client has closed its side
+  bool head_begun_ = false;      ///< the first byte of a head is here
+
+  known_head known_;
+  ingest_terms
+    terms_; ///< of the last request for ingest, which known_ may hold the head of
+
+  std::shared_ptr<ingest_request> last_request_; ///< to be used again
+
+  // of the request in hand
+  std::optional<exchange> work_;
+  time_point began_{};
+  bool open_request_ = false; ///< counted in ingest_state::requests
+  bool keep_alive_ = true;
+  bool http_1_0_ = false;
+  bool head_only_ = false;
+  bool body_unread_ = false;
+  /// has an Expect field: whether a body comes is the client's choice
+  bool expects_ = false;
+  bool linger_ = false;
+  std::optional<uint64_t> body_left_; ///< of an unread body; empty: chunked
+  uint64_t discard_left_ = 0;
+  size_t lingered_ = 0;
+  /// Kept while a read into its memory is still under way, though its request has failed.
+  std::unique_ptr<body_reader> parked_reader_;
+  claim parked_;             ///< what is charged for it
+  size_t answer_charge_ = 0; ///< of an answer that its client is slow to take
+
+  // while it waits for admission
+  claim wanted_;
+  size_t wanted_held_ = 0;         ///< bytes of it for the reader
+  bool waits_for_opening_ = false; ///< a streamed body: till the journal has room again
+  bool waits_for_tokens_ = false;  ///< or till its rate allows more
+  uint64_t ticket_ = 0;
+  std::shared_ptr<session> waiting_self_;
+  using work_guard =
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
+  /// the thread must not end before the grant came
+  std::optional<work_guard> waiting_work_;
+  using timer =
+    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                      boost::asio::wait_traits<std::chrono::steady_clock>,
+                                      boost::asio::io_context::executor_type>;
+  std::optional<timer> waiting_timer_;
+
+  // of the body's speed
+  time_point last_byte_{};
+  time_point window_began_{};
+  size_t window_bytes_ = 0;
+};
+
+} // namespace weir

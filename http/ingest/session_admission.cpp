@@ -1,0 +1,393 @@
+// The request in hand and its claims: let in, waiting in line, refused; and for a streamed body
+// again for each of its batches.
+#include "http/ingest/io_thread.hpp"
+#include "http/ingest/session.hpp"
+#include "proto/health.hpp"
+#include "records/inflate.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir {
+
+namespace {
+
+/// What a request is charged before its body is read.
+struct first_charge {
+  claim all;
+  size_t held = 0; ///< bytes of it for the reader
+};
+
+first_charge first_claim(const ingest_config& config,
+                         const ingest_terms& terms) noexcept {
+  const bool known =
+    terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
+  const auto parts = terms.stream->parts_room(known ? *terms.length : config.batch_bytes);
+  if (!known) {
+    const auto held = reader_bytes + inflater_bytes(terms.coding);
+    return {{batch_charge(config) + held + parts, 1}, held};
+  }
+  if (config.gathers(*terms.length) == gathered::small && parts == 0)
+    return {{budget_charge(config, *terms.length), 0}};
+  return {{unread_charge(config, *terms.length) + parts, 1}};
+}
+
+/// What is really wrong; it may just have ended, or be this listener's own drain.
+std::string refusal_of(const node_health& health) {
+  auto why = health.why_closed();
+  return (why.empty() ? why : std::move(why) + "; ")
+         + "nothing of the request was read or stored";
+}
+
+/// Less than that is not worth the lock: what a request is charged for itself covers it.
+constexpr size_t missing_bytes_min = size_t{2} << 10;
+/// And so much of an answer.
+constexpr size_t answer_bytes_free = size_t{2} << 10;
+constexpr size_t surplus_bytes_min = size_t{64} << 10;
+
+} // namespace
+
+void session::admit() {
+  auto& shared = thread_.shared();
+  auto closed = shared.context.health.closed();
+  if (shared.draining.load(std::memory_order_relaxed))
+    closed = ec::draining;
+  if (closed != ec::none)
+    return refuse({closed, refusal_of(shared.context.health)});
+  const int wait = shared.rates.check(rate_subject(terms_, peer_), began_);
+  if (wait > 0)
+    return refuse_with(problem{ec::rate_limited,
+                               "the stream's or the client's rate of records is used "
+                               "up; nothing of the request was read or stored",
+                               wait,
+                               {},
+                               nullptr,
+                               {}});
+  enter_gate();
+}
+
+void session::enter_gate() {
+  auto& shared = thread_.shared();
+  const auto& settings = terms_.stream->settings;
+  const auto first = first_claim(shared.config, terms_);
+  wanted_ = first.all;
+  wanted_held_ = first.held;
+  const auto [what, ticket] =
+    shared.gate.enter(wanted_, terms_.level, settings.admission,
+                      [this] { // waiting_self_ keeps us till then
+                        boost::asio::post(thread_.context(), [this] { granted(); });
+                      });
+  switch (what) {
+  case admission::verdict::granted:
+    take_granted();
+    return start_body();
+  case admission::verdict::waiting:
+    phase_ = phase::admission;
+    ticket_ = ticket;
+    wait_for_grant(settings.admission_wait);
+    return hear_when_it_goes();
+  case admission::verdict::refused:
+    return refuse({ec::saturated, "nothing of the request was read or stored"});
+  }
+}
+
+/// While it waits. Behind the bytes of a body that does not fit here there is nothing to hear,
+/// and to read a piece of it costs more than all else of a refusal.
+void session::hear_when_it_goes() {
+  const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_usual;
+  if (fits || in_.empty())
+    read_more(head_scanner::bytes_usual);
+}
+
+void session::wait_for_grant(std::chrono::milliseconds time) {
+  waiting_self_ = shared_from_this();
+  waiting_work_.emplace(thread_.context().get_executor());
+  waiting_timer_.emplace(thread_.context().get_executor(), time);
+  waiting_timer_->async_wait(
+    [self = shared_from_this(), ticket = ticket_](boost::system::error_code failure) {
+      if (!failure && self->ticket_ == ticket && self->phase_ != phase::closed)
+        self->guarded([&] { self->give_up_waiting(); });
+    });
+}
+
+/// The ticket may just have been granted: then the claim is on its way and the request
+/// goes on.
+void session::give_up_waiting() {
+  if (ticket_ == 0 || !thread_.shared().gate.cancel(ticket_))
+    return;
+  stop_waiting();
+  const fault why{ec::saturated, "the wait for admission was over"};
+  phase_ == phase::paused ? fail_body(why) : refuse(why);
+}
+
+void session::stop_waiting() noexcept {
+  if (ticket_ != 0 && phase_ == phase::closed && !thread_.shared().gate.cancel(ticket_))
+    return; // granted() is on its way and gives the claim back
+  ticket_ = 0;
+  waiting_timer_.reset();
+  waiting_work_.reset();
+  waiting_self_.reset();
+}
+
+void session::granted() {
+  const auto self = std::move(waiting_self_);
+  ticket_ = 0;
+  waiting_timer_.reset();
+  waiting_work_.reset();
+  const bool paused = phase_ == phase::paused;
+  if (!work_ || (phase_ != phase::admission && !paused))
+    return thread_.shared().gate.return_unused(wanted_);
+  take_granted();
+  guarded([&] {
+    if (!paused)
+      return start_body();
+    if (work_->request && work_->request->failure())
+      return fail_body(*work_->request->failure());
+    read_body();
+  });
+}
+
+void session::take_granted() noexcept {
+  auto& x = *work_;
+  const auto held = std::exchange(wanted_held_, 0);
+  x.charged = {wanted_.bytes - held, wanted_.batches};
+  x.held += held;
+  if (!x.reader)
+    x.decoder = inflater_bytes(terms_.coding);
+  else if (held > 0)
+    x.reader->allow_memory(x.decoder += held);
+}
+
+/// While a full journal or a stage's restart closes admission, or the rate of the stream or the
+/// client is used up, the rest of a streamed body waits unread instead of failing: its client
+/// is slowed down to what may be taken. True: it waits, without a claim.
+bool session::wait_for_opening() {
+  auto& shared = thread_.shared();
+  const auto closed = shared.context.health.closed();
+  const bool opens = closed == ec::journal_full || closed == ec::stage_away;
+  const int tokens_in = shared.rates.check(rate_subject(terms_, peer_), now());
+  if (!opens && tokens_in == 0)
+    return false;
+  phase_ = phase::paused;
+  waits_for_opening_ = true;
+  waits_for_tokens_ = !opens;
+  expect_within(shared.config.request_timeout + std::chrono::seconds{tokens_in});
+  return true;
+}
+
+/// Once per tick.
+void session::look_whether_open() {
+  if (!waits_for_opening_ || phase_ != phase::paused)
+    return;
+  waits_for_opening_ = false;
+  const auto deadline = deadline_;
+  const bool for_tokens = waits_for_tokens_;
+  on_progress();
+  if (waits_for_opening_ && waits_for_tokens_ == for_tokens)
+    deadline_ = deadline;
+}
+
+/// A streamed body waits for its next claim as long as for a receipt: leaving the socket
+/// unread is what slows its client down.
+void session::claim_next_batch() {
+  if (!wait_for_opening())
+    claim_and_wait({next_batch_charge(), 1}, 0);
+}
+
+size_t session::next_batch_charge() const noexcept {
+  const auto& config = thread_.shared().config;
+  return batch_charge(config) + terms_.stream->parts_room(config.batch_bytes);
+}
+
+/// One that splits its records is not gathered: what they become is charged to their request,
+/// and must not be in the way of another's.
+gathered session::gathers(uint64_t weight) const noexcept {
+  return terms_.stream->parts_room(0) > 0 ? gathered::no
+                                          : thread_.shared().config.gathers(weight);
+}
+
+size_t session::charge_of(size_t weight, size_t records) const noexcept {
+  return budget_charge(thread_.shared().config, weight, records)
+         + terms_.stream->parts_room(weight);
+}
+
+void session::claim_and_wait(const claim& wanted, size_t held) {
+  auto& shared = thread_.shared();
+  wanted_ = wanted;
+  wanted_held_ = held;
+  const auto [what, ticket] =
+    shared.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
+      boost::asio::post(thread_.context(), [this] { granted(); });
+    });
+  switch (what) {
+  case admission::verdict::granted:
+    return take_granted();
+  case admission::verdict::waiting:
+    phase_ = phase::paused;
+    ticket_ = ticket;
+    deadline_ = time_point::max();
+    return wait_for_grant(shared.config.request_timeout);
+  case admission::verdict::refused:
+    return fail_body({ec::saturated, "no room for the rest of the body"});
+  }
+}
+
+/// The decoder has met a frame with a larger window than it has memory for. Before the first
+/// text it waits in line, with nothing else in hand: who waits for some of what others hold
+/// while they wait for some of his would wait for ever.
+void session::claim_decoder() {
+  auto& x = *work_;
+  auto& gate = thread_.shared().gate;
+  const auto more = x.reader->memory_wanted() - x.decoder;
+  if (x.reader->text_bytes() == 0) {
+    gate.return_unused(std::exchange(x.charged, {}));
+    return claim_and_wait({next_batch_charge() + more, 1}, more);
+  }
+  const auto asked = gate.enter({more, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return fail_body({ec::saturated, "no room for the window of a later zstd frame"});
+  x.held += more;
+  x.reader->allow_memory(x.decoder += more);
+}
+
+/// A small body that is not all here is cut by a reader, whose list of records may be longer
+/// than the body.
+bool session::claim_reader() {
+  auto& shared = thread_.shared();
+  auto& charged = work_->charged;
+  const auto length = terms_.length.value_or(0);
+  if (work_->held > 0 || length == 0)
+    return true;
+  const auto needed =
+    unread_charge(shared.config, length) + terms_.stream->parts_room(length);
+  if (needed <= charged.bytes + missing_bytes_min)
+    return true;
+  const claim missing{needed - charged.bytes, 0};
+  const auto asked =
+    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  charged.bytes += missing.bytes;
+  return true;
+}
+
+/// A body was charged for its length; its rows and records may weigh more. It does not wait
+/// for the rest: it would with what it holds in hand.
+bool session::claim_weight(size_t weight, size_t records, gathered as) {
+  auto& shared = thread_.shared();
+  auto& charged = work_->charged;
+  const auto needed = charge_of(weight, records);
+  claim missing;
+  missing.bytes = needed - std::min(charged.bytes, needed);
+  missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
+  if (missing.batches == 0 && missing.bytes <= missing_bytes_min)
+    return true;
+  const auto asked =
+    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  charged.bytes += missing.bytes;
+  charged.batches += missing.batches;
+  return true;
+}
+
+/// A body of unknown length was charged for a whole batch; now it is known to be less.
+void session::return_surplus(size_t weight, size_t records, bool small) {
+  auto& charged = work_->charged;
+  const auto needed = charge_of(weight, records);
+  claim surplus;
+  surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
+  surplus.batches = small ? charged.batches : 0;
+  if (surplus.batches == 0 && surplus.bytes < surplus_bytes_min)
+    return;
+  charged.bytes -= surplus.bytes;
+  charged.batches -= surplus.batches;
+  thread_.shared().gate.return_unused(surplus);
+}
+
+/// A batch goes, and what is here of the next one stays while the session waits for its claim:
+/// charged out of what the batch does not need, which nearly always is enough.
+bool session::hold_rest(size_t needed) {
+  auto& x = *work_;
+  auto& gate = thread_.shared().gate;
+  const auto text = x.reader->text_bytes();
+  const auto base = reader_bytes + x.decoder;
+  const auto wanted = base + (text > surplus_bytes_min ? text : 0);
+  if (wanted + surplus_bytes_min < x.held)
+    gate.return_unused({x.held - wanted, 0}), x.held = wanted;
+  if (wanted <= x.held)
+    return true;
+  auto missing = wanted - x.held;
+  const auto spare =
+    std::min(missing, x.charged.bytes - std::min(needed, x.charged.bytes));
+  x.charged.bytes -= spare;
+  x.held += spare;
+  missing -= spare;
+  if (missing == 0)
+    return true;
+  const auto asked = gate.enter({missing, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return false;
+  x.held += missing;
+  return true;
+}
+
+/// How much of the body is still to come, for leave_body_unread().
+void session::note_unread() noexcept {
+  if (!work_ || !work_->reader || work_->body_done)
+    return;
+  body_unread_ = !work_->reader->transferred();
+  body_left_ = work_->reader->remaining();
+  expects_ = false;
+}
+
+/// And what it was charged for, unless a read into its memory is under way.
+void session::drop_reader() noexcept {
+  auto& x = *work_;
+  if (!x.reader || (reading_ && reads_into_body_))
+    return;
+  x.reader.reset();
+  thread_.shared().gate.return_unused({std::exchange(x.held, 0), 0});
+}
+
+void session::unpark() noexcept {
+  parked_reader_.reset();
+  if (parked_.bytes > 0)
+    thread_.shared().gate.return_unused(std::exchange(parked_, {}));
+}
+
+/// An answer that did not fit in the socket's buffer stays here until its client reads: it is
+/// charged, or its client, which can repeat the request, is given up.
+void session::charge_answer() {
+  if (out_.capacity() <= answer_bytes_free)
+    return;
+  const auto asked = thread_.shared().gate.enter({out_.capacity(), 0}, terms_.level,
+                                                 admission_policy::reject, {});
+  if (asked.what != admission::verdict::granted)
+    return close();
+  answer_charge_ = out_.capacity();
+}
+
+void session::return_answer() noexcept {
+  if (answer_charge_ > 0)
+    thread_.shared().gate.return_unused({std::exchange(answer_charge_, 0), 0});
+}
+
+/// The batches are settled and their claims are back, but the sink is waited for: what there is
+/// to say of rejected records is charged, or left out.
+void session::charge_verdicts() {
+  auto& x = *work_;
+  const auto bytes = x.request->extra_bytes();
+  if (!x.request->all_settled() || x.held > 0 || bytes <= answer_bytes_free)
+    return;
+  const auto asked =
+    thread_.shared().gate.enter({bytes, 0}, terms_.level, admission_policy::reject, {});
+  if (asked.what == admission::verdict::granted)
+    x.held = bytes;
+  else
+    x.request->forget_errors();
+}
+
+} // namespace weir

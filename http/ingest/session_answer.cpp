@@ -1,0 +1,156 @@
+// The answers of a session: refusals before the body is read, verdicts after it, probes.
+#include "http/ingest/io_thread.hpp"
+#include "http/ingest/session.hpp"
+#include "http/readiness_page.hpp"
+#include "proto/health.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace weir {
+
+namespace {
+
+constexpr uint64_t discard_bytes_max = size_t{256} << 10;
+constexpr std::string_view text_type = "text/plain; charset=utf-8";
+constexpr std::string_view root_text =
+  "This is weir, a server that takes records (JSON, CSV, lines of text) in and stores "
+  "them "
+  "durably:\nPOST them to /ingest/{stream}, or to /ingest for the stream `default`; "
+  "/readyz says whether it takes them now. docs/http.md is the whole contract.\n";
+
+} // namespace
+
+void session::refuse(const fault& why) {
+  refuse_with(problem{why.code, why.text, 0, {}, nullptr, {}});
+}
+
+void session::refuse_with(problem p) {
+  leave_body_unread(p.code);
+  if (p.retry_after == 0 && p.code == ec::rate_limited && work_)
+    p.retry_after = thread_.shared().rates.check(rate_subject(terms_, peer_), now());
+  if (p.retry_after == 0 && http_status(p.code) == 503)
+    p.retry_after = thread_.shared().gate.retry_after(now());
+  auto& text = thread_.scratch();
+  text.clear();
+  append_problem(text, p);
+  respond(http_status(p.code), problem_type, text, problem_fields(p));
+}
+
+/// For what leaves unknown where the next request would begin.
+void session::refuse_and_close(const fault& why) {
+  if (!open_request_)
+    open_request();
+  head_only_ = false;
+  body_unread_ = true;
+  body_left_.reset();
+  refuse(why);
+}
+
+/// A short rest of a body is read and dropped so that the connection can go on; a long
+/// one, or one that may never come, ends it.
+void session::leave_body_unread(ec why) {
+  if (!body_unread_)
+    return;
+  body_unread_ = false;
+  if (body_left_ && *body_left_ <= discard_bytes_max && !expects_
+      && why != ec::request_timeout) {
+    discard_left_ = *body_left_;
+    return;
+  }
+  keep_alive_ = false;
+  linger_ = true;
+}
+
+void session::answer_options(route where) {
+  leave_body_unread(ec::none);
+  std::string fields{"Allow: "};
+  respond(200, text_type, {}, fields.append(allowed_methods(where)).append("\r\n"));
+}
+
+void session::answer_probe(route where) {
+  const auto& health = thread_.shared().context.health;
+  auto& text = thread_.scratch();
+  text.clear();
+  leave_body_unread(ec::none);
+  if (where == route::root)
+    return respond(200, text_type, text = root_text, {});
+  if (where == route::livez)
+    return respond(200, json_type, text = R"({"status":"live"})", {});
+  const auto state = health.ready();
+  append_readiness(text, state);
+  respond(status_of(state), json_type, text, {});
+}
+
+void session::answer_request() {
+  const auto& request = *work_->request;
+  if (work_->failure && !request.doubtful())
+    return answer_failure(*work_->failure);
+  if (request.failure())
+    return answer_failure(*request.failure());
+  auto& text = thread_.scratch();
+  text.clear();
+  if (request.ack() == ack_level::accepted) {
+    append_admitted(text, request.key());
+    return respond(202, json_type, text, {});
+  }
+  const auto& counts = request.result_so_far();
+  if (counts.all_rejected())
+    return refuse_with(problem{ec::all_records_rejected,
+                               "no record of the request was stored",
+                               0,
+                               {},
+                               &counts,
+                               {}});
+  append_answer(text, request.key(), counts);
+  respond(200, json_type, text, {});
+}
+
+void session::answer_failure(const fault& why) {
+  problem p{why.code, why.text, 0, {}, nullptr, {}};
+  if (p.detail.empty())
+    p.detail = title_of(why.code);
+  const auto* request = work_ ? work_->request.get() : nullptr;
+  const bool streamed = request && (request->streamed() || !work_->body_done);
+  if (streamed) {
+    p.durable_records = request->durable_records();
+    if (*p.durable_records > 0) // what has become of these
+      p.counts = &request->result_so_far();
+  }
+  note_unread();
+  refuse_with(std::move(p));
+}
+
+void session::respond(int status, std::string_view type, std::string_view body,
+                      std::string_view fields) {
+  auto& shared = thread_.shared();
+  if (shared.draining.load(std::memory_order_relaxed) || peer_done_)
+    keep_alive_ = false;
+  const bool usual = status == 200 && type == json_type;
+  const auto other = usual ? std::string{} : response_start(status, thread_.date(), type);
+  response r;
+  r.start = usual ? thread_.ok_start() : other;
+  r.body = body;
+  r.fields = fields;
+  r.head_only = head_only_;
+  if (!keep_alive_)
+    r.connection = connection_note::close;
+  else if (http_1_0_)
+    r.connection = connection_note::keep_alive;
+  out_.clear();
+  append_response(out_, r);
+  add(shared.context.figures.responses[static_cast<size_t>(status)]);
+  const auto at = now();
+  shared.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
+  phase_ = phase::answering;
+  end_exchange();
+  deadline_ = at + shared.config.write_timeout;
+  if (!link_->write(out_, shared_from_this()))
+    return charge_answer();
+  if (in_.empty())
+    return after_answer(at);
+  // a pipelined request waits its turn, and the stack stays shallow
+  boost::asio::post(thread_.context(),
+                    [self = shared_from_this()] { self->on_written({}); });
+}
+
+} // namespace weir

@@ -1,0 +1,457 @@
+// From the first byte to the last receipt: the body of the request in hand and its batches.
+#include "http/ingest/io_thread.hpp"
+#include "http/ingest/keyed_body.hpp"
+#include "http/ingest/session.hpp"
+#include "proto/health.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace weir {
+
+namespace {
+
+constexpr size_t piece_bytes = size_t{64} << 10;
+
+framing_limits framing_of(const ingest_terms& terms) noexcept {
+  const auto& settings = terms.stream->settings;
+  framing_limits limits;
+  limits.record_bytes_max = settings.record_bytes_max;
+  limits.csv = terms.type ? terms.type->dialect(settings.csv) : settings.csv;
+  return limits;
+}
+
+} // namespace
+
+void session::start_body() {
+  if (gather_at_once())
+    return;
+  if (!claim_reader())
+    return refuse({ec::saturated, "nothing of the request was read or stored"});
+  const auto& config = thread_.shared().config;
+  body_terms body;
+  if (terms_.type)
+    body.format = terms_.type->format;
+  body.said_to_be_form = terms_.said_to_be_form;
+  body.length = terms_.length;
+  body.coding = terms_.coding;
+  body.inflate.ratio_max = config.inflate_ratio_max;
+  body.inflate.window_max = config.zstd_window_max;
+  body.inflate.memory_free = work_->decoder;
+  body.framing = framing_of(terms_);
+  body.body_bytes_max = config.body_bytes_max;
+  body.batch_bytes = config.batch_bytes;
+  body.batch_records = batch_records();
+  body.keyed = !terms_.key.empty();
+  auto reader = body_reader::make(std::move(body));
+  if (!reader)
+    return refuse(reader.error());
+  work_->reader = std::move(*reader);
+  body_unread_ = false;
+  if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
+    phase_ = phase::inviting;
+    expect_within(config.write_timeout);
+    if (!link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this()))
+      return;
+  }
+  read_body();
+}
+
+void session::read_body() {
+  phase_ = phase::body;
+  deadline_ = time_point::max();
+  last_byte_ = window_began_ = now();
+  window_bytes_ = 0;
+  pump_body();
+}
+
+void session::pump_body() {
+  while (phase_ == phase::body) {
+    const auto step = work_->reader->next();
+    if (!step)
+      return fail_body(step.error());
+    switch (*step) {
+    case body_reader::step::more:
+      if (!feed_body())
+        return;
+      break;
+    case body_reader::step::memory:
+      claim_decoder();
+      break;
+    case body_reader::step::cut:
+      send_cut(work_->reader->take(), false);
+      break;
+    case body_reader::step::end: {
+      auto cut = work_->reader->take();
+      drop_reader();
+      return send_cut(std::move(cut), true);
+    }
+    }
+  }
+}
+
+/// True when bytes that were here already could be given to the reader; else a read is
+/// under way or the body has failed.
+bool session::feed_body() {
+  auto& reader = *work_->reader;
+  if (!in_.empty()) {
+    const auto used = reader.feed(in_.view());
+    if (!used) {
+      fail_body(used.error());
+      return false;
+    }
+    in_.consume(*used);
+    return true;
+  }
+  if (reading_)
+    return false;
+  if (reader.direct()) {
+    reading_ = true;
+    reads_into_body_ = true;
+    link_->read(reader.prepare(), shared_from_this());
+  } else {
+    read_more(piece_bytes);
+  }
+  return false;
+}
+
+void session::send_cut(body_cut cut, bool last) {
+  auto& shared = thread_.shared();
+  auto& x = *work_;
+  if (x.request && x.request->skipping())
+    return skip_cut(std::move(cut), last);
+  const bool whole = last && !x.request;
+  const auto as = whole ? gathers(cut.weight) : gathered::no;
+  if (!claim_weight(cut.weight, cut.records.size(), as)
+      || (!last && !hold_rest(charge_of(cut.weight, cut.records.size()))))
+    return fail_body({ec::saturated, "no room for what becomes of the rows"});
+  if (as != gathered::no)
+    return gather(as,
+                  {cut.bytes, cut.records, cut.format, std::move(cut.header),
+                   cut.fingerprint, cut.weight, &cut.bytes},
+                  now());
+  if (!x.request)
+    x.request = fresh_request();
+  count_records(cut.records.size());
+  return_surplus(cut.weight, cut.records.size(), false);
+  auto batch = make_submission(std::move(cut), last);
+  if (!whole) {
+    if (x.number == 0)
+      x.number = thread_.next_key().low << 1 | 1;
+    batch.arrived->parts.front().request = x.number;
+    batch.arrived->parts.front().home = x.request->key().low;
+  }
+  x.body_done = last;
+  x.streamed = !whole;
+  if (last) {
+    // before the batch goes: its refusal may be answered on the way
+    phase_ = phase::awaiting;
+    expect_within(shared.config.request_timeout);
+  }
+  thread_.submit(std::move(batch));
+  count_streaming();
+  if (last)
+    return on_progress();
+  if (x.request->failure())
+    return fail_body(*x.request->failure());
+  if (x.request->in_flight() < window())
+    return claim_next_batch();
+  phase_ = phase::paused;
+  expect_within(shared.config.request_timeout);
+}
+
+/// How many batches of the request may be on their way. Of a keyed one, the first goes alone: its
+/// receipt tells whether an earlier request has stored the body, or another with the same key.
+uint32_t session::window() const noexcept {
+  const bool asks = !terms_.key.empty() && !work_->request->first_is_durable();
+  return asks ? 1 : thread_.shared().streams_share();
+}
+
+/// An earlier request has stored it, or so it seems: what of it is new is sent.
+void session::skip_cut(body_cut cut, bool last) {
+  auto& shared = thread_.shared();
+  auto& x = *work_;
+  const auto records = cut.records.size();
+  auto rest = x.request->skip(std::move(cut), last);
+  if (!rest)
+    return fail_body(rest.error());
+  const auto known = records - (*rest ? (*rest)->records.size() : 0);
+  count_records(known);
+  add(shared.context.figures.records_received, known);
+  add(shared.context.figures.records_duplicate, known);
+  if (*rest)
+    return send_cut(std::move(**rest), last);
+  if (!last)
+    return; // reads on, with the claim that it has
+  x.body_done = true;
+  shared.gate.return_unused(std::exchange(x.charged, {}));
+  phase_ = phase::awaiting;
+  expect_within(shared.config.request_timeout);
+  if (terms_.ack == ack_level::stored)
+    thread_.await_sink(x.request);
+  on_progress();
+}
+
+/// Of the first batch, which an earlier request has stored in part.
+void session::send_rest() {
+  auto& x = *work_;
+  auto rest = x.request->take_rest();
+  x.body_done = false;
+  phase_ = phase::body;
+  if (!claim_weight(rest->cut.weight, rest->cut.records.size(), gathered::no))
+    return fail_body({ec::saturated, "no room for the rest of the body"});
+  send_cut(std::move(rest->cut), rest->last);
+  if (phase_ == phase::body)
+    read_body();
+}
+
+/// A small body that is all here already, not compressed and in order needs no reader: it is
+/// cut as a reader would cut it, where it lies. What is wrong with another one, the reader says.
+bool session::gather_at_once() {
+  const auto& config = thread_.shared().config;
+  const auto length = terms_.length.value_or(0);
+  if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
+      || !terms_.coding.empty() || gathers(length) != gathered::small)
+    return false;
+  const auto bytes = in_.view().substr(0, length);
+  const auto framing = framing_of(terms_);
+  const auto format = terms_.type ? result<body_format>{terms_.type->format}
+                                  : body_reader::sniffed(bytes, framing.csv.delimiter,
+                                                         terms_.said_to_be_form);
+  if (!format || *format == body_format::json_seq) // the reader says what it becomes
+    return false;
+  // A little more than its rate allows at once does not take a small body apart.
+  const auto records_max =
+    std::min<uint64_t>(config.batch_records, uint64_t{2} * batch_records());
+  auto& records = thread_.scratch_records();
+  records.clear();
+  framer frames{*format, framing};
+  const auto framed = frames.scan(bytes, true, records_max + 1, records);
+  if (!framed || records.empty() || records.size() > records_max)
+    return false;
+  const auto weight =
+    body_weight(length, records.size() * names_of_a_row(frames.header().get()));
+  if (weight > config.coalesce_bytes
+      || !claim_weight(weight, records.size(), gathered::small))
+    return false; // and the reader says so
+  body_unread_ = false;
+  in_.consume(length); // its bytes stay where they are until the next read
+  const auto end = size_t{records.back().offset} + records.back().size;
+  const bool waited = phase_ == phase::admission;
+  const auto text = bytes.substr(0, end);
+  const auto fingerprint =
+    terms_.key.empty() ? 0 : closed_fingerprint(text, *format, frames.header().get());
+  gather(gathered::small,
+         {text, records, *format, frames.header(), fingerprint, weight, nullptr},
+         waited ? now() : began_);
+  return true;
+}
+
+/// Into an open batch of the thread.
+void session::gather(gathered as, whole_body body, time_point at) {
+  auto& x = *work_;
+  x.request = fresh_request();
+  x.body_done = true;
+  count_records(body.records.size());
+  return_surplus(body.weight, body.records.size(), as == gathered::small);
+  auto part = make_part(body, 0);
+  x.request->add_chunk(part.records, part.key);
+  // before the batch goes: its refusal may be answered on the way
+  phase_ = phase::awaiting;
+  deadline_ = at + thread_.shared().config.request_timeout;
+  thread_.coalesce(as, {terms_.stream->settings.name,
+                        terms_.level,
+                        body.bytes,
+                        body.weight,
+                        body.records,
+                        std::move(part),
+                        {x.request, 0, true, 0},
+                        std::exchange(x.charged, {}),
+                        at,
+                        body.text,
+                        terms_.streams});
+  on_progress();
+}
+
+/// The last one over again once nobody else has it. One that waits for the sink may be on a
+/// list there.
+std::shared_ptr<ingest_request> session::fresh_request() {
+  if (last_request_ && last_request_.use_count() == 1
+      && last_request_->ack() != ack_level::stored)
+    *last_request_ = ingest_request{this, terms_.ack};
+  else
+    last_request_ = std::make_shared<ingest_request>(this, terms_.ack);
+  return last_request_;
+}
+
+/// A body is read no faster than its rate allows: a burst at a time.
+uint32_t session::batch_records() const noexcept {
+  return rate_limiter::batch_records(rate_subject(terms_, peer_),
+                                     thread_.shared().config.batch_records);
+}
+
+void session::count_records(size_t records) {
+  auto& shared = thread_.shared();
+  shared.rates.charge(rate_subject(terms_, peer_), records, now());
+  add(shared.stage.records_processed, records);
+}
+
+batch_part session::make_part(const whole_body& body, uint64_t record_base) {
+  batch_part part;
+  part.keyed = !terms_.key.empty();
+  if (!part.keyed)
+    part.key = thread_.next_key();
+  else if (record_base == 0)
+    part.key =
+      make_batch_key(terms_.stream->settings.name, terms_.tenant_name(), terms_.key);
+  else
+    part.key = continued_key(work_->request->key(), record_base);
+  part.fingerprint = body.fingerprint;
+  part.record_base = record_base;
+  part.format = body.format;
+  part.ack = terms_.ack;
+  part.records = static_cast<uint32_t>(body.records.size());
+  part.header = body.header;
+  part.client = peer_;
+  part.trace = terms_.trace;
+  return part;
+}
+
+submission session::make_submission(body_cut cut, bool last) {
+  auto& x = *work_;
+  auto part = make_part({cut.bytes, cut.records, cut.format, cut.header, cut.fingerprint,
+                         cut.weight, nullptr},
+                        cut.record_base);
+  if (part.keyed && !last)
+    part.fingerprint = open_fingerprint(part.fingerprint);
+  part.line_base = cut.line_base;
+  const auto settled = x.request->durable_records();
+  const auto chunk = x.request->add_chunk(part.records, part.key);
+  submission out;
+  out.arrived = std::make_shared<envelope>();
+  out.arrived->stream = terms_.stream->settings.name;
+  out.arrived->level = terms_.level;
+  out.arrived->rules = terms_.streams;
+  out.arrived->settled.set(settled);
+  out.arrived->bytes = std::move(cut.bytes);
+  out.arrived->parts.push_back(std::move(part));
+  out.records = std::move(cut.records);
+  out.owners.push_back({x.request, chunk, last, 0});
+  out.charged = std::exchange(x.charged, {});
+  return out;
+}
+
+/// A share of the window is for who has batches in flight: one that trickles in takes none.
+void session::count_streaming() noexcept {
+  if (!work_)
+    return;
+  const bool now = work_->streamed && work_->request->in_flight() > 0;
+  if (std::exchange(work_->streaming, now) == now)
+    return;
+  auto& streaming = thread_.shared().streaming;
+  now ? streaming.fetch_add(1, std::memory_order_relaxed)
+      : streaming.fetch_sub(1, std::memory_order_relaxed);
+}
+
+/// Nothing more of the body is wanted. Batches that are on their way are waited for, so
+/// that the answer can say how many records are durable.
+void session::fail_body(fault why) {
+  auto& x = *work_;
+  x.failure = std::move(why);
+  if (!x.request || x.request->all_settled())
+    return answer_failure(fault{*x.failure});
+  note_unread();
+  drop_reader();
+  if (!x.reader)
+    thread_.shared().gate.return_unused(std::exchange(x.charged, {}));
+  phase_ = phase::awaiting;
+  expect_within(thread_.shared().config.request_timeout);
+}
+
+void session::check_body_rate(time_point at) {
+  const auto& config = thread_.shared().config;
+  if (at - last_byte_ >= config.body_stall_timeout)
+    return fail_body({ec::request_timeout, "no byte of the body came for too long"});
+  if (at - window_began_ < config.body_rate_window)
+    return;
+  const double seconds = std::chrono::duration<double>(at - window_began_).count();
+  if (static_cast<double>(window_bytes_)
+      < static_cast<double>(config.body_rate_min) * seconds)
+    return fail_body({ec::request_timeout, "the body came at less than "
+                                             + std::to_string(config.body_rate_min)
+                                             + " bytes a second"});
+  window_began_ = at;
+  window_bytes_ = 0;
+}
+
+void session::count_body_bytes(size_t bytes) {
+  last_byte_ = now();
+  window_bytes_ += bytes;
+}
+
+/// The request is answered or its client is gone; what was sent goes on without us.
+void session::end_exchange() noexcept {
+  if (phase_ == phase::closed && std::exchange(open_request_, false))
+    thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
+  if (!work_)
+    return;
+  if (work_->streaming)
+    thread_.shared().streaming.fetch_sub(1, std::memory_order_relaxed);
+  const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
+  const bool parks = reading_ && reads_into_body_;
+  if (parks)
+    parked_ = charged;
+  else if (charged.bytes > 0)
+    thread_.shared().gate.return_unused(charged);
+  if (work_->request)
+    work_->request->abandon();
+  if (last_request_ && last_request_->extra_bytes() > 0)
+    last_request_.reset(); // an idle connection keeps what is small and nothing else
+  if (parks)
+    parked_reader_ = std::move(work_->reader);
+  work_.reset();
+}
+
+void session::progressed() {
+  const auto self = shared_from_this();
+  guarded([this] { on_progress(); });
+}
+
+void session::on_progress() {
+  count_streaming();
+  if (work_ && work_->request->has_rest() && !work_->failure)
+    return send_rest();
+  if (phase_ == phase::awaiting && answer_is_due())
+    return answer_request();
+  if (phase_ == phase::awaiting)
+    charge_verdicts();
+  if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
+    return;
+  const auto& request = *work_->request;
+  if (request.failure())
+    return fail_body(*request.failure());
+  if (request.in_flight() >= window())
+    return;
+  phase_ = phase::body;
+  claim_next_batch();
+  if (phase_ == phase::body)
+    read_body();
+}
+
+bool session::answer_is_due() const noexcept {
+  const auto& request = *work_->request;
+  if (work_->failure || request.failure())
+    return request.all_settled();
+  switch (request.ack()) {
+  case ack_level::accepted:
+    return request.all_sent();
+  case ack_level::durable:
+    return request.all_settled();
+  case ack_level::stored:
+    return request.all_settled() && request.in_sink();
+  }
+  return true;
+}
+
+} // namespace weir

@@ -1,0 +1,39 @@
+// KNOWN HEAD: the last head of a connection that asked for ingest and was in order. Most
+// clients send the same head with every request, but for its Content-Length: bytes that
+// begin with it again need not be parsed again, for they could only come to the same.
+#pragma once
+
+#include "http/wire/request_head.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+class known_head {
+ public:
+  /// A longer head is not kept: there may be thousands of connections.
+  static constexpr size_t bytes_max = 1024;
+
+  /// `text` is a whole head and `head` what parse_head() made of it.
+  void remember(std::string_view text, const request_head& head);
+  void forget() noexcept { text_.clear(); }
+
+  struct again {
+    size_t bytes = 0; ///< of the head
+    uint64_t content_length = 0;
+  };
+  /// Whether `bytes` begins with the head that is remembered. All bytes must be the same, but
+  /// for the digits of its Content-Length, which may be another number of 1 to 7 digits.
+  std::optional<again> match(std::string_view bytes) const noexcept;
+
+ private:
+  std::string text_; ///< empty: none
+  size_t digits_at_ = 0;
+  size_t digits_ = 0;
+};
+
+} // namespace weir
