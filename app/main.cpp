@@ -1,5 +1,5 @@
-#include "app/cli.hpp"
-#include "app/node.hpp"
+#include "app/commands/cli.hpp"
+#include "app/node/node.hpp"
 
 int main(int argc, char** argv) {
   return weir::run_cli(argc, argv, weir::run_node);

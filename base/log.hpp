@@ -1,6 +1,6 @@
 // LOG: what a module says to the operator. One event is one line, with a name that does not
 // change and fields that do, so that machines can search for it; how and where it is written is
-// app/logging's business.
+// app/logging/logging's business.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,7 @@ namespace {
 struct config : caf::actor_system_config {
   config() {
     register_protocol(*this);
-    set("scheduler.policy", caf::atom("sharing")); // as app/node.cpp has it
+    set("scheduler.policy", caf::atom("sharing")); // as app/node/node.cpp has it
     set("scheduler.max-threads", size_t{2});
   }
 };

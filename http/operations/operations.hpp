@@ -25,7 +25,7 @@ namespace weir {
 struct operations_config {
   std::string host = "127.0.0.1";
   uint16_t port = 8081; ///< 0: any free one
-  /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which app/config
+  /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which app/config/config
   /// allows on loopback only. With it, /dead-letters and everything that changes state
   /// need the token.
   std::string token_sha256;

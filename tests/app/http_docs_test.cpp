@@ -1,7 +1,7 @@
 // docs/http.md says what the code does: every code with its status, every reason of a rejected
 // record, the media types, and each limit with its key and default.
-#include "app/config_reference.hpp"
-#include "app/config_text.hpp"
+#include "app/config/config_reference.hpp"
+#include "app/config/config_text.hpp"
 #include "base/codes.hpp"
 #include "records/formats/framer.hpp"
 #include "tests/app/repository.hpp"

@@ -179,15 +179,15 @@ class KeysAreReadTest(unittest.TestCase):
             field = member.rsplit(".", 1)[-1]
             field = self.DERIVED.get(field, field)
             if field in self.GATES:
-                self.assertIn(f".{field}", self.texts["app/config_check.cpp"])
+                self.assertIn(f".{field}", self.texts["app/config/config_check.cpp"])
                 continue
             self.assertTrue(self.readers(field), f"{key}: nothing reads {member}")
 
     def test_what_is_copied_into_a_module_is_read_by_it(self):
-        copies = set(re.findall(r"\bto\.(?:\w+\.)*(\w+) =", self.texts["app/module_configs.cpp"]))
+        copies = set(re.findall(r"\bto\.(?:\w+\.)*(\w+) =", self.texts["app/config/module_configs.cpp"]))
         self.assertGreater(len(copies), 30)
         for field in copies:
-            self.assertTrue(self.readers(field, "app/module_configs.cpp"), f"{field} is copied and not read")
+            self.assertTrue(self.readers(field, "app/config/module_configs.cpp"), f"{field} is copied and not read")
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ tree_parts process::parts() {
     if (front_)
       front_->stop_accepting();
   };
-  made.in_flight = [this] { // as app/node.cpp
+  made.in_flight = [this] { // as app/node/node.cpp
     return (front_ ? front_->in_flight() : 0)
            + (cluster_ ? board_.held + (board_.drain_announced ? 0 : 1) : 0);
   };

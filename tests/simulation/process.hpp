@@ -4,8 +4,8 @@
 
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
-#include "app/config.hpp"
-#include "app/tree.hpp"
+#include "app/config/config.hpp"
+#include "app/node/tree.hpp"
 #include "cluster/board.hpp"
 #include "tests/simulation/files.hpp"
 #include "tests/simulation/ingest.hpp"

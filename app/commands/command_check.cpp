@@ -1,0 +1,135 @@
+#include "app/commands/command_check.hpp"
+
+#include "app/config/catalog_loader.hpp"
+#include "app/config/units.hpp"
+#include "storage/sinks/postgres/sink.hpp"
+
+#include <ostream>
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+void print_stream(const config& settings, const std::string& name,
+                  const stream_spec& spec, std::ostream& out) {
+  const auto& s = spec.settings;
+  out << fmt::format(
+    "stream {}\n  priority {}, ack {}, admission {}{}, dead letters {}\n", name,
+    to_string(s.level), to_string(s.ack), to_string(s.admission),
+    s.admission == admission_policy::wait ? " up to " + format_duration(s.admission_wait)
+                                          : "",
+    to_string(s.dead_letters));
+  out << fmt::format("  records up to {}, {} levels deep{}\n",
+                     format_bytes(s.record_bytes_max), s.json_depth_max,
+                     s.records_per_second > 0
+                       ? fmt::format(", {} a second", format_real(s.records_per_second))
+                       : "");
+  const auto& schema_file = settings.streams.find(name)->second.schema_file;
+  out << "  schema " << (schema_file.empty() ? "none: any JSON object" : schema_file)
+      << '\n';
+  const auto lines = spec.steps->describe();
+  if (lines.empty())
+    out << "  steps none: records are stored as they come\n";
+  for (const auto& line : lines)
+    out << "  step " << line << '\n';
+}
+
+void print_memory(const config& settings, std::ostream& out) {
+  out << fmt::format("memory {} at most\n", format_bytes(settings.memory_ceiling));
+  for (const auto& share : memory_plan(settings))
+    out << fmt::format("  {:<16} {:>9.1f} MiB  {}\n", share.name,
+                       static_cast<double>(share.bytes) / (1 << 20), share.formula);
+}
+
+std::string guarded(const tls_files& tls, size_t keys) {
+  return fmt::format("{}, {}", tls.enabled() ? "TLS" : "no TLS",
+                     keys == 0 ? "no API keys" : fmt::format("{} API keys", keys));
+}
+
+std::string describe_sink(const sink_config& sink) {
+  if (sink.kind == "null")
+    return "sink null\n";
+  if (sink.kind != "postgres")
+    return fmt::format("sink {} {}\n", sink.kind, sink.path);
+  const auto& settings = sink.postgres;
+  return fmt::format(
+    "sink postgres {}, {} connection{}, {}\n",
+    postgres::shown(settings.url).value_or("?"), settings.connections,
+    settings.connections == 1 ? "" : "s",
+    settings.retention.count() == 0
+      ? "nothing is dropped"
+      : fmt::format("days before {} d are dropped", settings.retention.count()));
+}
+
+/// True when there is nothing to connect to, or it answered as it should.
+bool sink_answers(const config& settings, std::ostream& out, std::ostream& err) {
+  if (settings.sink.kind != "postgres") {
+    out << "--connect: the sink is local\n";
+    return true;
+  }
+  const auto found = probe_postgres(settings.sink, false);
+  if (found)
+    out << *found << '\n';
+  else
+    err << found.error().text << '\n';
+  return found.has_value();
+}
+
+} // namespace
+
+void print_config(const config& settings, const catalog& streams, std::ostream& out) {
+  const auto& c = settings;
+  out << fmt::format("ingest {} ({}), {} threads, {} connections\n",
+                     to_string(c.ingest.listen),
+                     guarded(c.ingest.tls, c.ingest.api_keys.size()), c.ingest.threads,
+                     c.ingest.connections_max);
+  out << fmt::format("operations {} ({})\n", to_string(c.operations.listen),
+                     c.operations.token_sha256.empty()
+                       ? "no token"
+                       : "token for dead letters and changes");
+  out << fmt::format("workers {} validate, {} transform\n", c.pipeline.validate_workers,
+                     c.pipeline.transform_workers);
+  out << fmt::format("journal {}, {} in segments of {}\n", c.journal.directory,
+                     format_bytes(c.journal.bytes_max),
+                     format_bytes(c.journal.segment_bytes));
+  out << describe_sink(c.sink);
+  out << fmt::format("dead letters {}\n", c.dead_letters.path);
+  print_memory(c, out);
+  for (const auto& [name, spec] : streams.streams())
+    print_stream(c, name, spec, out);
+}
+
+int command_check(const config& settings, const check_options& options, std::ostream& out,
+                  std::ostream& err) {
+  const auto streams = load_catalog(settings);
+  if (!streams) {
+    err << streams.error().text << '\n';
+    return exit_bad_config;
+  }
+  if (options.dry_run.empty()) {
+    print_config(settings, **streams, out);
+    if (options.connect && !sink_answers(settings, out, err))
+      return exit_failed;
+    out << fmt::format("{}: all good\n", settings.file);
+    return exit_ok;
+  }
+  if (!(*streams)->find(options.stream)) {
+    err << fmt::format("--stream: {}: there is no such stream in {}\n",
+                       in_quotes(options.stream), settings.file);
+    return exit_usage;
+  }
+  const auto totals = dry_run(settings, *streams, options, out);
+  out.flush();
+  if (!totals) {
+    const auto& why = totals.error().text; // of the file itself it begins with its name
+    err << (why.starts_with(options.dry_run + ":") ? "" : options.dry_run + ": ") << why
+        << '\n';
+    return exit_failed;
+  }
+  err << fmt::format("{}: {} would be stored, {} rejected, {} dropped\n", options.dry_run,
+                     totals->stored, totals->rejected, totals->dropped);
+  return totals->rejected == 0 ? exit_ok : exit_failed;
+}
+
+} // namespace weir

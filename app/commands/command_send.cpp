@@ -1,0 +1,138 @@
+#include "app/commands/command_send.hpp"
+
+#include "app/config/config_text.hpp"
+#include "app/config/units.hpp"
+#include "app/send/file_source.hpp"
+#include "app/send/interruption.hpp"
+#include "app/send/send.hpp"
+#include "app/send/server_post.hpp"
+
+#include <ostream>
+
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+namespace weir {
+namespace {
+
+/// Sending the same unchanged file again to the same stream, cut the same way, repeats this
+/// key, so that nothing is stored twice. A file that was written to is another file.
+std::string derived_key(const std::string& identity, const send_options& options) {
+  const auto& format = options.format.format;
+  const auto csv = options.format.dialect(options.csv);
+  auto text = fmt::format("{}\n{}\n{}\n{}", identity, options.stream, options.batch_bytes,
+                          format ? to_string(*format) : std::string_view{"sniff"});
+  if (csv.said != 0 || csv != csv_dialect{})
+    text += '\n' + content_type_of(body_format::csv, csv);
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  return fmt::format("{:02x}", fmt::join(digest, digest + 16, ""));
+}
+
+class send_run {
+ public:
+  send_run(const send_options& options, patient_post& post, const interruption& stop,
+           std::ostream& out, std::ostream& err)
+    : options_(options), post_(post), stop_(stop), out_(out), err_(err),
+      progress_(stderr_is_terminal()) {}
+
+  int run() {
+    for (size_t i = 0; i < options_.files.size(); ++i) {
+      if (ended_) // what it would need is not there for any file
+        err_ << one_line(options_.files[i], 256) << ": not sent\n";
+      else
+        one_file(i);
+    }
+    if (stop_.asked())
+      return 128 + stop_.signal();
+    return all_stored_ ? exit_ok : exit_failed;
+  }
+
+ private:
+  void one_file(size_t index) {
+    const auto& path = options_.files[index];
+    auto source = open_source(path, &stop_);
+    if (!source) {
+      err_ << source.error().text << '\n';
+      all_stored_ = false;
+      ended_ = stop_.asked();
+      return;
+    }
+    auto terms = terms_of(*source, index);
+    const auto key = terms.key;
+    cut_limits limits;
+    limits.bytes = options_.batch_bytes;
+    request_cutter cutter{source->read, options_.format.format, limits, source->ready,
+                          options_.format.dialect(options_.csv)};
+    sender sending{std::move(terms), post_, progress_, out_};
+    const auto totals = sending.run(cutter, source->bytes_total);
+    out_ << one_line(path, 256) << ": " << summary(totals) << std::endl;
+    all_stored_ = all_stored_ && totals.all_stored();
+    ended_ = stop_.asked() || (!totals.stopped.empty() && !totals.file_failed);
+    if (ended_)
+      say_how_to_go_on(path, totals, key, !source->identity.empty());
+  }
+
+  send_terms terms_of(const opened_source& source, size_t index) const {
+    send_terms terms;
+    terms.stream = options_.stream;
+    terms.rejected_shown_max = options_.rejected_shown_max;
+    terms.refused_max = options_.refused_max;
+    terms.stopped = [this] { return stop_.asked(); };
+    terms.finish_what_was_read = !source.bytes_total && source.identity.empty();
+    const bool derived = options_.key.empty() && !source.identity.empty();
+    terms.key = derived                ? derived_key(source.identity, options_)
+                : options_.key.empty() ? random_run_key()
+                                       : options_.key;
+    terms.key_has_digest = derived;
+    if (!options_.key.empty() && index > 0)
+      terms.key += fmt::format(".{}", index + 1);
+    return terms;
+  }
+
+  void say_how_to_go_on(const std::string& path, const send_totals& totals,
+                        const std::string& key, bool is_file) {
+    const auto name = one_line(path, 256);
+    if (totals.settled > 0)
+      err_ << fmt::format("{}: done to record {}, line {}\n", name, totals.settled,
+                          totals.settled_line);
+    else
+      err_ << name << ": nothing is known to be stored by this run\n";
+    if (is_file)
+      err_ << fmt::format(
+        "{}: to go on, give the same command again: while the file is unchanged, what is "
+        "stored is not stored twice (key {})\n",
+        name, key);
+    else
+      err_ << fmt::format("{}: to go on, send what comes behind line {}\n", name,
+                          totals.settled_line);
+  }
+
+  const send_options& options_;
+  patient_post& post_;
+  const interruption& stop_;
+  std::ostream& out_;
+  std::ostream& err_;
+  progress_line progress_;
+  bool all_stored_ = true;
+  bool ended_ = false; ///< nothing more is sent
+};
+
+} // namespace
+
+std::string ingest_url(const config& settings) {
+  return (settings.ingest.tls.enabled() ? "https://" : "http://")
+         + to_string(from_here(settings.ingest.listen));
+}
+
+int command_send(const send_options& options, std::ostream& out, std::ostream& err) {
+  interruption stop;
+  auto post = post_to_server(options.server, &stop);
+  if (!post) {
+    err << post.error().text << '\n';
+    return post.error().code == ec::io_failed ? exit_failed : exit_usage;
+  }
+  return send_run{options, *post, stop, out, err}.run();
+}
+
+} // namespace weir

@@ -1,0 +1,35 @@
+// CONFIG TEXT: what the texts of a configuration may be: names, digests, addresses,
+// files.
+#pragma once
+
+#include "app/config/config.hpp"
+#include "app/config/units.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace weir {
+
+inline constexpr std::string_view label_pattern = "^[a-z0-9][a-z0-9_-]{0,63}$";
+
+bool is_label(std::string_view text) noexcept;
+bool is_node_name(std::string_view text) noexcept;
+/// True for 64 hex digits, which are made lower case.
+bool lower_digest(std::string& text) noexcept;
+
+/// `host:port`, `[IPv6]:port`; the host an address or `localhost`, which becomes 127.0.0.1,
+/// never a name to be resolved.
+parsed<listen_address> parse_listen_address(std::string_view text);
+
+/// Where a listener is found from this machine: an address that stands for all of them is the
+/// loopback one.
+listen_address from_here(listen_address listener);
+
+/// Makes `path` relative to `directory` unless it is absolute, and opens it. The answer
+/// is why it cannot be read, or empty.
+std::string resolve_readable(std::string& path, const std::string& directory);
+
+/// The whole file, or io_failed with the path and the system's reason.
+result<std::string> read_file(const std::string& path, size_t bytes_max);
+
+} // namespace weir
