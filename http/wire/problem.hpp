@@ -26,9 +26,6 @@ struct problem {
   std::string_view allow;           ///< method_not_allowed: the methods that are
 };
 
-/// What a code means, in a few words; the same for every occurrence (RFC 9457 §3.1.3).
-std::string_view title_of(ec code) noexcept;
-
 void append_problem(std::string& out, const problem& p);
 
 /// Header lines (each with CRLF) that go with the code: Retry-After, Allow,
