@@ -48,6 +48,7 @@ std::string_view title_of(ec code) noexcept {
 }
 
 std::string_view to_string(reject code) noexcept {
+  // No `default:` here either: -Wswitch reports a missing text.
   switch (code) {
   case reject::malformed_json:
     return "malformed_json";

@@ -17,13 +17,13 @@ enum class ec : uint8_t {
 /// The code's name as it appears in problem+json, logs and CAF errors.
 std::string_view to_string(ec code) noexcept;
 
-/// The HTTP status a request is answered with when `code` is its fate (RFC 9110). 200 for none.
+/// The HTTP status (RFC 9110) that answers a request which ended with `code`; 200 for none.
 int http_status(ec code) noexcept;
 
-/// What a problem of this code is called (RFC 9457 §3.1.3).
+/// The title of a problem with this code (RFC 9457 §3.1.3).
 std::string_view title_of(ec code) noexcept;
 
-/// See base/codes.def.
+/// True if nothing of the batch is stored and another node may take it; see base/codes.def.
 bool is_refusal(ec code) noexcept;
 
 /// Why a record was rejected. The names are the `code` of an answer's errors and the `reason`

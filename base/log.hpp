@@ -35,14 +35,14 @@ struct log_field {
   }
 };
 
-/// Writes one event; its arguments live as long as the call. Any thread; must not throw.
+/// Writes one event; the arguments live only during the call. Any thread; must not throw.
 using log_writer = void (*)(log_level level, std::string_view event,
                             std::initializer_list<log_field> fields);
 
-/// Where events go from now on; null, as at first: nowhere. Any thread.
+/// Sends all further events to `writer`; null, the value at the start, discards them. Any thread.
 void set_log_writer(log_writer writer) noexcept;
 
-/// Writes one line, or nothing below the level that was set. Any thread.
+/// Writes one line, or nothing if `level` is below the level that was set. Any thread.
 void log_event(log_level level, std::string_view event,
                std::initializer_list<log_field> fields = {});
 

@@ -13,7 +13,7 @@ unsigned char byte_of(std::string_view text, size_t i) noexcept {
   return static_cast<unsigned char>(text[i]);
 }
 
-/// Of a character of at most three bytes, as all that act on a terminal are.
+/// The code point of a character of at most three bytes; no longer one acts on a terminal.
 unsigned code_point(std::string_view character) noexcept {
   if (character.size() == 1)
     return byte_of(character, 0);
@@ -22,7 +22,7 @@ unsigned code_point(std::string_view character) noexcept {
   if (character.size() == 3)
     return (byte_of(character, 0) & 0x0fU) << 12 | (byte_of(character, 1) & 0x3fU) << 6
            | (byte_of(character, 2) & 0x3fU);
-  return 0x10000; // none of them acts
+  return 0x10000; // four bytes: none of them acts on a terminal
 }
 
 void append_unicode_escape(std::string& to, std::string_view character) {
@@ -42,11 +42,13 @@ size_t character_size(std::string_view text) noexcept {
   if (first < 0x80)
     return 1;
   const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  // 0xc0 and 0xc1 could only begin overlong forms; nothing above 0xf4 is Unicode.
   if (first < 0xc2 || first > 0xf4 || text.size() < size)
     return 0;
   for (size_t i = 1; i < size; ++i)
     if ((byte_of(text, i) & 0xc0) != 0x80)
       return 0;
+  // The second byte tells overlong forms, surrogates and code points above U+10FFFF.
   const auto second = byte_of(text, 1);
   const bool overlong =
     (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
@@ -59,6 +61,8 @@ bool acts_on_terminal(std::string_view character) noexcept {
   struct range {
     unsigned first, last;
   };
+  // C0; DEL and C1; the marks of direction (ALM, LRM, RLM); separators, embeddings and
+  // overrides; isolates and deprecated format characters; the byte order mark.
   static constexpr std::array<range, 7> acting{{{0x00, 0x1f},
                                                 {0x7f, 0x9f},
                                                 {0x061c, 0x061c},
@@ -87,6 +91,7 @@ std::string printable(std::string_view text, size_t bytes_max) {
       character = " ";
     else if (acts_on_terminal(character))
       character = "\xEF\xBF\xBD";
+    // The result never ends inside a character.
     if (out.size() + character.size() > bytes_max)
       break;
     out.append(character);
@@ -98,7 +103,7 @@ std::string printable(std::string_view text, size_t bytes_max) {
 std::string printable_line(std::string_view text, size_t bytes_max) {
   size_t shown = std::min(text.size(), bytes_max);
   while (shown > 0 && shown < text.size() && (byte_of(text, shown) & 0xc0) == 0x80)
-    --shown; // not inside a character
+    --shown; // do not cut inside a character
   std::string out;
   for (auto rest = text.substr(0, shown); !rest.empty();) {
     const auto size = character_size(rest);
@@ -121,6 +126,7 @@ std::string printable_json(std::string_view json) {
     const auto size = character_size(json);
     const auto character = json.substr(0, std::max<size_t>(size, 1));
     json.remove_prefix(character.size());
+    // Inside a string JSON has these escaped, so here they stand between values.
     const bool between = character == "\n" || character == "\r" || character == "\t";
     if (size == 0)
       out += "\xef\xbf\xbd";

@@ -1,4 +1,4 @@
-// How a function says that it failed for a reason the data or the disk gave, not a bug.
+// How a function reports a failure that the data or the disk caused, not a bug.
 #pragma once
 
 #include "base/codes.hpp"
@@ -10,7 +10,7 @@
 
 namespace weir {
 
-/// A code to react to and a text to read: what, where, and what to do about it.
+/// A code to react to, and a text for people: what failed, where, and what to do about it.
 struct fault {
   ec code = ec::none;
   std::string text;
