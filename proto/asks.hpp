@@ -1,4 +1,4 @@
-// ASKS: what the parts of a batch want to hear of.
+// ASKS: which acknowledgements the parts of a batch ask for.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -7,7 +7,7 @@
 
 namespace weir {
 
-/// Whether some part asks for this acknowledgement.
+/// True if some part asks for this acknowledgement.
 inline bool asks_for(const envelope& source, ack_level ack) noexcept {
   return std::any_of(source.parts.begin(), source.parts.end(),
                      [ack](const batch_part& part) { return part.ack == ack; });

@@ -18,6 +18,7 @@
 namespace weir {
 
 std::string_view to_string(body_format format) noexcept {
+  // No `default:` on purpose: -Wswitch (an error here) reports a format without text.
   switch (format) {
   case body_format::json:
     return "json";
@@ -142,6 +143,7 @@ batch_key make_batch_key(std::string_view stream, std::string_view tenant,
 batch_key continued_key(const batch_key& first, uint64_t record_base) {
   if (record_base == 0)
     return first;
+  // Hashed as they lie in memory, little-endian like the lengths above: nodes agree on the key.
   const uint64_t words[] = {first.high, first.low, record_base};
   return key_of({reinterpret_cast<const char*>(words), sizeof words});
 }

@@ -47,12 +47,12 @@ void body_hash::add(std::string_view bytes) {
 }
 
 uint64_t body_hash::value() const {
-  const body_hash ending{*this}; // the digest ends what it is taken of
+  const body_hash ending{*this}; // finalizing ends a digest, so a copy is finalized
   unsigned char digest[EVP_MAX_MD_SIZE];
   if (EVP_DigestFinal_ex(ending.context_.get(), digest, nullptr) != 1)
     throw std::bad_alloc{};
   uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) // big-endian, as body_fingerprint()
+  for (int i = 0; i < 8; ++i) // big-endian, as in body_fingerprint()
     value = value << 8 | digest[i];
   return value;
 }

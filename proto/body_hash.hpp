@@ -1,5 +1,5 @@
-// BODY HASH: SHA-256 over a body that comes in pieces, with the value so far at any time. It can be
-// copied: a copy goes on alone. One thread.
+// BODY HASH: SHA-256 over a body that comes in pieces, with the value so far at any time.
+// A copy goes on independently. One thread.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace weir {
 
 class body_hash {
  public:
-  /// Of no bytes. std::bad_alloc when OpenSSL has no memory for it.
+  /// The hash over no bytes yet; throws std::bad_alloc when OpenSSL has no memory.
   body_hash();
   body_hash(const body_hash& other);
   body_hash& operator=(const body_hash& other);
@@ -21,7 +21,7 @@ class body_hash {
   ~body_hash() = default;
 
   void add(std::string_view bytes);
-  /// The first 64 bits, as body_fingerprint() has them of all bytes at once.
+  /// The first 64 bits: what body_fingerprint() gives for all bytes at once.
   uint64_t value() const;
 
  private:

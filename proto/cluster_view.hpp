@@ -18,8 +18,8 @@ struct member_view {
 
 /// What is on the way between two nodes in one flow and direction.
 struct flow_view {
-  link_window window; ///< what may be
-  link_window used;   ///< what is
+  link_window window; ///< what may be on the way
+  link_window used;   ///< what is on the way
 };
 
 struct link_view {
@@ -28,7 +28,7 @@ struct link_view {
   double round_trip_seconds = 0;
   std::array<flow_view, link_flows> out; ///< sent by us, by link_flow
   std::array<flow_view, link_flows> in;  ///< sent by the peer
-  // Of all links to this peer since the process started:
+  // Totals over all links to this peer since the process started:
   uint64_t batches_sent = 0;
   uint64_t batches_received = 0;
   uint64_t bytes_sent = 0;

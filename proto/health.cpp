@@ -4,7 +4,7 @@ namespace weir {
 
 namespace {
 
-/// What closes admission, and as what; the first that is set counts.
+/// What closes admission, with the code it answers; the first condition that is set counts.
 constexpr std::pair<condition, ec> closing[] = {
   {condition::draining, ec::draining},
   {condition::workers_hung, ec::draining},
@@ -42,6 +42,7 @@ ec node_health::closed() const noexcept {
 }
 
 const char* node_health::phrase(condition c) const noexcept {
+  // No `default:` here either. A condition that is only said with another has no phrase.
   switch (c) {
   case condition::starting:
     return "starting: not every part is up yet";
@@ -77,7 +78,7 @@ const char* node_health::phrase(condition c) const noexcept {
   return "";
 }
 
-/// Said better, or with the one that it belongs to.
+/// True if another condition that is set already says this, or says it better.
 bool node_health::is_said_by_another(condition c) const noexcept {
   return c == condition::letters_behind
          || (c == condition::journal_full && is(condition::disk_full))

@@ -1,11 +1,12 @@
-// HEALTH: what keeps the node from taking work right now, and what is wrong though it takes it.
-// Actors set and clear conditions. There is one account of them, ready(), and whoever is asked
-// answers from it: /readyz of both listeners, `weir cluster status`, the log; a refused client
+// HEALTH: what keeps the node from taking work right now, and what is wrong though it
+// takes it. Actors set and clear conditions. All answers come from one account of them,
+// ready(): /readyz of both listeners, `weir cluster status`, the log; a refused client
 // hears its first reason. Any thread; set() and closed() are lock-free.
 //
-// Not ready: whatever closes admission (closed() tells in which order), an admission that is
-// full, and on a node that has no clients of its own a persister that can't be reached. A sink or
-// a dead-letter store that is away is a reason beside `ready`: the journal keeps what comes.
+// Not ready: whatever closes admission (closed() gives the order), an admission that is
+// full, and, on a node without clients of its own, a persister that can't be reached. A
+// sink or a dead-letter store that is away is only a reason beside `ready`: the journal
+// keeps what comes.
 #pragma once
 
 #include "base/codes.hpp"
@@ -25,7 +26,7 @@ enum class condition : uint8_t {
   starting,       ///< recovery is not over, or a listener is not up yet
   draining,       ///< shutdown has begun
   stage_away,     ///< validate, transform or the journal is being restarted
-  journal_full,   ///< no room until the sink catches up, or the disk has some
+  journal_full,   ///< no room until the sink catches up, or the disk has space again
   disk_full,      ///< with journal_full: it is the disk
   storage_failed, ///< the journal's disk refuses writes
   workers_hung,   ///< hung_workers_max was reached: the node drains and exits
@@ -48,8 +49,8 @@ std::string_view to_string(node_state state) noexcept;
 
 struct readiness {
   node_state state = node_state::starting;
-  std::vector<std::string>
-    reasons; ///< of each condition that is set; a ready node may have some
+  /// One for each condition that is set; a ready node may have some.
+  std::vector<std::string> reasons;
   bool operator==(const readiness&) const = default;
 };
 
@@ -68,20 +69,21 @@ class node_health {
   /// none when work may be admitted, else what to answer. sink_down and letters_down do not
   /// close admission, nor does no_persister: another worker may reach one.
   ec closed() const noexcept;
-  /// The reason of what closed() answers, for a client: one phrase; empty when nothing does.
+  /// The first reason behind closed(), one phrase for a client; empty when admission is open.
   std::string why_closed() const;
-  /// One phrase per condition that is set, in the order above.
+  /// One phrase per condition that is set and not said with another, in the order above.
   std::vector<std::string> reasons() const;
-  /// The account.
+  /// The whole account, with an admission that is full at this moment.
   readiness ready() const;
-  /// Without what comes and goes with the requests of a moment: for the log.
+  /// The account without what comes and goes with single requests: for the log.
   readiness lasting() const;
 
-  /// Before other threads: called from any of them when a condition is set or cleared.
+  /// Sets what is called, from any thread, when a condition is set or cleared. Call it
+  /// before there are other threads.
   void on_change(std::function<void()> call) { on_change_ = std::move(call); }
-  /// Before other threads: a node that takes work from its peers only.
+  /// Tells that this node takes work from its peers only. Call it before there are other threads.
   void has_no_clients() noexcept { has_clients_ = false; }
-  /// How to ask whether admission is full; empty: it is not asked any more.
+  /// Sets how to ask whether admission is full; an empty function ends the asking.
   void ask_admission(std::function<bool()> saturated);
 
  private:

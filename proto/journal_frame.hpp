@@ -33,7 +33,7 @@ struct dead_letter_view {
 /// buffer and live until its next read.
 struct frame_view {
   uint32_t epoch = 0;          ///< grows by one at each start of the journal's writer
-  uint64_t first_sequence = 0; ///< of records[0]; records are numbered without a gap
+  uint64_t first_sequence = 0; ///< records[0]'s; records are numbered without a gap
   int64_t received_at_us = 0;  ///< unix microseconds
   std::string_view stream;
   batch_key key;

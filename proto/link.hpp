@@ -15,11 +15,11 @@ namespace weir {
 /// Names a link between two nodes; random, chosen by the side that dialed.
 using link_id = uint64_t;
 
-/// Both ends of a link must speak the same. Raise it with every change of a frame's bytes.
+/// Both ends of a link must speak the same version. Raise it with every change of a frame's bytes.
 inline constexpr uint16_t protocol_version = 4;
 
-/// What goes over a link as one: `head`, and behind it the text of a batch, which is not
-/// copied but sent from where it lies.
+/// One message on a link: `head`, then the text of a batch, which is sent from where it
+/// lies and not copied.
 struct outgoing_frame {
   outgoing_frame() = default;
   outgoing_frame(std::string bytes, std::shared_ptr<const std::string> behind = {})
@@ -32,10 +32,10 @@ struct outgoing_frame {
   std::string joined() const { return text ? head + *text : head; }
 };
 
-/// Kept with a frame that came until it has been read: a peer sends only so much ahead.
+/// Kept with a received frame until it has been read: this bounds how far a peer sends ahead.
 using frame_slip = std::shared_ptr<const void>;
 
-/// Which leg of a batch's way: its receipt comes back on the same.
+/// Which leg of its way a batch is on; its receipt comes back on the same.
 enum class link_flow : uint8_t {
   work,    ///< from a gateway to a worker
   persist, ///< from a worker to a persister
@@ -44,7 +44,7 @@ inline constexpr size_t link_flows = 2;
 
 std::string_view to_string(link_flow flow) noexcept;
 
-/// The bound of what may be outstanding; 0 batches: do not send, I can't take work.
+/// The bound on what may be outstanding; 0 batches: the receiver can't take work, send nothing.
 struct link_window {
   uint32_t batches = 0;
   uint64_t bytes = 0;

@@ -24,14 +24,14 @@
 
 namespace weir {
 
-/// Where a worker is in the batch it holds, so that its stage knows the suspect when it dies or
-/// hangs. Written by the worker, read by the stage.
+/// Where a worker is in the batch it holds, so that its stage knows which record to
+/// suspect when the worker dies or hangs. Written by the worker, read by the stage.
 struct progress_mark {
-  /// Before each record: its index in the records of the order's batch.
+  /// Set before each record: its index in the records of the order's batch.
   std::atomic<uint32_t> record{UINT32_MAX};
 };
 
-/// Down: a stage gives a worker that asked one batch to work on. The stage keeps it too.
+/// Down: a stage gives one batch to a worker that asked. The stage keeps the batch too.
 struct work_order {
   uint64_t job = 0;
   batch_ptr batch;
@@ -39,9 +39,9 @@ struct work_order {
   bool fused = false; ///< do the next stage's work as well
 };
 
-/// What a fused order did in the next stage's stead.
+/// What a fused order did for the next stage.
 struct next_work {
-  uint64_t records = 0; ///< that came in
+  uint64_t records = 0; ///< records that came in
   std::chrono::steady_clock::duration took{};
 };
 
@@ -49,7 +49,7 @@ struct next_work {
 struct work_result {
   uint64_t job = 0;
   batch_ptr batch;
-  next_work next{}; ///< of a fused order
+  next_work next{}; ///< set for a fused order
 };
 
 /// To subscribers: `role` is now played by `handle`; an empty handle means it is away.
@@ -58,7 +58,7 @@ struct role_change {
   caf::strong_actor_ptr handle;
 };
 
-/// To the journal from a reader: tell me when there is something behind `after`.
+/// To the journal from a reader: tell me when there is something after `after`.
 struct tail_request {
   journal_position after;
 };
@@ -66,12 +66,12 @@ struct tail_request {
 /// From the journal: everything before `until` is durable.
 struct durable_until {
   journal_position until;
-  uint64_t sequence = 0; ///< of the last record before `until`
-  bool dead_letters =
-    false; ///< some frame between the request's `after` and here has dead letters
+  uint64_t sequence = 0; ///< the last record's before `until`
+  /// Some frame between the request's `after` and `until` has dead letters.
+  bool dead_letters = false;
 };
 
-/// From a reader to the journal: frames before `position` are not needed by `reader` any more.
+/// From a reader to the journal: `reader` does not need frames before `position` any more.
 struct reader_cursor {
   std::string reader;
   journal_position position;
@@ -81,11 +81,11 @@ struct reader_cursor {
 struct link_frame {
   link_id link = 0;
   std::string head;
-  std::string text; ///< of a batch, with text_padding of capacity behind its size
+  std::string text; ///< a batch's, with text_padding of capacity after its end
   frame_slip slip;
 };
 
-/// From the network to the links, and from them to the dispatchers it concerns.
+/// From the network to the links, and from the links to the dispatchers it concerns.
 struct link_opened {
   link_id link = 0;
   node_card peer;
@@ -95,7 +95,7 @@ struct link_closed {
   std::string reason;
 };
 
-/// From the links to a dispatcher: what a peer has granted.
+/// From the links to a dispatcher: how much the peer takes now.
 struct link_granted {
   link_id link = 0;
   link_window window;
@@ -200,9 +200,9 @@ using journal_actor = caf::typed_actor<
   caf::reacts_to<batch_ptr>,
   // Write and sync what was collected since the last commit (sent by the journal to itself).
   caf::reacts_to<commit_atom>,
-  // Answers once something behind the given position is durable.
+  // Answers once something after the given position is durable.
   caf::replies_to<tail_request>::with<durable_until>,
-  // A reader has gone on: segments below the slowest are deleted.
+  // A reader has gone on: segments that all readers have passed are deleted.
   caf::reacts_to<reader_cursor>,
   // Tell readers what is new; look whether a full or failed disk has recovered.
   caf::reacts_to<tick_atom>,
@@ -211,7 +211,7 @@ using journal_actor = caf::typed_actor<
   // Commit what was collected, then quit.
   caf::reacts_to<drain_atom>>;
 
-/// SINK WRITER and DEAD LETTERS: read the journal behind their cursor and commit what they find.
+/// SINK WRITER and DEAD LETTERS: read the journal from their cursor on and commit what they find.
 using tail_actor = caf::typed_actor<
   // The journal has something new, or the last transaction left more to read.
   caf::reacts_to<durable_until>,
@@ -244,20 +244,20 @@ using registry_actor = caf::typed_actor<
   // Quit after the mail before this.
   caf::reacts_to<drain_atom>>;
 
-/// LINKS: what this node has with its peers: who they are, what came from them and has no
-/// receipt yet, whether they are still there.
+/// LINKS: this node's relations to its peers: who they are, which of their batches have
+/// no receipt yet, whether they still answer.
 using links_actor = caf::typed_actor<
   // A peer has been let in.
   caf::reacts_to<link_opened>,
-  // It is gone.
+  // A peer is gone.
   caf::reacts_to<link_closed>,
-  // It says something.
+  // A peer has sent a frame.
   caf::reacts_to<link_frame>,
   // The fate of a batch that a peer sent.
   caf::reacts_to<receipt_ptr>,
   // The sink has committed: receipts that waited for it may go.
   caf::reacts_to<stored_until>,
-  // A stage of this node was away and is back: it gets what has no receipt again.
+  // A stage of this node is back: it gets every batch without a receipt again.
   caf::reacts_to<resubmit_atom>,
   // A dispatcher or a stage of this node came or went.
   caf::reacts_to<role_change>,
@@ -268,18 +268,18 @@ using links_actor = caf::typed_actor<
   // Quit once no peer's batch is left here.
   caf::reacts_to<drain_atom>>;
 
-/// DISPATCH: sends each batch to a node that can take it, this one included, and again to
-/// another when that node is gone.
+/// DISPATCH: sends each batch to a node that can take it, this one included, and to
+/// another when that node goes away.
 using dispatch_actor = caf::typed_actor<
   // A batch to send on.
   caf::reacts_to<batch_ptr>,
-  // A peer with the role that batches go to.
+  // A peer that has the role which takes these batches.
   caf::reacts_to<link_opened>,
-  // It is gone: what it had goes to another.
+  // The peer is gone: its batches go to another.
   caf::reacts_to<link_closed>,
-  // How much it takes now.
+  // How much a peer takes now.
   caf::reacts_to<link_granted>,
-  // The fate of a batch it had.
+  // The fate of a batch that a peer had.
   caf::reacts_to<link_receipt>,
   // This node's own stage came or went.
   caf::reacts_to<role_change>,
@@ -290,10 +290,11 @@ using dispatch_actor = caf::typed_actor<
   // Quit once every batch has its receipt.
   caf::reacts_to<drain_atom>>;
 
-// A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom, crash_atom,
-// (abandon_atom, caf::strong_actor_ptr worker): this worker hangs, replace it without waiting; and
-// (opened_atom, uint64_t actor_id): this child of yours, which takes its time to open, is up.
-// To itself it sends restart_atom (a backoff is over) and (deadline_atom, uint64_t stop).
+// A SUPERVISOR is a dynamic actor (its children are of any type). It is sent drain_atom;
+// crash_atom; (abandon_atom, caf::strong_actor_ptr worker): this worker hangs, replace it
+// without waiting; and (opened_atom, uint64_t actor_id): this child of yours, which takes
+// its time to open, is up. To itself it sends restart_atom (a backoff is over) and
+// (deadline_atom, uint64_t stop).
 
 /// Teaches a config our message types and the text of our error codes. Every process and every
 /// test calls it before it makes an actor_system.

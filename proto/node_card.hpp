@@ -1,5 +1,5 @@
-// NODE CARD: who a node of the cluster is, as it says itself at the start of every link and
-// as others pass it on.
+// NODE CARD: who a node of the cluster is, as the node says at the start of every link
+// and as others pass it on.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +17,16 @@ struct node_roles {
   bool any() const noexcept { return gateway || worker || persister; }
 };
 
-/// `gateway, worker`.
+/// The names of the roles, such as `gateway, worker`.
 std::string to_string(const node_roles& roles);
 
 struct node_card {
   std::string name;      ///< unique in the cluster; its certificate says the same
   uint64_t instance = 0; ///< random, new at every start of the process
-  /// unix microseconds of that start: of two nodes with one name the newer is the node
+  /// Unix microseconds of that start: if two nodes have one name, the newer is the node.
   int64_t started_at_us = 0;
   node_roles roles;
-  std::string address; ///< host:port others reach it at
+  std::string address; ///< host:port at which others reach it
   bool draining = false;
   bool operator==(const node_card&) const = default;
 };

@@ -1,5 +1,5 @@
-// What the operations listener may know of the node: the live tree and whether it is ready. The
-// actors publish it; HTTP only reads. Any thread.
+// What the operations listener may know of the node: the live tree and whether it is
+// ready. The actors publish it; HTTP only reads. Any thread.
 #pragma once
 
 #include "proto/health.hpp"
@@ -19,10 +19,10 @@ struct actor_view {
   std::string role;     ///< what it does: supervisor, stage, worker, journal, sink, …
   std::string kind;     ///< supervisor or worker (OTP's words)
   std::string state;    ///< starting, running, restarting, stopping, stopped, abandoned
-  std::string strategy; ///< of a supervisor: one_for_one, …
+  std::string strategy; ///< a supervisor's: one_for_one, …
   double uptime_seconds = 0;
   uint32_t restarts_total = 0;
-  uint32_t restarts_in_window = 0; ///< of a supervisor's children
+  uint32_t restarts_in_window = 0; ///< among a supervisor's children
   uint32_t restarts_max = 0;
   double window_seconds = 0;
   std::string last_crash; ///< reason, at most 256 bytes; empty when it never crashed

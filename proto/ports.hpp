@@ -1,5 +1,5 @@
-// The seams between the sockets and the actors. HTTP code sees only a `pipeline_port`; actors see
-// only a `receipt_port`. Tests and the simulation put their own behind either.
+// The seams between the sockets and the actors. HTTP code sees only a `pipeline_port`;
+// actors see only a `receipt_port`. Tests and the simulation implement either.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -14,14 +14,14 @@ class receipt_port {
  public:
   virtual ~receipt_port() = default;
 
-  /// The batch's fate is final. May come twice for one batch: the second is to be ignored.
+  /// The batch's fate is final. May come twice for one batch: ignore the second.
   virtual void deliver(std::shared_ptr<const batch_receipt> receipt) noexcept = 0;
 
   /// Every record up to and including `sequence` is committed in the sink.
   virtual void stored(uint64_t sequence) noexcept = 0;
 
-  /// A stage was away and is back: submit every batch without a receipt again. The batch key
-  /// makes a batch that had got through harmless.
+  /// A stage was away and is back: submit every batch without a receipt again. The batch
+  /// key makes a second copy of a batch that did get through harmless.
   virtual void resubmit() noexcept = 0;
 };
 

@@ -12,7 +12,7 @@ namespace weir {
 enum class admission_policy : uint8_t {
   wait,   ///< wait up to `admission_wait` for credit, then 503
   reject, ///< 503 at once
-  shed,   ///< as reject, and low priority is refused first as the pipeline fills
+  shed,   ///< as reject; low priority is refused first as the pipeline fills
 };
 
 enum class dead_letter_policy : uint8_t { discard, store };
@@ -29,7 +29,7 @@ struct stream_settings {
   dead_letter_policy dead_letters = dead_letter_policy::discard;
   size_t record_bytes_max = size_t{1} << 20;
   uint32_t json_depth_max = 64;
-  csv_dialect csv;               ///< of bodies whose Content-Type does not say otherwise
+  csv_dialect csv;               ///< for bodies whose Content-Type does not say otherwise
   double records_per_second = 0; ///< token bucket over the stream; 0: no limit
   double burst_records = 0;      ///< its size; 0: one second's worth
 };

@@ -1,6 +1,7 @@
-// The figures weir keeps of itself: plain atomics that any thread adds to and the operations
-// server reads. No prometheus type here; http/operations/metrics.cpp gives them their public names. One
-// `telemetry` lives as long as the process and outlives every actor, so a restart loses no count.
+// The figures weir keeps about itself: plain atomics that any thread adds to and the
+// operations server reads. No prometheus type here; http/operations/metrics.cpp gives
+// them their public names. One `telemetry` lives as long as the process and outlives
+// every actor: a restart loses no count.
 #pragma once
 
 #include "base/codes.hpp"
@@ -24,7 +25,7 @@ inline void add(counter& c, uint64_t n = 1) noexcept {
   c.fetch_add(n, std::memory_order_relaxed);
 }
 
-/// Latency in seconds, fixed buckets from 100 µs to 10 s. observe() is two relaxed additions.
+/// Latency in seconds, fixed buckets from 100 µs to 10 s. observe() makes two relaxed additions.
 class latency_histogram {
  public:
   static constexpr std::array<double, 16> bounds{
@@ -44,13 +45,13 @@ class latency_histogram {
   counter sum_ns_{0};
 };
 
-/// What is said of a queue, whatever it holds.
+/// What an operator should know of a queue, whatever it holds.
 struct queue_answers {
   std::string unit;         ///< batches, bytes, connections, records
   std::string bound;        ///< the formula over config keys that gives its capacity
-  std::string who_blocks;   ///< when it is full
+  std::string who_blocks;   ///< who waits when it is full
   std::string acceptable;   ///< why that is all right
-  std::string failure_mode; ///< what is seen then
+  std::string failure_mode; ///< what is seen when it is full
 };
 
 /// One bounded queue and its four answers; a row of /queues and two metrics.
@@ -59,7 +60,7 @@ struct queue_gauge {
   queue_answers said;
   gauge capacity{0};
   gauge depth{0};
-  bool described = false; ///< under telemetry's lock; from then on `said` stands
+  bool described = false; ///< under telemetry's lock; afterwards `said` never changes
 };
 
 /// One stage of the pipeline: gateway, validate, transform, journal, sink, dead_letters.
@@ -74,16 +75,17 @@ struct stage_gauge {
 };
 
 struct telemetry {
-  // -- the identity of accounting: received = stored + rejected + quarantined + dropped
-  //    + in flight. `received` counts records of admitted requests only.
+  // The identity of accounting: received = stored + rejected + quarantined + dropped + in
+  // flight. `received` counts records of admitted requests only.
   counter records_received{0};
   counter records_accepted{0}; ///< durable in the journal (stored)
-  counter records_duplicate{
-    0}; ///< repeated by an Idempotency-Key: counted received, not accepted
-  counter records_dropped{0}; ///< by a drop or sample step
-  std::array<counter, reject_codes>
-    records_rejected{}; ///< by reject; quarantined included
-  /// of parts admitted and then refused whole: mostly 503, key_reused, body_too_large
+  /// Repeated by an Idempotency-Key: counted as received, not as accepted.
+  counter records_duplicate{0};
+  counter records_dropped{0}; ///< removed by a drop or sample step
+  /// By `reject`; quarantined included.
+  std::array<counter, reject_codes> records_rejected{};
+  /// Records of parts that were admitted and then refused whole: mostly 503, key_reused,
+  /// body_too_large.
   counter records_failed{0};
   gauge records_in_flight{0};
 
@@ -106,18 +108,19 @@ struct telemetry {
   gauge sink_sequence{0};    ///< last record committed in the sink
   gauge sink_healthy{1};
   counter sink_rows{0};
-  counter sink_set_aside{0}; ///< of these, what the store keeps beside its records
+  /// How many of these rows the store keeps beside its records.
+  counter sink_set_aside{0};
   counter dead_letters_stored{0};
   gauge workers_hung{0};
   gauge config_reload_failed{0}; ///< 1 when the last SIGHUP was refused
   counter config_reloads{0};
 
-  /// Finds or adds; the reference is good for the process's life. Any thread; takes a lock, so
-  /// call it at start and keep the reference.
+  /// Finds or adds; the reference is valid for the process's life. Any thread; takes a
+  /// lock, so call it at the start and keep the reference.
   queue_gauge& queue(std::string_view name);
   stage_gauge& stage(std::string_view name);
-  /// Says what the queue is, the first time; later calls set its capacity only. Who is shown
-  /// a gauge reads without a lock what must not change any more.
+  /// Says what the queue is, the first time; later calls set only its capacity, because
+  /// readers of a gauge read `said` without a lock.
   queue_gauge& describe_queue(std::string_view name, int64_t capacity,
                               queue_answers said);
   std::vector<queue_gauge*> queues(); ///< those that have been described
