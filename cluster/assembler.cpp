@@ -18,7 +18,7 @@ bool overlaps(const std::map<uint32_t, uint32_t>& came, const piece_frame& piece
 
 result<std::optional<std::string_view>> assembler::add(const piece_frame& piece) {
   done_ = {};
-  // Whoever read the piece has looked at this too; here it guards the copy below.
+  // The decoder of the frame has checked this too; here it guards the copy below.
   if (piece.offset > piece.total || piece.bytes.size() > piece.total - piece.offset)
     return fail(ec::malformed_request, "a piece goes beyond the end of its batch");
   const name which{piece.what, piece.flow, piece.number};

@@ -1,8 +1,8 @@
 // ASSEMBLER: puts the pieces of batches and receipts of one link together again, in
 // whatever order they come. Pure.
 //
-//   Bounded:  by `bytes_max` over all that is unfinished: what a peer sends beyond is a fault,
-//             for which its link is closed.
+//   Bounded:  by `bytes_max` over everything unfinished: a peer that sends more is at fault, and
+//             its link is closed.
 #pragma once
 
 #include "cluster/link_frame.hpp"
@@ -18,8 +18,9 @@ class assembler {
  public:
   explicit assembler(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// The whole, once its last piece is there: good until the next call, and as long as the
-  /// piece. A fault: it overlaps, contradicts an earlier piece or does not fit.
+  /// The whole batch or receipt once its last piece is there; valid until the next call
+  /// and no longer than the piece. A fault if the piece overlaps or contradicts an
+  /// earlier one, or does not fit.
   result<std::optional<std::string_view>> add(const piece_frame& piece);
 
   size_t bytes() const noexcept { return bytes_; }
@@ -35,7 +36,7 @@ class assembler {
   const size_t bytes_max_;
   size_t bytes_ = 0;
   std::map<name, whole> unfinished_;
-  std::string done_; ///< the last that came in several pieces
+  std::string done_; ///< the last whole that came in several pieces
 };
 
 } // namespace weir

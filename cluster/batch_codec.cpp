@@ -20,20 +20,21 @@ using std::chrono::milliseconds;
 using time_point = std::chrono::steady_clock::time_point;
 
 constexpr uint8_t codec_version = 3;
-constexpr size_t client_bytes_max = 128; ///< an address, with its zone
+constexpr size_t client_bytes_max = 128; ///< an IP address with its zone
 constexpr size_t trace_bytes_max = 256;
-constexpr size_t small_text_bytes_max = 4096; ///< details, and pointers in a receipt
+/// For details, and for pointers in a receipt.
+constexpr size_t small_text_bytes_max = 4096;
 constexpr size_t text_bytes_max = size_t{256} << 20;
 constexpr uint32_t items_max = uint32_t{1} << 24;
-constexpr size_t head_bytes_usual = 256; ///< what a buffer is made for at first
+constexpr size_t head_bytes_usual = 256; ///< a buffer's first size
 constexpr int64_t time_left_ms_max = 3'600'000;
 
-// The least each item takes, so that a count can't promise more than the bytes behind it.
+// Each item takes at least these bytes, which bounds how many a count may promise.
 constexpr size_t part_bytes_min = 8 + 8 + 16 + 1 + 8 + 1 + 1 + 8 + 8 + 4 + 1 + 4 + 4;
 constexpr size_t rejection_bytes_min = 4 + 4 + 4 + 1;
 constexpr size_t rejection_texts_bytes_min = 4 + 4 + 4;
 constexpr uint8_t with_texts = 0x80; ///< beside a rejection's code: three texts follow
-/// Of a receipt, in all its rejections: so it stays within one frame but for what has no text.
+/// For all rejections together, so that a receipt with texts stays within one frame.
 constexpr size_t receipt_texts_bytes_max = size_t{1} << 20;
 constexpr size_t part_receipt_bytes_min = 8 + 4 + 1 + 4 + 16 + 1 + 4 * 4 + 1 + 1;
 
@@ -88,6 +89,7 @@ void write_part(byte_writer& to, const batch_part& part, bool raw) {
   to.number(part.record_base);
   to.number(part.line_base);
   to.number(part.records);
+  // Only raw CSV rows are still read with a header.
   const bool header = raw && part.header;
   to.flag(header);
   if (header) {
@@ -124,6 +126,7 @@ batch_part read_part(byte_reader& from) {
   }
   part.client = from.text(client_bytes_max);
   part.trace = from.text(trace_bytes_max);
+  // No healthy gateway sends these; they would overflow counts or reach answers.
   if (part.record_base > position_max || part.line_base > position_max
       || part.records > items_max || !is_plain_text(part.client)
       || !is_plain_text(part.trace))
@@ -131,7 +134,7 @@ batch_part read_part(byte_reader& from) {
   return part;
 }
 
-/// What the persister keeps beside the records; all else of a rejection stays at home.
+/// What the persister keeps beside the records; all other rejections stay with the sender.
 bool is_dead_letter(const rejection& r) noexcept {
   return r.code == reject::quarantined || !r.body.empty();
 }
@@ -157,8 +160,9 @@ void write_rejections(byte_writer& to, const std::vector<rejection>& all) {
   }
 }
 
-/// Those a client may see: of each part the first so many records, as long as there is room.
+/// Marks what a client may see: the first rejections of each part, while there is room.
 std::vector<bool> shown_to_client(std::span<const rejection> all) {
+  // Rejections are listed as found; a client sees those of its earliest records.
   std::vector<uint32_t> order(all.size());
   std::iota(order.begin(), order.end(), uint32_t{0});
   std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
@@ -211,6 +215,7 @@ std::vector<rejection> read_rejections(byte_reader& from, size_t parts) {
     if (r.part >= parts || static_cast<uint8_t>(r.code) == 0
         || static_cast<uint8_t>(r.code) >= reject_codes)
       from.spoil();
+    // The first damage ends the loop: the count may promise millions of items.
     if (!from.good())
       break;
   }
@@ -220,7 +225,7 @@ std::vector<rejection> read_rejections(byte_reader& from, size_t parts) {
 constexpr uint8_t apart = 255; ///< instead of a gap: the whole reference follows
 constexpr size_t near_ref_bytes = 3;
 
-/// Where a record most likely lies: behind `before`, which is all ones at first.
+/// Where a record most likely lies: after `before`, which is before_all for the first.
 record_ref next_to(const record_ref& before) noexcept {
   return {before.offset + before.size, 0, before.part, before.record + 1,
           before.line + 1};
@@ -229,8 +234,8 @@ constexpr record_ref before_all{0, 0, 0, UINT32_MAX, UINT32_MAX};
 
 void write_records(byte_writer& to, const std::vector<record_ref>& records) {
   to.number(static_cast<uint32_t>(records.size()));
-  std::array<char, 64 * near_ref_bytes>
-    near; // a call of append for each would cost more than the rest
+  // Collected here: an append for each record would cost more than the rest.
+  std::array<char, 64 * near_ref_bytes> near;
   size_t filled = 0;
   const auto flush = [&] { to.raw(near.data(), std::exchange(filled, 0)); };
   auto before = before_all;
@@ -265,7 +270,7 @@ std::vector<record_ref> read_records(byte_reader& from) {
   for (auto& ref : records) {
     const auto near = from.take(near_ref_bytes);
     if (near.empty())
-      break; // and the reader is bad
+      break; // the reader is bad now
     if (byte_at(near, 0) == apart) {
       constexpr auto begun = near_ref_bytes - 1;
       auto* whole = reinterpret_cast<char*>(&ref);
@@ -281,14 +286,15 @@ std::vector<record_ref> read_records(byte_reader& from) {
   return records;
 }
 
-/// Every record lies in the text and in the order that the journal goes by: by part, and by
-/// record in it; several may have come from one.
+/// Every record must lie in the text and in the order the journal needs: by part, and by
+/// record within it; several may have come from one record.
 void check_records(byte_reader& from, const record_batch& batch) {
   const size_t size = batch.text->size();
   const auto& parts = batch.source->parts;
   auto before = std::pair{uint32_t{0}, uint32_t{0}};
   for (const auto& ref : batch.records) {
     const auto here = std::pair{ref.part, ref.record};
+    // Compared without adding, so that nothing wraps.
     if (ref.part >= parts.size() || ref.record >= parts[ref.part].records
         || ref.offset > size || ref.size > size - ref.offset || here < before)
       return from.spoil();
@@ -302,8 +308,8 @@ void check_records(byte_reader& from, const record_batch& batch) {
       return from.spoil();
 }
 
-/// The text, in the envelope when it is what arrived there, else of its own; with the padding
-/// that simdjson reads into.
+/// Reads the text into the envelope if it is what arrived there, else into a string of
+/// its own; with the padding that simdjson reads into.
 void read_text(byte_reader& from, bool raw, std::string text, arrived_batch& to) {
   const auto size = from.number<uint32_t>();
   const auto inside = text.empty() ? from.take(size) : std::string_view{};
@@ -328,6 +334,7 @@ tl::unexpected<fault> damaged(const char* what) {
 
 size_t encoded_batch_bytes(const record_batch& batch) noexcept {
   const bool raw = is_raw(batch);
+  // An upper bound: each record counts as a whole reference with its mark.
   size_t bytes = 64 + batch.source->stream.size() + batch.text->size()
                  + batch.records.size() * (1 + sizeof(record_ref))
                  + batch.dropped.size() * 4;
@@ -358,6 +365,7 @@ outgoing_frame encode_batch(const record_batch& batch, time_point now, size_t ro
   to.text(source.stream);
   to.number(source.level);
   to.number(source.received_at_us);
+  // Clocks differ between nodes, so the deadline travels as a time that is left.
   const auto left = duration_cast<milliseconds>(source.deadline - now).count();
   to.number(std::clamp<int64_t>(left, 0, time_left_ms_max));
   to.number(source.settled.records());
@@ -387,6 +395,7 @@ result<arrived_batch> decode_batch(std::string_view bytes, std::string text,
   if (left < 0 || left > time_left_ms_max || source.received_at_us < 0
       || source.received_at_us > unix_us_max || !is_stream_name(source.stream))
     from.spoil();
+  // A bad reader's `left` may be out of bounds, and the sum would overflow.
   source.deadline = now + milliseconds{from.good() ? left : 0};
   source.settled.set(from.number<uint64_t>());
   const auto parts = from.count(items_max, part_bytes_min);
@@ -430,6 +439,7 @@ std::string encode_receipt(const batch_receipt& receipt, size_t known, size_t ro
     to.flag(part.doubtful);
     write_known(to, part.known);
   }
+  // The batch's sender has the first `known` rejections already.
   std::span<const rejection> fresh;
   if (receipt.batch)
     fresh = receipt.batch->rejections;
@@ -456,6 +466,7 @@ result<arrived_receipt> decode_receipt(std::string_view bytes) {
     part.dropped = from.number<uint32_t>();
     part.doubtful = from.flag();
     part.known = read_known(from);
+    // Nobody could act on an outcome that this version does not know.
     if (part.part >= to.parts.size() || to_string(part.outcome) == "unknown_code")
       from.spoil();
   }
@@ -473,7 +484,7 @@ bool belongs_to(const arrived_receipt& receipt, const record_batch& batch) noexc
     const auto& told = receipt.parts[i];
     const auto& mine = parts[i];
     const auto not_stored = uint64_t{told.rejected} + told.quarantined + told.dropped;
-    // A repeat is told what its first time came to, which may have been cut otherwise.
+    // A repeat is told the counts of its first time, whose body may have been cut differently.
     if (told.part != i || told.key != mine.key || told.request != mine.request
         || (!told.duplicate && not_stored > mine.records))
       return false;

@@ -1,7 +1,7 @@
-// BOARD: the cluster's figures, written by its actors and read by /cluster and /metrics. A
-// plain object behind one lock that outlives every actor, so that no restart loses a count.
+// BOARD: the cluster's figures, written by its actors and read by /cluster and /metrics. A plain
+// object with one lock; it outlives every actor, so that a restart loses no count.
 //
-//   Bounded:  by the peers there have been, as names come from certificates of the own CA;
+//   Bounded:  by the peers there have been, whose names come from certificates of our own CA;
 //             beyond members_max the peers without a link are dropped.
 #pragma once
 
@@ -20,17 +20,17 @@ class cluster_board final : public cluster_view {
  public:
   explicit cluster_board(std::string node) : node_(std::move(node)) {}
 
-  /// Batches of peers that have no receipt yet, for those who wait until there are none.
+  /// How many batches of peers have no receipt yet, for those who wait until there are none.
   std::atomic<uint64_t> held{0};
   /// Every peer has been told that this node drains.
   std::atomic<bool> drain_announced{false};
 
-  /// `change` runs under the lock: short.
+  /// Runs `change` under the lock: it must be short.
   void update(const std::string& peer, const std::function<void(link_view&)>& change);
   void set_members(std::vector<member_view> members);
 
   cluster_snapshot snapshot() const override;
-  /// A member that keeps records can be reached.
+  /// True if a member that keeps records can be reached.
   bool reaches_persister() const;
 
  private:

@@ -1,6 +1,6 @@
-// BYTES: whole numbers and texts to and from a buffer, little endian, as every link frame is
-// written. A reader never reads past its end: the first thing that does not fit makes it
-// bad, and from then on everything it returns is zero or empty.
+// BYTES: whole numbers and texts to and from a buffer, little-endian, as every link frame
+// is written. A reader never reads past its end: the first thing that does not fit makes
+// it bad, and afterwards everything it returns is zero or empty.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,7 @@ class byte_writer {
     out_.append(reinterpret_cast<const char*>(&value), sizeof value);
   }
   void flag(bool value) { out_.push_back(value ? '\1' : '\0'); }
-  /// A length of four bytes and the text.
+  /// Writes a length of four bytes, then the text.
   void text(std::string_view value) {
     number(static_cast<uint32_t>(value.size()));
     out_.append(value);
@@ -49,7 +49,7 @@ class byte_reader {
     raw(&value, sizeof value);
     return value;
   }
-  /// A code below `end`.
+  /// Reads a code below `end`.
   template <class Enum>
   Enum code(uint8_t end) {
     const auto value = number<uint8_t>();
@@ -58,15 +58,15 @@ class byte_reader {
     return static_cast<Enum>(good_ ? value : 0);
   }
   bool flag() { return code<uint8_t>(2) != 0; }
-  /// Good until the buffer goes. One that is longer than `bytes_max` makes the reader bad.
+  /// Valid as long as the buffer. A text longer than `bytes_max` makes the reader bad.
   std::string_view text(size_t bytes_max) {
     const auto size = number<uint32_t>();
     if (size > bytes_max)
       spoil();
     return take(good_ ? size : 0);
   }
-  /// A number of items that take at least `item_bytes` each: never more than can follow, so
-  /// it is safe to reserve for.
+  /// A number of items of at least `item_bytes` each: never more than the bytes left can
+  /// hold, so it is safe to reserve for.
   uint32_t count(uint32_t items_max, size_t item_bytes) {
     const auto items = number<uint32_t>();
     if (items > items_max || items > left_.size() / item_bytes)
@@ -75,7 +75,7 @@ class byte_reader {
   }
   void raw(void* to, size_t bytes) {
     const auto from = take(bytes);
-    if (!from.empty()) // memcpy wants a place even for nothing
+    if (!from.empty()) // memcpy needs a valid address even for no bytes
       std::memcpy(to, from.data(), bytes);
   }
   std::string_view take(size_t bytes) {
@@ -90,7 +90,7 @@ class byte_reader {
 
   void spoil() noexcept { good_ = false; }
   bool good() const noexcept { return good_; }
-  /// Nothing was missing and nothing is left over.
+  /// True if nothing was missing and nothing is left over.
   bool complete() const noexcept { return good_ && left_.empty(); }
   std::string_view rest() const noexcept { return good_ ? left_ : std::string_view{}; }
 

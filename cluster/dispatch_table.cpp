@@ -58,7 +58,7 @@ std::optional<dispatch_table::delivery> dispatch_table::next(size_t own_depth) {
       return hand_over(*to, std::move(batch), bytes);
     }
     if (rules_.policy == dispatch_policy::most_credit)
-      return {}; // no room for this one is no room for those behind it
+      return {}; // no room for this one means no room for those after it
   }
   return {};
 }
@@ -80,7 +80,7 @@ dispatch_table::delivery dispatch_table::hand_over(link_id to, batch_ptr batch,
 bool dispatch_table::has_room(const peer& at, size_t bytes) noexcept {
   if (at.used.batches >= at.window.batches)
     return false;
-  // One that is larger than the whole window goes alone.
+  // A batch larger than the whole window goes alone.
   return at.used.batches == 0 || at.used.bytes + bytes <= at.window.bytes;
 }
 
@@ -96,7 +96,7 @@ std::optional<link_id> dispatch_table::choose_by_credit(size_t bytes,
   if (own_ && own_depth < rules_.own_batches_max)
     return own_node;
   std::optional<link_id> best;
-  std::pair<uint64_t, uint64_t> rank; // free bytes, then how long idle
+  std::pair<uint64_t, uint64_t> rank; // free bytes, then how long the peer has been idle
   for (const auto& [link, at] : peers_) {
     const auto free =
       at.window.bytes > at.used.bytes ? at.window.bytes - at.used.bytes : 0;
@@ -125,6 +125,7 @@ std::optional<link_id> dispatch_table::choose_by_key(const batch_key& key,
   for (const auto& [link, at] : peers_)
     if (at.window.open())
       consider(link, at.name);
+  // The key's node is full: the batch waits for it, because its journal may know the key.
   if (best && *best != own_node && !has_room(peers_.at(*best), bytes))
     return {};
   return best;
@@ -132,6 +133,7 @@ std::optional<link_id> dispatch_table::choose_by_key(const batch_key& key,
 
 batch_ptr dispatch_table::settle(link_id link, uint64_t number) {
   const auto found = peers_.find(link);
+  // The link is gone and its batches wait again or went elsewhere: this receipt is late.
   if (found == peers_.end())
     return nullptr;
   auto& at = found->second;

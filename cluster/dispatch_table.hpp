@@ -1,17 +1,17 @@
 // DISPATCH TABLE: which batch is at which node. Pure: no actor, no clock, no bytes on a wire.
 //
-// A batch that comes waits until a node can take it, goes there, and is kept until that
-// node's receipt. When the node goes first, the batch waits again, before all others. This
-// node itself is one of the choices when it plays the role too; a batch that stays here is
-// not kept: its owner submits it again should a stage of ours be lost.
+// A new batch waits until a node can take it, goes there, and is kept until that node's
+// receipt. If the node goes away first, the batch waits again, before all others. This
+// node is one of the choices if it has the role too; a batch that stays here is not kept:
+// its owner submits it again should a stage of this node be lost.
 //
-//   most_credit   this node while its queue is short, else the peer with the most free
-//                 window; of equals the one idle longest (gateway → worker)
+//   most_credit   this node while its queue is short, else the peer with the most free window;
+//                 among equals the one idle longest (gateway → worker)
 //   rendezvous    the one node the batch's key belongs to among those that take work now
 //                 (worker → persister): a batch waits for that node's window
 //
-//   Bounded:  out at a peer by the window it granted; waiting by what the owners of the
-//             batches have been admitted with.
+//   Bounded:  batches out at a peer by the window it granted; waiting ones by what their
+//             owners were admitted with.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -49,39 +49,40 @@ class dispatch_table {
 
   explicit dispatch_table(dispatch_rules rules) : rules_(std::move(rules)) {}
 
-  // -- who there is
+  // -- the nodes
   void link_up(link_id link, std::string name);
-  /// What was there waits again, marked as copied; how many that were.
+  /// The peer's batches wait again, marked as copied; returns how many there were.
   size_t link_down(link_id link);
   void granted(link_id link, link_window window);
-  /// It has refused a batch: nothing goes there until it grants again.
+  /// The peer has refused a batch: nothing goes there until it grants again.
   void refused(link_id link);
   void set_own(bool takes_work) noexcept { own_ = takes_work; }
 
   // -- batches
-  /// False: its envelope is here already.
+  /// False if its envelope is here already.
   bool submit(batch_ptr batch);
   struct delivery {
     link_id to = own_node;
     uint64_t number = 0; ///< names it between the two nodes; 0 for this node
     batch_ptr batch;
   };
-  /// The next that can go. `own_depth`: batches in this node's own queue now.
+  /// The next batch that can go. `own_depth`: batches in this node's own queue now.
   std::optional<delivery> next(size_t own_depth);
-  /// Its receipt came: forgotten, its share of the window free. Null for a late receipt.
+  /// The receipt came: forgets the batch and frees its share of the window. Null for a
+  /// late receipt.
   batch_ptr settle(link_id link, uint64_t number);
-  /// It was not decided there and waits again.
+  /// The node did not decide the batch's fate: it waits again.
   void take_back(batch_ptr batch);
-  /// Its deadline is not past, or a client has been told of it already (ack accepted): it
-  /// must not be given up.
+  /// True if the deadline is not past or a client has been told already (ack accepted):
+  /// the batch must not be given up.
   static bool awaited(const record_batch& batch, time_point now) noexcept;
-  /// Removes and returns those that wait although they are not awaited.
+  /// Removes and returns the waiting batches that nobody awaits any more.
   std::vector<batch_ptr> expire(time_point now);
-  /// Removes and returns all that wait: their senders have others to ask.
+  /// Removes and returns all waiting batches: their senders have other nodes to ask.
   std::vector<batch_ptr> give_back();
 
   // -- figures
-  /// Some node takes work, this one included.
+  /// True if some node takes work, this one included.
   bool available() const noexcept;
   size_t waiting() const noexcept { return waiting_.size(); }
   size_t outstanding() const noexcept { return ids_.size() - waiting_.size(); }
@@ -101,8 +102,8 @@ class dispatch_table {
     std::string name;
     link_window window;
     link_window used;
-    std::map<uint64_t, sent> out; ///< by number: in the order sent
-    uint64_t last_number = 0;     ///< of equals, the one idle longest is next
+    std::map<uint64_t, sent> out; ///< by number, which is the order they were sent in
+    uint64_t last_number = 0;     ///< among equal peers the one idle longest is next
   };
 
   static bool has_room(const peer& at, size_t bytes) noexcept;
@@ -116,7 +117,7 @@ class dispatch_table {
   bool own_ = false;
   std::map<link_id, peer> peers_;
   std::deque<batch_ptr> waiting_;
-  std::unordered_set<uint64_t> ids_; ///< envelopes that wait or are out
+  std::unordered_set<uint64_t> ids_; ///< ids of the envelopes that wait or are out
   uint64_t last_number_ = 0;
 };
 

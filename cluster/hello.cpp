@@ -27,6 +27,7 @@ result<hello_head> read_hello_head(std::string_view bytes) {
   hello_head head;
   head.version = from.number<uint16_t>();
   head.bytes = from.number<uint32_t>();
+  // The version is checked first: only the head is the same in all versions.
   if (head.version != protocol_version)
     return fail(ec::malformed_request, "the peer speaks cluster protocol "
                                          + std::to_string(head.version) + ", this node "

@@ -7,8 +7,8 @@
 //   go       from the side that dialed: an empty message
 //   welcome  the same from the other; from here on the link carries frames
 //
-// A peer of another version is told so, with both numbers, and reads the same in the head
-// of the answer. Pure.
+// A peer of another version is told so, with both numbers, and reads the other version in
+// the head of the answer. Pure.
 #pragma once
 
 #include "base/result.hpp"
@@ -26,7 +26,7 @@ struct hello_head {
   uint16_t version = 0;
   uint32_t bytes = 0;
 };
-/// A fault when this is no weir node, speaks another version or promises too much.
+/// A fault if the other end is no weir node, speaks another version or promises too many bytes.
 result<hello_head> read_hello_head(std::string_view bytes);
 
 struct hello {
@@ -35,13 +35,13 @@ struct hello {
 };
 struct hello_answer {
   bool accepted = false;
-  std::string reason; ///< why not
+  std::string reason; ///< why it was not accepted
   node_card card;
 };
 
 std::string encode_hello(const hello& words);
 std::string encode_answer(const hello_answer& words);
-std::string encode_go(); ///< and welcome
+std::string encode_go(); ///< also used for welcome
 result<hello> decode_hello(std::string_view body);
 result<hello_answer> decode_answer(std::string_view body);
 

@@ -143,6 +143,7 @@ result<link_frame_content> decode_frame(std::string_view bytes) {
     content = read_piece(from);
     break;
   default:
+    // A peer of the same protocol version sends no other kind.
     from.spoil();
   }
   if (!from.complete())
@@ -166,8 +167,8 @@ std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_
   }
   const auto joined = whole.joined();
   const auto content = std::string_view{joined}.substr(piece_head_bytes);
-  // All are about as long: a short last one would overtake the others as a small frame, and so
-  // would those of the batches after it.
+  // All pieces are about equally long: a short last one would overtake the others as a
+  // small frame, and so would those of the batches after it.
   const auto pieces = (total + bytes_max - 1) / bytes_max;
   const auto piece_bytes = (total + pieces - 1) / pieces;
   for (size_t at = 0; at < total; at += piece_bytes) {

@@ -1,5 +1,5 @@
 // LINK FRAMES: what one node says to another once their link is up. One frame is one
-// message of at most `frame_bytes_max`; a batch or receipt that is larger goes in pieces.
+// message of at most `frame_bytes_max`; a larger batch or receipt goes in pieces.
 //
 //   heartbeat   u8 1 | sent_at_ns | echo_ns | draining
 //               every `cluster.heartbeat`; `echo_ns` is the peer's last sent_at_ns plus the
@@ -9,9 +9,9 @@
 //   members     u8 3 | cards
 //               all the nodes the sender knows
 //   piece       u8 4 | what | flow | number | total | offset | bytes
-//               of a batch on its way to a worker or persister, or of the receipt that
-//               comes back for it; `number` is its sender's name for the batch. A batch in
-//               one piece has its text behind the frame's head, where it is not copied
+//               a piece of a batch on its way to a worker or persister, or of the receipt that
+//               comes back for it; `number` is its sender's name for the batch. A batch in one
+//               piece has its text after the frame's head, where it is not copied
 //
 // Pure.
 #pragma once
@@ -55,7 +55,7 @@ struct piece_frame {
   uint64_t number = 0;
   uint32_t total = 0; ///< bytes of the whole
   uint32_t offset = 0;
-  std::string_view bytes; ///< into the frame it was read from
+  std::string_view bytes; ///< a view into the frame it was read from
 };
 
 using link_frame_content =
@@ -64,8 +64,8 @@ using link_frame_content =
 std::string encode_frame(const link_frame_content& content);
 result<link_frame_content> decode_frame(std::string_view bytes);
 
-/// What lies behind `piece_head_bytes` of room in `whole`, cut into frames, in order. One that
-/// fits into a single frame becomes it where it lies; only then the text stays beside.
+/// Cuts what follows `piece_head_bytes` of room in `whole` into frames, in order. A whole that fits
+/// into a single frame becomes that frame in place; only then the text is not copied.
 std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
                                           outgoing_frame whole,
                                           size_t bytes_max = piece_bytes_max);

@@ -40,7 +40,7 @@ std::vector<std::string> members::heard(const std::vector<node_card>& cards,
     }
     auto& known = found->second;
     if (known.linked)
-      continue; // it tells us about itself
+      continue; // its own word counts
     known.since = now;
     if (card.started_at_us >= known.card.started_at_us) {
       if (card.address != known.card.address || card.instance != known.card.instance)

@@ -1,6 +1,6 @@
-// WIRE WORDS: which names, numbers and texts a certified peer may send. A certificate says who
-// a node is, not that it runs without a fault: what goes on into files, tables and answers is
-// held to the rules of the configuration here, where it enters. Pure.
+// WIRE WORDS: which names, numbers and texts a certified peer may send. A certificate says who a
+// node is, not that it runs without a fault: what goes on into files, tables and answers must
+// follow the rules of the configuration, and is checked here, where it enters. Pure.
 #pragma once
 
 #include <algorithm>
@@ -10,9 +10,9 @@
 
 namespace weir {
 
-/// 9999-12-31T23:59:59.999999Z in unix microseconds: what every sink can write as a time.
+/// 9999-12-31T23:59:59.999999Z in unix microseconds: the last time every sink can write.
 inline constexpr int64_t unix_us_max = 253'402'300'799'999'999;
-/// Records and lines of one request: so far they can be counted without coming round.
+/// Records and lines of one request: up to here counters can't overflow.
 inline constexpr uint64_t position_max = uint64_t{1} << 53;
 
 /// A stream's name: ^[a-z0-9][a-z0-9_-]{0,63}$, as config.md says.
@@ -41,7 +41,7 @@ inline bool is_plain_text(std::string_view text) noexcept {
   });
 }
 
-/// `text` without the part of a UTF-8 sequence that `bytes_max` would cut in two.
+/// At most `bytes_max` bytes of `text`, without a UTF-8 sequence cut in two.
 inline std::string_view cut_text(std::string_view text, size_t bytes_max) noexcept {
   if (text.size() <= bytes_max)
     return text;

@@ -13,9 +13,9 @@ using boost::system::error_code;
 
 namespace {
 
-/// Data without an acknowledgement of the peer's kernel for so long ends the connection.
+/// The connection ends if the peer's kernel acknowledges no data for so long.
 constexpr unsigned unacknowledged_ms = 5000;
-/// What the kernel takes beyond what the network does: a heartbeat waits behind it.
+/// Unsent bytes the kernel takes beyond those in the network; a heartbeat waits after them.
 constexpr unsigned unsent_bytes = 512 << 10;
 
 } // namespace
@@ -61,6 +61,7 @@ result<void> listen(tcp::acceptor& on, const std::string& host, uint16_t port,
   const auto address = asio::ip::make_address(host, failure);
   if (failure)
     return fail(ec::invalid_config, "cluster.listen: " + host + " is no IP address");
+  // Without TLS whoever reaches the port could join the cluster.
   if (!with_tls && !address.is_loopback())
     return fail(
       ec::invalid_config,

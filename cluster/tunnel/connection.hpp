@@ -1,5 +1,5 @@
-// CONNECTION: one socket of the tunnel, on its way to be a link and while it is one.
-// All of it on the tunnel's one thread.
+// CONNECTION: one socket of the tunnel, before and while it is a link. Everything here
+// runs on the tunnel's one thread.
 #pragma once
 
 #include "base/result.hpp"
@@ -25,19 +25,19 @@ struct connection {
   wire outside;
   std::string endpoint; ///< as dialed, or the peer's
   bool dialed_by_us = false;
-  link_id link = 0; ///< 0: none has been agreed on
+  link_id link = 0; ///< 0: no link has been agreed on
   node_card peer;
   bool up = false; ///< the actors have been told of the link
   frame_queue waiting{wire_record_bytes};
   unread_frames unread;
-  bool sending = false; ///< somebody is emptying the queue
+  bool sending = false; ///< a coroutine is emptying the queue
   std::string reason;   ///< why it ended; the first counts
 
   void end(const std::string& why) noexcept;
 };
 using connection_ptr = std::shared_ptr<connection>;
 
-/// `127.0.0.1:7400`, `[::1]:7400`.
+/// Text such as `127.0.0.1:7400` or `[::1]:7400`.
 std::string endpoint_text(const wire::tcp::endpoint& end);
 
 struct host_port {
@@ -45,14 +45,14 @@ struct host_port {
   std::string port;
 };
 host_port split_address(const std::string& address);
-/// The same as an endpoint_text when nobody has to be asked what it means; else empty.
+/// `address` as an endpoint_text if it is numeric and needs no resolving; else empty.
 std::string numeric_endpoint(const std::string& address);
 
-/// Without TLS on loopback only.
+/// Listens; without TLS on loopback only.
 result<void> listen(wire::tcp::acceptor& on, const std::string& host, uint16_t port,
                     bool with_tls);
 
-/// No delay, little in the kernel that is not on its way, and an end when the peer's is silent.
+/// Sets no delay, few unsent bytes in the kernel, and an end when the peer's kernel is silent.
 void tune(wire::tcp::socket& socket);
 
 } // namespace weir

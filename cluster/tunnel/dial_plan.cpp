@@ -51,7 +51,7 @@ void dial_plan::resolved(const std::string& name, std::vector<std::string> endpo
   found->second.resolving = false;
   found->second.next = now + resolve_interval;
   if (endpoints.empty())
-    return; // what it led to before may still be right
+    return; // the endpoints it led to before may still be right
   if (endpoints.size() > endpoints_per_name_max)
     endpoints.resize(endpoints_per_name_max);
   const auto before = std::exchange(found->second.endpoints, std::move(endpoints));
@@ -63,7 +63,7 @@ void dial_plan::resolved(const std::string& name, std::vector<std::string> endpo
     drop_unnamed();
 }
 
-/// Endpoints no name leads to any more, unless they are being dialed.
+/// Drops endpoints that no name leads to any more, unless they are being dialed.
 void dial_plan::drop_unnamed() {
   std::set<std::string> named;
   for (const auto& [name, entry] : names_)
@@ -88,7 +88,7 @@ std::vector<std::string> dial_plan::begin(std::vector<target_entry*> due) {
   for (auto* entry : due) {
     auto& [endpoint, at] = *entry;
     if (dials == dials_max || (at.stranger() && strangers == strangers_max))
-      break; // behind a stranger are only strangers
+      break; // sorted: after a stranger come only strangers
     at.dialing = true;
     ++dials;
     strangers += at.stranger();

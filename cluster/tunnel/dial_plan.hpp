@@ -1,10 +1,10 @@
-// DIAL PLAN: which addresses to dial now. Names are resolved elsewhere; this remembers what
-// came of them, who was found at each address, and when to try again. Pure.
+// DIAL PLAN: which addresses to dial now. Names are resolved elsewhere; this remembers
+// the results, who was found at each address, and when to try again. Pure.
 //
-//   Bounded:  dials under way by `dials_max`. Of these no more than `strangers_max` go where
-//             neither a seed leads nor anybody was ever found: peers may tell of any number of
-//             addresses where nobody speaks, and each takes its time. Those that wait longest
-//             come first, so that each has its turn.
+//   Bounded:  dials under way by `dials_max`. No more than `strangers_max` of them go where
+//             neither a seed leads nor anybody was ever found: peers may tell any number of
+//             addresses where nobody answers, and each takes its time. Those that wait
+//             longest come first, so that each has its turn.
 #pragma once
 
 #include <chrono>
@@ -24,17 +24,17 @@ class dial_plan {
   static constexpr size_t dials_max = 64;
   static constexpr size_t strangers_max = 32;
 
-  /// A seed is kept for ever, a learned name until nothing has answered for a while.
+  /// A seed is kept for ever, a learned name for ten minutes after it was last told or answered.
   void add_seed(const std::string& name) { names_[name].seed = true; }
   void learn(const std::string& name, time_point now);
 
-  /// Names that want to be resolved (again); each counts as under way until resolved().
+  /// Names that are due to be resolved; each counts as under way until resolved().
   std::vector<std::string> to_resolve(time_point now);
-  /// An empty list: the name could not be resolved.
+  /// Takes a name's endpoints; an empty list means that it could not be resolved.
   void resolved(const std::string& name, std::vector<std::string> endpoints,
                 time_point now);
 
-  /// Endpoints to dial; each counts as being dialed until one of the three below.
+  /// Endpoints to dial; each counts as being dialed until one of the three calls below.
   /// `unwanted(peer)`: that node is not to be dialed now.
   template <class Unwanted>
   std::vector<std::string> to_dial(time_point now, Unwanted&& unwanted) {
@@ -45,12 +45,12 @@ class dial_plan {
         due.push_back(&entry);
     return begin(std::move(due));
   }
-  /// The node `peer` is there, whether it was linked or not.
+  /// The node `peer` answered there, whether it was linked or not.
   void found(const std::string& endpoint, const std::string& peer, time_point now);
   void found_self(const std::string& endpoint, time_point now);
   void failed(const std::string& endpoint, time_point now);
 
-  /// The seed that leads to an endpoint; empty: none.
+  /// The seed that leads to an endpoint; empty if none does.
   std::string seed_at(const std::string& endpoint) const;
 
  private:
@@ -58,7 +58,7 @@ class dial_plan {
     bool seed = false;
     bool resolving = false;
     time_point next{};
-    time_point answered{}; ///< when it was learned, resolved or somebody was there
+    time_point answered{}; ///< when it was learned or somebody last answered
     std::vector<std::string> endpoints;
   };
   struct target {

@@ -56,8 +56,8 @@ awaitable<void> dialer::dial_all() {
   }
 }
 
-/// Asio resolves one name after the other, and one may take a minute: an address that needs no
-/// resolving must not wait behind it.
+/// Asio resolves one name after the other, and one may take a minute: an address that
+/// needs no resolving must not wait for that.
 void dialer::look_up(const std::string& name, steady_clock::time_point now) {
   if (auto endpoint = numeric_endpoint(name); !endpoint.empty())
     plan_.resolved(name, {std::move(endpoint)}, now);
@@ -76,7 +76,7 @@ awaitable<void> dialer::resolve(std::string name) {
       endpoints.push_back(endpoint_text(entry.endpoint()));
   plan_.resolved(name, std::move(endpoints), steady_clock::now());
   if (!stopping_)
-    timer_.cancel(); // dials what was found at once
+    timer_.cancel(); // dials at once what was found
 }
 
 } // namespace weir

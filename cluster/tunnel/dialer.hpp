@@ -1,7 +1,7 @@
-// DIALER: keeps an eye on where nodes may be. Seeds and learned addresses are resolved again
-// and again, and every address behind a name that no link leads to is dialed again and again:
-// once a second at most where nobody answers, and not at all while there is no room for the
-// node that was found there. All of it on the tunnel's one thread.
+// DIALER: watches where nodes may be. Seeds and learned addresses are resolved again and
+// again, and every address of a name that no link leads to is dialed again and again: at
+// most once a second where nobody answers, and not at all while there is no room for the
+// node that was found there. Everything runs on the tunnel's one thread.
 #pragma once
 
 #include "cluster/tunnel/dial_plan.hpp"
@@ -21,7 +21,7 @@ namespace weir {
 class dialer {
  public:
   struct hooks {
-    /// It is linked, or there is no room for it.
+    /// True if the peer is linked, or there is no room for it.
     std::function<bool(const std::string& peer)> unwanted;
     std::function<void(std::string endpoint)> dial; ///< ends with found() or failed()
   };
@@ -35,11 +35,11 @@ class dialer {
   void start();
   void stop();
 
-  /// Who was at an endpoint that was dialed, linked or not.
+  /// Tells who answered at an endpoint that was dialed, linked or not.
   void found(const std::string& endpoint, const std::string& peer);
   void found_self(const std::string& endpoint);
   void failed(const std::string& endpoint);
-  /// The seed that leads to an endpoint; empty: none.
+  /// The seed that leads to an endpoint; empty if none does.
   std::string seed_at(const std::string& endpoint) const {
     return plan_.seed_at(endpoint);
   }

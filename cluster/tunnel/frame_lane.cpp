@@ -16,8 +16,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// So much of one peer before others have a turn; a frame counts as some KiB more, as what it
-/// costs besides its bytes.
+/// How many bytes of one peer are read before others have a turn; each frame counts some
+/// KiB more, for its cost besides its bytes.
 constexpr size_t turn_bytes = size_t{256} << 10;
 constexpr size_t turn_bytes_per_frame = size_t{4} << 10;
 
@@ -48,6 +48,7 @@ wire::awaitable<std::string> receive_frames(wire& from, unread_frames& unread,
     byte_reader promised{{lengths.data(), lengths.size()}};
     const auto bytes = promised.number<uint32_t>();
     const auto text_bytes = promised.number<uint32_t>();
+    // Refused before there is memory for it; every frame has a head.
     if (bytes > frame_bytes_max || text_bytes >= bytes)
       co_return "the peer promises a frame of " + std::to_string(bytes) + " bytes, "
         + std::to_string(text_bytes) + " of them text";
@@ -60,6 +61,7 @@ wire::awaitable<std::string> receive_frames(wire& from, unread_frames& unread,
       co_return reason_for(failure);
     take(std::move(head), std::move(text), unread.add(bytes));
     co_await unread.room();
+    // A peer that sends without pause must not keep the thread from other links.
     turn += bytes + turn_bytes_per_frame;
     if (turn >= turn_bytes) {
       turn = 0;

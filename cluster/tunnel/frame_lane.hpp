@@ -1,4 +1,5 @@
-// FRAME LANE: frames over a wire, out of a queue and in. All of it on the tunnel's one thread.
+// FRAME LANE: frames over a wire, out of a queue and in. Everything runs on the tunnel's
+// one thread.
 #pragma once
 
 #include "cluster/tunnel/frame_queue.hpp"
@@ -10,13 +11,14 @@
 
 namespace weir {
 
-/// Until the queue is empty, or the wire breaks.
+/// Sends until the queue is empty or the wire breaks.
 wire::awaitable<wire::error_code> send_frames(frame_queue& from, wire& over);
 
-/// Head and text of a frame; the text has text_padding of capacity behind its size.
+/// Takes head and text of a frame; the text has text_padding of capacity after its end.
 using frame_taker = std::function<void(std::string, std::string, frame_slip)>;
 
-/// Until the wire breaks or the peer promises a frame without a head or too large. Says why.
+/// Receives until the wire breaks or the peer promises a frame that is too large or has
+/// no head. Says why.
 wire::awaitable<std::string> receive_frames(wire& from, unread_frames& unread,
                                             const frame_taker& take);
 

@@ -10,12 +10,14 @@ namespace weir {
 std::string_view frame_queue::next(size_t bytes_max) {
   record_.clear();
   while (!rest_.empty() || begin_text() || begin_frame()) {
+    // Full records of one frame are sent from where they lie, without a copy.
     if (record_.empty() && rest_.size() >= record_bytes_) {
       const auto bytes = std::max(std::min(rest_.size(), bytes_max), record_bytes_);
       const auto records = rest_.substr(0, bytes - bytes % record_bytes_);
       rest_.remove_prefix(records.size());
       return records;
     }
+    // What is left shares a record with the frames after it.
     const auto bytes = std::min(rest_.size(), record_bytes_ - record_.size());
     record_.append(rest_.substr(0, bytes));
     rest_.remove_prefix(bytes);
@@ -30,8 +32,9 @@ bool frame_queue::begin_text() {
   return !rest_.empty();
 }
 
-/// When its lengths have room in the record.
+/// False if no frame waits, or if its lengths have no room in this record.
 bool frame_queue::begin_frame() {
+  // Small frames overtake large ones that have not begun.
   auto& from = small_.empty() ? large_ : small_;
   if (from.empty()) {
     frame_ = {};

@@ -11,8 +11,8 @@ namespace weir {
 
 namespace {
 
-// What a co_await's arguments refer to has a name of its own: g++ 12 destroys an unnamed one of
-// class type twice.
+// Whatever a co_await's arguments refer to has a name: g++ 12 destroys an unnamed object
+// of class type twice.
 
 link_id random_link() {
   link_id link = 0;
@@ -56,6 +56,7 @@ wire::awaitable<std::string> introduce_as_dialer(connection& one,
   const auto answer = decode_answer(body);
   if (!answer)
     co_return answer.error().text;
+  // The certificate decides who the peer is, not its own word.
   const auto certified = one.outside.certified_name();
   if (!certified.empty() && certified != answer->card.name)
     co_return "its certificate is for " + certified + ", not for " + answer->card.name;
@@ -70,7 +71,7 @@ wire::awaitable<std::string> introduce_as_listener(connection& one,
   std::string body;
   auto problem = co_await receive(one, body);
   if (!problem.empty()) {
-    // In words the other side can read, whatever it speaks.
+    // The head of this answer can be read by a peer of any version.
     const auto refusal = encode_answer({false, problem, registry.self()});
     const auto unheard = co_await say(one, refusal);
     co_return problem;

@@ -1,6 +1,6 @@
-// GREETING: the words of cluster/hello.hpp over a new connection, in two halves. Each side
-// enters the link into its registry between them, so that when both dial each other at
-// once they agree on the one that stays before either uses it.
+// GREETING: the words of cluster/hello.hpp over a new connection, in two halves. Between
+// them each side enters the link into its registry, so that two nodes that dial each
+// other at once agree on the link that stays before either uses it.
 //
 //   dialer                        listener
 //   introduce: hello ───────────▶ introduce: judges it
@@ -10,7 +10,7 @@
 //                                 (enters)
 //              the link is up ◀── conclude: welcome; the link is up
 //
-// Each half returns what went wrong; empty: nothing.
+// Each half returns what went wrong; empty if nothing did.
 #pragma once
 
 #include "cluster/tunnel/connection.hpp"

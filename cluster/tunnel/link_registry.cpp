@@ -24,6 +24,7 @@ link_registry::verdict link_registry::judge(const node_card& peer,
     return refuse("already linked");
   if (peer.started_at_us < known->second.card.started_at_us)
     return refuse("a newer node is called " + peer.name);
+  // The peer was restarted: its former link has to go before it can enter.
   return {false, "your predecessor's link is being closed: dial again",
           known->second.link};
 }
@@ -41,6 +42,7 @@ link_registry::verdict link_registry::enter(const node_card& peer, link_id link,
     return {true, {}, {}};
   }
   auto& known = at->second;
+  // If both dialed, both must keep the same link: the one that the lesser name dialed.
   const bool we_are_lesser = self_.name < peer.name;
   const bool replaces = known.card.instance == peer.instance
                           ? known.dialed_by_us && !dialed_by_us && !we_are_lesser

@@ -1,6 +1,7 @@
-// LINK REGISTRY: which link leads to which node, and who is let in. At most one link for a
-// pair of nodes: when both dial each other at once, a node gives up its own dialing for a link
-// that the other has entered; when each has entered its own, the lesser name's stays. Pure.
+// LINK REGISTRY: which link leads to which node, and who is let in. At most one link for
+// a pair of nodes: when both dial each other at once, a node gives up its own dialing for
+// a link that the other has entered; when each has entered its own, the one of the lesser
+// name stays. Pure.
 #pragma once
 
 #include "proto/link.hpp"
@@ -18,7 +19,7 @@ class link_registry {
   link_registry(node_card self, size_t peers_max)
     : self_(std::move(self)), peers_max_(peers_max) {}
 
-  /// What to say to a node that would be our peer. `certified`: the name in its
+  /// The answer to a node that wants to be our peer. `certified`: the name in its
   /// certificate; empty on a plain link.
   struct verdict {
     bool accepted = false;
@@ -27,7 +28,7 @@ class link_registry {
   };
   verdict judge(const node_card& peer, const std::string& certified) const;
 
-  /// By the side that dialed before it says `go`, by the other when it has heard that. Not
+  /// Called by the side that dialed before it says `go`, by the other when it has heard that. Not
   /// accepted: another link to that node stays, or there is no room for one more node.
   verdict enter(const node_card& peer, link_id link, bool dialed_by_us);
   void leave(link_id link);

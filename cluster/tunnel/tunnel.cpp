@@ -88,7 +88,7 @@ class asio_tunnel final : public tunnel {
   std::thread thread_;
 };
 
-// -- from its beginning to its end
+// -- start and end
 
 result<void> asio_tunnel::prepare() {
   if (config_.identity.enabled()) {
@@ -100,6 +100,7 @@ result<void> asio_tunnel::prepare() {
   if (auto listening = listen(acceptor_, config_.host, config_.port, tls_ != nullptr);
       !listening)
     return listening;
+  // Port 0 in the configuration means any: only the bind tells which.
   if (config_.self.address.empty())
     config_.self.address = endpoint_text(acceptor_.local_endpoint());
   registry_.emplace(config_.self, config_.peers_max);
@@ -144,7 +145,7 @@ asio_tunnel::~asio_tunnel() {
     thread_.join();
 }
 
-// -- what the actors want
+// -- requests of the actors
 
 void asio_tunnel::send(link_id to, outgoing_frame frame) noexcept {
   asio::post(context_, [this, to, frame = std::move(frame)]() mutable {
@@ -179,7 +180,7 @@ void asio_tunnel::learn(std::vector<std::string> addresses) noexcept {
                [this, addresses = std::move(addresses)] { dialer_.learn(addresses); });
 }
 
-// -- connections come
+// -- new connections
 
 connection_ptr asio_tunnel::open(tcp::socket socket, std::string endpoint,
                                  bool dialed_by_us) {
@@ -189,6 +190,7 @@ connection_ptr asio_tunnel::open(tcp::socket socket, std::string endpoint,
   one->endpoint = std::move(endpoint);
   one->dialed_by_us = dialed_by_us;
   open_.insert(one);
+  // The handler shares the connection, which lives at least until the timer ends.
   one->deadline.expires_after(config_.handshake_deadline);
   one->deadline.async_wait([this, one](error_code cancelled) {
     if (!cancelled && !one->up)
@@ -198,7 +200,8 @@ connection_ptr asio_tunnel::open(tcp::socket socket, std::string endpoint,
   return one;
 }
 
-/// What this node dials itself is bounded elsewhere: others are not to suffer from it.
+/// Counts only what others dialed: this node's own dials are bounded elsewhere and must
+/// not take their room.
 size_t asio_tunnel::accepted_handshakes() const {
   return static_cast<size_t>(
     std::count_if(open_.begin(), open_.end(), [this](const connection_ptr& one) {
@@ -220,7 +223,7 @@ awaitable<void> asio_tunnel::accept_all() {
       continue;
     }
     if (accepted_handshakes() >= config_.handshakes_max)
-      continue; // closed: too many are at their handshake
+      continue; // closes it: too many connections are at their handshake
     auto one = open(std::move(socket), endpoint_text(peer), false);
     asio::co_spawn(context_, serve(std::move(one)), asio::detached);
   }
@@ -261,7 +264,7 @@ awaitable<void> asio_tunnel::serve(connection_ptr one) {
     one->reason = problem;
   if (!problem.empty() && !stopping_)
     refusals_.tell(one->endpoint, one->dialed_by_us, one->reason);
-  else if (has_link(one)) // not lost to another meanwhile
+  else if (has_link(one)) // unless it lost to another link meanwhile
     co_await carry(one);
   one->end("no link");
   if (has_link(one))
@@ -269,7 +272,7 @@ awaitable<void> asio_tunnel::serve(connection_ptr one) {
   open_.erase(one);
 }
 
-/// Somebody answered where this node dialed, or nobody.
+/// Tells the dialer who answered where this node dialed, if anybody did.
 void asio_tunnel::met(const connection& one) {
   if (one.peer.name.empty())
     dialer_.failed(one.endpoint);
@@ -281,7 +284,7 @@ void asio_tunnel::met(const connection& one) {
 
 // -- links
 
-/// Why it becomes no link; empty: it does.
+/// Why the connection becomes no link; empty if it does.
 std::string asio_tunnel::enter(const connection_ptr& one) {
   if (links_.contains(one->link))
     return link_registry::other_link;
@@ -296,7 +299,7 @@ std::string asio_tunnel::enter(const connection_ptr& one) {
   return {};
 }
 
-/// Nodes that were learned may be too many; one that an operator named is missed.
+/// Learned nodes may be too many; the operator should hear of a seed that is left out.
 std::string asio_tunnel::left_out(const connection& one) const {
   const auto seed = one.dialed_by_us ? dialer_.seed_at(one.endpoint) : std::string{};
   return seed.empty() ? seed : ", and the seed " + seed + " has none: raise it";
@@ -319,7 +322,7 @@ awaitable<void> asio_tunnel::carry(connection_ptr one) {
   one->end(why);
 }
 
-/// What the actors send in one go has been posted by then, and goes together.
+/// By then everything the actors send in one go has been posted, and it goes together.
 awaitable<void> asio_tunnel::send_waiting(connection_ptr one) {
   co_await asio::post(context_, use_awaitable);
   const auto failure = co_await send_frames(one->waiting, one->outside);

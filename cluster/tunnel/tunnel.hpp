@@ -1,16 +1,16 @@
-// TUNNEL: the cluster's network in production: it listens, dials, and carries the frames of
-// this node's links, under mutual TLS. Only when a peer's certificate, version and name are
-// right is it heard of.
+// TUNNEL: the cluster's network in production: it listens, dials, and carries the frames
+// of this node's links, under mutual TLS. Actors hear of a peer only when its
+// certificate, version and name are right.
 //
-//   Owner:    the node; one thread of its own, on which `network_events` are told.
-//   Bounds:   connections that are not links yet: `handshakes_max` that came, and those that
-//             this node dials beside them (cluster/tunnel/dial_plan.hpp), each for at most
+//   Owner:    the node; one thread of its own, which calls `network_events`.
+//   Bounds:   connections that are not links yet: `handshakes_max` accepted ones, and beside
+//             them this node's own dials (cluster/tunnel/dial_plan.hpp), each for at most
 //             `handshake_deadline`; links: `peers_max`; for each link 600 KiB of buffers,
 //             what the peer's windows allow to wait (network_port::send), and
 //             `small_waiting_bytes_max` of small frames; one frame that has come in part, and
 //             `unread_bytes_max` that actors have not read. A longer frame ends its link
 //             before there is memory for it.
-//   Failure:  whatever goes wrong with a connection closes it, and it alone.
+//   Failure:  whatever goes wrong with a connection closes it, and only it.
 #pragma once
 
 #include "base/result.hpp"
@@ -31,16 +31,17 @@ struct tunnel_config {
   node_card self; ///< an empty address is filled in with host and the port bound
   wire_identity identity;
   size_t peers_max = 16;
-  size_t handshakes_max = 64;                        ///< accepted ones
-  size_t unread_bytes_max = size_t{16} << 20;        ///< of a link's frames
-  size_t small_waiting_bytes_max = size_t{16} << 20; ///< heartbeats, receipts, for a link
+  size_t handshakes_max = 64;                 ///< accepted ones
+  size_t unread_bytes_max = size_t{16} << 20; ///< for one link's frames
+  /// Heartbeats and receipts for one link.
+  size_t small_waiting_bytes_max = size_t{16} << 20;
   std::chrono::milliseconds handshake_deadline{3000};
   std::chrono::milliseconds dial_interval{250};
 };
 
 class tunnel : public network_port {
  public:
-  /// Bound, but nothing happens before run(). `events` outlives the tunnel.
+  /// Bound already, but nothing happens before run(). `events` outlives the tunnel.
   static result<std::unique_ptr<tunnel>> open(tunnel_config config,
                                               network_events& events);
 

@@ -12,7 +12,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// A frame costs memory besides its bytes: a message, its place in a mailbox.
+/// A frame costs memory besides its bytes: a message and its place in a mailbox.
 constexpr size_t bytes_per_frame = 512;
 
 } // namespace
@@ -65,7 +65,7 @@ frame_slip unread_frames::add(size_t bytes) {
     const std::lock_guard guard{tally_->lock};
     tally_->bytes += count;
   }
-  // Should there be no memory for the slip, its deleter is called all the same.
+  // If there is no memory for the slip, its deleter is called all the same.
   return {tally_.get(),
           [kept = tally_, count](const void*) { kept->give_back(kept, count); }};
 }

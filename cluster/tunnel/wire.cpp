@@ -22,13 +22,13 @@ using asio::use_awaitable;
 
 namespace {
 
-/// OpenSSL goes on within one call as long as a peer sends what is no data; after so many
-/// buffers of it others have a turn.
+/// OpenSSL stays in one call as long as a peer sends records without data; after so many
+/// buffers others have a turn.
 constexpr uint32_t refills_max = 4;
 
 } // namespace
 
-/// Where OpenSSL reads and writes: a wire's buffers.
+/// OpenSSL's BIO over a wire's buffers.
 struct wire_bio {
   static int write(BIO* bio, const char* from, int bytes) {
     auto& owner = *static_cast<wire*>(BIO_get_data(bio));
@@ -73,10 +73,11 @@ wire::wire(tcp::socket socket, asio::ssl::context* tls)
 
 wire::~wire() = default;
 
-// -- bytes of the socket
+// -- the socket's bytes
 
 size_t wire::take(std::span<char> into, error_code& failure) {
   if (in_begin_ == in_end_) {
+    // 0 without a failure lets OpenSSL return, so that other links have a turn.
     if (refills_++ == refills_max)
       return 0;
     const auto got =
@@ -99,6 +100,7 @@ asio::awaitable<wire::error_code> wire::flush() {
     const auto left = ::send(socket_.native_handle(), out_.data() + sent_, sealed(),
                              MSG_DONTWAIT | MSG_NOSIGNAL);
     error_code failure;
+    // The send does not block: wait only while the kernel's buffer is full.
     if (left >= 0)
       sent_ += static_cast<size_t>(left);
     else if (errno == EAGAIN)
@@ -130,6 +132,7 @@ wire::error_code wire::why_failed(int returned) {
   case SSL_ERROR_ZERO_RETURN:
     return asio::error::eof;
   default:
+    // The socket's own error says more than OpenSSL's.
     if (broken_)
       return broken_;
     if (const auto why = static_cast<int>(ERR_get_error()); why != 0)
@@ -147,7 +150,7 @@ asio::awaitable<wire::error_code> wire::handshake(bool as_client) {
     refills_ = 0;
     const int done = SSL_do_handshake(tls_.get());
     auto failure = why_failed(done);
-    const auto unsent = co_await flush(); // also the alert that says why
+    const auto unsent = co_await flush(); // sends also the alert that says why
     if (failure || unsent || done == 1)
       co_return failure ? failure : unsent;
     co_await socket_.async_wait(tcp::socket::wait_read,
@@ -178,7 +181,7 @@ wire::error_code wire::seal(std::string_view bytes) {
   const int done = SSL_write_ex(tls_.get(), bytes.data(), bytes.size(), &taken);
   if (done == 1)
     return {};
-  // Our BIO takes everything: what stops OpenSSL here is what the peer has begun to say.
+  // Our BIO takes everything, so only what the peer has begun to say can stop OpenSSL here.
   const auto failure = why_failed(done);
   return failure ? failure : error_code{asio::error::connection_aborted};
 }
@@ -224,7 +227,8 @@ asio::awaitable<wire::error_code> wire::append(std::string& to, size_t bytes) {
   while (bytes > 0 && !failure) {
     const auto had = to.size();
     const auto room = std::min(bytes, wire_record_bytes);
-    to.resize(had + room); // its zeros are still in the first cache
+    // The zeros written here are still in the first cache when the bytes come.
+    to.resize(had + room);
     const std::span<char> into{to.data() + had, room};
     const auto got = co_await read_some(into, failure);
     to.resize(had + got);

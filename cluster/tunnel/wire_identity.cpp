@@ -6,7 +6,8 @@ namespace weir {
 
 namespace {
 
-/// The first is a quarter faster than what OpenSSL would choose (docs/decisions/0009).
+/// The first suite is a quarter faster than the one OpenSSL would choose
+/// (docs/decisions/0009).
 constexpr auto ciphersuites =
   "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
@@ -31,8 +32,8 @@ make_wire_context(const wire_identity& identity, const std::string& name) {
   auto made = std::make_unique<context>(context::tls);
   boost::system::error_code failure;
   made->set_options(context::default_workarounds | SSL_OP_NO_TICKET);
-  // Both sides are weir. 1.2 would let a peer ask for renegotiations that are refused one by one;
-  // 1.3 has neither these nor compression.
+  // Both sides are weir, so 1.3 can be required. 1.2 would let a peer ask for
+  // renegotiations, each of which must be refused; 1.3 has neither these nor compression.
   SSL_CTX_set_min_proto_version(made->native_handle(), TLS1_3_VERSION);
   SSL_CTX_set_ciphersuites(made->native_handle(), ciphersuites);
   SSL_CTX_set_session_cache_mode(made->native_handle(), SSL_SESS_CACHE_OFF);

@@ -1,5 +1,5 @@
-// WIRE IDENTITY: who a node is on the wire: its certificate, its key and the one CA that it and
-// its peers are certified by.
+// WIRE IDENTITY: who a node is on the wire: its certificate, its key, and the one CA that
+// certifies it and its peers.
 #pragma once
 
 #include "base/result.hpp"
@@ -19,7 +19,7 @@ struct wire_identity {
   bool enabled() const noexcept { return !ca.empty(); }
 };
 
-/// TLS 1.3, both sides with a certificate of the one CA. invalid_config names the file,
+/// TLS 1.3; both sides need a certificate of the one CA. invalid_config names the file,
 /// or says that the certificate is not for `name`.
 result<std::unique_ptr<boost::asio::ssl::context>>
 make_wire_context(const wire_identity& identity, const std::string& name);
