@@ -24,6 +24,7 @@ bool parse_port(std::string_view text, uint16_t& port) {
 /// Splits `host[:port]` or `[v6][:port]`; false when it is neither.
 bool parse_authority(std::string_view text, http_url& url) {
   std::string_view port;
+  // In brackets colons belong to the address; only `]` may be followed by a port.
   if (text.starts_with('[')) {
     const auto close = text.find(']');
     if (close == text.npos)
@@ -40,7 +41,7 @@ bool parse_authority(std::string_view text, http_url& url) {
   return !url.host.empty() && (port.empty() || parse_port(port.substr(1), url.port));
 }
 
-/// What comes again however often the request is sent.
+/// True for failures that come again however often the request is sent.
 bool lasting(httplib::Error error) {
   switch (error) {
   case httplib::Error::SSLLoadingCerts:
@@ -59,7 +60,7 @@ fault no_answer(const http_url& server, std::string_view reason,
           server.host + ':' + std::to_string(server.port) + ": " + std::string{reason}};
 }
 
-/// Why a host's name has no address, or empty: it has, or the resolver was not asked.
+/// Why a host's name has no address; empty if it has one.
 std::string unknown_host(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -76,6 +77,7 @@ std::string unknown_host(const std::string& host) {
 std::string reason_of(httplib::Error error, const std::string& host) {
   switch (error) {
   case httplib::Error::Connection:
+    // httplib does not tell an unknown name from a refused connection: the resolver does.
     if (auto why = unknown_host(host); !why.empty())
       return why;
     return "cannot connect: is a node running, and is this the right one of its "
@@ -115,6 +117,7 @@ result<http_url> parse_url(std::string_view text) {
   url.path = text.substr(slash);
   while (url.path.ends_with('/'))
     url.path.pop_back();
+  // A user, query or fragment is refused: the requests would leave it out without a word.
   const bool clean = printable_ascii(whole) && whole.find_first_of(" ?#@") == whole.npos;
   if (!clean || !parse_authority(text.substr(0, slash), url))
     return fail(ec::malformed_request, std::string{whole}
@@ -169,8 +172,10 @@ result<http_answer> http_client::connection::send(httplib::Request& request) {
   };
   httplib::Response response;
   auto error = httplib::Error::Success;
+  // lasting() looks at the thread's oldest OpenSSL error, which must be this request's.
   ERR_clear_error();
   if (!client.send(request, response, error)) {
+    // Once connected, the server may have the whole request: the outcome is not known.
     const bool connected = error == httplib::Error::Read || error == httplib::Error::Write
                            || error == httplib::Error::Canceled
                            || error == httplib::Error::Unknown;
@@ -195,6 +200,7 @@ result<http_answer> http_client::post(std::string_view path,
   if (!content_type.empty())
     request.set_header("Content-Type", std::string{content_type});
   for (const auto& [name, value] : fields) {
+    // A line end in a value would begin another field.
     if (!printable_ascii(value))
       return fail(ec::malformed_request,
                   name + ": has bytes that no header field may have");

@@ -1,5 +1,5 @@
-// CLIENT: posts bodies to a weir and reads its pages, for the commands. A thin wrapper over cpp-httplib,
-// which no other file of the commands includes.
+// CLIENT: posts bodies to a weir and reads its pages, for the commands. A thin wrapper over
+// cpp-httplib, which no other file of the commands includes.
 #pragma once
 
 #include "base/result.hpp"
@@ -41,7 +41,7 @@ struct http_answer {
 
 using header_fields = std::vector<std::pair<std::string, std::string>>;
 
-/// One connection that is kept alive. One thread at a time.
+/// One connection that is kept alive; used by one thread at a time.
 class http_client {
  public:
   http_client(const http_url& server, const client_options& options);
@@ -49,13 +49,13 @@ class http_client {
 
   /// `path` is appended to the URL's own. io_failed, with the reason, when there was no
   /// connection; deadline_exceeded when no whole answer came over one, so that the request may
-  /// have been done; malformed_request for a field with control bytes, and where it is of no use
-  /// to try again: the certificate is not trusted, or the other side speaks no TLS.
+  /// have been done; malformed_request for a field with control bytes, and when another try is
+  /// of no use: the certificate is not trusted, or the other side speaks no TLS.
   result<http_answer> post(std::string_view path, std::string_view content_type,
                            const header_fields& fields, std::string_view body);
-  /// From any thread: the request on its way fails.
+  /// Makes the request under way fail. Any thread.
   void abandon() noexcept;
-  /// Failures as post().
+  /// Fails as post() does.
   result<http_answer> get(std::string_view path);
 
  private:

@@ -25,6 +25,7 @@ void drain_rate::add(size_t bytes, time_point now) noexcept {
   }
   pending_ += bytes;
   const double passed = seconds_between(since_, now);
+  // A shorter sample would measure how claims bunch, not how fast they come back.
   if (passed < sample_seconds)
     return;
   const double sample = static_cast<double>(pending_) / passed;
@@ -45,7 +46,7 @@ bool admission::fits(const claim& wanted) const noexcept {
          && wanted.batches <= batches_now_ - std::min(used_.batches, batches_now_);
 }
 
-/// Whether a claim that fits has nobody to wait for. Who is overtaken is told.
+/// True if no other claim must go before one that fits. An overtaken claim counts its bytes.
 bool admission::may_pass(const claim& wanted, priority level) noexcept {
   const auto own = static_cast<size_t>(level);
   for (size_t i = own + 1; i < queues_.size(); ++i)
@@ -57,7 +58,7 @@ bool admission::may_pass(const claim& wanted, priority level) noexcept {
   return wanted.batches == 0 && of.small.empty() && overtake(of, wanted);
 }
 
-/// Only the first of the large ones keeps others waiting, so it alone keeps count.
+/// Only the first large claim keeps others waiting, so it alone counts what overtakes it.
 bool admission::overtake(lines& of, const claim& wanted) noexcept {
   auto& first = of.large.begin()->second;
   if (first.overtaken + wanted.bytes > first.wanted.bytes)
@@ -95,6 +96,7 @@ admission::decision admission::enter(const claim& wanted, priority level,
     take(wanted);
     return {verdict::granted, 0};
   }
+  // A claim over the whole budget would wait for ever.
   const bool possible =
     wanted.bytes <= limits_.bytes_max && wanted.batches <= limits_.batches_max;
   if (policy != admission_policy::wait || !possible || waiting_ >= limits_.waiters_max)
@@ -122,7 +124,7 @@ bool admission::cancel(uint64_t ticket) {
     waiting_bytes_ -= found->second.wanted.bytes;
     --waiting_;
     from->erase(found);
-    granted = grant_waiting(); // it may have been the large one that others waited behind
+    granted = grant_waiting(); // others may have waited for this large one
   }
   for (auto& call : granted)
     call();
@@ -181,8 +183,8 @@ void admission::let_in(line& from, std::vector<grant>& granted) {
   from.erase(from.begin());
 }
 
-/// Each line in its order; of the two of a priority, the elder of both that are first. Who of a
-/// priority has to wait on keeps all lower ones waiting.
+/// Serves each line in order; of a priority's two lines, the one with the older head first. A
+/// priority that has to wait keeps all lower ones waiting.
 std::vector<admission::grant> admission::grant_waiting() {
   std::vector<grant> granted;
   for (size_t i = queues_.size(); i-- > 0;) {
@@ -195,6 +197,7 @@ std::vector<admission::grant> admission::grant_waiting() {
         let_in(elder, granted);
         continue;
       }
+      // The older head does not fit. A small claim may still overtake it, if it is a large one.
       if (small_first || small.empty() || !fits(small.begin()->second.wanted)
           || !overtake(queues_[i], small.begin()->second.wanted))
         return granted;

@@ -2,16 +2,16 @@
 // and of batch credit is taken before a body is read and given back when the batch made
 // of it has its receipt, so what the pipeline holds never passes the budget.
 //
-//   Bounded:     by bytes_max, batches_max; waiters by waiters_max. By time as well: only
-//                so many batches are let in as take delay_max at the throughput seen
-//                lately (Little's law), so a slow pipeline refuses before it is late.
+//   Bounded:     by bytes_max, batches_max; waiters by waiters_max. By time as well: no
+//                more batches are let in than the pipeline, at its recent throughput,
+//                finishes within delay_max (Little's law): it refuses before it is late.
 //   Who blocks:  nobody; a request waits (policy `wait`) with its body unread, for at
 //                most the stream's admission_wait, which its session watches.
 //   Order:       higher priority first, first come first served within one. A claim
-//                that does not fit keeps those behind it waiting, so a large one is
-//                not starved. Only small ones, without batch credit, may overtake large
-//                ones of their priority while they fit: in all by as many bytes as the
-//                overtaken one wants, which bounds what it waits longer.
+//                that does not fit keeps later ones waiting, so a large one is not
+//                starved. Only small claims, without batch credit, may overtake a large
+//                one of their priority while they fit: in total by as many bytes as the
+//                large one wants, which bounds its extra wait.
 //   Failure:     refused: 503 with Retry-After = bytes ahead / measured drain rate.
 #pragma once
 
@@ -41,7 +41,7 @@ struct admission_limits {
   double shed_low = 0.60;
   double shed_normal = 0.85;
   std::chrono::milliseconds delay_max{0}; ///< from submission to receipt; 0: no bound
-  /// delay_max never takes the credit below it: workers must not run dry
+  /// delay_max never lowers the credit below this: workers must not run dry.
   uint32_t batches_min = 8;
 };
 
@@ -51,7 +51,7 @@ class drain_rate {
  public:
   using time_point = std::chrono::steady_clock::time_point;
   void add(size_t bytes, time_point now) noexcept;
-  /// negative: nothing was measured yet
+  /// Negative: nothing was measured yet.
   double bytes_per_second(time_point now) const noexcept;
 
  private:
@@ -71,7 +71,7 @@ class admission {
   enum class verdict : uint8_t { granted, waiting, refused };
   struct decision {
     verdict what = verdict::refused;
-    uint64_t ticket = 0; ///< of a waiting claim
+    uint64_t ticket = 0; ///< set for a waiting claim
   };
 
   explicit admission(admission_limits limits)
@@ -85,10 +85,10 @@ class admission {
   bool cancel(uint64_t ticket);
   /// Gives back (a part of) a granted claim and grants what now fits.
   void release(const claim& done, time_point now);
-  /// The same of what was claimed and not needed, which tells nothing of the drain rate.
+  /// As release(), for what was claimed and not needed: it does not count in the drain rate.
   void return_unused(const claim& surplus);
-  /// release() of a batch that was `delay` in the pipeline, and on submission one of
-  /// `beside` batches there: a measure of its throughput.
+  /// release() of a batch that spent `delay` in the pipeline and was, when it was submitted,
+  /// one of `beside` batches there: this measures the pipeline's throughput.
   void complete(const claim& done, uint32_t beside, std::chrono::duration<double> delay,
                 time_point now);
 
@@ -99,7 +99,7 @@ class admission {
   claim used() const;
   /// Batches that may be in the pipeline at its present throughput.
   uint32_t allowed() const;
-  /// Batches that would be let in now.
+  /// How many more batches would be let in now.
   uint32_t credit() const;
   size_t waiting() const;
   /// Nothing more fits, or somebody waits.
@@ -109,7 +109,7 @@ class admission {
   struct waiter {
     claim wanted;
     grant on_grant;
-    size_t overtaken = 0; ///< bytes of those that were let in before it
+    size_t overtaken = 0; ///< bytes of the claims that overtook it
   };
   using line = std::map<uint64_t, waiter>; ///< by ticket: arrival
   struct lines {
@@ -125,7 +125,7 @@ class admission {
   bool shed(priority level) const noexcept;
   void follow(double batches_per_second) noexcept;
   void take(const claim& wanted) noexcept;
-  /// `measure` runs under the lock, before it.
+  /// `measure` runs first, under the lock.
   template <class F>
   void give_back(const claim& done, F&& measure);
   std::vector<grant> grant_waiting();
@@ -133,7 +133,7 @@ class admission {
   mutable std::mutex lock_;
   admission_limits limits_;
   claim used_;
-  uint32_t batches_now_;  ///< as limits_.batches_max, or less for delay_max
+  uint32_t batches_now_;  ///< limits_.batches_max, or less to keep delay_max
   double throughput_ = 0; ///< batches per second, mean of the last few
   size_t waiting_bytes_ = 0;
   size_t waiting_ = 0;

@@ -11,7 +11,7 @@ namespace weir {
 namespace {
 
 constexpr size_t piece_bytes = size_t{64} << 10;
-/// Read at once while much of a batch is missing; what is behind its end is copied to the next.
+/// The most that prepare() offers; bytes after a batch's end are copied to the next batch.
 constexpr size_t direct_bytes_max = size_t{256} << 10;
 constexpr size_t sniff_bytes = size_t{4} << 10;
 
@@ -96,7 +96,7 @@ result<size_t> body_reader::feed(std::string_view bytes) {
 
 result<void> body_reader::receive(std::string_view bytes, size_t& used) {
   auto& target = inflater_ ? coded_ : text_;
-  text_.resize(filled_); // no room behind it
+  text_.resize(filled_); // drops the room that prepare() made
   if (!chunked_) {
     used = std::min<uint64_t>({bytes.size(), *terms_.length - received_, piece_bytes});
     target.append(bytes.substr(0, used));
@@ -116,8 +116,8 @@ result<void> body_reader::receive(std::string_view bytes, size_t& used) {
   return {};
 }
 
-/// True when there may be more in what has come: the inflater may hold text back when it
-/// ran out of room, also when all its input is used.
+/// True if the bytes that are here may give more text: an inflater that ran out of room may
+/// hold text back although it has used all its input.
 result<bool> body_reader::inflate_some() {
   const bool input_left = coded_used_ < coded_.size();
   if (!input_left && !inflater_holds_text_) {
@@ -142,6 +142,7 @@ result<bool> body_reader::inflate_some() {
   if (inflated_ > terms_.body_bytes_max)
     return fail(ec::body_too_large, "the body inflates to more than "
                                       + std::to_string(terms_.body_bytes_max) + " bytes");
+  // Neither input used nor text made: without this, next() would never end.
   if (input_left && *used == 0 && grown == 0 && memory_wanted() == 0)
     return fail(ec::malformed_body,
                 "the " + terms_.coding + " body can't be decoded further");
@@ -174,8 +175,8 @@ result<bool> body_reader::sniff_format(bool last) {
   return true;
 }
 
-/// What was taken for CSV and can't be read as such, or has no row. All of it is still here,
-/// so what it comes to does not depend on how it was read.
+/// Falls back to text if the body was only guessed to be CSV and fails as such, or has no row.
+/// All of it is still here, so the result does not depend on how it arrived.
 bool body_reader::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false) || chunk_ > 0)
     return false;
@@ -186,7 +187,7 @@ bool body_reader::reads_as_text_instead() {
   return true;
 }
 
-/// As many as there seem to be, and twice that if it is not enough: each growth copies all.
+/// Reserves for the estimated count, then doubles: each growth copies all records.
 void body_reader::reserve_records() {
   const size_t most = size_t{terms_.batch_records} + 1;
   const auto expected = std::min(most, filled_ / 128 + 1);
@@ -211,9 +212,8 @@ result<void> body_reader::scan(bool last) {
       ref.line += line_shift;
     }
     find_cut(first_new);
-    // A failure lasts: batches that were complete before it go first, then it comes
-    // again. So what is stored of a malformed body depends on its bytes, not on how they
-    // were read.
+    // The framer repeats a failure, so batches that were complete before it go first. What
+    // is stored of a malformed body thus depends on its bytes, not on how they arrived.
     if (!scanned && cut_ == 0)
       return scanned;
     if (!scanned || records_.size() - first_new < wanted)
@@ -247,7 +247,7 @@ result<void> body_reader::check_sizes() const {
 
 result<body_reader::step> body_reader::next() {
   while (true) {
-    // then the last scan below is the only one
+    // A body that is all here is scanned once, by finish().
     const bool whole = transferred_ && !inflater_;
     if (cut_ == 0 && !text_is_scanned_ && !whole) {
       const auto known = sniff_format(false);
@@ -283,6 +283,7 @@ result<body_reader::step> body_reader::finish() {
   if (auto known = sniff_format(true); !known)
     return tl::unexpected(std::move(known.error()));
   auto scanned = scan(true);
+  // A guess that does not hold: the same bytes are read again as text.
   if ((!scanned || records_.empty()) && reads_as_text_instead())
     scanned = scan(true);
   if (!scanned)
@@ -316,7 +317,7 @@ body_cut body_reader::take() {
   if (terms_.keyed)
     hash_cut(out, all.substr(0, end));
   if (!rest.empty()) {
-    if (hash_) // what lies between the two is in neither, and part of the body
+    if (hash_) // bytes between the two batches are part of the body too
       hash_->add(all.substr(end, rest.front().offset - end));
     begin_next(all, rest);
   }
@@ -331,7 +332,7 @@ body_cut body_reader::take() {
 }
 
 void body_reader::hash_cut(body_cut& out, std::string_view bytes) {
-  if (ended_ && !hash_) { // a whole body: the cheaper way
+  if (ended_ && !hash_) { // a whole body: cheaper
     out.fingerprint = closed_fingerprint(bytes, out.format, out.header.get());
     return;
   }
@@ -343,10 +344,10 @@ void body_reader::hash_cut(body_cut& out, std::string_view bytes) {
   out.fingerprint = closed_fingerprint(hash_->value(), out.format, out.header.get());
 }
 
-/// The next batch begins with the first byte of its first record; `all` still has what
-/// follows.
+/// The next batch begins with the first byte of its first record; `all` still has the text.
 void body_reader::begin_next(std::string_view all, std::vector<record_ref>& rest) {
   const record_ref first = rest.front();
+  // The framer's new offset 0 is where it has stopped; the new text_ begins earlier.
   rebased_ = rebased_ + framer_->consumed() - first.offset;
   framer_->rebase();
   reserve_text(all.size() - first.offset);

@@ -1,13 +1,12 @@
-// BODY READER: makes batches of a body that arrives in pieces: undoes chunked coding and
-// compression, finds the records, and cuts between them. No socket in it; one per
-// request; one thread; memory bounded by one batch, one record and one piece.
+// BODY READER: makes batches of a body that arrives in pieces. It undoes chunked coding and
+// compression, finds the records, and cuts between them. It knows no socket; one per
+// request; one thread; memory is bounded by one batch, one record and one piece.
 //
 // A batch ends before the record that would take it over batch_bytes or batch_records, so
-// under the same settings the cuts depend on what the body says and never on how it was read. Bytes of a batch are
-// counted from its first record's first byte (from the body's first byte for the first
-// batch) to its last record's end. Each row of CSV becomes a JSON object with the names of all
-// columns: where these make more of the text than the body has, half of what becomes of the
-// rows counts instead.
+// under the same settings the cuts depend on the body's bytes and never on how they arrived.
+// A batch's bytes count from the first byte of its first record (in the first batch: of the
+// body) to the end of its last record. Each CSV row becomes a JSON object with the names of
+// all columns: where the names outweigh the rows, half of that JSON counts instead.
 #pragma once
 
 #include "base/result.hpp"
@@ -29,7 +28,7 @@ namespace weir {
 
 struct body_terms {
   std::optional<body_format> format; ///< empty: sniffed from the first 4 KiB
-  bool said_to_be_form = false;      ///< without a format: refused when it really is one
+  bool said_to_be_form = false;      ///< without a format: a form is then refused
   std::optional<uint64_t> length;    ///< empty: chunked
   std::string coding;                ///< for make_inflater
   inflate_limits inflate;
@@ -40,14 +39,14 @@ struct body_terms {
   bool keyed = false; ///< cuts get their fingerprint
 };
 
-/// What counts of so many bytes whose rows get `names` bytes of names.
+/// What rows of `bytes` bytes count if their JSON has `names` bytes of names.
 constexpr size_t body_weight(size_t bytes, size_t names) noexcept {
   return names > bytes ? bytes / 2 + names / 2 : bytes;
 }
 /// Bytes of the names in the JSON of one row.
 size_t names_of_a_row(const csv_header* header) noexcept;
 
-/// One batch's worth of records. `bytes` has text_padding of capacity behind its size.
+/// One batch's worth of records. `bytes` has text_padding of capacity after its size.
 struct body_cut {
   std::string bytes;
   std::vector<record_ref> records; ///< part 0; record and line relative to the bases
@@ -56,10 +55,10 @@ struct body_cut {
   uint64_t line_base = 0;
   body_format format = body_format::ndjson;
   std::shared_ptr<const csv_header> header;
-  size_t weight = 0; ///< body_weight() of it all
-  /// Of a keyed body: closed_fingerprint() of all of it up to this cut's end, and the hash of what
-  /// comes before `bytes`; empty: nothing does.
+  size_t weight = 0; ///< body_weight() of all records
+  /// For a keyed body: closed_fingerprint() of the body up to this cut's end.
   uint64_t fingerprint = 0;
+  /// For a keyed body: the hash of what comes before `bytes`; empty: nothing does.
   std::optional<body_hash> before;
 };
 
@@ -67,8 +66,8 @@ class body_reader {
  public:
   /// Fails with unsupported_media_type for an unknown coding.
   static result<std::unique_ptr<body_reader>> make(body_terms terms);
-  /// The format of a body without a type, from its first 4 KiB. A form that `said_to_be_form`
-  /// is one: unsupported_media_type.
+  /// The format of a body without a type, from its first 4 KiB. Fails with
+  /// unsupported_media_type for a form that was `said_to_be_form`.
   static result<body_format> sniffed(std::string_view body, char csv_delimiter,
                                      bool said_to_be_form);
 
@@ -79,17 +78,15 @@ class body_reader {
   enum class step : uint8_t { more, memory, cut, end };
   result<step> next();
 
-  /// The bytes of an uncoded body of known length can be read straight to where they
-  /// stay.
+  /// True if bytes can be read straight to where they stay: an uncoded body of known length.
   bool direct() const noexcept { return !chunked_ && !inflater_; }
   /// direct() only, after `more`: room for the next bytes, valid until the next call.
   std::span<char> prepare();
   void commit(size_t bytes) noexcept;
 
-  /// Takes bytes from the front of `bytes`, never beyond the body's end, and says how
-  /// many.
+  /// Takes bytes from the front of `bytes`, never beyond the body's end, and returns how many.
   result<size_t> feed(std::string_view bytes);
-  /// How many bytes are still to come, as far as is known.
+  /// How many bytes are still to come, if known.
   std::optional<uint64_t> remaining() const noexcept;
   bool transferred() const noexcept { return transferred_; }
 
@@ -97,7 +94,7 @@ class body_reader {
 
   size_t memory_wanted() const noexcept { return inflater_ ? inflater_->wants() : 0; }
   void allow_memory(size_t bytes) noexcept { inflater_->allow(bytes); }
-  /// The text that is here and in no batch yet.
+  /// Bytes of text that are here and in no batch yet.
   size_t text_bytes() const noexcept { return filled_; }
 
  private:
@@ -122,13 +119,13 @@ class body_reader {
   std::optional<chunked_decoder> chunked_;
   std::optional<framer> framer_; ///< once the format is known
   body_format format_ = body_format::ndjson;
-  bool is_guess_ = false; ///< that it is CSV; as text nothing would be lost
+  bool is_guess_ = false; ///< CSV was sniffed, not declared: see reads_as_text_instead()
 
   std::string coded_;     ///< transferred, not yet inflated
-  size_t coded_used_ = 0; ///< of it, inflated
+  size_t coded_used_ = 0; ///< bytes of coded_ already inflated
   bool inflater_holds_text_ = false;
-  std::string text_;  ///< from the open batch's first byte on, and room behind
-  size_t filled_ = 0; ///< of text_, the body's: the room is zeroed once, not at each read
+  std::string text_;   ///< from the open batch's first byte on, and room after it
+  size_t filled_ = 0;  ///< bytes of text_ in use; the room is zeroed once, not per read
   size_t rebased_ = 0; ///< where in text_ the framer's offset 0 is
   std::vector<record_ref> records_;
   size_t row_names_ = 0; ///< names_of_a_row()
@@ -139,8 +136,8 @@ class body_reader {
   uint64_t received_ = 0; ///< bytes of the body as sent, without chunk framing
   uint64_t inflated_ = 0;
   uint32_t chunk_ = 0;
-  std::optional<body_hash>
-    hash_; ///< of the text before text_; keyed bodies, from chunk 1 on
+  /// The hash of the text before text_; for keyed bodies, from chunk 1 on.
+  std::optional<body_hash> hash_;
   uint64_t record_base_ = 0;
   uint64_t line_base_ = 0;
 };

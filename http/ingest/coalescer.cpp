@@ -75,6 +75,7 @@ void coalescer::join(submission& open, whole_request one) {
   const auto offset = static_cast<uint32_t>(open.arrived->bytes.size());
   const auto part = static_cast<uint32_t>(open.arrived->parts.size());
   append(open.arrived->bytes, one);
+  // Offsets count from the request's own text until it joins the batch's.
   for (auto ref : one.records) {
     ref.offset += offset;
     ref.part = part;

@@ -1,9 +1,9 @@
 // COALESCER: gathers requests of one stream into one batch while earlier batches of this
 // I/O thread are on their way. With fewer than `window` of its batches in flight a
-// request is sent at once, so an idle system adds no delay; under load the batch grows
-// with the time a batch takes. An I/O thread has one for small requests, whose window is
-// small so that many share a batch's price, and one for larger ones, whose window has work
-// for all workers.
+// request is sent at once, so an idle system adds no delay; under load a batch grows
+// with the time a batch takes. An I/O thread has one coalescer for small requests, with a
+// small window so that many share the price of a batch, and one for larger requests, with
+// a window that has work for all workers.
 //
 //   Bounded:   what it holds was admitted: by the byte budget, large requests by the
 //              credit too. In flight: `window` batches.
@@ -29,29 +29,29 @@ struct coalescer_limits {
   uint32_t window = 0;
 };
 
-/// One request whose body is all here: views of it, which need to last only until add() returns.
+/// One request whose body is all here. Its views need to last only until add() returns.
 struct whole_request {
   std::string_view stream;
   priority level = priority::normal;
   std::string_view bytes;
   size_t weight = 0;                   ///< see body_weight()
-  std::span<const record_ref> records; ///< of part 0, with offsets in `bytes`
+  std::span<const record_ref> records; ///< part 0, with offsets in `bytes`
   batch_part part;
   part_owner owner;
   claim charged;
   std::chrono::steady_clock::time_point at{};
-  std::string* text =
-    nullptr; ///< if set: it is `bytes`, has text_padding, and may be taken
+  /// If set: the string that `bytes` views; it has text_padding and may be taken.
+  std::string* text = nullptr;
   std::shared_ptr<const catalog> rules = nullptr; ///< see envelope
 };
 
-/// When the next batch may go after one has ended. Who was just answered tends to ask again
-/// at once: were the next batch gone by then, batches of nearly all connections and of the
-/// few others would take turns, and the few cost as much as the many.
+/// When the next batch may go after one has ended. A client that was just answered tends to ask
+/// again at once. If the next batch had gone by then, batches of nearly all connections would
+/// alternate with batches of the few others, which cost as much.
 class lull {
  public:
-  /// Asked after each round of handlers. Yes when some rounds brought no request, when all
-  /// connections wait, and after `rounds_max`: those who wait are not to wait for ever.
+  /// Called after each round of handlers. True after some rounds without a new request, when
+  /// all connections wait, and after `rounds_max`, so that nobody waits for ever.
   bool came(size_t waiting, size_t connections) noexcept {
     quiet_ = waiting > waiting_ ? 0 : quiet_ + 1;
     waiting_ = waiting;
@@ -59,7 +59,7 @@ class lull {
   }
 
  private:
-  /// The first may come before the sockets are asked, the second before they are read.
+  /// The first may end before the sockets are polled, the second before they are read.
   static constexpr uint32_t quiet_rounds = 3;
   static constexpr uint32_t rounds_max = 64;
   size_t waiting_ = 0;
@@ -69,7 +69,7 @@ class lull {
 
 class coalescer {
  public:
-  /// Sends a batch; false when it was refused, which does not count as in flight.
+  /// Sends a batch; false if it was refused: it does not count as in flight.
   using sender = std::function<bool(submission)>;
 
   coalescer(coalescer_limits limits, sender send)
@@ -93,18 +93,18 @@ class coalescer {
   std::deque<submission> waiting_batches_;
   size_t waiting_ = 0; ///< requests in them
   uint32_t in_flight_ = 0;
-  /// of the last batch that waited: the next one has as much
+  /// What the last batch that waited had; the next one will have about as much.
   size_t last_requests_ = 0;
   size_t last_bytes_ = 0;
 };
 
-/// Both of an I/O thread.
+/// An I/O thread's two coalescers.
 class coalescers {
  public:
   coalescers(const ingest_config& config, const coalescer::sender& send);
 
   coalescer& of(gathered as) noexcept { return as == gathered::small ? small_ : large_; }
-  /// Nothing if none of them made the batch.
+  /// Does nothing if neither of them made the batch.
   void settled(gathered by) {
     if (by != gathered::no)
       of(by).settled();

@@ -28,6 +28,7 @@ uint32_t ingest_request::recall(body_cut cut, bool last, const stored_prefix& kn
     return 0;
   }
   known_ = known;
+  // What an earlier request has stored is durable, whatever becomes of the rest.
   first_ = {found->known, true};
   if (found->rest)
     rest_.emplace(first_rest{std::move(*found->rest), last});
@@ -49,7 +50,8 @@ result<std::optional<body_cut>> ingest_request::skip(body_cut cut, bool last) {
   return std::move(found->rest);
 }
 
-/// And it is the same body: from here on the request is as one that goes on after a break.
+/// Everything that was stored has come again, and the body is the same: the request now goes on
+/// as after a break.
 void ingest_request::all_known_is_read() {
   all_known_is_read_ = true;
   last_sequence_ = std::max(last_sequence_, known_->last_sequence);

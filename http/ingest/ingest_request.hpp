@@ -1,6 +1,6 @@
 // INGEST REQUEST: one request from the framing of its body to its last receipt. It
-// outlives its session: when the client has gone, the work goes on and the answer has
-// nowhere to go. Lives on one I/O thread.
+// outlives its session: when the client has gone, the work goes on without an answer.
+// Lives on one I/O thread.
 #pragma once
 
 #include "base/result.hpp"
@@ -18,7 +18,7 @@
 
 namespace weir {
 
-/// Who waits for a request: its session, or nobody any more.
+/// Waits for a request: its session, as long as the client is there.
 class request_owner {
  public:
   virtual ~request_owner() = default;
@@ -40,10 +40,10 @@ class ingest_request {
   uint32_t add_chunk(uint32_t records, const batch_key& key);
   /// An earlier request has stored more of the body than was read so far.
   bool skipping() const noexcept { return known_ && !all_known_is_read_; }
-  /// While skipping(): the next cut. What of it is to be stored, or nothing; or key_reused, when
-  /// it turns out that the stored body was another.
+  /// While skipping(): takes the next cut and returns what of it is still to be stored, or
+  /// nothing. Fails with key_reused when the stored body turns out to be another.
   result<std::optional<body_cut>> skip(body_cut cut, bool last);
-  /// What is to be stored of the first chunk after all, and whether the body ends with it.
+  /// What is still to be stored of the first chunk, and whether the body ends with it.
   struct first_rest {
     body_cut cut;
     bool last = false;
@@ -55,11 +55,10 @@ class ingest_request {
   void sent() noexcept;
   void settle(uint32_t chunk, const batch_part& part, const part_receipt& receipt,
               std::span<const rejection> rejections);
-  /// The first chunk, which is here as `cut`, met what an earlier request has stored: how many of
-  /// its records are known; 0: it is another body, and the request has failed with key_reused.
+  /// An earlier request has stored something under the key of the first chunk, `cut`. Returns how
+  /// many of its records are known; 0: the bodies differ, and the request fails with key_reused.
   uint32_t recall(body_cut cut, bool last, const stored_prefix& known);
-  /// The chunk is not stored, or nobody knows. `was_sent`: it had been handed to the
-  /// pipeline.
+  /// The chunk is not stored, or that is not known. `was_sent`: the pipeline had it.
   /// `doubtful`: it may be stored all the same.
   void fail_chunk(uint32_t chunk, fault why, bool was_sent, bool doubtful = false);
   /// The sink has every record up to `sequence`.
@@ -68,7 +67,7 @@ class ingest_request {
   }
   /// Nobody waits for the answer any more.
   bool abandoned() const noexcept { return owner_ == nullptr; }
-  /// In the list of those that wait for the sink; an earlier place is given up.
+  /// Keeps the request's place among those that wait for the sink; gives up an earlier one.
   void await_sink(sink_waiters::place place) noexcept { sink_place_ = std::move(place); }
   void notify() {
     if (owner_)
@@ -80,14 +79,14 @@ class ingest_request {
   uint32_t in_flight() const noexcept { return in_flight_; }
   bool all_sent() const noexcept { return unsent_ == 0; }
   bool all_settled() const noexcept { return unsent_ == 0 && in_flight_ == 0; }
-  /// What was settled so far; a later chunk may take it back.
+  /// Tells of what is settled so far; a later chunk may make it false again.
   bool in_sink() const noexcept { return last_sequence_ <= sink_sequence_; }
   uint64_t last_sequence() const noexcept { return last_sequence_; }
   const std::optional<fault>& failure() const noexcept { return failure_; }
-  /// Then nothing else may be told: more than it says may be stored.
+  /// True if more may be stored than is known: the answer then tells nothing but the failure.
   bool doubtful() const noexcept { return doubtful_; }
   const verdicts& result_so_far() const noexcept { return verdicts_; }
-  /// What it holds beside itself.
+  /// Bytes it holds beside itself.
   size_t extra_bytes() const noexcept {
     return later_.capacity() * sizeof(chunk_state) + verdicts_.bytes();
   }
@@ -95,7 +94,7 @@ class ingest_request {
   const batch_key& key() const noexcept { return key_; }
   bool streamed() const noexcept { return !later_.empty(); }
   bool first_is_durable() const noexcept { return first_.durable; }
-  /// Records in the leading chunks whose fate is final. 0 when the stored ones are of another body.
+  /// Records in the leading chunks whose fate is final; 0 if another body is stored.
   uint64_t durable_records() const noexcept;
 
  private:
@@ -113,14 +112,14 @@ class ingest_request {
   request_owner* owner_;
   ack_level ack_;
   bool has_chunks_ = false;
-  chunk_state first_; ///< the only one of nearly all requests
+  chunk_state first_; ///< nearly all requests have only this one
   std::vector<chunk_state> later_;
   uint32_t unsent_ = 0;
   uint32_t in_flight_ = 0;
   uint64_t last_sequence_ = 0;
   uint64_t sink_sequence_ = 0;
   sink_waiters::place sink_place_;
-  batch_key key_; ///< of chunk 0: names the request in its answer
+  batch_key key_; ///< chunk 0's: names the request in its answer
   verdicts verdicts_;
   std::optional<fault> failure_; ///< the first, or the first doubtful one
   bool doubtful_ = false;

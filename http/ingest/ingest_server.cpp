@@ -58,6 +58,7 @@ void describe_queues(ingest_state& state) {
   describe("connections", c.connections_max,
            {"connections", "ingest.connections_max", "nobody",
             "yes: a client tries again or elsewhere", "503 and close"});
+  // A batch of small requests has no credit; a thread has at most coalesce_window of them.
   describe("outstanding", c.batches_max + size_t{c.io_threads} * c.coalesce_window,
            {"batches",
             "ingest.batches_in_flight + ingest.threads × ingest.coalesce_window",
@@ -91,6 +92,7 @@ ingest_server::start(const ingest_config& config,
     made->state.tls = std::move(*loaded);
   }
   made->port = config.port;
+  // With port 0 the kernel chooses for the first thread, and the others share its choice.
   for (unsigned i = 0; i < config.io_threads; ++i) {
     made->threads.push_back(std::make_unique<io_thread>(made->state));
     if (auto listening = made->threads.back()->listen(made->port); !listening)
@@ -125,8 +127,8 @@ void ingest_server::stop_accepting() {
 
 size_t ingest_server::in_flight() const noexcept {
   const auto& state = impl_->state;
-  // Who had its last answer before the drain began may be sending the next request: it
-  // hears 503, not a closed connection.
+  // A client answered before the drain began may be sending its next request: it gets 503,
+  // not a closed connection.
   const bool some_may_send =
     state.draining && state.connections.load() > 0
     && state.context.clock.now() - state.draining_since.load() < state.config.drain_grace;

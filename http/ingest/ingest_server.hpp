@@ -1,7 +1,7 @@
 // INGEST SERVER: the listener of `POST /ingest…`, `/livez` and `/readyz` (docs/http.md is
-// what its clients see). N I/O threads, each with its own listening socket on the one
-// port; every connection lives on one of them. The only way into the pipeline is its
-// port, and the only way back the receipts: no actor is known here.
+// what its clients see). It has N I/O threads, each with its own listening socket on the one
+// port; every connection lives on one of them. The only way into the pipeline is
+// pipeline_port, and the only way back are receipts: no actor is known here.
 //
 //   Bounded:     connections, bytes of unfinished requests, batches in flight:
 //                see ingest_config.
@@ -32,17 +32,17 @@ class ingest_server {
 
   // The rest may be called from any thread.
 
-  /// For new requests; those begun keep what they began with.
+  /// Applies to new requests; those under way keep the limits they began with.
   void swap_limits(std::shared_ptr<const ingest_limits> limits);
-  /// No new connection, except those that wait to be accepted; a new request gets 503; the
-  /// answer of one under way says Connection: close.
+  /// Accepts the connections that wait already, and no more; a new request gets 503; the
+  /// answer to one under way says Connection: close.
   void stop_accepting();
   /// Requests without an answer and batches without a receipt, and one more during
   /// ingest_config::drain_grace while a connection is open. 0 after stop_accepting(): drained.
   size_t in_flight() const noexcept;
-  /// Brings the gauges of budget, credit and queues up to date: before they are shown.
+  /// Updates the gauges of budget, credit and queues; called before they are shown.
   void measure() const;
-  /// Closes what is open and joins the threads. What the pipeline has is finished there.
+  /// Closes what is open and joins the threads. The pipeline finishes what it has.
   void stop();
 
  private:

@@ -20,7 +20,7 @@ class node_health;
 class clock_source;
 struct telemetry;
 
-/// Which coalescer makes a batch, if one does: it is to hear of the batch's end.
+/// Which coalescer made a batch, if any: it must hear of the batch's end.
 enum class gathered : uint8_t { no, small, large };
 
 struct ingest_config {
@@ -42,7 +42,7 @@ struct ingest_config {
   size_t body_rate_min = 1024;                          ///< bytes a second over a window
   std::chrono::milliseconds request_timeout{8'000}; ///< from submission to the receipt
   std::chrono::milliseconds write_timeout{30'000};  ///< for the client to take an answer
-  /// Between the start of a drain and its end: connections that are idle stay open
+  /// A drain lasts at least this long while a connection is open, even an idle one.
   std::chrono::milliseconds drain_grace{250};
 
   // -- heads
@@ -58,13 +58,13 @@ struct ingest_config {
   uint32_t streams_window = 4; ///< batches in flight of one streamed request
 
   // -- coalescing; windows are batches in flight per I/O thread
-  size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is none of the small ones
+  size_t coalesce_bytes = size_t{64} << 10; ///< a longer body is not a small one
   uint32_t coalesce_window = 2;
   uint32_t coalesce_large_window = 4;
-  /// A batch of small requests in flight for longer does not count in the window any more
+  /// A batch of small requests in flight for longer no longer counts in the window.
   std::chrono::milliseconds coalesce_wait{250};
-  /// What becomes of a whole body of that weight. Above a quarter of a batch copying it would
-  /// cost more than a batch does.
+  /// Who gathers a whole body of this weight. Above a quarter of a batch, copying it would cost
+  /// more than a batch of its own.
   gathered gathers(uint64_t weight) const noexcept {
     if (weight <= coalesce_bytes)
       return gathered::small;
@@ -73,9 +73,9 @@ struct ingest_config {
 
   // -- admission
   size_t budget_bytes = size_t{256} << 20;
-  /// bytes the pipeline holds per byte of body: raw, validated, transformed
+  /// Bytes the pipeline holds per byte of body: raw, validated, transformed.
   double expansion = 3;
-  uint32_t batches_max = 256; ///< not coalesced, in flight
+  uint32_t batches_max = 256; ///< in flight; those of small requests do not count
   size_t waiters_max = 10'000;
   std::chrono::milliseconds delay_max{1'000}; ///< see admission_limits
 };
@@ -99,17 +99,17 @@ struct ingest_context {
   const clock_source& clock;
 };
 
-/// What a record may hold beside its text: where it is, in as many as three lists, and if it
-/// is refused, why.
+/// Bytes that a record may need beside its text: for its place, in up to three lists; and in
+/// all, with the reason if it is refused.
 inline constexpr size_t record_ref_charge_bytes = 40;
 inline constexpr size_t record_charge_bytes = 384;
-/// Pieces in hand between a socket and a batch: of input, of coded and of decoded text.
+/// Pieces between a socket and a batch: input, coded text and decoded text.
 inline constexpr size_t reader_bytes = size_t{256} << 10;
 
-/// Bytes of the budget that a body (or the batch being made of it) of `bytes` is charged:
+/// What a body of `bytes` (or the batch being made of it) is charged, in bytes of the budget:
 /// 4 KiB for the request itself and its connection's buffers, its text, and what is made of
-/// that: `expansion` - 1 times the text, or `each` for each record if that is more. A record
-/// that is refused has a reason in place of a text.
+/// that: `expansion` - 1 times the text, or `each` per record if that is more. A refused
+/// record has a reason in place of a text.
 inline size_t budget_charge(const ingest_config& config, size_t bytes, size_t records = 0,
                             size_t each = record_charge_bytes) noexcept {
   const auto made =
@@ -117,14 +117,14 @@ inline size_t budget_charge(const ingest_config& config, size_t bytes, size_t re
   return 4096 + bytes + std::max(made, records * each);
 }
 
-/// The same before the records of a body of `bytes` were counted: each has two at least.
+/// The same before the records are counted: each has at least two bytes.
 inline size_t unread_charge(const ingest_config& config, size_t bytes) noexcept {
   return budget_charge(config, bytes,
                        std::min<size_t>(bytes / 2 + 1, config.batch_records + size_t{1}),
                        record_ref_charge_bytes);
 }
 
-/// The same of a batch of a body whose length is not known, or which is longer.
+/// The same for a batch of a body that is longer, or of unknown length.
 inline size_t batch_charge(const ingest_config& config) noexcept {
   return unread_charge(config, config.batch_bytes);
 }

@@ -37,9 +37,10 @@ struct ingest_state {
     limits_.swap(next);
   }
 
-  /// How many batches one streamed request may have in flight now. Those that have some share
-  /// the window, and it is no more than a quarter of what admission lets in, so others find
-  /// room; but four keep the workers busy while a group is synced, and are always allowed.
+  /// How many batches one streamed request may have in flight now. The requests that have some
+  /// share the window, which is at most a quarter of what admission lets in, so that others
+  /// find room. Four (or the window, if less) are always allowed: they keep the workers busy
+  /// while a group is synced.
   uint32_t streams_share() const {
     constexpr uint32_t share_min = 4;
     const auto all = std::min(config.streams_window, gate.allowed() / 4);
@@ -53,7 +54,7 @@ struct ingest_state {
   rate_limiter rates;
   std::shared_ptr<tls_context> tls; ///< null: plain; set before the threads start
   std::atomic<bool> draining{false};
-  /// When it began, by the steady clock; set before `draining`.
+  /// When the drain began, by the steady clock; set before `draining`.
   std::atomic<std::chrono::steady_clock::time_point> draining_since{};
   std::atomic<size_t> connections{0};
   std::atomic<size_t> requests{0};    ///< begun and not yet answered

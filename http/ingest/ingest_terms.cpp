@@ -19,7 +19,7 @@ auto malformed(std::string text) {
   return fail(ec::malformed_request, std::move(text));
 }
 
-/// Two of one of these could be read either way, by us and by what stands before us.
+/// If one of these fields came twice, a proxy before us might have read the other one.
 result<void> check_singles(const request_head& head) {
   static constexpr std::array<std::pair<std::string_view, const char*>, 7> singles{
     {{"authorization", "Authorization"},
@@ -83,6 +83,7 @@ result<void> read_media_type(const request_head& head, ingest_terms& out) {
   const auto coding = head.find("content-encoding").value_or("");
   if (coding.empty() || same_text(coding, "identity"))
     return {};
+  // Codings have no case (RFC 9110 §8.4.1); from here on they are in lower case.
   out.coding.assign(coding);
   std::transform(coding.begin(), coding.end(), out.coding.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
@@ -118,6 +119,7 @@ result<void> read_ack(const request_head& head, ingest_terms& out) {
                        + std::string{excerpt(*ack)});
     return {};
   }
+  // RFC 7240: a client that prefers respond-async asks for the same as `accepted`.
   for (size_t i = 0; i < head.field_count; ++i)
     if (same_text(head.fields[i].name, "prefer")
         && list_has(head.fields[i].value, "respond-async"))
@@ -142,8 +144,7 @@ result<void> read_priority(const request_head& head, ingest_terms& out) {
   return {};
 }
 
-/// W3C trace context: anything that is not shaped like it is passed over, as its rules
-/// say.
+/// W3C trace context: a field of another shape is ignored, as its rules say.
 void read_trace(const request_head& head, ingest_terms& out) {
   const auto trace = head.find("traceparent").value_or("");
   const bool shaped =
@@ -159,6 +160,7 @@ routed find_route(std::string_view path) noexcept {
   static constexpr std::string_view prefix = "/ingest/";
   if (path == "/ingest")
     return {route::ingest, "default"};
+  // A stream's name is one segment: it has no slash.
   if (path.substr(0, prefix.size()) == prefix && path.size() > prefix.size()
       && path.find('/', prefix.size()) == std::string_view::npos)
     return {route::ingest, path.substr(prefix.size())};
@@ -195,6 +197,7 @@ result<ingest_terms> read_terms(const request_head& head, std::string_view strea
   if (!out.stream)
     return fail(ec::unknown_stream,
                 "no stream is called " + std::string{excerpt(stream)});
+  // `out.stream` points into the catalog, which the terms keep alive.
   out.streams = std::move(streams);
   out.limits = std::move(limits);
   return check_singles(head)

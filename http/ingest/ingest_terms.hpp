@@ -26,7 +26,7 @@ struct ingest_terms {
   priority level = priority::normal;
   ack_level ack = ack_level::durable;
   std::optional<media_type> type; ///< empty: to be sniffed
-  bool said_to_be_form = false;   ///< so curl says of all that it sends
+  bool said_to_be_form = false;   ///< curl says so of all that it sends
   std::string coding;             ///< gzip, zstd, …; empty for none
   std::optional<uint64_t> length; ///< empty: chunked
   std::string key;                ///< Idempotency-Key, empty when none came
@@ -49,7 +49,7 @@ enum class route : uint8_t {
 
 struct routed {
   route where = route::unknown;
-  std::string_view stream; ///< of ingest; a view into the path
+  std::string_view stream; ///< for ingest; a view into the path
 };
 
 routed find_route(std::string_view path) noexcept;

@@ -21,7 +21,7 @@ namespace {
 /// A batch without a receipt after this many request timeouts is given up.
 constexpr int abandon_after_timeouts = 10;
 
-/// Without a connection there is only the date to keep: it ticks so many times slower.
+/// Without a connection only the date needs the tick, which is this many times slower then.
 constexpr int idle_ticks = 4;
 
 outstanding::options
@@ -112,8 +112,7 @@ void io_thread::accepted(tcp_socket socket, std::string peer) {
   sessions_.back()->start(std::prev(sessions_.end()));
 }
 
-/// One try to say why, without waiting for anything; under TLS nothing could be said in
-/// time.
+/// Tries once to say why, without waiting; under TLS that would take a handshake.
 void io_thread::turn_away(tcp_socket& socket) {
   add(shared_.context.figures.responses[503]);
   if (shared_.tls)
@@ -129,7 +128,7 @@ void io_thread::turn_away(tcp_socket& socket) {
   r.fields = "Retry-After: 1\r\n";
   r.connection = connection_note::close;
   append_response(out, r);
-  // what came is taken off the socket, or closing it would reset the answer
+  // Closing a socket with unread input would reset the connection, and lose the answer.
   char unread[4096];
   (void)::recv(socket.native_handle(), unread, sizeof unread, MSG_DONTWAIT);
   (void)::send(socket.native_handle(), out.data(), out.size(),
@@ -145,7 +144,7 @@ void io_thread::collect() {
     if (by == gathered::small && ended_++ == 0)
       await_lull({});
     (void)outstanding_.receive(*receipt);
-    if (by == gathered::large) // what waits there is a batch's worth already
+    if (by == gathered::large) // requests there are large: no lull is waited for
       coalescers_.settled(by);
   }
   if (mail.stored > 0)
@@ -154,7 +153,7 @@ void io_thread::collect() {
     outstanding_.resubmit();
 }
 
-/// Behind the handlers that are ready: those of the next round have a post of their own.
+/// The posted handler runs after those that are ready now, and posts again for the next round.
 void io_thread::await_lull(lull rounds) {
   asio::post(context_, [this, rounds]() mutable {
     auto& small = coalescers_.of(gathered::small);
@@ -166,7 +165,7 @@ void io_thread::await_lull(lull rounds) {
 }
 
 void io_thread::read_soon(std::shared_ptr<session> one) {
-  if (to_read_.empty()) // before it is not, should one of both find no memory
+  if (to_read_.empty()) // posted first: if either throws, no session is left unread
     asio::post(context_, [this] { read_heads(); });
   to_read_.push_back(std::move(one));
 }
@@ -189,7 +188,7 @@ void io_thread::schedule_tick() {
   tick_.async_wait([this](boost::system::error_code failure) {
     if (failure || stopping_)
       return;
-    schedule_tick(); // first, so that a failure below does not end it
+    schedule_tick(); // first, so that an exception in tick() does not end it
     tick();
   });
 }

@@ -1,6 +1,6 @@
 // I/O THREAD: one io_context with its listener, its sessions and the batches they sent.
-// Nothing in it is shared with another thread but the ingest_state and the mailbox for
-// receipts. A session lives and dies here.
+// It shares only the ingest_state and the mailbox for receipts with other threads. A session
+// lives and dies here.
 #pragma once
 
 #include "http/ingest/coalescer.hpp"
@@ -33,25 +33,23 @@ class io_thread {
   // -- by the server
   result<void> listen(uint16_t port) { return listener_.open(shared_.config.host, port); }
   uint16_t port() const noexcept { return listener_.port(); }
-  /// Random base of the keys made here, the mailbox registered, the thread started.
+  /// Registers the mailbox and starts the thread.
   void start();
-  /// No new connections, idle ones closed. Any thread.
+  /// Takes what has connected already, then closes the listener; sessions stay. Any thread.
   void stop_accepting();
-  /// Closes every session; the thread ends when the last handler has run. Any thread;
-  /// once.
+  /// Closes every session; the thread ends when the last handler has run. Any thread; once.
   void stop();
   void join();
 
   // -- by its sessions, on its thread
   ingest_state& shared() noexcept { return shared_; }
   boost::asio::io_context& context() noexcept { return context_; }
-  request_head& head() noexcept {
-    return head_;
-  } ///< scratch: valid until the next head is parsed
+  /// Scratch: valid until the next head is parsed.
+  request_head& head() noexcept { return head_; }
   std::string& scratch() noexcept { return scratch_; }
   std::vector<record_ref>& scratch_records() noexcept { return scratch_records_; }
   const std::string& date() const noexcept { return date_; }
-  /// Of a 200 in JSON.
+  /// response_start() of a 200 in JSON.
   const std::string& ok_start() const noexcept { return ok_start_; }
   batch_key next_key() noexcept;
   void submit(submission s) { outstanding_.submit(std::move(s)); }
@@ -62,10 +60,10 @@ class io_thread {
   void coalesce(gathered as, whole_request one) {
     coalescers_.of(as).add(std::move(one));
   }
-  /// Behind the handlers that are ready. By then its client's next request may be here: asked
-  /// at once, the socket would mostly say that nothing is.
+  /// Reads after the handlers that are ready. By then the client's next request may be here; a
+  /// read at once would mostly find nothing.
   void read_soon(std::shared_ptr<session> one);
-  /// A closed session must be struck off the list, which keeps it alive till then.
+  /// Takes a closed session off the list, which has kept it alive.
   void strike(session_list::iterator place) noexcept { sessions_.erase(place); }
 
  private:
@@ -88,7 +86,7 @@ class io_thread {
   void for_each_session(F&& f);
 
   ingest_state& shared_;
-  /// one thread runs it, and its sockets are used by no other
+  /// One thread runs it, and no other uses its sockets.
   boost::asio::io_context context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   timer tick_;
@@ -96,7 +94,7 @@ class io_thread {
   std::shared_ptr<receipt_mailbox> mailbox_;
   outstanding outstanding_;
   coalescers coalescers_;
-  size_t ended_ = 0; ///< batches of small requests; these hear of them at the next lull
+  size_t ended_ = 0; ///< batches of small requests, reported at the next lull
   session_list sessions_;
   std::vector<std::shared_ptr<session>> to_read_;
   std::vector<std::shared_ptr<session>> reading_;

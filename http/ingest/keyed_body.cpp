@@ -12,7 +12,7 @@ auto another_body(std::string_view why) {
                                 + std::string{why} + "; send a new key with a new body");
 }
 
-/// As if the body ended with record `count` of the cut (from 1).
+/// The fingerprint as if the body ended with record `count` of the cut (from 1).
 uint64_t fingerprint_at(const body_cut& cut, size_t count) {
   if (count == cut.records.size())
     return cut.fingerprint;
@@ -70,6 +70,7 @@ result<unstored_rest> what_is_new(body_cut cut, bool last, const stored_prefix& 
   assert(known.records > cut.record_base);
   const auto count = static_cast<uint32_t>(known.records - cut.record_base);
   const auto closed = fingerprint_at(cut, count);
+  // A closed fingerprint was stored with a body's last record, an open one before that.
   const bool stored_ended = known.fingerprint == closed;
   if (!stored_ended && known.fingerprint != open_fingerprint(closed))
     return another_body("its first records differ");

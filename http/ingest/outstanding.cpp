@@ -22,21 +22,22 @@ const part_receipt* receipt_of(const batch_receipt& receipt, uint32_t part) noex
   return found == receipt.parts.end() ? nullptr : &*found;
 }
 
-/// Whether another copy of the batch may fare better. When the node drains there will be
-/// no other; who waited too long is told that the outcome is not known as it is.
+/// True if another copy of the batch may fare better. A draining node makes no other copy, and
+/// a client that waited too long is told anyway that the outcome is not known.
 bool may_pass(ec refusal) noexcept {
   return (is_refusal(refusal) && refusal != ec::draining) || refusal == ec::out_of_turn;
 }
 
-/// One of several batches of a request; then it has one part.
+/// True for one of several batches of a request; such a batch has one part.
 bool is_streamed(const envelope& source) noexcept {
   return source.parts.size() == 1 && source.parts.front().request != 0;
 }
 
-/// The part as it was cut, which is the first of its body.
+/// The part as it was cut; it is the first of its body.
 body_cut cut_of(const record_batch& batch, size_t index, const part_owner& owner) {
   const auto& part = batch.source->parts[index];
   body_cut cut;
+  // The envelope may hold other requests' parts; offsets in it count from its begin.
   for (const auto& ref : batch.records)
     if (ref.part == index) {
       cut.records.push_back(ref);
@@ -59,7 +60,7 @@ body_cut cut_of(const record_batch& batch, size_t index, const part_owner& owner
 bool outstanding::submit(submission s) {
   const auto now = context_.clock.now();
   auto& arrived = *s.arrived;
-  // Also over a restart of the gateway a late receipt for an old batch meets no new one.
+  // Never used again, even after the gateway's restart: a late receipt matches no new batch.
   arrived.id = next_envelope_id();
   arrived.received_at_us = context_.clock.unix_us();
   arrived.deadline = now + opts_.request_timeout;
@@ -146,8 +147,8 @@ bool outstanding::undecided(const entry& e, const batch_receipt& receipt) const 
                         [](const auto& part) { return may_pass(part.outcome); });
 }
 
-/// A batch of a streamed request that nobody took: the ones after it can't be stored without it,
-/// and what refused it passes. The client hears of it only when that takes too long.
+/// True for a batch of a streamed request that nobody took: the ones after it can't be stored
+/// without it, and the cause passes. The client hears of it only if that takes too long.
 bool outstanding::may_come_again(const entry& e,
                                  const batch_receipt& receipt) const noexcept {
   const auto& source = *e.batch->source;
@@ -164,11 +165,13 @@ bool outstanding::submit_again(entry& e) {
   return context_.pipeline.submit(e.batch);
 }
 
-/// Batches that wait to go again for a request that has failed meanwhile, or whose time is over.
+/// Refuses batches that wait to be submitted again although their request has failed or their
+/// deadline has passed.
 void outstanding::refuse_hopeless(std::vector<gathered>& free) {
   for (auto at = entries_.begin(); at != entries_.end();) {
     const auto& waiting = at->second;
     const auto& source = *waiting.batch->source;
+    // Only a batch without a copy under way: nothing of it can still be stored.
     const bool hopeless = waiting.undecided && !source.copied.is_set()
                           && is_streamed(source)
                           && (waiting.owners.front().request->failure()
@@ -208,7 +211,7 @@ void outstanding::settle_part(const entry& e, size_t index,
     given = &unknown;
   }
   if (given && given->outcome == ec::out_of_turn) {
-    unknown = *given; // no word for clients
+    unknown = *given; // a code that clients do not know
     const bool doubtful = given->doubtful || e.batch->source->copied.is_set();
     unknown.outcome = doubtful ? ec::deadline_exceeded : ec::stage_away;
     unknown.detail =
@@ -230,9 +233,9 @@ void outstanding::settle_part(const entry& e, size_t index,
     await_sink(owner.request);
 }
 
-/// The first part of a body whose key the journal knows, and of which it has more, less or
-/// something else. What is known of it counts as duplicate; the rest of it, if it is the same body,
-/// is handed to the session and comes back as another batch.
+/// The journal knows the key of this part, the first of its body, and has more of the body, less,
+/// or another body. Known records count as duplicates; if the body is the same, the session
+/// gets the rest and submits it as another batch.
 void outstanding::recall(const entry& e, size_t index, const stored_prefix& known) {
   const auto& part = e.batch->source->parts[index];
   const auto& owner = e.owners[index];
@@ -243,6 +246,7 @@ void outstanding::recall(const entry& e, size_t index, const stored_prefix& know
   add(figures.records_duplicate, repeated);
   if (repeated == 0)
     add(figures.records_failed, part.records);
+  // The rest counts as received when it comes again.
   else
     figures.records_received.fetch_sub(part.records - repeated,
                                        std::memory_order_relaxed);
@@ -253,6 +257,7 @@ void outstanding::recall(const entry& e, size_t index, const stored_prefix& know
 void outstanding::account(const batch_part& part, const part_receipt& receipt,
                           const std::vector<rejection>& rejections) {
   auto& figures = context_.figures;
+  // `left` keeps the balance of outstanding.hpp: what the receipt does not tell has failed.
   uint64_t left = part.records;
   const auto move = [&](counter& to, uint64_t n) {
     n = std::min(n, left);
@@ -288,7 +293,7 @@ void outstanding::close(const entry& e) {
   if (opts_.total)
     opts_.total->fetch_sub(1, std::memory_order_relaxed);
   const auto now = context_.clock.now();
-  if (e.excused) // no measure of what the pipeline takes
+  if (e.excused) // its delay says nothing of the throughput
     gate_.release(e.charged, now);
   else
     gate_.complete(e.charged, e.beside, now - e.begun, now);
@@ -327,6 +332,7 @@ std::vector<gathered> outstanding::expire(time_point now) {
 }
 
 void outstanding::give_up_oldest(std::vector<gathered>& free) {
+  // Ids grow: the first entry is the oldest.
   const auto lost = std::move(entries_.begin()->second);
   entries_.erase(entries_.begin());
   log_event(
@@ -346,8 +352,9 @@ void outstanding::give_up_oldest(std::vector<gathered>& free) {
 }
 
 /// A record that hangs its worker must not hold up everybody's small requests, of which only
-/// so many batches are in flight. What takes its place is bounded by credit: the slow batch
-/// now has what it was sent without. Larger requests have credit, and room for several.
+/// coalesce_window batches are in flight. The slow batch now takes the credit it was sent
+/// without, which bounds how many take its place. Larger requests have credit, and a window
+/// with room for several.
 void outstanding::excuse_slow(time_point now, std::vector<gathered>& free) {
   for (auto& [id, e] : entries_) {
     if (e.by != gathered::small || now - e.sent < opts_.hold_up_max)

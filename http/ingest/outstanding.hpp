@@ -3,14 +3,15 @@
 // + dropped + failed + in flight holds after every call. One per I/O thread, used only
 // there.
 //
-//   Bounded:   by admission: every entry holds a claim (of small requests their
-//              bytes). Those that wait for the sink: by the requests that are open.
+//   Bounded:   by admission: every entry holds a claim (small requests claim only
+//              bytes). Requests that wait for the sink: by the open requests.
 //   Failure:   a stage that comes back gets every entry again (resubmit). From then on
-//              there may be two copies of it under way, so a refusal of one is not the
-//              batch's fate: the other may be stored. It is submitted once more at the
-//              next tick, until a copy gets through to the journal's keys. So is a batch
+//              two copies may be under way, so a refusal of one does not decide the
+//              batch's fate: the other may be stored. The batch is submitted again at
+//              each tick until a copy gets through to the journal's keys. So is a batch
 //              of a streamed request whose turn has not come (out_of_turn), until its
-//              deadline or a failure of the request. An entry without a receipt for `abandon_after` is given up and counted failed.
+//              deadline or a failure of the request. An entry without a receipt for
+//              `abandon_after` is given up and counted as failed.
 #pragma once
 
 #include "http/ingest/admission.hpp"
@@ -31,17 +32,17 @@ struct part_owner {
   std::shared_ptr<ingest_request> request;
   uint32_t chunk = 0;
   bool last = true;   ///< the body ends with it
-  uint32_t begin = 0; ///< where its text is in the envelope's
+  uint32_t begin = 0; ///< offset of its text in the envelope's
 };
 
-/// A batch about to be sent. `arrived` has stream, level, bytes and parts; the rest is
-/// filled in.
+/// A batch about to be sent. `arrived` has stream, level, bytes and parts; submit() fills in
+/// the rest.
 struct submission {
   std::shared_ptr<envelope> arrived;
   std::vector<record_ref> records;
   std::vector<part_owner> owners; ///< one per part
   claim charged;
-  size_t weight = 0; ///< of its bodies, if it was gathered
+  size_t weight = 0; ///< the bodies' weight, if it was gathered
   gathered by = gathered::no;
   /// When it was begun, if it was gathered: it has waited since.
   std::chrono::steady_clock::time_point begun{};
@@ -56,7 +57,7 @@ class outstanding {
     std::chrono::milliseconds abandon_after;
     std::weak_ptr<receipt_port> origin;
     std::atomic<size_t>* total = nullptr; ///< over all threads; may be null
-    /// A batch of small requests in flight for longer does not hold up others; 0: it does.
+    /// A batch of small requests in flight for longer stops holding up others; 0: never.
     std::chrono::milliseconds hold_up_max{0};
   };
 
@@ -70,15 +71,15 @@ class outstanding {
   /// What a receipt meant: unknown when it decided nothing.
   enum class fate : uint8_t { unknown, settled };
   fate receive(const batch_receipt& receipt);
-  /// Who gathered the batch that receive() would end.
+  /// Which coalescer made the batch that receive() would end.
   gathered ends(const batch_receipt& receipt) noexcept;
   void stored(uint64_t sequence);
   void resubmit();
-  /// At every tick: submits again what was refused undecided, gives up what is too old, and
-  /// lets those gather on who wait for a slow batch. Who had gathered it, for each.
+  /// At every tick: submits undecided batches again, gives up those that are too old, and
+  /// excuses slow ones. Returns which coalescer made each batch that no longer counts.
   std::vector<gathered> expire(time_point now);
 
-  /// The request is told when the sink has its last record. All of it is durable.
+  /// Tells the request, all of which must be durable, when the sink has its last record.
   void await_sink(const std::shared_ptr<ingest_request>& request);
 
   size_t size() const noexcept { return entries_.size(); }
@@ -90,15 +91,15 @@ class outstanding {
     batch_ptr batch;
     std::vector<part_owner> owners;
     claim charged;
-    time_point begun; ///< or sent, if it was not gathered
+    time_point begun; ///< when it was begun, or sent if it was not gathered
     time_point sent;
-    uint32_t beside = 0; ///< batches in flight when it was sent, with itself
+    uint32_t beside = 0; ///< batches in flight when it was sent, itself included
     gathered by = gathered::no;
     bool undecided = false; ///< a copy was refused
-    bool excused = false;   ///< it was sent without the credit that it has
+    bool excused = false;   ///< it took its credit after it was sent
   };
 
-  /// Nothing can be concluded from it.
+  /// True if the receipt does not decide the batch's fate.
   bool undecided(const entry& e, const batch_receipt& receipt) const noexcept;
   bool may_come_again(const entry& e, const batch_receipt& receipt) const noexcept;
   bool submit_again(entry& e);

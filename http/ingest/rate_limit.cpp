@@ -53,6 +53,7 @@ int rate_limiter::check(const subject& who, time_point now) {
     return 0;
   const std::lock_guard guard{lock_};
   int seconds = 0;
+  // The stream's bucket bounds all clients together, the share's bucket each one of them.
   if (limited(who.stream_rate)) {
     seconds = stream_of(who.stream).bucket.wait_seconds(who.stream_rate, now);
     const auto [bucket, rate] = share_of(who, now);
@@ -128,8 +129,8 @@ rate_limiter::client_entry& rate_limiter::client_of(std::string_view client) {
     recent_.pop_back();
   }
   recent_.push_front({std::string{client}, {}, 0});
-  clients_.emplace(recent_.front().name,
-                   recent_.begin()); // the key views the list's string
+  // The key is a view of the list's string.
+  clients_.emplace(recent_.front().name, recent_.begin());
   return recent_.front();
 }
 

@@ -1,9 +1,9 @@
 // RATE LIMIT: token buckets per stream and per client. How many records a request has is
 // known only after its body was framed, so a bucket must hold something before a batch is
-// read and is charged afterwards; it may go below zero, and the debt is waited off by the
-// next batch or request. A debt is capped. A stream's rate is shared: each client that has
-// asked lately has an equal part of it as a bucket of its own, so that one that sends all the
-// time leaves the others theirs.
+// read, and is charged afterwards. It may go below zero, down to a capped debt; the next batch
+// or request waits until the debt is paid. A stream's rate is shared: each client that has
+// asked lately has an equal part of it in a bucket of its own, so one that sends all the time
+// leaves the others theirs.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,7 @@ class token_bucket {
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// A debt is waited off within about this time, or within what a burst takes.
+  /// A debt is paid within about this time, or within what a burst takes.
   static constexpr double debt_seconds_max = 30;
 
   /// Seconds until a request may come, 0 when it may now; at most 3600.
@@ -74,11 +74,11 @@ class rate_limiter {
   struct client_entry {
     std::string name;
     token_bucket bucket;
-    uint64_t round = 0; ///< of its stream, when it was seen last
+    uint64_t round = 0; ///< its stream's round when it was last seen
   };
   struct stream_entry {
     token_bucket bucket;
-    /// Clients are counted in rounds of some seconds: those of this one, and of the last.
+    /// Clients are counted in rounds of some seconds: in this one and in the last.
     time_point round_began{};
     uint64_t round = 1;
     size_t clients = 0;
@@ -86,7 +86,7 @@ class rate_limiter {
   };
   stream_entry& stream_of(std::string_view stream);
   client_entry& client_of(std::string_view client);
-  /// Its part of the stream, and the bucket for it.
+  /// The client's part of the stream's rate, and its bucket.
   std::pair<token_bucket*, record_rate> share_of(const subject& who, time_point now);
 
   mutable std::mutex lock_;

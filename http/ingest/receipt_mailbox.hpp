@@ -29,8 +29,7 @@ class receipt_mailbox final : public receipt_port {
   void stored(uint64_t sequence) noexcept override;
   void resubmit() noexcept override;
 
-  /// By the I/O thread: what has come since the last call. `into` is emptied and swapped
-  /// in.
+  /// Gives the I/O thread what has come since the last call. `into` is emptied and swapped in.
   void take(mail& into);
   /// Nothing wakes the context after this: it may go.
   void close() noexcept;

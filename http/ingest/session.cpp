@@ -88,7 +88,7 @@ void session::take_input(size_t bytes) {
   const bool into_body = std::exchange(reads_into_body_, false);
   if (std::exchange(drops_, false))
     phase_ == phase::discarding ? discard_left_ -= bytes : lingered_ += bytes;
-  else if (parked_reader_) // the request has failed meanwhile; its bytes are not wanted
+  else if (parked_reader_) // the request has failed meanwhile
     drop_parked(bytes);
   else if (into_body)
     work_->reader->commit(bytes);
@@ -107,18 +107,18 @@ void session::take_input(size_t bytes) {
   case phase::lingering:
     return linger();
   default:
-    return; // it waits in the buffer
+    return; // the input waits in the buffer
   }
 }
 
-/// They are of the rest that was to be dropped.
+/// The bytes belong to the rest that was to be dropped.
 void session::drop_parked(size_t bytes) {
   unpark();
   discard_left_ -= std::min<uint64_t>(bytes, discard_left_);
 }
 
-/// The end of what the client sends. Who has sent a whole request may have closed only
-/// its own side and still read: it gets its answer.
+/// The client sends no more. It may half-close after a complete request and still read; then
+/// it gets its answer.
 void session::connection_lost() {
   peer_done_ = true;
   unpark();
@@ -155,8 +155,7 @@ void session::next_request(time_point at) {
     deadline_ = at + thread_.shared().config.head_timeout;
     return parse_input();
   }
-  // While draining as well: a client that has not heard of it yet may be sending, and is
-  // answered.
+  // Also while draining: a client that has not heard of it may be sending, and is answered.
   deadline_ = at + thread_.shared().config.idle_timeout;
   if (!reading_)
     thread_.read_soon(shared_from_this());
@@ -202,11 +201,12 @@ void session::parse_input() {
   begin(text, head);
 }
 
-/// The head of the last request again, under the same catalog and limits: what begin() read
-/// from it still holds. Rates, health and admission are asked anew.
+/// True if the last request's head came again, under the same catalog and limits: what begin()
+/// read from it still holds. Rates, health and admission are asked anew.
 bool session::begin_as_before() {
   const auto again = known_.match(in_.view());
   auto& shared = thread_.shared();
+  // begin() answers a request without a body, or with one that is too long.
   if (!again || again->content_length == 0
       || again->content_length > shared.config.body_bytes_max
       || terms_.streams != shared.context.streams.get()
@@ -259,6 +259,7 @@ void session::begin(std::string_view text, const request_head& head) {
   if (!terms)
     return refuse(terms.error());
   terms_ = std::move(*terms);
+  // After Expect the client decides whether a body comes: such a head is read anew.
   if (head.has_body() && keep_alive_ && !expects_)
     known_.remember(text, head);
   work_.emplace();
@@ -282,6 +283,7 @@ void session::on_deadline() {
         {ec::request_timeout, "the head of the request took too long"});
     return close();
   case phase::paused:
+    // The body waits for a claim, for room or tokens, or else for a receipt.
     if (ticket_ != 0)
       return give_up_waiting();
     if (std::exchange(waits_for_opening_, false))
@@ -306,6 +308,7 @@ void session::on_deadline() {
 void session::after_answer(time_point at) {
   if (std::exchange(open_request_, false))
     thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
+  // Closing with input unread would reset the connection, and the client may lose the answer.
   if (linger_ || (!keep_alive_ && (!in_.empty() || discard_left_ > 0))) {
     phase_ = phase::lingering;
     expect_within(linger_time);

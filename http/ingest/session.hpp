@@ -6,8 +6,8 @@
 //                 └──────────── refused ─────────────────────┘   ├→ discarding → head
 //                                                                 └→ lingering → closed
 //
-// Lives on its I/O thread, which holds it until it is closed; then whatever it still
-// waits for does. An exception in it closes it and touches nobody else.
+// Lives on its I/O thread, which keeps it alive until it is closed; after that, operations
+// still under way do. An exception in it closes it and touches nobody else.
 #pragma once
 
 #include "http/ingest/admission.hpp"
@@ -49,7 +49,7 @@ class session final : public std::enable_shared_from_this<session>,
 
   /// `place` is where the thread's list holds it.
   void start(session_list::iterator place);
-  /// Looks at the deadlines.
+  /// Checks the deadlines.
   void tick(time_point now);
   void close() noexcept;
 
@@ -58,7 +58,7 @@ class session final : public std::enable_shared_from_this<session>,
   void on_read(boost::system::error_code failure, size_t bytes) override;
   void on_written(boost::system::error_code failure) override;
 
-  /// By the thread, after next_request() has asked for it.
+  /// Called by the thread after next_request() has asked for it.
   void read_head();
 
  private:
@@ -76,34 +76,34 @@ class session final : public std::enable_shared_from_this<session>,
     closed,
   };
 
-  /// The request in hand once its head was accepted.
+  /// The request in hand, once its head is accepted.
   struct exchange {
     std::unique_ptr<body_reader> reader;
     std::shared_ptr<ingest_request> request; ///< from the first batch on
-    claim charged;                           ///< of the batch being made
+    claim charged;                           ///< for the batch being made
     size_t held = 0;    ///< bytes charged for the reader, for as long as it lives
-    size_t decoder = 0; ///< of these: what the decoder may have
+    size_t decoder = 0; ///< the part of `held` that the decoder may use
     std::optional<fault> failure; ///< the rest of the body is not wanted
     bool body_done = false;
     bool streamed = false;  ///< in more than one batch
     bool streaming = false; ///< counted in ingest_state::streaming
-    uint64_t number = 0;    ///< batch_part::request of its batches, if there are several
+    uint64_t number = 0;    ///< batch_part::request, if it has several batches
   };
 
-  /// A body that is here as a whole.
+  /// A complete body.
   struct whole_body {
     std::string_view bytes;              ///< up to the last record's end
-    std::span<const record_ref> records; ///< with offsets in them
+    std::span<const record_ref> records; ///< with offsets in `bytes`
     body_format format = body_format::ndjson;
     std::shared_ptr<const csv_header> header;
-    uint64_t fingerprint = 0;    ///< closed, of a keyed body
+    uint64_t fingerprint = 0;    ///< closed_fingerprint() of a keyed body
     size_t weight = 0;           ///< see body_weight()
     std::string* text = nullptr; ///< as in whole_request
   };
 
   // -- the connection (session.cpp)
   /// The boundary: whatever goes wrong inside ends this connection and nothing else. The
-  /// caller keeps the session.
+  /// caller keeps the session alive.
   template <class F>
   void guarded(F&& f) noexcept {
     try {
@@ -205,18 +205,18 @@ class session final : public std::enable_shared_from_this<session>,
   std::string out_;
   head_scanner scanner_;
   bool reading_ = false;         ///< a read is under way
-  bool reads_into_body_ = false; ///< it goes straight into the body, not into in_
-  bool drops_ = false;           ///< it goes nowhere
+  bool reads_into_body_ = false; ///< the read goes into the body, not into in_
+  bool drops_ = false;           ///< the read's bytes are thrown away
   bool peer_done_ = false;       ///< the client has closed its side
   bool head_begun_ = false;      ///< the first byte of a head is here
 
   known_head known_;
-  ingest_terms
-    terms_; ///< of the last request for ingest, which known_ may hold the head of
+  /// The terms of the last ingest request; known_ may hold its head.
+  ingest_terms terms_;
 
   std::shared_ptr<ingest_request> last_request_; ///< to be used again
 
-  // of the request in hand
+  // -- the request in hand
   std::optional<exchange> work_;
   time_point began_{};
   bool open_request_ = false; ///< counted in ingest_state::requests
@@ -224,27 +224,27 @@ class session final : public std::enable_shared_from_this<session>,
   bool http_1_0_ = false;
   bool head_only_ = false;
   bool body_unread_ = false;
-  /// has an Expect field: whether a body comes is the client's choice
+  /// The head has an Expect field: whether a body comes is the client's choice.
   bool expects_ = false;
   bool linger_ = false;
-  std::optional<uint64_t> body_left_; ///< of an unread body; empty: chunked
+  std::optional<uint64_t> body_left_; ///< bytes of an unread body; empty: chunked
   uint64_t discard_left_ = 0;
   size_t lingered_ = 0;
   /// Kept while a read into its memory is still under way, though its request has failed.
   std::unique_ptr<body_reader> parked_reader_;
   claim parked_;             ///< what is charged for it
-  size_t answer_charge_ = 0; ///< of an answer that its client is slow to take
+  size_t answer_charge_ = 0; ///< for an answer that the client is slow to take
 
-  // while it waits for admission
+  // -- while it waits for admission
   claim wanted_;
-  size_t wanted_held_ = 0;         ///< bytes of it for the reader
-  bool waits_for_opening_ = false; ///< a streamed body: till the journal has room again
-  bool waits_for_tokens_ = false;  ///< or till its rate allows more
+  size_t wanted_held_ = 0;         ///< bytes of wanted_ that are for the reader
+  bool waits_for_opening_ = false; ///< a streamed body: until admission reopens
+  bool waits_for_tokens_ = false;  ///< or until its rate allows more
   uint64_t ticket_ = 0;
   std::shared_ptr<session> waiting_self_;
   using work_guard =
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
-  /// the thread must not end before the grant came
+  /// The thread must not end before the grant has come.
   std::optional<work_guard> waiting_work_;
   using timer =
     boost::asio::basic_waitable_timer<std::chrono::steady_clock,
@@ -252,7 +252,7 @@ class session final : public std::enable_shared_from_this<session>,
                                       boost::asio::io_context::executor_type>;
   std::optional<timer> waiting_timer_;
 
-  // of the body's speed
+  // -- the body's speed
   time_point last_byte_{};
   time_point window_began_{};
   size_t window_bytes_ = 0;

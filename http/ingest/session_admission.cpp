@@ -1,5 +1,5 @@
-// The request in hand and its claims: let in, waiting in line, refused; and for a streamed body
-// again for each of its batches.
+// The claims of the request in hand: let in, waiting in line or refused; a streamed body makes
+// one for each of its batches.
 #include "http/ingest/io_thread.hpp"
 #include "http/ingest/session.hpp"
 #include "proto/health.hpp"
@@ -17,7 +17,7 @@ namespace {
 /// What a request is charged before its body is read.
 struct first_charge {
   claim all;
-  size_t held = 0; ///< bytes of it for the reader
+  size_t held = 0; ///< bytes of `all` that are for the reader
 };
 
 first_charge first_claim(const ingest_config& config,
@@ -34,16 +34,16 @@ first_charge first_claim(const ingest_config& config,
   return {{unread_charge(config, *terms.length) + parts, 1}};
 }
 
-/// What is really wrong; it may just have ended, or be this listener's own drain.
+/// Why the node is closed; without a cause if that has just ended, or is our own drain.
 std::string refusal_of(const node_health& health) {
   auto why = health.why_closed();
   return (why.empty() ? why : std::move(why) + "; ")
          + "nothing of the request was read or stored";
 }
 
-/// Less than that is not worth the lock: what a request is charged for itself covers it.
+/// A smaller shortfall is not worth the lock: the 4 KiB charged for a request cover it.
 constexpr size_t missing_bytes_min = size_t{2} << 10;
-/// And so much of an answer.
+/// An answer up to this size is not charged either.
 constexpr size_t answer_bytes_free = size_t{2} << 10;
 constexpr size_t surplus_bytes_min = size_t{64} << 10;
 
@@ -52,6 +52,7 @@ constexpr size_t surplus_bytes_min = size_t{64} << 10;
 void session::admit() {
   auto& shared = thread_.shared();
   auto closed = shared.context.health.closed();
+  // This listener's own drain is what the client should hear of first.
   if (shared.draining.load(std::memory_order_relaxed))
     closed = ec::draining;
   if (closed != ec::none)
@@ -76,7 +77,7 @@ void session::enter_gate() {
   wanted_held_ = first.held;
   const auto [what, ticket] =
     shared.gate.enter(wanted_, terms_.level, settings.admission,
-                      [this] { // waiting_self_ keeps us till then
+                      [this] { // waiting_self_ keeps us until then
                         boost::asio::post(thread_.context(), [this] { granted(); });
                       });
   switch (what) {
@@ -93,8 +94,8 @@ void session::enter_gate() {
   }
 }
 
-/// While it waits. Behind the bytes of a body that does not fit here there is nothing to hear,
-/// and to read a piece of it costs more than all else of a refusal.
+/// While the request waits, a read tells when its client goes. It tells nothing after bytes of
+/// a body that does not fit here, and to read those costs more than the rest of a refusal.
 void session::hear_when_it_goes() {
   const bool fits = terms_.length && *terms_.length <= head_scanner::bytes_usual;
   if (fits || in_.empty())
@@ -137,6 +138,7 @@ void session::granted() {
   waiting_timer_.reset();
   waiting_work_.reset();
   const bool paused = phase_ == phase::paused;
+  // The request has ended meanwhile.
   if (!work_ || (phase_ != phase::admission && !paused))
     return thread_.shared().gate.return_unused(wanted_);
   take_granted();
@@ -160,9 +162,9 @@ void session::take_granted() noexcept {
     x.reader->allow_memory(x.decoder += held);
 }
 
-/// While a full journal or a stage's restart closes admission, or the rate of the stream or the
-/// client is used up, the rest of a streamed body waits unread instead of failing: its client
-/// is slowed down to what may be taken. True: it waits, without a claim.
+/// While a full journal or a stage's restart closes admission, or the stream's or the client's
+/// rate is used up, the rest of a streamed body waits unread instead of failing: this slows the
+/// client down. True: it waits, without a claim.
 bool session::wait_for_opening() {
   auto& shared = thread_.shared();
   const auto closed = shared.context.health.closed();
@@ -177,7 +179,7 @@ bool session::wait_for_opening() {
   return true;
 }
 
-/// Once per tick.
+/// Called once per tick.
 void session::look_whether_open() {
   if (!waits_for_opening_ || phase_ != phase::paused)
     return;
@@ -227,6 +229,7 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
   case admission::verdict::waiting:
     phase_ = phase::paused;
     ticket_ = ticket;
+    // The timer of wait_for_grant() ends the wait, not the tick.
     deadline_ = time_point::max();
     return wait_for_grant(shared.config.request_timeout);
   case admission::verdict::refused:
@@ -235,8 +238,8 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
 }
 
 /// The decoder has met a frame with a larger window than it has memory for. Before the first
-/// text it waits in line, with nothing else in hand: who waits for some of what others hold
-/// while they wait for some of his would wait for ever.
+/// text the request waits in line with nothing else in hand: requests that wait for what each
+/// other holds would wait for ever.
 void session::claim_decoder() {
   auto& x = *work_;
   auto& gate = thread_.shared().gate;
@@ -258,6 +261,7 @@ bool session::claim_reader() {
   auto& shared = thread_.shared();
   auto& charged = work_->charged;
   const auto length = terms_.length.value_or(0);
+  // A body of unknown length (or none) was charged for its reader at the gate.
   if (work_->held > 0 || length == 0)
     return true;
   const auto needed =
@@ -274,13 +278,14 @@ bool session::claim_reader() {
 }
 
 /// A body was charged for its length; its rows and records may weigh more. It does not wait
-/// for the rest: it would with what it holds in hand.
+/// for the difference: others may wait for what it holds.
 bool session::claim_weight(size_t weight, size_t records, gathered as) {
   auto& shared = thread_.shared();
   auto& charged = work_->charged;
   const auto needed = charge_of(weight, records);
   claim missing;
   missing.bytes = needed - std::min(charged.bytes, needed);
+  // A body that was charged as a small one and is none needs batch credit after all.
   missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
   if (missing.batches == 0 && missing.bytes <= missing_bytes_min)
     return true;
@@ -307,8 +312,8 @@ void session::return_surplus(size_t weight, size_t records, bool small) {
   thread_.shared().gate.return_unused(surplus);
 }
 
-/// A batch goes, and what is here of the next one stays while the session waits for its claim:
-/// charged out of what the batch does not need, which nearly always is enough.
+/// A batch goes; the text of the next one that is here already stays while the session waits
+/// for its claim. What the batch does not need pays for it, which is nearly always enough.
 bool session::hold_rest(size_t needed) {
   auto& x = *work_;
   auto& gate = thread_.shared().gate;
@@ -320,6 +325,7 @@ bool session::hold_rest(size_t needed) {
   if (wanted <= x.held)
     return true;
   auto missing = wanted - x.held;
+  // The batch keeps what it needs itself.
   const auto spare =
     std::min(missing, x.charged.bytes - std::min(needed, x.charged.bytes));
   x.charged.bytes -= spare;
@@ -343,7 +349,7 @@ void session::note_unread() noexcept {
   expects_ = false;
 }
 
-/// And what it was charged for, unless a read into its memory is under way.
+/// Frees the reader and its charge, unless a read into its memory is under way.
 void session::drop_reader() noexcept {
   auto& x = *work_;
   if (!x.reader || (reading_ && reads_into_body_))
@@ -358,8 +364,8 @@ void session::unpark() noexcept {
     thread_.shared().gate.return_unused(std::exchange(parked_, {}));
 }
 
-/// An answer that did not fit in the socket's buffer stays here until its client reads: it is
-/// charged, or its client, which can repeat the request, is given up.
+/// An answer that did not fit in the socket's buffer stays here until its client reads. It is
+/// charged; if that fails the connection is closed, and the client can repeat the request.
 void session::charge_answer() {
   if (out_.capacity() <= answer_bytes_free)
     return;
@@ -375,8 +381,8 @@ void session::return_answer() noexcept {
     thread_.shared().gate.return_unused({std::exchange(answer_charge_, 0), 0});
 }
 
-/// The batches are settled and their claims are back, but the sink is waited for: what there is
-/// to say of rejected records is charged, or left out.
+/// The batches are settled and their claims are back, but the answer waits for the sink: its
+/// errors of rejected records are charged, or left out.
 void session::charge_verdicts() {
   auto& x = *work_;
   const auto bytes = x.request->extra_bytes();

@@ -36,7 +36,7 @@ void session::refuse_with(problem p) {
   respond(http_status(p.code), problem_type, text, problem_fields(p));
 }
 
-/// For what leaves unknown where the next request would begin.
+/// For failures after which it is not known where the next request would begin.
 void session::refuse_and_close(const fault& why) {
   if (!open_request_)
     open_request();
@@ -83,6 +83,7 @@ void session::answer_probe(route where) {
 
 void session::answer_request() {
   const auto& request = *work_->request;
+  // A doubtful outcome is told rather than why the body failed: more may be stored.
   if (work_->failure && !request.doubtful())
     return answer_failure(*work_->failure);
   if (request.failure())
@@ -148,7 +149,7 @@ void session::respond(int status, std::string_view type, std::string_view body,
     return charge_answer();
   if (in_.empty())
     return after_answer(at);
-  // a pipelined request waits its turn, and the stack stays shallow
+  // A pipelined request waits its turn; the post keeps the stack shallow.
   boost::asio::post(thread_.context(),
                     [self = shared_from_this()] { self->on_written({}); });
 }

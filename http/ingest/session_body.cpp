@@ -1,4 +1,4 @@
-// From the first byte to the last receipt: the body of the request in hand and its batches.
+// The body of the request in hand and its batches, from the first byte to the last receipt.
 #include "http/ingest/io_thread.hpp"
 #include "http/ingest/keyed_body.hpp"
 #include "http/ingest/session.hpp"
@@ -49,6 +49,7 @@ void session::start_body() {
     return refuse(reader.error());
   work_->reader = std::move(*reader);
   body_unread_ = false;
+  // A client that sends already does not wait to be invited.
   if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
     phase_ = phase::inviting;
     expect_within(config.write_timeout);
@@ -84,6 +85,7 @@ void session::pump_body() {
       break;
     case body_reader::step::end: {
       auto cut = work_->reader->take();
+      // The reader's charge goes back before the last batch is sent.
       drop_reader();
       return send_cut(std::move(cut), true);
     }
@@ -91,8 +93,8 @@ void session::pump_body() {
   }
 }
 
-/// True when bytes that were here already could be given to the reader; else a read is
-/// under way or the body has failed.
+/// True if the reader got bytes that were here already; else a read is under way or the body
+/// has failed.
 bool session::feed_body() {
   auto& reader = *work_->reader;
   if (!in_.empty()) {
@@ -106,6 +108,7 @@ bool session::feed_body() {
   }
   if (reading_)
     return false;
+  // The socket reads straight into the batch if the body needs no decoding.
   if (reader.direct()) {
     reading_ = true;
     reads_into_body_ = true;
@@ -145,7 +148,7 @@ void session::send_cut(body_cut cut, bool last) {
   x.body_done = last;
   x.streamed = !whole;
   if (last) {
-    // before the batch goes: its refusal may be answered on the way
+    // Before the batch goes: its refusal may be answered within submit().
     phase_ = phase::awaiting;
     expect_within(shared.config.request_timeout);
   }
@@ -161,14 +164,14 @@ void session::send_cut(body_cut cut, bool last) {
   expect_within(shared.config.request_timeout);
 }
 
-/// How many batches of the request may be on their way. Of a keyed one, the first goes alone: its
-/// receipt tells whether an earlier request has stored the body, or another with the same key.
+/// How many of the request's batches may be in flight. The first of a keyed request goes alone:
+/// its receipt tells whether an earlier request has stored this body, or another under the key.
 uint32_t session::window() const noexcept {
   const bool asks = !terms_.key.empty() && !work_->request->first_is_durable();
   return asks ? 1 : thread_.shared().streams_share();
 }
 
-/// An earlier request has stored it, or so it seems: what of it is new is sent.
+/// An earlier request seems to have stored this cut; what is new in it is sent.
 void session::skip_cut(body_cut cut, bool last) {
   auto& shared = thread_.shared();
   auto& x = *work_;
@@ -183,7 +186,7 @@ void session::skip_cut(body_cut cut, bool last) {
   if (*rest)
     return send_cut(std::move(**rest), last);
   if (!last)
-    return; // reads on, with the claim that it has
+    return; // reads on with the same claim
   x.body_done = true;
   shared.gate.return_unused(std::exchange(x.charged, {}));
   phase_ = phase::awaiting;
@@ -193,7 +196,7 @@ void session::skip_cut(body_cut cut, bool last) {
   on_progress();
 }
 
-/// Of the first batch, which an earlier request has stored in part.
+/// Sends what an earlier request has not stored of the first batch.
 void session::send_rest() {
   auto& x = *work_;
   auto rest = x.request->take_rest();
@@ -206,8 +209,8 @@ void session::send_rest() {
     read_body();
 }
 
-/// A small body that is all here already, not compressed and in order needs no reader: it is
-/// cut as a reader would cut it, where it lies. What is wrong with another one, the reader says.
+/// A small body that is all here, not compressed and well-formed needs no reader: it is cut
+/// where it lies, as a reader would cut it. False: the reader takes it and says what is wrong.
 bool session::gather_at_once() {
   const auto& config = thread_.shared().config;
   const auto length = terms_.length.value_or(0);
@@ -221,7 +224,7 @@ bool session::gather_at_once() {
                                                          terms_.said_to_be_form);
   if (!format || *format == body_format::json_seq) // the reader says what it becomes
     return false;
-  // A little more than its rate allows at once does not take a small body apart.
+  // A small body is not split for having up to twice the records that its rate allows at once.
   const auto records_max =
     std::min<uint64_t>(config.batch_records, uint64_t{2} * batch_records());
   auto& records = thread_.scratch_records();
@@ -234,7 +237,7 @@ bool session::gather_at_once() {
     body_weight(length, records.size() * names_of_a_row(frames.header().get()));
   if (weight > config.coalesce_bytes
       || !claim_weight(weight, records.size(), gathered::small))
-    return false; // and the reader says so
+    return false; // the reader says so
   body_unread_ = false;
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
@@ -248,7 +251,7 @@ bool session::gather_at_once() {
   return true;
 }
 
-/// Into an open batch of the thread.
+/// Adds the body to an open batch of the thread.
 void session::gather(gathered as, whole_body body, time_point at) {
   auto& x = *work_;
   x.request = fresh_request();
@@ -257,7 +260,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   return_surplus(body.weight, body.records.size(), as == gathered::small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
-  // before the batch goes: its refusal may be answered on the way
+  // Before the batch goes: its refusal may be answered within coalesce().
   phase_ = phase::awaiting;
   deadline_ = at + thread_.shared().config.request_timeout;
   thread_.coalesce(as, {terms_.stream->settings.name,
@@ -274,8 +277,8 @@ void session::gather(gathered as, whole_body body, time_point at) {
   on_progress();
 }
 
-/// The last one over again once nobody else has it. One that waits for the sink may be on a
-/// list there.
+/// The last request object is used again if nobody else holds it. One with ack `stored` is not:
+/// it may be in the list of those that wait for the sink.
 std::shared_ptr<ingest_request> session::fresh_request() {
   if (last_request_ && last_request_.use_count() == 1
       && last_request_->ack() != ack_level::stored)
@@ -300,6 +303,7 @@ void session::count_records(size_t records) {
 batch_part session::make_part(const whole_body& body, uint64_t record_base) {
   batch_part part;
   part.keyed = !terms_.key.empty();
+  // The keys of later parts follow from the first one's and from their place in the body.
   if (!part.keyed)
     part.key = thread_.next_key();
   else if (record_base == 0)
@@ -323,6 +327,7 @@ submission session::make_submission(body_cut cut, bool last) {
   auto part = make_part({cut.bytes, cut.records, cut.format, cut.header, cut.fingerprint,
                          cut.weight, nullptr},
                         cut.record_base);
+  // More of the body follows: what_is_new() must not take this for its end.
   if (part.keyed && !last)
     part.fingerprint = open_fingerprint(part.fingerprint);
   part.line_base = cut.line_base;
@@ -342,7 +347,7 @@ submission session::make_submission(body_cut cut, bool last) {
   return out;
 }
 
-/// A share of the window is for who has batches in flight: one that trickles in takes none.
+/// Only requests with batches in flight share the window: one that trickles in takes none.
 void session::count_streaming() noexcept {
   if (!work_)
     return;
@@ -373,6 +378,7 @@ void session::check_body_rate(time_point at) {
   const auto& config = thread_.shared().config;
   if (at - last_byte_ >= config.body_stall_timeout)
     return fail_body({ec::request_timeout, "no byte of the body came for too long"});
+  // Only whole windows count, so the first one is the grace for a slow start.
   if (at - window_began_ < config.body_rate_window)
     return;
   const double seconds = std::chrono::duration<double>(at - window_began_).count();
@@ -426,6 +432,7 @@ void session::on_progress() {
     return answer_request();
   if (phase_ == phase::awaiting)
     charge_verdicts();
+  // A wait for a claim, room or tokens is ended elsewhere.
   if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
     return;
   const auto& request = *work_->request;

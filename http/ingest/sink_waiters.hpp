@@ -1,6 +1,6 @@
-// SINK WAITERS: requests whose answer waits until the sink has their last record. Who waits
-// holds its place; it leaves the list with the place, so the list is never longer than there
-// are requests that wait. One per I/O thread, used only there.
+// SINK WAITERS: requests whose answer waits until the sink has their last record. A waiting
+// request holds its place and leaves the list with it, so the list is never longer than the
+// number of waiting requests. One per I/O thread, used only there.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace weir {
 class ingest_request;
 
 class sink_waiters {
-  /// The sequence, and a number that tells those of one sequence apart.
+  /// The sequence, and a number that tells requests of one sequence apart.
   using order = std::pair<uint64_t, uint64_t>;
   using list = std::map<order, std::weak_ptr<ingest_request>>;
 
@@ -53,7 +53,7 @@ class sink_waiters {
     waiting_->emplace(at, std::move(who));
     return {waiting_, at};
   }
-  /// One that waits for `sequence` or less, which leaves the list; null when there is none.
+  /// Takes one that waits for `sequence` or less off the list; null when there is none.
   std::shared_ptr<ingest_request> next(uint64_t sequence) {
     while (!waiting_->empty() && waiting_->begin()->first.first <= sequence) {
       auto who = waiting_->begin()->second.lock();

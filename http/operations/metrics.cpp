@@ -15,7 +15,7 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using label = std::pair<std::string, std::string>;
 
-/// Collects families; each function adds one, or one more sample to the last.
+/// Collects families; each function adds a family, or a sample to the last one.
 class collection {
  public:
   void family(const char* name, const char* help, MetricType type) {
@@ -92,6 +92,7 @@ void collect_records(collection& out, const telemetry& t) {
 
 void collect_stages(collection& out, telemetry& t) {
   const auto stages = t.stages();
+  // The text format wants a family's samples in one piece: one pass over the stages for each.
   const auto family = [&](const char* name, const char* help, MetricType type,
                           auto value) {
     out.family(name, help, type);
@@ -133,6 +134,7 @@ void collect_queues(collection& out, telemetry& t) {
 void collect_http(collection& out, const telemetry& t) {
   out.family("weir_http_responses_total", "Answers of the ingest listener.",
              MetricType::Counter);
+  // A status that was never sent has no series.
   for (size_t status = 100; status < t.responses.size(); ++status)
     if (const auto count = t.responses[status].load())
       out.sample(static_cast<double>(count), {{"code", std::to_string(status)}});
@@ -166,6 +168,7 @@ void collect_storage(collection& out, const telemetry& t) {
                    "Number of the last record committed in the sink.", t.sink_sequence);
   out.family("weir_sink_lag_records", "Durable records the sink has not committed yet.",
              MetricType::Gauge);
+  // Read one after the other, the two may seem to have the sink ahead.
   const auto lag = t.journal_sequence.load() - t.sink_sequence.load();
   out.sample(static_cast<double>(lag > 0 ? lag : 0));
   out.gauge_family("weir_sink_healthy", "1 when the last transaction succeeded.",
@@ -221,6 +224,7 @@ void collect_links(collection& out, const cluster_snapshot& c) {
   const auto gauge_type = MetricType::Gauge;
   const auto total = MetricType::Counter;
   out.family("weir_cluster_members", "Nodes this one knows, by state.", gauge_type);
+  // Every state has a sample, 0 too: a series that comes and goes is hard to alert on.
   for (const char* state : {"self", "up", "draining", "down"})
     out.sample(static_cast<double>(std::count_if(
                  c.members.begin(), c.members.end(),

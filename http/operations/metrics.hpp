@@ -1,7 +1,6 @@
-// METRICS: gives the figures of proto/telemetry.hpp their public names (DESIGN section 7)
-// and renders them in the Prometheus text format through prometheus-cpp's serializer.
-// Every label value comes from the code, the configuration or a peer's certificate, never
-// from a request.
+// METRICS: gives the figures of proto/telemetry.hpp their public names and renders them in
+// the Prometheus text format through prometheus-cpp's serializer. Every label value comes from
+// the code, the configuration or a peer's certificate, never from a request.
 #pragma once
 
 #include "proto/cluster_view.hpp"
@@ -19,7 +18,8 @@ struct build_info {
   std::string compiler;
 };
 
-/// A snapshot of every figure; those of links only with a `cluster`. Any thread; the counters keep moving meanwhile.
+/// A snapshot of every figure; figures of links only with a `cluster`. Any thread; the counters
+/// keep moving meanwhile.
 std::vector<prometheus::MetricFamily>
 collect_metrics(telemetry& figures, const build_info& build,
                 const cluster_view* cluster = nullptr);

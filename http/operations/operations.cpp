@@ -39,6 +39,7 @@ class server final : public operations_server {
     page_server_options options;
     options.host = config_.host;
     options.port = config_.port;
+    // Probes are urgent: they are answered whatever pages are being made.
     auto served = page_server::start(
       options,
       [this](const request& asked, response& answer) { answer_request(asked, answer); },
@@ -71,6 +72,7 @@ class server final : public operations_server {
     if (asked.method != "GET" && asked.method != "HEAD")
       return answer_write(asked, answer);
     constexpr std::string_view letters = "/dead-letters/";
+    // 19 digits always fit in 64 bits.
     if (asked.path.starts_with(letters) && is_page(asked.path)
         && asked.path.size() > letters.size()
         && asked.path.size() <= letters.size() + 19) {
@@ -107,7 +109,7 @@ class server final : public operations_server {
     return false;
   }
 
-  /// All that is no GET or HEAD. Its body is not read.
+  /// Answers every method but GET and HEAD. The body is not read.
   void answer_write(const request& asked, response& answer) const {
     if (context_.crash_actor && asked.path == "/faults/crash")
       return fault(asked, answer);
@@ -180,6 +182,7 @@ class server final : public operations_server {
       page("/cluster", [this](const request&, response& answer) {
         json(answer, cluster_page(context_.cluster->snapshot()));
       });
+    // Dead letters hold what clients sent: of all pages they alone need the token.
     page("/dead-letters", [this](const request& asked, response& answer) {
       if (allowed(asked, answer))
         list_dead_letters(asked, answer);
@@ -199,7 +202,7 @@ class server final : public operations_server {
     json(answer, std::move(page));
   }
 
-  /// A number in the query, or nothing when it is missing; false when it is no number.
+  /// Reads a number of the query; leaves `value` when it is missing. False: it is no number.
   static bool number(const request& asked, const char* name, uint64_t& value) {
     if (!asked.has_param(name))
       return true;
@@ -246,9 +249,9 @@ class server final : public operations_server {
 
   operations_config config_;
   operations_context context_;
-  std::vector<std::pair<std::string_view, handler>>
-    pages_;                             ///< beside single dead letters
-  std::unique_ptr<page_server> served_; ///< the first to end
+  /// All pages but those of single dead letters.
+  std::vector<std::pair<std::string_view, handler>> pages_;
+  std::unique_ptr<page_server> served_; ///< last, so that it ends first
 };
 
 } // namespace

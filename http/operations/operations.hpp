@@ -1,6 +1,6 @@
 // OPERATIONS LISTENER: what an operator and Prometheus read: /metrics, /livez, /readyz,
-// /actors, /queues, /cluster, /dead-letters. Meant for loopback, and it never touches the flow:
-// everything it shows are atomics and snapshots.
+// /actors, /queues, /cluster, /dead-letters. It is meant for loopback and never touches the
+// flow: all it shows are atomics, snapshots and stored dead letters.
 //
 //   Owner:    the node; started last, stopped first.
 //   Bounds:   those of the page server: connections, heads, deadlines, answers.
@@ -25,7 +25,7 @@ namespace weir {
 struct operations_config {
   std::string host = "127.0.0.1";
   uint16_t port = 8081; ///< 0: any free one
-  /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which app/config/config
+  /// SHA-256 of a bearer token, 64 hex digits. Empty: none is asked for, which the configuration
   /// allows on loopback only. With it, /dead-letters and everything that changes state
   /// need the token.
   std::string token_sha256;
@@ -42,7 +42,7 @@ struct operations_context {
   /// is 404.
   std::function<result<void>(std::string_view id)> crash_actor;
   const cluster_view* cluster = nullptr; ///< null: /cluster is 404
-  /// Optional: brings gauges up to date that cost too much to keep so at all times.
+  /// Optional: updates gauges that would cost too much to keep up to date at all times.
   std::function<void()> measure{};
 };
 

@@ -100,6 +100,7 @@ json letter_entry(dead_letter letter, bool body) {
     entry["body"] = std::move(letter.body);
   const auto sent_at_us = letter.replayed_at_us;
   entry["replayed_at"] = sent_at_us > 0 ? json(sent_at_us) : json(nullptr);
+  // Negative: a newer letter took this one's place then.
   if (sent_at_us < 0)
     entry["superseded_at"] = -sent_at_us;
   return entry;
@@ -140,7 +141,7 @@ std::string queues_page(const std::vector<queue_gauge*>& queues) {
   return dump({{"queues", std::move(list)}});
 }
 
-/// Letter by letter: the whole page as one document would be in memory several times.
+/// Renders letter by letter: the page as one document would be in memory several times.
 std::string dead_letters_page(std::vector<dead_letter> letters, bool bodies) {
   const auto last = letters.empty() ? json(nullptr) : json(letters.back().id);
   std::string page = R"({"dead_letters":[)";

@@ -66,7 +66,7 @@ void read_query(std::string_view query, page_request& out) {
   }
 }
 
-/// `head` has views into `text`, which ends with an empty line: so does the target somewhere.
+/// `head.path` is a view into `text`: what follows it there is the query, or a space.
 page_request make_request(const request_head& head, std::string_view text) {
   page_request out;
   out.method = head.method;
@@ -162,7 +162,7 @@ class server final : public page_server {
   }
 
   void pause() {
-    pausing_ = true; // the next tick goes on
+    pausing_ = true; // the next tick accepts again
   }
 
   void welcome(tcp::socket socket) {
@@ -174,7 +174,7 @@ class server final : public page_server {
     read(one);
   }
 
-  /// The eldest that is still sending; else the eldest that does not take its answer.
+  /// The oldest that lingers; else that still sends its head; else that reads its answer.
   void give_up_one() {
     for (const auto at :
          {viewer::phase::lingering, viewer::phase::head, viewer::phase::writing}) {
@@ -305,6 +305,7 @@ class server final : public page_server {
     asio::async_write(
       one->socket, asio::buffer(one->out),
       [this, one](error_code failure, size_t) { on_written(one, failure); });
+    // Answers that are not taken share a bound: the oldest others give way to this one.
     while (answer_bytes_ > options_.answer_bytes_max && gave_up_a_reader(one)) {
     }
   }
@@ -350,8 +351,8 @@ class server final : public page_server {
   asio::steady_timer tick_;
   bool pausing_ = false;
   uint16_t port_ = 0;
-  std::list<viewer_ptr> viewers_; ///< the eldest first
-  size_t answer_bytes_ = 0;       ///< of those that are being written
+  std::list<viewer_ptr> viewers_; ///< the oldest first
+  size_t answer_bytes_ = 0;       ///< bytes of the answers being written
   std::thread thread_;
 };
 

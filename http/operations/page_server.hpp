@@ -1,13 +1,14 @@
 // PAGE SERVER: HTTP/1.1 for the few who read pages of the node: an operator, a probe,
 // Prometheus. One request a connection; a body is not read; no ranges, no pipelining. One thread
-// for all sockets, so that nobody who is slow takes anything from others but a connection, and
-// two that make pages, but for those that must come whatever the others do.
+// has all sockets, so a slow client takes nothing from others but a connection. Two more make
+// the pages, except urgent ones, which the first makes at once.
 //
-//   Bounded:     `connections_max` at once. One more takes the place of the one that has been
-//                sending its request for longest, so that a probe always comes through. A head
-//                has 16 KiB and `head_time`; an answer `write_time`, and all that are not yet
-//                written `answer_bytes_max` together: the longest under way is given up.
-//   On failure:  a handler that throws is a 500. Out of descriptors it pauses.
+//   Bounded:     `connections_max` at once. One more takes the place of one that lingers, or
+//                has been sending its request for longest, so that a probe always comes
+//                through. A head may have 16 KiB and take `head_time`, an answer may take
+//                `write_time`. Answers not yet written have `answer_bytes_max` together:
+//                beyond it the oldest is given up.
+//   On failure:  a handler that throws is a 500. Out of descriptors, the server pauses.
 #pragma once
 
 #include "base/result.hpp"
@@ -27,11 +28,11 @@ namespace weir {
 struct page_request {
   std::string method;
   std::string path;
-  std::vector<std::pair<std::string, std::string>> params; ///< of the query, decoded
+  std::vector<std::pair<std::string, std::string>> params; ///< the query's, decoded
   std::string authorization;
 
   bool has_param(std::string_view name) const noexcept;
-  /// The first of that name; empty when there is none.
+  /// The first value of that name; empty when there is none.
   std::string get_param_value(std::string_view name) const;
 };
 
@@ -63,12 +64,12 @@ class page_server {
  public:
   /// Fills in the answer.
   using handler = std::function<void(const page_request&, page_answer&)>;
-  /// What is answered to what is no HTTP request, too long or too slow.
+  /// Fills in the answer to what is no HTTP request, too long or too slow.
   using refusal = std::function<void(int status, page_answer&)>;
-  /// Whether a path's page is made at once, on the sockets' own thread.
+  /// True if a path's page is made at once, on the sockets' own thread.
   using urgency = std::function<bool(std::string_view path)>;
 
-  /// Binds and serves. io_failed, without the key's name.
+  /// Binds and serves. Failure: io_failed; its text does not name the configuration key.
   static result<std::unique_ptr<page_server>>
   start(page_server_options options, handler make, refusal refuse, urgency urgent);
   virtual ~page_server() = default; ///< stops and joins

@@ -21,6 +21,7 @@ void verdicts::add(const batch_part& part, const part_receipt& receipt,
   const auto listed =
     std::count_if(rejections.begin(), rejections.end(),
                   [&](const auto& r) { return r.part == receipt.part; });
+  // The part was judged by other rules when it was stored: this list would not match its counts.
   if (receipt.duplicate && static_cast<uint64_t>(listed) != refused) {
     truncated_ = truncated_ || refused > 0;
     return;
@@ -31,7 +32,7 @@ void verdicts::add(const batch_part& part, const part_receipt& receipt,
 }
 
 /// The list never grows beyond its bound, not even for a moment: a batch may be rejected as
-/// a whole. Rejections nearly always come in order, so one that is kept goes to the end.
+/// a whole. Rejections nearly always come in order, so a new one usually goes to the end.
 void verdicts::keep(const batch_part& part, const rejection& r) {
   const auto record = part.record_base + r.record + 1;
   if (errors_.size() == errors_max) {
@@ -93,6 +94,7 @@ size_t sequence_length(std::string_view text) noexcept {
   for (size_t i = 1; i < length; ++i)
     if ((at(i) & 0xc0) != 0x80)
       return 0;
+  // RFC 3629 allows no longer form than needed, no surrogates, nothing above U+10FFFF.
   const bool overlong = (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xf0 && at(1) < 0x90);
   const bool outside = (lead == 0xed && at(1) > 0x9f) || (lead == 0xf4 && at(1) > 0x8f);
   return overlong || outside ? 0 : length;
@@ -138,6 +140,7 @@ void append_json_string(std::string& out, std::string_view text) {
     size_t used = 1;
     if (c == '"' || c == '\\')
       (out += '\\') += text.front();
+    // JSON allows DEL as it is, but nobody would see it.
     else if (c < 0x20 || c == 0x7f)
       append_control(out, c);
     else if (const auto length = sequence_length(text); length > 0)
@@ -154,6 +157,7 @@ std::string_view excerpt(std::string_view text) noexcept {
 }
 
 void append_verdict_members(std::string& out, const verdicts& v) {
+  // Clients may rely on `accepted`, `rejected` and `errors`: these are always there.
   out += R"("accepted":)";
   append_number(out, v.accepted);
   out += R"(,"rejected":)";
@@ -203,6 +207,7 @@ void append_admitted(std::string& out, const batch_key& batch) {
 
 std::string http_date(int64_t unix_seconds) {
   using namespace std::chrono;
+  // Not strftime(): its names depend on the locale.
   static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

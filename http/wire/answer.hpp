@@ -1,5 +1,4 @@
-// ANSWER: what a request came to, as JSON, and the bytes of a whole HTTP response around
-// it.
+// ANSWER: a request's outcome as JSON, and the bytes of the whole HTTP response around it.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -36,17 +35,18 @@ class verdicts {
   uint32_t parts = 0;
   uint32_t duplicate_parts = 0;
 
-  /// `rejections` is the whole batch's list; those of other parts are passed over. So are all of
-  /// a part that was stored before and judged otherwise now: the list then counts as truncated.
+  /// `rejections` is the whole batch's list; those of other parts are skipped. So are all those
+  /// of a part that was stored before and is judged differently now: the errors then count as
+  /// truncated.
   void add(const batch_part& part, const part_receipt& receipt,
            std::span<const rejection> rejections);
 
-  /// What an earlier request had stored; of what it rejected only the number is known.
+  /// Adds what an earlier request stored; only the number of its rejections is known.
   void add(const stored_prefix& known);
 
   const std::vector<record_error>& errors() const noexcept { return errors_; }
   bool errors_truncated() const noexcept { return truncated_; }
-  /// What the list of errors takes, about.
+  /// Bytes that the list of errors takes, about.
   size_t bytes() const noexcept;
   /// Leaves the list out of the answer, which then says that it is truncated.
   void forget_errors() noexcept;
@@ -85,7 +85,7 @@ inline constexpr std::string_view problem_type = "application/problem+json";
 
 enum class connection_note : uint8_t { none, close, keep_alive };
 
-/// From the status line to the name of Content-Length: the same for many answers of a second.
+/// From the status line to "Content-Length: ": the same for many answers of one second.
 std::string response_start(int status, std::string_view date, std::string_view type);
 
 struct response {

@@ -66,6 +66,7 @@ result<const api_key*> authenticate(const std::vector<api_key>& keys,
   SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(),
          digest.data());
   const api_key* found = nullptr;
+  // All keys are compared: the time must not tell which one matched.
   for (const auto& key : keys)
     if (CRYPTO_memcmp(key.digest.data(), digest.data(), digest.size()) == 0)
       found = &key;

@@ -8,8 +8,8 @@ namespace {
 
 constexpr size_t digits_max = 7;
 
-/// Both have `size` bytes. How long it takes does not depend on where they differ: there may
-/// be an API key in them.
+/// Compares `size` bytes. The time does not depend on where they differ: there may be an API
+/// key in them.
 bool same_bytes(const char* a, const char* b, size_t size) noexcept {
   uint64_t differences = 0;
   for (; size >= 8; size -= 8, a += 8, b += 8) {
@@ -43,6 +43,7 @@ known_head::match(std::string_view bytes) const noexcept {
     return std::nullopt;
   again found;
   size_t at = digits_at_;
+  // The length may have another number of digits; what follows must be the same again.
   for (; at < bytes.size() && bytes[at] >= '0' && bytes[at] <= '9'; ++at) {
     if (at - digits_at_ == digits_max)
       return std::nullopt;

@@ -1,6 +1,6 @@
-// KNOWN HEAD: the last head of a connection that asked for ingest and was in order. Most
-// clients send the same head with every request, but for its Content-Length: bytes that
-// begin with it again need not be parsed again, for they could only come to the same.
+// KNOWN HEAD: a connection's last head that asked for ingest and was in order. Most clients
+// send the same head with every request, except for its Content-Length. Bytes that begin with
+// it need not be parsed again: the result would be the same.
 #pragma once
 
 #include "http/wire/request_head.hpp"
@@ -23,11 +23,11 @@ class known_head {
   void forget() noexcept { text_.clear(); }
 
   struct again {
-    size_t bytes = 0; ///< of the head
+    size_t bytes = 0; ///< the head's length
     uint64_t content_length = 0;
   };
-  /// Whether `bytes` begins with the head that is remembered. All bytes must be the same, but
-  /// for the digits of its Content-Length, which may be another number of 1 to 7 digits.
+  /// Matches if `bytes` begins with the remembered head. All bytes must be the same, except the
+  /// digits of its Content-Length, which may be another number of 1 to 7 digits.
   std::optional<again> match(std::string_view bytes) const noexcept;
 
  private:

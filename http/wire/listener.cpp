@@ -44,6 +44,7 @@ result<void> check_port_is_free(const std::string& host, uint16_t port) {
     return {};
   asio::io_context context{1};
   const tcp::endpoint end{address, port};
+  // Without SO_REUSEPORT, bind fails where another process listens.
   tcp::acceptor probe{context};
   probe.open(end.protocol(), failure);
   if (!failure)
@@ -73,6 +74,7 @@ result<void> listener::open(const std::string& host, uint16_t port) {
   if (!failure)
     acceptor_.set_option(tcp::acceptor::reuse_address(true), failure);
   const int on = 1;
+  // Each I/O thread binds a socket of its own to the port.
   if (!failure
       && ::setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on)
            != 0)

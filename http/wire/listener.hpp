@@ -1,6 +1,6 @@
 // LISTENER: one I/O thread's accepting socket. All listeners of a server share its port
 // (SO_REUSEPORT); the kernel spreads connections over them. Out of descriptors it does
-// not spin: a spare one is given up to accept and close what waits, then it pauses.
+// not spin: it gives up a spare one to accept and close a waiting connection, then pauses.
 #pragma once
 
 #include "http/wire/transport.hpp"
@@ -25,8 +25,7 @@ class listener {
   result<void> open(const std::string& host, uint16_t port);
   uint16_t port() const noexcept { return port_; }
   void start();
-  /// Takes what has connected already, so that closing does not reset it. Only by the I/O
-  /// thread.
+  /// Takes what has connected already, so that closing does not reset it. I/O thread only.
   void take_waiting();
   void close() noexcept;
 
@@ -50,8 +49,7 @@ class listener {
   int spare_ = -1; ///< a descriptor held back for when there are no more
 };
 
-/// Fails when another process listens there: with SO_REUSEPORT the kernel alone would not
-/// say so.
+/// Fails when another process listens there: with SO_REUSEPORT the kernel would not say so.
 result<void> check_port_is_free(const std::string& host, uint16_t port);
 
 } // namespace weir

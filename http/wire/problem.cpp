@@ -3,6 +3,7 @@
 namespace weir {
 
 void append_problem(std::string& out, const problem& p) {
+  // The members of RFC 9457 come first, then ours.
   out.append(R"({"type":")").append(problem_type_prefix);
   out += to_string(p.code);
   out += R"(","title":)";

@@ -1,5 +1,4 @@
-// PROBLEM: the body of every answer that is not a success (RFC 9457,
-// application/problem+json).
+// PROBLEM: the body of every answer that is not a success (RFC 9457, application/problem+json).
 #pragma once
 
 #include "base/codes.hpp"
@@ -13,17 +12,17 @@
 
 namespace weir {
 
-/// Before the code: the type of every problem, of either listener.
+/// Precedes the code in the type of every problem, on both listeners.
 inline constexpr std::string_view problem_type_prefix = "urn:weir:problem:";
 
 struct problem {
   ec code = ec::none;
   std::string detail;
   int retry_after = 0; ///< seconds, sent when above 0
-  /// Of a streamed body that failed part-way: leading records whose fate is final.
+  /// For a streamed body that failed part-way: leading records whose fate is final.
   std::optional<uint64_t> durable_records;
-  const verdicts* counts = nullptr; ///< all_records_rejected: the verdicts go with it
-  std::string_view allow;           ///< method_not_allowed: the methods that are
+  const verdicts* counts = nullptr; ///< what became of the records; null: not told
+  std::string_view allow;           ///< method_not_allowed: the methods that are allowed
 };
 
 void append_problem(std::string& out, const problem& p);

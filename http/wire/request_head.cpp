@@ -86,10 +86,11 @@ bool is_port(std::string_view text) noexcept {
              && is_digit(text.front()));
 }
 
-/// Of a URI: `host`, `host:port`, `[address]:port`, and no user. Which one it is, is not our
-/// affair: who is asked by any name may answer.
+/// True for `host`, `host:port` and `[address]:port`, without a user. Any name will do: a
+/// server may answer by whatever name it is asked.
 bool is_authority(std::string_view text) noexcept {
   size_t host_end = text.find(':');
+  // Within brackets colons belong to the IPv6 address.
   if (text.starts_with('[')) {
     host_end = text.find(']');
     if (host_end == text.npos
@@ -108,7 +109,7 @@ bool is_authority(std::string_view text) noexcept {
          });
 }
 
-/// RFC 9112 §3.2.2: a client that takes us for a proxy sends `http://host:port/path`. Leaves
+/// RFC 9112 §3.2.2: a client that takes us for a proxy sends `http://host:port/path`. Returns
 /// the path with its query.
 result<std::string_view> without_authority(std::string_view target) {
   const auto colon = target.find("://");
@@ -124,7 +125,7 @@ result<std::string_view> without_authority(std::string_view target) {
   return target.empty() || target.front() == '?' ? std::string_view{"/"} : target;
 }
 
-/// `%61` is `a` (RFC 3986 §6.2.2.2). What has a meaning of its own, as `%2F`, stays.
+/// `%61` is `a` (RFC 3986 §6.2.2.2).
 result<void> decode_path(request_head& out) {
   if (out.path.find('%') == std::string_view::npos)
     return {};
@@ -138,6 +139,7 @@ result<void> decode_path(request_head& out) {
     if (high < 0 || low < 0)
       return malformed("a % in the request target needs two hex digits behind it");
     const auto meant = static_cast<char>(high << 4 | low);
+    // An encoded reserved character is another one: `%2F` divides no path.
     const bool encoded = out.path[i] == '%' && is_unreserved(meant);
     out.plain_path += encoded ? meant : out.path[i];
     i += encoded ? 2 : 0;
@@ -157,6 +159,7 @@ result<void> check_target(std::string_view target, request_head& out) {
     return {};
   }
   if (target.empty() || target.front() != '/') {
+    // The absolute form, which every server must accept.
     const auto path = without_authority(target);
     if (!path)
       return tl::unexpected(path.error());
@@ -178,6 +181,7 @@ result<void> check_host(const request_head& head) {
 }
 
 result<void> check_length(request_head& head) {
+  // Where two parsers could see different ends of the body, a request could be smuggled in.
   const auto lengths = head.count("content-length");
   if (lengths > 1)
     return malformed("more than one Content-Length field");
@@ -231,7 +235,7 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 namespace {
 
-/// Where the first `wanted` outside of quoted strings is; the size when there is none.
+/// Position of the first `wanted` outside quoted strings; the size when there is none.
 size_t find_unquoted(std::string_view text, char wanted) noexcept {
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -274,9 +278,9 @@ inline bool is_named(const header_field& field, std::string_view name) noexcept 
          && same_text(field.name, name);
 }
 
-/// Where from `at` on the next byte up to CR is: a head has one or two of them in a line; the
-/// size when there is none. Eight bytes at a time while none is below 14: then no byte borrows
-/// from its top bit ("hasless" of Anderson's Bit Twiddling Hacks).
+/// Position, from `at` on, of the next byte that is CR or less (a head has one or two in a
+/// line); the size when there is none. Takes eight bytes at a time while none is below 14: then
+/// no byte borrows from its neighbour ("hasless" of Anderson's Bit Twiddling Hacks).
 size_t next_control(std::string_view bytes, size_t at) noexcept {
   constexpr uint64_t ones = 0x0101010101010101;
   for (; at + 8 <= bytes.size(); at += 8) {
@@ -334,6 +338,7 @@ result<size_t> head_scanner::find_end(std::string_view bytes) {
 }
 
 result<void> parse_head(std::string_view text, request_head& out, size_t fields_max) {
+  // `out` is used for one head after the other.
   out.field_count = 0;
   out.chunked = false;
   out.content_length.reset();

@@ -15,16 +15,16 @@
 
 namespace weir {
 
-/// Equal but for the case of ASCII letters.
+/// True if equal except for the case of ASCII letters.
 bool same_text(std::string_view a, std::string_view b) noexcept;
-/// Without leading and trailing spaces and tabs.
+/// The text without leading and trailing spaces and tabs.
 std::string_view trimmed(std::string_view text) noexcept;
-/// Takes the next item off a comma-separated list (RFC 9110 §5.6.1): a quoted string is one
-/// value whatever is in it, and one that does not end goes to the end. Trimmed; empty items
-/// are passed over. Nothing: the list is at its end.
+/// Takes the next item off a comma-separated list (RFC 9110 §5.6.1), trimmed; empty items are
+/// skipped. A quoted string is one value whatever is in it; one that is not closed goes to the
+/// list's end. Nothing: the list is at its end.
 std::optional<std::string_view> take_list_item(std::string_view& list) noexcept;
-/// Whether `list` has an item that is `token`, whatever its case and parameters. An item with
-/// a value (`token=x`) is another one.
+/// True if `list` has the item `token`, whatever its case and parameters. An item with a value
+/// (`token=x`) is another one.
 bool list_has(std::string_view list, std::string_view token) noexcept;
 
 struct header_field {
@@ -32,20 +32,20 @@ struct header_field {
   std::string_view value;
 };
 
-/// Views into the text it was parsed from, but for a path that is not written as it is meant.
+/// Views into the text it was parsed from, except a path that had to be decoded.
 struct request_head {
-  static constexpr size_t fields_max =
-    1024; ///< there is room for; usually fewer are taken
+  /// There is room for these; the configuration usually allows fewer.
+  static constexpr size_t fields_max = 1024;
 
   std::string_view method;
-  std::string_view path;  ///< of the target, up to a `?`; `*` of OPTIONS
+  std::string_view path;  ///< the target up to a `?`; `*` for OPTIONS
   int version = 11;       ///< 10 or 11
   bool keep_alive = true; ///< the client would send more on this connection
   bool chunked = false;
   std::optional<uint64_t> content_length;
   std::array<header_field, fields_max> fields;
   size_t field_count = 0;
-  std::string plain_path; ///< where `path` is when it came with %61 for a
+  std::string plain_path; ///< holds `path` if it came with %61 for `a`
 
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const noexcept;
@@ -53,8 +53,7 @@ struct request_head {
   bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }
 };
 
-/// Looks for the end of a head that arrives in pieces, and refuses early what can't be
-/// one.
+/// Looks for the end of a head that arrives in pieces, and refuses early what can't be one.
 class head_scanner {
  public:
   static constexpr size_t bytes_usual = size_t{16} << 10;
@@ -70,7 +69,7 @@ class head_scanner {
 
  private:
   size_t bytes_max_;
-  size_t scanned_ = 0; ///< bytes that were looked at and are in order
+  size_t scanned_ = 0; ///< bytes that were checked and are in order
 };
 
 /// `text` is one head that find_end() has accepted. Fails with malformed_request or

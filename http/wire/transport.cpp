@@ -28,11 +28,11 @@ auto read_handler(operation_keeper keeper) {
 constexpr size_t tls_record_bytes_max = size_t{16} << 10;
 constexpr size_t drop_bytes_max = size_t{256} << 10;
 
-/// Where bytes that nobody wants would go. The kernel does not even copy them; were it one
-/// that knows no MSG_TRUNC on a stream, they would land here.
+/// Stands for where unwanted bytes go. Linux does not even copy them; a kernel without
+/// MSG_TRUNC on streams would write them here.
 char nowhere[drop_bytes_max];
 
-/// Where Asio keeps the one read of a connection that waits nearly all the time.
+/// Memory for the one read of a connection, which is under way nearly all the time.
 class read_memory {
  public:
   void* take(size_t bytes) {
@@ -115,7 +115,7 @@ class plain_transport final : public transport {
 
  private:
   tcp_socket socket_;
-  read_memory read_memory_; ///< an operation keeps its keeper, and so this
+  read_memory read_memory_; ///< an operation keeps its keeper alive, and so this
 };
 
 class tls_transport final : public transport {
@@ -144,8 +144,7 @@ class tls_transport final : public transport {
     start_write(stream_, bytes, std::move(keeper));
     return false;
   }
-  /// Every answer has its length, so a peer does not need our close_notify to know its
-  /// end.
+  /// Every answer has its length, so a peer does not need our close_notify to know its end.
   void shut_sending() noexcept override {
     error_code ignored;
     stream_.next_layer().shutdown(tcp_socket::shutdown_send, ignored);

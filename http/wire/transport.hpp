@@ -1,5 +1,5 @@
 // TRANSPORT: a connection's bytes, plain or under TLS, so that the session need not know
-// which. Every function belongs to the connection's I/O thread. Whoever starts an operation
+// which. Only the connection's I/O thread calls these functions. Whoever starts an operation
 // passes itself as its keeper: it lives until the operation has called it back.
 #pragma once
 
@@ -43,7 +43,7 @@ class transport {
   virtual void close() noexcept = 0;
 };
 
-/// Of one I/O thread's context: no strand, no type-erased executor.
+/// Belongs to one I/O thread's context: no strand, no type-erased executor.
 using tcp_socket =
   boost::asio::basic_stream_socket<boost::asio::ip::tcp,
                                    boost::asio::io_context::executor_type>;

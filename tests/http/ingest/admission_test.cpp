@@ -59,7 +59,7 @@ TEST_F(admission_test, grants_waiters_in_their_order_and_high_priority_first) {
 TEST_F(admission_test, lets_in_what_the_present_throughput_serves_within_delay_max) {
   admission slow{
     {.bytes_max = 1000, .batches_max = 64, .waiters_max = 0, .delay_max = 1s}};
-  std::deque<uint32_t> beside; // of each batch in flight
+  std::deque<uint32_t> beside; // one for each batch in flight
   const auto fill = [&] {
     while (slow.credit() > 0) {
       ASSERT_EQ(slow.enter({1, 1}, priority::normal, in_line, {}).what, verdict::granted);
