@@ -4,6 +4,7 @@ list(FILTER simulation EXCLUDE REGEX "(/main|_test)\\.cpp$")
 add_library(weir_simulation STATIC ${simulation})
 target_link_libraries(weir_simulation PUBLIC weir_app)
 target_precompile_headers(weir_simulation PRIVATE
+  ${WEIR_STD_HEADERS}
   <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/scheduler/test_coordinator.hpp>)
 add_executable(weir_simulate tests/simulation/main.cpp)
 target_link_libraries(weir_simulate PRIVATE weir_simulation)

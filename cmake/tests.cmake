@@ -14,15 +14,28 @@ function(weir_tests name)
   endif()
 endfunction()
 
+set(WEIR_TEST_HEADERS <gtest/gtest.h> <gmock/gmock.h> <fstream> <sstream> ${WEIR_STD_HEADERS})
+
 weir_tests(base weir_base)
+target_precompile_headers(weir_base_tests PRIVATE ${WEIR_TEST_HEADERS})
 weir_tests(proto weir_proto)
 find_library(CSV_LIBRARY csv REQUIRED) # libcsv: the oracle of the csv tests
 weir_tests(records weir_records ${CSV_LIBRARY})
 weir_tests(storage weir_storage)
 weir_tests(cluster weir_cluster)
+foreach(folder IN ITEMS proto records storage cluster)
+  target_precompile_headers(weir_${folder}_tests REUSE_FROM weir_base_tests)
+endforeach()
 weir_tests(actors weir_actors)
+target_precompile_headers(weir_actors_tests PRIVATE ${WEIR_TEST_HEADERS}
+  <caf/actor_system.hpp> <caf/event_based_actor.hpp> <caf/scheduler/test_coordinator.hpp>
+  <caf/stateful_actor.hpp> <caf/typed_actor.hpp> <caf/typed_event_based_actor.hpp>)
 weir_tests(http weir_http)
+target_precompile_headers(weir_http_tests PRIVATE ${WEIR_TEST_HEADERS}
+  <boost/asio.hpp> <nlohmann/json.hpp>)
 weir_tests(app weir_app)
+target_precompile_headers(weir_app_tests PRIVATE ${WEIR_TEST_HEADERS}
+  <fmt/format.h> <nlohmann/json.hpp>)
 
 # The built binary under real HTTP, signals and disks: one ctest entry per file.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -59,6 +72,7 @@ weir_suites(failure TIMEOUT 3600 RUN_SERIAL ON)
 file(GLOB postgres_tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/postgres/*_test.cpp")
 add_executable(weir_postgres_tests ${postgres_tests})
 target_link_libraries(weir_postgres_tests PRIVATE weir_storage PkgConfig::PQ GTest::gtest GTest::gtest_main GTest::gmock)
+target_precompile_headers(weir_postgres_tests REUSE_FROM weir_base_tests)
 add_test(NAME postgres COMMAND weir_postgres_tests)
 set_tests_properties(postgres PROPERTIES TIMEOUT 240 LABELS postgres)
 
@@ -76,3 +90,7 @@ endif()
 # ./dev mutate looks whether tests find small faults; here only that each still has its place.
 add_test(NAME mutants.each_mutant_has_a_place WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}"
   COMMAND Python3::Interpreter tests/mutants/edits.py check .)
+
+# What a program can hold of the house's rules.
+add_test(NAME tidy COMMAND Python3::Interpreter -B tests/tidy_test.py
+  WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")

@@ -54,7 +54,8 @@ class Tidy(unittest.TestCase):
         self.product = [name for name in self.code if name.split("/")[0] in FOLDERS]
 
     def none(self, found, rule):
-        self.assertFalse(found, f"{rule}:\n  " + "\n  ".join(map(str, found)))
+        if found:
+            self.fail(f"{rule}; not so ({len(found)}):\n  " + "\n  ".join(map(str, found)))
 
     def test_folders_include_only_what_stands_below_them(self):
         self.none([f"{name} includes {other}" for name in self.product for other in includes(name)
