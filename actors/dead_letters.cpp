@@ -25,6 +25,7 @@ class letter_store final : public tail_store {
                       journal_position next) override {
     const auto began = config_.clock->now();
     uint64_t letters = 0;
+    // Frames before the store's cursor come again after a restart; they are not counted twice.
     for (const auto& frame : frames)
       if (frame.next > store_->cursor())
         letters += frame.dead_letters.size();

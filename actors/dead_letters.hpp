@@ -6,8 +6,8 @@
 //                drain_atom, crash_atom
 //   Supervised:  by the root, one_for_one, permanent.
 //   Queues:      its mailbox: one answer of the journal, one message to itself, one tick.
-//   On failure:  of the store: it tries again with backoff; the journal keeps
-//                the letters.
+//   On failure:  if the store fails, it tries again with backoff; the journal keeps the
+//                letters.
 #pragma once
 
 #include "actors/tail.hpp"

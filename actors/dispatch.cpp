@@ -35,6 +35,7 @@ void show_peer(const dispatch_state& st, link_id link) {
 
 void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
   auto& st = self->state;
+  // The batch leaves room for the frame's head, so that a whole batch is framed in place.
   auto whole = encode_batch(*sent.batch, self->clock().now(), piece_head_bytes);
   const auto bytes = whole.size() - piece_head_bytes;
   for (auto& frame :
@@ -53,7 +54,7 @@ void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
   show_peer(st, sent.to);
 }
 
-/// After every change: whatever can go, goes.
+/// Called after every change: sends whatever can go.
 void pump(dispatch_ptr self) {
   auto& st = self->state;
   st.table->set_own(st.own_ready());
@@ -71,7 +72,7 @@ void pump(dispatch_ptr self) {
 void on_batch(dispatch_ptr self, const batch_ptr& batch) {
   if (!batch || !batch->source)
     return; // nobody to answer
-  // A peer closes the link on one that is so large, and it would come back and go out again.
+  // A peer would close the link over such a batch, which would come back and be sent again.
   const auto most = self->state.config.batch_bytes_max;
   if (const auto bytes = encoded_batch_bytes(*batch); bytes > most)
     return answer_failed(
@@ -95,6 +96,7 @@ void on_closed(dispatch_ptr self, const link_closed& link) {
   const auto peer = st.peers.find(link.link);
   if (peer == st.peers.end())
     return;
+  // The table marks what comes back as copied: the peer may have stored it.
   const auto back = st.table->link_down(link.link);
   st.config.board->update(peer->second, [&](link_view& view) {
     view.out[static_cast<size_t>(st.config.flow)] = {};
@@ -108,12 +110,12 @@ void on_closed(dispatch_ptr self, const link_closed& link) {
   pump(self);
 }
 
-/// The peer does not know what became of it.
+/// True if the peer does not know what became of the part.
 bool in_doubt(const part_receipt& part) noexcept {
   return part.outcome == ec::deadline_exceeded;
 }
 
-/// The batch may go to another node: no part of it is decided.
+/// True if no part of the batch is decided: it may go to another node.
 bool undecided(const arrived_receipt& receipt) {
   return !receipt.parts.empty()
          && std::all_of(receipt.parts.begin(), receipt.parts.end(), [](const auto& part) {
@@ -121,7 +123,7 @@ bool undecided(const arrived_receipt& receipt) {
             });
 }
 
-/// For another node, or for the same one when it grants again.
+/// Lets the batch go to another node, or to the same one when it grants again.
 void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
                const std::vector<part_receipt>& refused) {
   auto& st = self->state;
@@ -131,6 +133,7 @@ void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
              {"flow", to_string(st.config.flow)},
              {"by", peer},
              {"reason", to_string(refused.front().outcome)}});
+  // The peer's copy may still be stored: from now on a refusal says nothing of the batch.
   if (std::any_of(refused.begin(), refused.end(), in_doubt))
     batch->source->copied.set();
   st.table->refused(from);
@@ -138,15 +141,15 @@ void take_back(dispatch_ptr self, link_id from, batch_ptr batch,
   st.config.board->update(peer, [](link_view& view) { ++view.resends; });
 }
 
-/// The receipt as if it had come from this node: with the batch as its owner knows it, but
-/// for the records, which are of no use any more.
+/// Hands on the receipt as if it came from this node: with the batch as its owner knows
+/// it, except the records, which nobody needs any more.
 void deliver(const batch_ptr& batch, arrived_receipt came) {
   const auto origin = batch->source->origin.lock();
   if (!origin)
     return;
   auto settled = std::make_shared<record_batch>();
   settled->source = batch->source;
-  settled->rejections = batch->rejections; // the peer has told of its own only
+  settled->rejections = batch->rejections; // the peer tells only of its own
   std::move(came.rejections.begin(), came.rejections.end(),
             std::back_inserter(settled->rejections));
   auto receipt = std::make_shared<batch_receipt>();
@@ -159,12 +162,12 @@ void on_receipt(dispatch_ptr self, const link_receipt& came) {
   auto& st = self->state;
   auto batch = st.table->settle(came.link, came.number);
   if (!batch)
-    return; // late: it has gone to another node
+    return; // late: the batch has gone to another node
   auto receipt = decode_receipt(came.bytes);
   if (receipt && !belongs_to(*receipt, *batch))
     receipt = fail(ec::malformed_request, "a peer sent a receipt of another batch");
   if (!receipt) {
-    // Also a gap in its window would follow: better to begin anew with this peer.
+    // The two sides may count the window differently now: better to begin anew with this peer.
     batch->source->copied.set();
     st.table->take_back(std::move(batch));
     st.config.network->close(came.link, receipt.error().text);
@@ -178,7 +181,7 @@ void on_receipt(dispatch_ptr self, const link_receipt& came) {
   pump(self);
 }
 
-/// Why no worker takes work may be that there is nobody to keep it.
+/// If no worker takes work, the reason may be that no persister can be reached.
 void tell_of_persisters(const dispatch_state& st) {
   if (st.config.tells_of_persisters)
     st.config.health->set(condition::no_persister,
@@ -192,7 +195,7 @@ void on_tick(dispatch_ptr self) {
   for (const auto& batch : st.table->expire(self->clock().now()))
     answer_failed(batch, ec::deadline_exceeded,
                   "no node of the cluster could take it in time");
-  // Else a drain would wait for what may not come; the peers ask another node.
+  // Otherwise a drain would wait for a node that may never come; the peers have other nodes.
   if (st.config.gives_back && st.config.health->is(condition::draining)
       && !st.table->available())
     for (const auto& batch : st.table->give_back())
@@ -266,7 +269,7 @@ dispatch(dispatch_actor::stateful_pointer<dispatch_state> self, dispatch_config 
     [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self](drain_atom) {
-      // Not the node ends but the links have: no receipt will come.
+      // Only the links have stopped, not the node: no receipt will come.
       if (!self->state.config.health->is(condition::draining))
         return self->quit(caf::exit_reason::user_shutdown);
       self->state.draining = true;

@@ -1,5 +1,5 @@
 // How far the journal is durable, for its readers to look at: while they are busy they need no
-// message for each commit, and at a drain the journal may have gone without telling its last.
+// message for each commit, and at a drain the journal may quit without telling its last one.
 #pragma once
 
 #include "proto/messages.hpp"
@@ -12,9 +12,9 @@ namespace weir {
 /// Written by the journal, once per commit; any thread reads.
 class durable_mark {
  public:
-  /// `sequence` is that of the last record before `until`; at and behind `letters_end` no
-  /// frame has dead letters, at and behind `awaited_end` none is one that a client waits for
-  /// until it is in the sink.
+  /// `sequence` is that of the last record before `until`; from `letters_end` on no frame
+  /// has dead letters, from `awaited_end` on there is none that a client waits for until
+  /// it is in the sink.
   void advance(journal_position until, uint64_t sequence, journal_position letters_end,
                journal_position awaited_end) {
     const std::lock_guard lock{mutex_};
@@ -24,7 +24,7 @@ class durable_mark {
     awaited_end_ = std::max(awaited_end_, awaited_end);
   }
 
-  /// What there is behind a position, as the journal would answer it.
+  /// What is durable after a position, as the journal would answer it.
   durable_until behind(journal_position after) const {
     const std::lock_guard lock{mutex_};
     return {until_, sequence_, after < letters_end_};

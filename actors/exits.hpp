@@ -1,4 +1,4 @@
-// EXITS: how an actor's end is asked for, brought about and told. Shared by all actors.
+// EXITS: how to ask for an actor's end, bring it about and tell of it. Shared by all actors.
 #pragma once
 
 #include "base/errors.hpp"
@@ -20,11 +20,10 @@ caf::error crashed_by(std::exception_ptr& thrown);
 /// handler.
 void kill(const caf::strong_actor_ptr& actor);
 
-/// Whether OTP would call the end abnormal: neither normal nor an orderly shutdown.
+/// True if OTP would call the end abnormal: neither normal nor an orderly shutdown.
 bool is_abnormal(const caf::error& reason);
 
-/// One printable line of at most `bytes_max` bytes; what an exception says may
-/// be anything.
+/// One printable line of at most `bytes_max` bytes, because an exception's text may be anything.
 std::string reason_text(const caf::actor_system& system, const caf::error& reason,
                         size_t bytes_max = 256);
 

@@ -18,7 +18,7 @@ gateway_state::reaction gateway_state::on_change(const role_change& change) {
     return reaction::nothing;
   known->second = change.handle != nullptr;
   auto& last = seen[change.role];
-  // Away, or another actor than before: what the last one held is lost.
+  // The role is away, or another actor plays it: what the last one held is lost.
   missed = missed || !change.handle || (last != 0 && last != change.handle->id());
   if (change.handle)
     last = change.handle->id();
@@ -37,7 +37,7 @@ using gateway_ptr = gateway_actor::stateful_pointer<gateway_state>;
 
 void on_role(gateway_ptr self, const role_change& change) {
   auto& st = self->state;
-  // One that is not up yet is no news: it is being started.
+  // A role that has not been up yet is no news: it is being started.
   const auto known = st.up.find(change.role);
   const bool was_up = known != st.up.end() && known->second;
   const auto what = st.on_change(change);
@@ -73,8 +73,7 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
                                      gateway_config config) {
   auto& st = self->state;
   st.config = std::move(config);
-  // A comeback may have been missed by a predecessor; at the very first start nothing is
-  // lost.
+  // A predecessor may have missed a comeback; at the very first start nothing is lost.
   st.missed = true;
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });

@@ -49,7 +49,7 @@ struct gateway_state {
   std::chrono::steady_clock::time_point drain_until{}; ///< 0: not draining
 
   enum class reaction : uint8_t { nothing, resubmit };
-  /// Sets the node's conditions by what is up now.
+  /// Sets the node's conditions from what is up now.
   reaction on_change(const role_change& change);
 };
 

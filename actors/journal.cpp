@@ -25,15 +25,15 @@ bool has_dead_letters(const record_batch& batch) noexcept {
     [](const rejection& r) { return r.code == reject::quarantined || !r.body.empty(); });
 }
 
-/// Also when recovery failed behind it: the next one finds the copies and is silent.
+/// Called even if recovery failed afterwards: the next one finds the copies and is silent.
 void tell_damage(const recovery_report& report, telemetry& figures) {
   for (const auto& alarm : report.alarms)
     log_event(log_level::error, "journal_damaged", {{"reason", alarm}});
   weir::add(figures.journal_frames_quarantined, report.frames_quarantined);
 }
 
-/// The readers of this process don't go back behind what they were told, so a journal whose files
-/// are gone counts on from there: else they would pass over what it writes first.
+/// The readers of this process never go back before what they were told. A journal whose files are
+/// gone counts on from there: otherwise they would pass over what it writes first.
 void count_on(journal_recall& recalled, const durable_mark& durable) {
   const auto told = durable.behind({});
   recalled.segment = std::max(recalled.segment, told.until.segment);
@@ -56,8 +56,8 @@ result<void> journal_state::open(journal_actor_config with) {
   group_queue = &config.figures->queue("journal_group");
   disk_queue = &config.figures->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
-  if (!recalled) { // of the stores, not of the disk here
-    // What asked for it has said so when it is the dead letters' store.
+  if (!recalled) { // the stores failed, not the disk here
+    // If the dead letters' store failed, whoever asked it has said so already.
     if (!config.health->is(condition::letters_down)) {
       config.health->set(condition::sink_down, true);
       config.figures->sink_healthy = 0;
@@ -88,7 +88,7 @@ void journal_state::take(const batch_ptr& batch) {
     return;
   }
   take_in_turn(batch);
-  // Each one lets the next in, or bars all.
+  // Each batch lets the next one in, or bars all that follow.
   for (auto next = order.released_by(part); !next.empty(); next = order.released_by(part))
     for (const auto& one : next)
       take_in_turn(one);
@@ -141,6 +141,7 @@ void journal_state::commit() {
     const auto& batch = *receipts[i]->batch;
     weir::add(stage->records_processed, batch.records.size());
     stage->latency.observe(std::chrono::duration<double>(now - arrived[i]).count());
+    // What follows a failed part of a streamed request must not be stored either.
     if (const auto& part = batch.source->parts.front();
         part.request != 0 && receipts[i]->parts.front().outcome != ec::none)
       order.failed(part);
@@ -153,7 +154,7 @@ void journal_state::commit() {
   bar_followers(receipts);
 }
 
-/// Who waits for a part that could not be stored hears it now.
+/// Batches that wait for a part that could not be stored are answered now.
 void journal_state::bar_followers(
   const std::vector<std::shared_ptr<const batch_receipt>>& receipts) {
   if (!order.holds_any())
@@ -188,7 +189,8 @@ void journal_state::retry() {
   spare_refused = !done;
   if (was_failed && !writer->failed())
     log_event(log_level::info, "journal_writable_again");
-  delete_passed(); // it may have failed, and readers at the end have no news to tell
+  // A deletion may have failed, and readers at the end report nothing new.
+  delete_passed();
   publish();
 }
 
@@ -214,8 +216,8 @@ void journal_state::delete_passed() {
   last_release_failure = why;
 }
 
-/// A reader that has not said where it is may need everything; one that reads dead letters needs
-/// nothing where there are none: its store may be away for ever where nobody keeps any.
+/// A reader that has not reported may need everything. The one for dead letters needs
+/// nothing where there are none: its store may be away for ever if nobody keeps any.
 journal_position journal_state::needed_from(const std::string& reader) const {
   const auto known = cursors.find(reader);
   const auto position = known == cursors.end() ? journal_position{} : known->second;
@@ -246,6 +248,7 @@ void journal_state::answer_waiting() {
 
 void journal_state::publish() {
   auto& figures = *config.figures;
+  // The writer counts from its own start; telemetry outlives it and adds only the difference.
   const auto now = writer->figures();
   weir::add(figures.journal_bytes_written, now.bytes_written - counted.bytes_written);
   weir::add(figures.journal_syncs, now.syncs - counted.syncs);
@@ -264,8 +267,8 @@ void journal_state::publish() {
   config.health->set(condition::storage_failed, writer->failed());
 }
 
-/// Who keeps the oldest segment; one that has not told where it is keeps all of them. Of two in the
-/// same segment it is the first of `readers`.
+/// The reader that keeps the oldest segment; one that has not reported keeps all of them.
+/// If two are in the same segment, it is the first of `readers`.
 std::string journal_state::slowest_reader() const {
   std::string slowest;
   std::optional<uint64_t> oldest;
@@ -284,6 +287,7 @@ void journal_state::publish_room() {
   const bool full = writer->full();
   const auto keeper = full ? slowest_reader() : std::string{};
   health.set(condition::letters_behind, keeper == "dead_letters");
+  // Logged only at a change, because this runs after every commit.
   if (full && !health.is(condition::journal_full))
     log_event(log_level::warning, "journal_full",
               {{"bytes", writer->bytes_on_disk()},
@@ -334,7 +338,7 @@ void collect(journal_self self, const batch_ptr& batch) {
 caf::typed_response_promise<durable_until> answer_tail(journal_self self,
                                                        const tail_request& request) {
   auto& st = self->state;
-  // Before the promise: it takes the sender with it, and all askers would look like one.
+  // Read before the promise is made, which takes the sender away: all askers would look like one.
   const auto asker =
     self->current_sender() ? self->current_sender()->id() : caf::actor_id{0};
   auto promise = self->make_response_promise<durable_until>();
@@ -360,7 +364,7 @@ void drain(journal_self self) {
   self->quit(caf::exit_reason::user_shutdown);
 }
 
-/// From itself, or from the upkeep.
+/// The tick comes from the journal itself or from its upkeep.
 void on_tick(journal_self self) {
   auto& st = self->state;
   if (self->current_sender() == self)

@@ -2,12 +2,11 @@
 //
 //   Accepts:     batch_ptr       encoded at once; its receipt goes to its origin after
 //                                the commit
-//                commit_atom     from itself: behind the mail that had come when the
-//                                first batch of a group did, so all of it shares one sync
+//                commit_atom     from itself: comes after the mail that was there when the
+//                                first batch of a group came, so all of it shares one sync
 //                tail_request -> durable_until
-//                                at once, or when there is something new; one open
-//                                question a sender, an older one is answered with
-//                                "so far"
+//                                at once, or when there is something new; each sender has
+//                                one open request: an older one is answered with "so far"
 //                reader_cursor   segments below the slowest reader are deleted, once
 //                                every expected reader has told where it is
 //                tick_atom       from itself every 100 ms while the disk is full or fails;
@@ -15,18 +14,18 @@
 //                drain_atom      commits what was collected, then quits
 //   Supervised:  persist, rest_for_one, permanent; detached in production (it blocks
 //                in fdatasync), with a second thread that makes segments ahead and deletes
-//                passed ones. It goes before the actor does.
+//                passed ones. That thread ends before the actor does.
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
 //                group: `commit_bytes_max` and one batch. Parts of streamed requests whose
-//                turn has not come (storage/journal/request_order.hpp): admitted, too, and given back
-//                after a second (out_of_turn), so that their owner sends them again.
-//   On failure:  of the disk: every part of the group is answered storage_failed or
+//                turn has not come (storage/journal/request_order.hpp): admitted, too, and
+//                given back after a second (out_of_turn): their owner sends them again.
+//   On failure:  if the disk fails, every part of the group is answered storage_failed or
 //                journal_full, the condition is set in node_health, and it tries again
 //                every 100 ms.
-//                Of opening: quits with io_failed, journal_corrupt or invalid_config and
-//                the text.
-//                A crash: the group has no receipts; the gateway submits again and the
-//                batch keys make that safe.
+//                If it can't open, it quits with the error's code (io_failed, journal_full,
+//                journal_corrupt, invalid_config or sink_unavailable) and text.
+//                If it crashes, the group has no receipts; the gateway submits again and
+//                the batch keys make that safe.
 #pragma once
 
 #include "actors/durable_mark.hpp"
@@ -54,9 +53,9 @@ namespace weir {
 
 /// What the sink remembers from before the journal's first segment.
 struct journal_recall {
-  /// one more than its last committed record; 0: nothing yet
+  /// One more than the sink's last committed record; 0: nothing yet.
   uint64_t next_sequence_min = 0;
-  uint64_t segment = 0;             ///< the highest any reader's cursor is in
+  uint64_t segment = 0;             ///< the highest that has a reader's cursor in it
   std::vector<remembered_key> keys; ///< oldest first
 };
 
@@ -71,14 +70,14 @@ struct journal_actor_config {
   std::chrono::milliseconds retry_after{100};
   std::shared_ptr<durable_mark> durable; ///< optional: told of each commit
   std::vector<std::string> readers; ///< names that must report before anything is deleted
-  /// asked at every start; empty: nothing kept
+  /// Asked at every start; empty: nothing is remembered.
   std::function<result<journal_recall>()> recall;
   /// Called once, in the actor, when it is open and takes batches.
   std::function<void(caf::actor_id journal)> on_open;
-  bool upkeep_thread = false; ///< else what it would do is done between commits
+  bool upkeep_thread = false; ///< otherwise its work is done between commits
 };
 
-/// The reader that needs dead letters only.
+/// The reader that needs only dead letters.
 inline constexpr std::string_view letters_reader = "dead_letters";
 
 struct journal_state {
@@ -96,13 +95,14 @@ struct journal_state {
   bool tick_scheduled = false;
   request_order order;
   bool spare_refused = false;      ///< prepare() failed: left to the tick
-  std::vector<time_point> arrived; ///< of each batch of the group
+  std::vector<time_point> arrived; ///< when each batch of the group came
   bool group_has_dead_letters = false;
   bool group_is_awaited = false; ///< a client waits until it is in the sink
-  /// Behind the last commit with dead letters.
+  /// The end of the last commit with dead letters.
   journal_position dead_letters_end;
-  journal_position awaited_end; ///< behind the last commit that was awaited
-  journal_figures counted;      ///< what the telemetry knows already
+  /// The end of the last commit with a batch that was awaited.
+  journal_position awaited_end;
+  journal_figures counted; ///< what the telemetry knows already
   std::map<std::string, journal_position> cursors;
   std::string last_release_failure;
   std::map<caf::actor_id, caf::typed_response_promise<durable_until>> waiting;
@@ -110,23 +110,23 @@ struct journal_state {
 
   /// Opens the journal and asks the sink what it remembers.
   result<void> open(journal_actor_config with);
-  /// Adds it to the group; a part of a streamed request in its turn only, and with it those that
-  /// waited for it.
+  /// Adds the batch to the group; a part of a streamed request only in its turn, and with
+  /// it those that waited for it.
   void take(const batch_ptr& batch);
-  /// Gives back what has waited for its turn too long by then.
+  /// Gives back what has waited for its turn too long at `now`.
   void give_back_held(time_point now);
   bool group_is_large() const noexcept;
   /// Commits, hands each receipt to its origin, counts.
   void commit();
-  /// Nobody waits now: allocates ahead.
+  /// Makes the next segment ahead, at a time when nobody waits.
   void prepare();
-  /// An errand is over: what it brought is noted, and the next one sent.
+  /// An errand is over: notes its result and sends the next one.
   void keep_up();
   void publish_room();
   std::string slowest_reader() const;
   void retry();
   void release(const reader_cursor& cursor);
-  /// What is before it may go, as far as `reader` is concerned.
+  /// Whatever is before this may be deleted, as far as `reader` is concerned.
   journal_position needed_from(const std::string& reader) const;
   /// Deletes the segments that every reader has passed.
   void delete_passed();

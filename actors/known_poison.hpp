@@ -1,9 +1,9 @@
-// KNOWN POISON: the records that hung workers lately. A client that heard no answer in time
-// sends them again, and each would cost its threads again; these never come back, and at
-// `pipeline.hung_workers_max` the node has to end. What crashes is not remembered: a
-// crash costs a restart, and may have had another reason.
+// KNOWN POISON: the records that hung workers lately. A client that heard no answer in
+// time sends them again, and each would cost its threads again; these never come back,
+// and at `pipeline.hung_workers_max` the node has to end. Crashes are not remembered: one
+// costs only a restart, and may have had another reason.
 //
-//   Bounded:   `records_max`, the oldest go. Each is remembered for `lasts`, so that what
+//   Bounded:   by `records_max`; the oldest go. Each is remembered for `lasts`, so that what
 //              a reload has mended is tried again.
 //   Equal are: stream, format, fields and delimiter of a csv header, and the record's bytes.
 #pragma once
@@ -29,7 +29,8 @@ class known_poison {
 
  private:
   struct entry {
-    uint32_t size = 0; ///< of its bytes: tells nearly all others without a fingerprint
+    /// Bytes of the record: tells nearly all others apart without a fingerprint.
+    uint32_t size = 0;
     uint64_t fingerprint = 0;
     time_point since{};
   };
@@ -38,7 +39,7 @@ class known_poison {
   uint64_t fingerprint(const std::shared_ptr<const csv_header>& header);
 
   std::deque<entry> entries_; ///< the oldest first
-  /// Of the last batch: a long header is not to cost each of its short records.
+  /// The last batch's header: a long one must not be hashed for each of its short records.
   std::shared_ptr<const csv_header> header_;
   uint64_t header_fingerprint_ = 0;
 };

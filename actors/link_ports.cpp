@@ -41,7 +41,7 @@ void link_origin::deliver(receipt_ptr receipt) noexcept {
   tell(roles_, std::move(receipt));
 }
 
-/// Kept before it is told: links that come to play the role in between find it here.
+/// Stored before it is told: an actor that takes the role in between finds it here.
 void link_origin::stored(uint64_t sequence) noexcept {
   auto before = last_stored_.load();
   while (before < sequence && !last_stored_.compare_exchange_weak(before, sequence)) {

@@ -1,5 +1,5 @@
-// LINK PORTS: how receipts and the network reach the actor that plays `links` now; what comes
-// while nobody does is dropped, as it is when a link is lost. Any thread.
+// LINK PORTS: how receipts and the network reach the actor that plays `links` now. What
+// comes while nobody does is dropped, as when a link is lost. Any thread.
 #pragma once
 
 #include "actors/roles.hpp"
@@ -12,8 +12,8 @@
 
 namespace weir {
 
-/// The origin of batches that came over a link. It outlives whoever plays `links` and remembers
-/// for the next how far the sink is: only a commit would tell, and a repeat makes none.
+/// The origin of batches that came over a link. It outlives each actor that plays `links` and
+/// remembers for the next how far the sink is: only a commit would tell, and a repeat makes none.
 class link_origin final : public receipt_port {
  public:
   /// `roles` outlives it.
@@ -22,8 +22,8 @@ class link_origin final : public receipt_port {
   void stored(uint64_t sequence) noexcept override;
   void resubmit() noexcept override;
 
-  /// The last record that is known to be in the sink. What goes beyond comes as stored_until to
-  /// whoever has been sent a receipt before.
+  /// The last record that is known to be in the sink. Later ones are told as stored_until
+  /// to an actor that was sent a receipt before.
   uint64_t last_stored() const noexcept { return last_stored_.load(); }
 
  private:

@@ -35,8 +35,7 @@ int64_t stamp(links_state::time_point at) noexcept {
   return duration_cast<nanoseconds>(at.time_since_epoch()).count();
 }
 
-/// A stamp of a peer's is whatever it says, and what goes beyond the range comes round: it spoils
-/// only what is measured of that peer.
+/// A peer's stamp may be anything; an overflow wraps and spoils only that peer's figures.
 int64_t later(int64_t stamp, uint64_t by_ns) noexcept {
   return static_cast<int64_t>(static_cast<uint64_t>(stamp) + by_ns);
 }
@@ -49,13 +48,13 @@ bool may_send(const node_card& card, link_flow flow) noexcept {
   return flow == link_flow::work ? card.roles.gateway : card.roles.worker;
 }
 
-/// Whether batches of a peer have a way into this node at all.
+/// True if a peer's batches have a way into this node at all.
 bool takes_from(const links_state& st, const links_state::peer_link& peer,
                 link_flow flow) noexcept {
   return !st.config.flows[index(flow)].stage.empty() && may_send(peer.card, flow);
 }
 
-/// To the dispatcher of a flow, when there is one.
+/// Tells the dispatcher of a flow, if there is one.
 template <class Message>
 void tell_dispatcher(const links_state& st, link_flow flow, Message message) {
   if (const auto to = st.local_actor(st.config.flows[index(flow)].dispatcher))
@@ -118,7 +117,7 @@ void on_opened(links_ptr self, const link_opened& opened) {
   st.config.board->set_members(st.known->view());
 }
 
-/// Their sender sends them again; what the stages still make of them is of no use here.
+/// Their sender sends them again; what the stages still make of them is dropped.
 void forget_held(links_state& st, link_id link) {
   std::erase_if(st.held, [&](const auto& entry) { return entry.second.link == link; });
   std::erase_if(st.awaiting_sink, [&](const auto& entry) {
@@ -171,6 +170,7 @@ void on_heartbeat(links_ptr self, links_state::peer_link& peer,
               {{"node", peer.card.name}, {"draining", beat.draining}});
     st.config.board->set_members(st.known->view());
   }
+  // The echo is our own stamp plus the time it lay there, so the rest is the round trip.
   if (beat.echo_ns != 0)
     st.config.board->update(peer.card.name, [&](link_view& view) {
       const auto took = later(stamp(now), -static_cast<uint64_t>(beat.echo_ns));
@@ -184,7 +184,7 @@ void on_window(links_state& st, link_id link, links_state::peer_link& peer,
   tell_dispatcher(st, frame.flow, link_granted{link, frame.window});
 }
 
-/// Everything of the batch is refused: the answer goes the way of any receipt.
+/// Refuses the whole batch: the answer goes the way of any receipt.
 void refuse(const batch_ptr& batch, ec why, const std::string& text) {
   answer_failed(batch, why, text);
 }
@@ -196,9 +196,9 @@ void hand_in(links_state& st, const links_state::held_batch& one) {
   refuse(one.batch, ec::stage_away, role + " is being restarted");
 }
 
-/// Measured by the window that is configured: the one last granted may have closed while batches
-/// were under way. Who keeps to it has no more than half of this here, as a receipt frees its
-/// share here first, or one batch alone that is larger; pieces of such have the same bound.
+/// Measured by the configured window: the last grant may have closed it while batches were under
+/// way. A peer that keeps to it has at most half of this here (a receipt frees its share here
+/// first), or one larger batch alone, whose pieces have the same bound.
 bool beyond_window(const links_state& st, const links_state::peer_link& peer,
                    link_flow flow, size_t bytes) {
   const auto& held = peer.held[index(flow)];
@@ -260,7 +260,7 @@ void on_piece(links_ptr self, link_id link, links_state::peer_link& peer,
   tell_dispatcher(st, piece.flow, link_receipt{link, piece.number, std::string{**whole}});
 }
 
-/// Text comes with a batch that is whole, and with nothing else.
+/// Text comes only with a batch that is whole.
 bool has_its_text(const link_frame_content& frame, size_t text_bytes) {
   const auto* piece = std::get_if<piece_frame>(&frame);
   return text_bytes == 0
@@ -272,7 +272,7 @@ void on_frame(links_ptr self, link_frame& came) {
   auto& st = self->state;
   const auto found = st.peers.find(came.link);
   if (found == st.peers.end())
-    return; // of a link that is down
+    return; // its link is down
   auto& peer = found->second;
   peer.heard = self->clock().now();
   const auto frame = decode_frame(came.head);
@@ -291,7 +291,7 @@ void on_frame(links_ptr self, link_frame& came) {
 
 // -- receipts of peers' batches
 
-/// The last record of it that somebody wants to hear of only when it is in the sink.
+/// The last record of the batch that somebody wants to hear of only when it is in the sink.
 uint64_t sequence_to_await(const batch_receipt& receipt) {
   uint64_t last = 0;
   for (const auto& part : receipt.parts)
@@ -349,7 +349,7 @@ void on_stored(links_ptr self, const stored_until& until) {
   quit_when_done(self);
 }
 
-/// Those with a receipt that waits for the sink are through the stages already.
+/// Batches whose receipt waits for the sink are through the stages already.
 void on_resubmit(links_state& st) {
   std::map<uint64_t, bool> through;
   for (const auto& [sequence, receipt] : st.awaiting_sink)
@@ -384,7 +384,7 @@ void on_role(links_state& st, role_change& change) {
   }
 }
 
-/// This process itself may have been stopped: then it is no peer's silence that was long.
+/// This process itself may have been stopped: then no peer was silent for long.
 bool was_asleep(links_state& st, links_state::time_point now) {
   const bool late = now - st.last_tick > st.config.silence / 2;
   st.last_tick = now;
@@ -418,7 +418,7 @@ void on_tick(links_ptr self) {
   ++st.ticks;
   st.known->forget_old(now);
   st.config.board->set_members(st.known->view());
-  // One heartbeat after the news: what was on its way here has come.
+  // One heartbeat after the peers were told, what was on its way here has come.
   st.config.board->drain_announced = announced && st.known->self().draining;
   st.show();
   self->delayed_send(self, st.config.heartbeat, tick_atom_v);
@@ -493,7 +493,7 @@ links_actor::behavior_type links(links_actor::stateful_pointer<links_state> self
     [self](tick_atom) { on_tick(self); },
     [](crash_atom) { throw std::runtime_error("crash requested"); },
     [self](drain_atom) {
-      // Not the node ends but a dispatcher has: what is held here will have no receipt.
+      // Only a dispatcher has stopped, not the node: what is held here will have no receipt.
       if (!self->state.config.health->is(condition::draining))
         return self->quit(caf::exit_reason::user_shutdown);
       self->state.draining = true;

@@ -1,20 +1,20 @@
-// LINKS: what this node has with its peers. It knows who they are and whether they are
-// still there, grants them windows, takes their batches into this node's stages and sends
-// the receipts back. What this node itself sends is the dispatchers' business: they hear
-// from here of links, windows and receipts.
+// LINKS: this node's relations to its peers. It knows who they are and whether they still
+// answer, grants them windows, takes their batches into this node's stages and sends the
+// receipts back. What this node itself sends is left to the dispatchers, which hear from
+// here of links, windows and receipts.
 //
 //   Accepts:     link_opened,
 //                link_closed,
 //                link_frame      from the network
-//                receipt_ptr     of a batch that came over a link; for `ack: stored` it waits
-//                                here until the sink has committed the batch
-//                stored_until    from the sink; what it said before this actor was, its origin
-//                                remembers
+//                receipt_ptr     for a batch that came over a link; with `ack: stored` it
+//                                waits here until the sink has committed the batch
+//                stored_until    from the sink; the origin remembers what the sink said
+//                                before this actor started
 //                resubmit_atom   a stage of this node is back: it gets what has no receipt
 //                role_change     of the dispatchers and of the stages that take peers' work
 //                tick_atom       from itself every heartbeat: heartbeats, windows, silence
-//                drain_atom      quits once no peer's batch is left here; at once when it is
-//                                not the node that ends but a dispatcher that has
+//                drain_atom      quits once no peer's batch is left here; immediately if
+//                                only a dispatcher has stopped, not the node
 //   Supervised:  one_for_all with the dispatchers, permanent.
 //   Queues:      batches held for peers: `window` for each and flow, or one that is larger;
 //                unfinished pieces: as many bytes. A peer that sends more than twice the
@@ -60,20 +60,22 @@ struct links_config {
   node_card self;
   std::array<flow_roles, link_flows> flows;
   std::chrono::milliseconds heartbeat{300};
-  std::chrono::milliseconds silence{1000}; ///< without a word for this long: down
+  /// A peer without a word for this long is down.
+  std::chrono::milliseconds silence{1000};
   std::chrono::milliseconds forget_after{600'000};
   link_window window{32, 8 << 20}; ///< granted to each peer and flow
   uint32_t peers_max = 16;
-  /// Whether this node's catalog has a stream; asked for batches that are not validated.
+  /// True if this node's catalog has a stream; asked for batches that are not validated.
   std::function<bool(std::string_view)> knows_stream;
-  std::shared_ptr<link_origin> origin; ///< of peers' batches: sends receipts here
+  /// The origin of peers' batches: sends receipts here.
+  std::shared_ptr<link_origin> origin;
   role_table* roles = nullptr;
   telemetry* figures = nullptr;
   node_health* health = nullptr;
   cluster_board* board = nullptr;
   network_port* network = nullptr;
-  /// Optional; called once the network's word would be heard here, at every start. Links that come
-  /// up before nobody knows of, and they would have to be closed again.
+  /// Optional; called at every start, once this actor hears the network. Nobody would
+  /// know of links that came up before, and they would have to be closed again.
   std::function<void()> heard;
 };
 
@@ -89,9 +91,9 @@ struct links_state {
     time_point heard{};          ///< when it last said anything
     int64_t peer_sent_at_ns = 0; ///< its last heartbeat's stamp, on its clock
     time_point peer_sent_came{}; ///< when that came, on ours
-    std::array<link_window, link_flows> granted;   ///< by us
+    std::array<link_window, link_flows> granted;   ///< granted by us
     std::array<link_window, link_flows> held;      ///< what we hold of its batches
-    std::array<link_window, link_flows> grants_us; ///< by it
+    std::array<link_window, link_flows> grants_us; ///< granted by the peer
   };
   /// A peer's batch in this node's stages.
   struct held_batch {
@@ -114,7 +116,7 @@ struct links_state {
   bool draining = false;
 
   void open(links_config with, time_point now);
-  /// Of a peer's batches in one flow, and of the pieces of those that are not whole.
+  /// Bounds a peer's batches in one flow, and the pieces of its unfinished ones.
   size_t peer_bytes_max() const noexcept;
   /// What a peer may send in this flow now: nothing while this node can't take it.
   link_window window_for(link_flow flow) const;

@@ -22,13 +22,13 @@ class pipeline final : public pipeline_port {
   bool submit(batch_ptr batch) noexcept override;
   void attach(std::weak_ptr<receipt_port> owner) override;
 
-  /// To every owner: all records up to `sequence` are in the sink. Any thread.
+  /// Tells every owner that all records up to `sequence` are in the sink. Any thread.
   void stored(uint64_t sequence) noexcept;
-  /// To every owner: submit what has no receipt again. Any thread.
+  /// Asks every owner to submit again what has no receipt. Any thread.
   void resubmit() noexcept;
 
  private:
-  /// The owners that are left, without the lock: they may call back.
+  /// The owners that are alive, to be called without the lock: they may call back.
   std::vector<std::shared_ptr<receipt_port>> owners();
 
   const role_table& roles_;

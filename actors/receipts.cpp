@@ -13,6 +13,7 @@ void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail) 
   auto receipt = std::make_shared<batch_receipt>();
   receipt->batch = batch;
   const auto& parts = batch->source->parts;
+  // One batch may have parts of several requests: each part is answered.
   receipt->parts.resize(parts.size());
   for (uint32_t i = 0; i < parts.size(); ++i) {
     auto& part = receipt->parts[i];

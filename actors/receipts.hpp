@@ -12,8 +12,8 @@ namespace weir {
 /// origin is gone. Any thread.
 void answer_failed(const batch_ptr& batch, ec outcome, std::string_view detail);
 
-/// The receipt as another node may hear it. Of a batch that is copied no part is refused: with
-/// deadline_exceeded in place of a refusal it says that the outcome is not known.
+/// The receipt as another node may hear it. If a copy of the batch may be stored, no part is
+/// refused: deadline_exceeded in place of a refusal says that the outcome is not known.
 receipt_ptr without_doubtful_refusals(const receipt_ptr& receipt);
 
 } // namespace weir

@@ -11,7 +11,7 @@ namespace weir {
 
 namespace {
 
-/// -1: there is no queue of that name.
+/// -1 if there is no queue of that name.
 int64_t depth_of(telemetry& figures, const std::string& role) {
   for (const auto* queue : figures.queues())
     if (queue->name == role)
@@ -49,6 +49,7 @@ registry(registry_actor::stateful_pointer<registry_state> self, registry_config 
   self->state.config = config;
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
+  // The first tick takes the sample from which the first rates are measured.
   self->send(self, tick_atom_v);
   return {
     [self](tick_atom) {

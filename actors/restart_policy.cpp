@@ -80,7 +80,7 @@ restart_policy::decision restart_policy::next(steady_time now) {
       return {};
     return drain_rightmost();
   }
-  // Under one_for_one nothing is stopped but leftovers, which hold up only their own
+  // Under one_for_one only leftovers are being stopped, and each holds up only its own
   // successor.
   if (rules_.strategy != restart_strategy::one_for_one) {
     if (any_stopping())
@@ -109,7 +109,7 @@ restart_policy::decision restart_policy::stop_rightmost(bool only_condemned) {
   return {};
 }
 
-/// Who is needed to drain and is away comes first: it waits for those to its left.
+/// A child that must drain and is away is started first: it waits for those to its left.
 restart_policy::decision restart_policy::drain_rightmost() {
   for (size_t i = children_.size(); i-- > 0;)
     if (const auto& c = children_[i]; c.drains && c.wanted && c.now == phase::absent)
@@ -161,6 +161,7 @@ restart_policy::verdict restart_policy::down(size_t index, bool abnormal,
   const bool broke_off = mode_ != mode::normal && c.drains && abnormal;
   c.now = phase::absent;
   c.condemned = false;
+  // It crashed over its drain, which is started again as often as the intensity allows.
   if (broke_off && window_.note(now)) {
     c.wanted = true;
     return verdict::restart;

@@ -1,7 +1,7 @@
 // RESTART POLICY: what a supervisor does when a child ends, as pure decisions with OTP's
 // words and OTP's meanings (Erlang/OTP, stdlib `supervisor`). No actor, no clock, no I/O
-// in here: the actor around it reports what happened, asks next() until there is nothing
-// to do, and carries it out.
+// here: the actor around it reports what happened, asks next() until there is nothing to
+// do, and carries it out.
 //
 //   permanent   always started again      one_for_one   only the child that ended
 //   transient   after an abnormal end     rest_for_one  it and those started after it
@@ -40,16 +40,16 @@ struct backoff_spec {
   std::chrono::milliseconds initial{10};
   std::chrono::milliseconds max{5000};
   double jitter = 0.2;
-  std::chrono::milliseconds reset_after{
-    10'000}; ///< alive that long: the next failure is a first
+  /// After so long alive the next failure counts as a first.
+  std::chrono::milliseconds reset_after{10'000};
 };
 
-/// The failures in a row of one child.
+/// Counts the failures in a row of one child.
 class backoff {
  public:
   explicit backoff(const backoff_spec& spec) : spec_(spec) {}
   void started(steady_time now) noexcept { started_ = now; }
-  /// Notes a failure; how long to wait before the next start.
+  /// Notes a failure; returns how long to wait before the next start.
   steady_duration failed(steady_time now, random_source& random) noexcept;
 
  private:
@@ -63,7 +63,7 @@ class restart_window {
  public:
   restart_window(size_t restarts_max, std::chrono::milliseconds window)
     : restarts_max_(restarts_max), window_(window) {}
-  /// Notes a restart at `now`; false when that is one too many.
+  /// Notes a restart at `now`; false if it is one too many.
   bool note(steady_time now);
 
  private:
@@ -79,11 +79,10 @@ struct child_range {
   bool operator==(const child_range&) const = default;
 };
 
-/// Which of `children` a strategy restarts when child `failed` did; `children` >
-/// `failed`.
+/// Which of `children` a strategy restarts when child `failed` has ended; `failed` < `children`.
 child_range affected(restart_strategy strategy, size_t failed, size_t children) noexcept;
 
-/// Whether a child of this type is started again after such an end.
+/// True if a child of this type is started again after such an end.
 bool restarts(restart_type type, bool abnormal) noexcept;
 
 struct restart_rules {
@@ -117,20 +116,19 @@ class restart_policy {
   restart_policy(const restart_rules& rules, std::vector<restart_type> children,
                  uint64_t seed);
 
-  /// Before the first start. While all are stopped, `child` is started, at once, if a
-  /// restart of it is due or was interrupted: stopping is what it has to do.
+  /// Call before the first start. While all are being stopped, `child` is started at once if a
+  /// restart of it is due or was interrupted, because a drain is work that only it can do.
   void needed_to_drain(size_t child) { children_[child].drains = true; }
 
   decision next(steady_time now);
   /// `opening`: it runs, but those that start after it must wait for opened().
   void started(size_t child, steady_time now, bool opening = false);
-  /// False when it is not opening (any more).
+  /// False if it is not opening (any more).
   bool opened(size_t child);
-  /// An earlier incarnation of `child` is still alive: down() is reported once it is
-  /// gone.
+  /// An earlier incarnation of `child` is still alive; report down() once it is gone.
   void blocked(size_t child);
   verdict down(size_t child, bool abnormal, steady_time now);
-  /// Stop all, right to left; no restart from now on.
+  /// Stops all, right to left; nothing is restarted from now on.
   void drain() noexcept;
 
   bool draining() const noexcept { return mode_ == mode::draining; }

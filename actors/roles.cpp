@@ -78,6 +78,7 @@ void role_table::subscribe(std::string_view name, role_rank rank,
     released.push_back(caf::actor_cast<caf::strong_actor_ptr>(s.who));
     return !alive(released.back()) || released.back() == who;
   });
+  // After those of the same rank, so that equals are told in the order they came in.
   const auto place =
     std::upper_bound(all.subscribers.begin(), all.subscribers.end(), rank,
                      [](role_rank r, const subscriber& s) { return r < s.rank; });
@@ -172,6 +173,7 @@ void role_table::abandoned(std::string_view path, uint64_t actor) {
   const auto* n = find_node(path);
   if (n == nullptr || find_node(hung_path(path, actor)) != nullptr)
     return;
+  // The hung actor is shown beside its successor until it ends.
   node hung;
   hung.view = n->view;
   hung.view.id = hung_path(path, actor);

@@ -16,7 +16,7 @@
 //               journal writers.
 //
 // Any thread. Bounded by the number of tree nodes and of live subscribers. clear() at
-// shutdown, as a handle held for longer hangs ~actor_system.
+// shutdown: a handle held for longer hangs ~actor_system.
 #pragma once
 
 #include "base/clock.hpp"
@@ -51,10 +51,10 @@ class role_table final : public node_view {
   void down(std::string_view role, const caf::strong_actor_ptr& handle);
   /// Null while the role is away.
   caf::strong_actor_ptr find(std::string_view role) const;
-  /// Forgotten by itself when `subscriber` dies or is abandoned.
+  /// The subscription ends when `subscriber` dies or is abandoned.
   void subscribe(std::string_view role, role_rank rank,
                  const caf::strong_actor_ptr& subscriber);
-  /// Those of one rank that live, in the order in which they came.
+  /// The live subscribers of one rank, in the order in which they came.
   std::vector<caf::strong_actor_ptr> subscribers(std::string_view role,
                                                  role_rank rank) const;
 
@@ -62,15 +62,15 @@ class role_table final : public node_view {
   /// Adds a node or renews its fixed fields; counts and the last crash stay. `plays`: the
   /// role it is found by and the name of its figures, or empty.
   void declare(const actor_view& fixed, std::string_view plays);
-  /// True when the node has been started before: this is a restart.
+  /// True if the node has been started before: this is a restart.
   bool started(std::string_view path, const caf::strong_actor_ptr& handle);
   void set_state(std::string_view path, std::string_view state);
   /// The node's actor is gone. `crash` is empty after an orderly end.
   void ended(std::string_view path, std::string_view state, std::string_view crash);
-  /// A supervisor restarts something: feeds its restarts_in_window.
+  /// A supervisor restarts something: counts in its restarts_in_window.
   void noted_restart(std::string_view supervisor);
-  /// A hung actor left its place to a successor: shown as `path~actor` until released. It
-  /// is told of no more changes.
+  /// A hung actor left its place to a successor: it is shown as `path~actor` until
+  /// released, and is told of no more changes.
   void abandoned(std::string_view path, uint64_t actor);
   void released(std::string_view path, uint64_t actor);
   /// The actor last started at `path` and not reported as ended; it may be dead by now.
@@ -107,8 +107,8 @@ class role_table final : public node_view {
   using handles = std::vector<caf::strong_actor_ptr>;
 
   node* find_node(std::string_view path);
-  /// `released` outlives the lock: dropping the last reference to an actor under it might
-  /// come back here through that actor's destructor.
+  /// `released` outlives the lock: dropping an actor's last reference under it might come
+  /// back here through that actor's destructor.
   void announce(const std::string& name, role& changed, handles& released);
   actor_view shown(const node& n, std::chrono::steady_clock::time_point now) const;
   void collect(std::string_view parent, std::vector<actor_view>& out) const;

@@ -32,7 +32,7 @@ class sink_store final : public tail_store {
     add(config_.figures->sink_set_aside, sink_->set_aside() - aside);
     queue_.depth.store(0, std::memory_order_relaxed);
     if (!stored) {
-      report(); // it may be there all the same, and the cursor tells
+      report(); // the rows may be stored all the same; the cursor tells
       return stored;
     }
     const std::chrono::duration<double> took = config_.clock->now() - began;

@@ -9,9 +9,9 @@
 //                crash_atom      throws, for tests
 //   Supervised:  in persist, after the journal, rest_for_one, permanent.
 //   Queues:      its mailbox: one answer of the journal, one message to itself, one tick.
-//   On failure:  of the sink: sink_down is set, the journal fills, it tries again with
-//                backoff and does not die. When it crashes, a fresh one goes on from the
-//                sink's cursor, which commits with the data.
+//   On failure:  if the sink fails, sink_down is set, the journal fills, and the writer tries
+//                again with backoff and does not die. If it crashes, a fresh one goes on
+//                from the sink's cursor, which commits with the data.
 #pragma once
 
 #include "actors/tail.hpp"
@@ -26,8 +26,8 @@ namespace weir {
 struct sink_writer_config {
   tail_config tail; ///< its `reader` is set to "sink"
   std::function<result<std::unique_ptr<sink>>()> open_sink;
-  /// Every record up to `sequence` is committed; called after each commit and once it is
-  /// open. On the actor's thread; must not block or throw.
+  /// Called after each commit and once the sink is open: every record up to `sequence` is
+  /// committed. On the actor's thread; must not block or throw.
   std::function<void(uint64_t sequence)> on_stored;
   telemetry* figures = nullptr;        ///< outlives the actor
   node_health* health = nullptr;       ///< outlives the actor

@@ -22,7 +22,7 @@ using stage_ptr = stage_actor::stateful_pointer<stage_state>;
 constexpr size_t reason_bytes_max = 128;
 constexpr int ticks_per_deadline = 4;
 
-/// Hands queued work to idle workers. One that holds an order already asked twice: it
+/// Hands queued work to idle workers. A worker that holds an order has asked twice; it
 /// asks again when it is done.
 void give_orders(stage_ptr self) {
   auto& st = self->state;
@@ -46,7 +46,7 @@ void pass_on(stage_ptr self) {
   }
 }
 
-/// After every change: whatever can move, moves.
+/// Called after every change: moves whatever can move.
 void pump(stage_ptr self) {
   give_orders(self);
   pass_on(self);
@@ -75,8 +75,8 @@ void get_to_know(stage_ptr self, const caf::strong_actor_ptr& worker) {
     self->monitor(worker);
 }
 
-/// Workers that were here before this stage. One may hang over an order of the last one, and
-/// will never ask.
+/// Expects the workers that were here before this stage: one may hang over an order of
+/// the last stage, and will never ask.
 void expect_workers(stage_ptr self) {
   auto& st = self->state;
   const auto now = self->clock().now();
@@ -121,7 +121,7 @@ void on_down(stage_ptr self, const caf::down_msg& msg) {
   pump(self);
 }
 
-/// Stays monitored, so that it is forgotten for good should it ever end.
+/// The worker stays monitored, so that it is forgotten for good if it ever ends.
 void give_up(stage_ptr self, caf::actor_id worker) {
   auto& st = self->state;
   const auto handle = st.known[worker];
@@ -153,8 +153,8 @@ void arm_tick(stage_ptr self) {
   self->delayed_send(self, tick_period(self->state), tick_atom_v);
 }
 
-/// A tick that comes late by more than its period: the process was stopped, or its
-/// machine was. Workers stood as still as this stage, and hang no more than it does.
+/// A tick that is late by more than its period means that the process or its machine was
+/// stopped. The workers stood as still as this stage, and hang no more than it does.
 void excuse_standstill(stage_ptr self, caf::actor_clock::time_point now) {
   auto& st = self->state;
   const auto period = tick_period(st);
@@ -231,6 +231,7 @@ stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self
   st.config.roles->subscribe(st.config.next_role, role_rank::stage, own);
   if (!st.config.fused_role.empty())
     st.config.roles->subscribe(st.config.fused_role, role_rank::stage, own);
+  // Workers outlive a stage, and one that hangs over the last stage's order never asks.
   expect_workers(self);
   arm_tick(self);
   return {

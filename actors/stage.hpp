@@ -6,21 +6,21 @@
 //                              only if it is refused (saturated, draining) or given
 //                              up (deadline_exceeded)
 //                pull_atom     the sender is a worker with nothing to do
-//                work_result   goes on to the next stage, or to the one behind it if
+//                work_result   goes on to the next stage, or to the one after it if
 //                              it was fused, or waits here while either is away; its
 //                              sender has nothing to do now
 //                role_change   of these stages
 //                tick_atom     looks for workers past their deadline, with an order or
-//                              without a word since this stage began, and batches past
-//                              theirs
+//                              without a word since this stage began, and for batches
+//                              past theirs
 //                drain_atom    finishes what it owns, then quits
 //   Supervised:  one_for_one beside the supervisor of its workers, permanent. The
 //                workers' supervisor stands left of the stage: the stage drains while
 //                they still work.
 //   Queues:      the table, `capacity` batches in all states; its mailbox, bounded by the
 //                credit of the gateway (batches) and by the number of workers (all else).
-//   On failure:  queue and orders are gone, nothing else: who owns the batches (the
-//                origin) sends them again once the stage is back; what workers still
+//   On failure:  queue and orders are gone, nothing else: the origins, which own the
+//                batches, send them again once the stage is back; what workers still
 //                return is ignored.
 #pragma once
 
@@ -43,9 +43,9 @@ namespace weir {
 struct stage_config {
   std::string role;      ///< the role it plays and the name of its figures: validate
   std::string next_role; ///< where its batches go: transform
-  /// where fused batches go, whose next stage's work is done here: journal; empty: none are
+  /// Where fused batches go, whose next stage's work is done here: journal; empty: none are fused.
   std::string fused_role{};
-  /// played by its workers' supervisor, told of workers that hang
+  /// Played by its workers' supervisor, which is told of workers that hang.
   std::string workers_role;
   work_limits limits;
   // The queue's four answers, for /queues; the bound is the formula that gives
@@ -65,11 +65,11 @@ struct stage_state {
   std::optional<work_table> table;
   queue_gauge* queue = nullptr;
   stage_gauge* figures = nullptr;
-  stage_gauge* next_figures = nullptr; ///< of what is done here in the next stage's stead
+  stage_gauge* next_figures = nullptr; ///< for work of the next stage that is done here
   caf::strong_actor_ptr next;          ///< null while the next stage is away
-  caf::strong_actor_ptr behind_next;   ///< likewise; of use for fused batches only
+  caf::strong_actor_ptr behind_next;   ///< likewise; needed only for fused batches
   std::map<caf::actor_id, caf::strong_actor_ptr> known; ///< monitored workers
-  /// workers that were here before this stage and have not asked yet, since it knows them
+  /// Workers that were here before this stage and have not asked yet, with the time it met them.
   std::map<caf::actor_id, caf::actor_clock::time_point> unheard;
   std::vector<caf::strong_actor_ptr> idle; ///< the last to ask is served first
   std::set<caf::actor_id> abandoned;       ///< hung: what they still send is ignored
@@ -77,7 +77,7 @@ struct stage_state {
   caf::actor_clock::time_point ticked{}; ///< when it last looked
 
   void open(stage_config with);
-  /// Whether what is done has somewhere to go.
+  /// True if what is done has somewhere to go.
   bool can_pass_on() const noexcept {
     return next && (behind_next || config.fused_role.empty());
   }

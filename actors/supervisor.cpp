@@ -64,7 +64,7 @@ void note_gone(supervisor_state& st, size_t i, verdict what, const std::string& 
       {{"path", st.path_of(i)}, {"reason", crash}, {"then", again ? "restart" : "stop"}});
 }
 
-/// On the thread on which it ended, and maybe long after the supervisor that gave it up.
+/// Runs on the thread on which the actor ended, maybe long after the supervisor that gave it up.
 void note_recovered(const tree_context& context, const std::string& path,
                     caf::actor_id actor) {
   context.figures->workers_hung.fetch_sub(1);
@@ -79,7 +79,7 @@ void note_hung(supervisor_state& st, size_t i) {
   const auto now_hung = st.context->figures->workers_hung.fetch_add(1) + 1;
   log_event(log_level::error, "actor_abandoned",
             {{"path", path}, {"actor", handle->id()}, {"hung_now", now_hung}});
-  // It counts until it ends, not until its supervisor does.
+  // It counts as hung until it ends, not until its supervisor does.
   handle->get()->attach_functor([context = st.context, path, actor = handle->id()] {
     note_recovered(*context, path, actor);
   });
@@ -129,7 +129,7 @@ void arm_deadline(supervisor_ptr self, size_t i, std::chrono::milliseconds after
   self->delayed_send(self, after, deadline_atom_v, slot.stop);
 }
 
-/// Everything that follows from the end of child `i`, however it came about.
+/// Does everything that follows from the end of child `i`, however it came about.
 void child_gone(supervisor_ptr self, size_t i, bool abnormal, const std::string& reason) {
   auto& st = self->state;
   const bool crash = abnormal && !st.slots[i].killed; // a kill is our own doing
@@ -143,6 +143,8 @@ void child_gone(supervisor_ptr self, size_t i, bool abnormal, const std::string&
 void start_child(supervisor_ptr self, size_t i) {
   auto& st = self->state;
   auto& slot = st.slots[i];
+  // A crashed supervisor may have left this child running: it must end before its
+  // successor starts.
   if (auto old = st.context->roles->leftover(st.path_of(i))) {
     slot.handle = old;
     slot.killed = true;
@@ -183,6 +185,7 @@ void on_deadline(supervisor_ptr self, uint64_t stop) {
     auto& slot = st.slots[i];
     if (slot.stop != stop || !slot.handle)
       continue;
+    // A sole owner has no successor while it lives, so it is waited for, except in a drain.
     if (slot.killed && st.spec.children[i].sole_owner && !st.policy->draining()) {
       note_overdue(st, i);
       arm_deadline(self, i, st.spec.children[i].shutdown);
@@ -245,11 +248,12 @@ void arm_restart(supervisor_ptr self, steady_time now, steady_time until) {
   self->delayed_send(self, until - now, restart_atom_v);
 }
 
-/// Carries out what the policy wants until there is something to wait for.
+/// Carries out what the policy wants until it has to wait for something.
 void advance(supervisor_ptr self) {
   const auto now = self->clock().now();
   for (;;) {
     const auto step = self->state.policy->next(now);
+    // Each step changes what the policy wants next, also if a child fails to start.
     switch (step.what) {
     case action::start:
       start_child(self, step.child);
@@ -339,6 +343,7 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
   st.slots.resize(spec.children.size());
   st.spec = std::move(spec);
   st.context = std::move(context);
+  // Every other supervisor is declared by the one above it.
   if (st.root) {
     actor_view view;
     view.id = st.path;

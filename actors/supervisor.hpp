@@ -20,13 +20,13 @@
 //                supervisor above, ends what is left of them before it starts fresh ones.
 //                No orphans, no twins.
 //
-// A child is asked to stop with drain_atom, which waits behind the mail it already has.
-// When its `shutdown` deadline passes it is killed, which overtakes that mail; when even
-// that does not end it within a short grace it hangs inside a handler: it is abandoned
-// and not waited for. It counts as hung until it ends, whatever becomes of its supervisor
-// meanwhile. But a child that is the `sole_owner` of something (the journal of its
-// directory) has no successor while it lives, whatever that takes; when it takes longer
-// than its `shutdown`, the node can't go on.
+// A child is asked to stop with drain_atom, which comes after the mail it already has.
+// When its `shutdown` deadline passes it is killed, which overtakes that mail. If even
+// that does not end it within a short grace, it hangs inside a handler: it is abandoned,
+// and nobody waits for it. It counts as hung until it ends, whatever becomes of its
+// supervisor meanwhile. But a child that is the `sole_owner` of something (the journal of
+// its directory) has no successor while it lives; if that takes longer than its
+// `shutdown`, the node can't go on.
 #pragma once
 
 #include "actors/restart_policy.hpp"
@@ -53,8 +53,8 @@ struct tree_context {
   role_table* roles = nullptr;
   telemetry* figures = nullptr;
   node_health* health = nullptr;
-  uint64_t seed = 1;             ///< of the backoff's jitter
-  int64_t hung_workers_max = 16; ///< ≥ 1; that many hung at once and the node gives up
+  uint64_t seed = 1;             ///< for the backoff's jitter
+  int64_t hung_workers_max = 16; ///< ≥ 1; if so many hang at once the node gives up
   /// The node can't go on: drain and exit non-zero. Called from an actor's thread, at
   /// most once for hung workers, once for each sole owner that does not end, and once for
   /// the root; must only post.
@@ -63,32 +63,31 @@ struct tree_context {
 
 struct supervisor_spec;
 
-/// One child. Spawn options (detached, …) are the start function's business, so tests and
-/// the simulation can start scheduled actors instead.
+/// One child. The start function chooses spawn options (detached, …), so tests and the
+/// simulation can start scheduled actors instead.
 struct child_spec {
   std::string id;   ///< unique among its siblings; the last element of its path
   std::string role; ///< for /actors: stage, worker, journal, …
-  /// the role it is found by and the name of its figures; may be empty
+  /// The role it is found by and the name of its figures; may be empty.
   std::string plays;
-  std::string stage{}; ///< whose `restarts` its restarts count for; empty: none
+  std::string stage{}; ///< the stage that counts its restarts; empty: none
   restart_type restart = restart_type::permanent;
   std::chrono::milliseconds shutdown{5000}; ///< drain deadline; a supervisor has none
-  /// It takes its time, and is up, for siblings and by role, when it says opened_atom to
-  /// its supervisor; unless the strategy is one_for_one, later siblings start then.
+  /// It takes its time, and is up, for siblings and by role, when it sends opened_atom to
+  /// its supervisor; unless the strategy is one_for_one, later siblings start only then.
   bool opens = false;
-  bool sole_owner = false; ///< never two at once: it is not abandoned
-  /// A drain is work of its own for it: one that is to be restarted is started for that,
-  /// also when it crashed over it.
+  bool sole_owner = false; ///< never two at once: abandoned only in a drain
+  /// A drain is work of its own for it: if it is away and to be restarted, it is started
+  /// for the drain, also when it crashed over it.
   bool drains = false;
-  /// Starts the child; an exception counts as a crash of it. Unused when it is a
-  /// supervisor.
+  /// Starts the child; an exception counts as its crash. Unused for a supervisor.
   std::function<caf::strong_actor_ptr(caf::local_actor& parent)> start{};
-  /// Set: the child is a supervisor of these.
+  /// If set, the child is a supervisor of these.
   std::shared_ptr<const supervisor_spec> supervises{};
 };
 
 struct supervisor_spec {
-  std::string id; ///< of the root; otherwise the child_spec's id counts
+  std::string id; ///< the root's; for others the child_spec's id counts
   restart_rules rules;
   std::vector<child_spec> children; ///< in start order
 };
@@ -104,10 +103,10 @@ struct supervisor_state {
 
   struct slot {
     caf::strong_actor_ptr handle;
-    /// number of the stop in progress, 0: none; stale deadlines differ
+    /// Number of the stop in progress, 0: none; a deadline with another number is stale.
     uint64_t stop = 0;
     bool killed = false; ///< the drain deadline has passed
-    /// deadlines since: the grace, then the child's `shutdown` again and again
+    /// Deadlines passed since the kill: the grace, then the child's `shutdown` again and again.
     uint32_t overdue = 0;
   };
 

@@ -74,6 +74,7 @@ result<void> tail_state::transfer() {
   auto stored = store->commit(*frames, next);
   if (stored) {
     position = next;
+    // A frame with dead letters only has no sequence of its own.
     for (const auto& frame : *frames)
       if (!frame.records.empty())
         sequence = frame.first_sequence + frame.records.size() - 1;
@@ -89,6 +90,7 @@ result<void> tail_state::advance() {
     return store->wants(goal.dead_letters) ? transfer() : pass_over();
   });
   if (!done) {
+    // After a failure only the store's cursor counts: reading begins anew from there.
     reader.reset();
     sequence = 0;
     if (opened)
@@ -142,8 +144,9 @@ void gather(self_pointer self, tail_state& state) {
   self->delayed_send(self, state.config.gather_delay, state.goal);
 }
 
-/// Whatever is to be done next, by sending a message to ourselves or to the journal.
+/// Does whatever comes next, by sending a message to ourselves or to the journal.
 void proceed(self_pointer self, tail_state& state) {
+  // The message or the tick that is under way comes back here.
   if (state.working || state.retrying)
     return;
   state.look();
@@ -196,7 +199,7 @@ void work(self_pointer self, tail_state& state) {
   proceed(self, state);
 }
 
-/// For a retry, or for a commit of nothing; neither cuts the other's time short.
+/// The tick is for a retry or for an empty commit; neither cuts the other's time short.
 void on_tick(self_pointer self, tail_state& state) {
   const auto now = self->clock().now();
   const auto often = state.config.idle_commit;
@@ -208,7 +211,7 @@ void on_tick(self_pointer self, tail_state& state) {
   if (state.retrying && now < state.retry_at)
     return;
   state.retrying = false;
-  state.look(); // a journal that has recovered may end before what it told, and say so
+  state.look(); // a journal that has recovered may end before what it told, and says so
   if (!state.working)
     work(self, state);
 }
@@ -225,11 +228,11 @@ void follow(self_pointer self, tail_state& state, const role_change& change) {
 }
 
 void drain(self_pointer self, tail_state& state) {
-  // Not the node ends but the journal has: the store knows where the next of us goes on.
+  // Only the journal has stopped, not the node: the store knows where our successor goes on.
   const auto* health = state.config.health;
   const bool makes_room = health != nullptr && !health->is(condition::draining);
-  if (state.draining
-      || makes_room) // or the deadline's own message, or one who is impatient
+  // A second drain_atom is the deadline's own message, or comes from an impatient sender.
+  if (state.draining || makes_room)
     return self->quit(caf::exit_reason::user_shutdown);
   state.draining = true;
   self->delayed_send(self, state.config.drain_deadline, drain_atom_v);
@@ -253,6 +256,7 @@ tail_actor::behavior_type tail(tail_actor::pointer self, tail_state& state,
   return {
     [self, &state](const durable_until& news) {
       state.note(news);
+      // The journal has answered; from ourselves it says that the next transaction is due.
       if (self->current_sender() != self)
         return proceed(self, state);
       state.working = false;

@@ -2,11 +2,11 @@
 // store's cursor, and commits what it reads in transactions of bounded size, one per
 // message, so that other mail gets its turn in between.
 //
-//   When there is nothing to do a request to the journal is under way, for what is behind
-//   the end known so far. A tail that is busy looks at the durable mark instead, so a
-//   commit wakes only those who wait for it. A failure, of the store or of reading, is waited out: exponential
-//   backoff with jitter, then the store's cursor is read again and work goes on from
-//   there. Nothing is skipped.
+//   When there is nothing to do, a request to the journal is under way, for what comes after
+//   the end known so far. A busy tail looks at the durable mark instead, so that a commit
+//   wakes only those who wait for it. A failure of the store or of reading is waited out:
+//   exponential backoff with jitter, then the store's cursor is read again and work goes on
+//   from there. Nothing is skipped.
 #pragma once
 
 #include "actors/durable_mark.hpp"
@@ -31,21 +31,21 @@ class node_health;
 class tail_store {
  public:
   virtual ~tail_store() = default;
-  /// Called until it succeeds once, before anything else.
+  /// Called before anything else, until it succeeds once.
   virtual result<void> open() = 0;
-  /// Frames before it are committed. Moves back when the store was replaced underneath.
+  /// Frames before this place are committed. It moves back if the store was replaced underneath.
   virtual journal_position position() const noexcept = 0;
-  /// All or nothing; frames may be empty.
+  /// Commits all or nothing; `frames` may be empty.
   virtual result<void> commit(std::span<const frame_view> frames,
                               journal_position next) = 0;
-  /// False: a stretch with or without dead letters, as told, can be passed over unread.
+  /// False if a stretch with or without dead letters, as told, can be passed over unread.
   virtual bool wants(bool dead_letters) const noexcept = 0;
-  /// After each attempt.
+  /// Called after each attempt, with its success.
   virtual void available(bool yes) noexcept = 0;
 };
 
-/// Waited for at most: to read and store thousands at once keeps a core from those whom
-/// clients wait for.
+/// The most records to wait for: to read and store thousands at once takes a core from
+/// work that clients wait for.
 inline constexpr size_t gather_records = 2'500;
 
 struct tail_config {
@@ -55,24 +55,24 @@ struct tail_config {
   /// Optional: without it only the journal's answers tell what is new.
   std::shared_ptr<const durable_mark> durable;
   size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
-  size_t bytes_per_transaction_max = size_t{8}
-                                     << 20; ///< passed only by a single larger frame
-  std::chrono::milliseconds retry_delay_min{
-    100}; ///< after the first failure, then doubled
+  /// Exceeded only by a single larger frame.
+  size_t bytes_per_transaction_max = size_t{8} << 20;
+  /// After the first failure; each further one doubles it.
+  std::chrono::milliseconds retry_delay_min{100};
   std::chrono::milliseconds retry_delay_max{5000};
   std::chrono::milliseconds drain_deadline{5000};
-  /// A transaction for a handful of records costs as much as one for thousands, and its sync
-  /// is in the way of the journal's: while those known to wait do not fill half of one, they
-  /// are looked at again after each `gather_delay` (0: never) until `gather_max` has passed,
-  /// or once only when a client waits for one of them to be in the sink. Half, and no more
-  /// than `gather_records`.
+  /// A transaction for a handful of records costs as much as one for thousands, and its
+  /// sync delays the journal's. So while the records known to wait fill less than half of
+  /// one, and are fewer than `gather_records`, they are looked at again after each
+  /// `gather_delay` (0: never) until `gather_max` has passed, or only once if a client
+  /// waits for one of them to be in the sink.
   std::chrono::milliseconds gather_delay{5};
   std::chrono::milliseconds gather_max{25};
-  /// So often the store gets a commit of nothing, when there is nothing: for one that does
-  /// more than storing then. 0: never.
+  /// How often the store gets an empty commit when there is nothing to store, for a store
+  /// that does other work then. 0: never.
   std::chrono::milliseconds idle_commit{0};
-  uint64_t seed = 1; ///< of the jitter
-  /// Outlives the actor. Told to drain while the node is not, it quits at once.
+  uint64_t seed = 1; ///< for the jitter
+  /// Outlives the actor, which quits at once if it is told to drain while the node does not.
   const node_health* health = nullptr;
 };
 
@@ -82,7 +82,7 @@ struct tail_state {
   random_source random{1};
 
   journal_actor journal; ///< empty while it is away
-  /// tells the answers of this journal from those of one before
+  /// Tells the answers of this journal from those of an earlier one.
   uint64_t journal_number = 0;
   bool asking = false;   ///< a request to `journal` is under way
   bool working = false;  ///< a message to ourselves is under way: there is more to do
@@ -96,7 +96,7 @@ struct tail_state {
   std::chrono::steady_clock::time_point gather_until{}; ///< while `gathering`
 
   durable_until goal;        ///< how far the journal is known to be durable
-  uint64_t sequence = 0;     ///< of the last record before `position`; 0: not known
+  uint64_t sequence = 0;     ///< that of the last record before `position`; 0: not known
   journal_position position; ///< how far we are
   std::unique_ptr<journal_reader> reader; ///< stands at `position`, or none
   bool opened = false;
@@ -104,15 +104,15 @@ struct tail_state {
   std::string last_failure;
 
   void note(const durable_until& news) noexcept;
-  /// Notes what the mark says.
+  /// Notes what the durable mark says.
   void look();
-  /// Opens the store if need be, then one transaction towards the goal.
+  /// Opens the store if need be, then makes one transaction towards the goal.
   result<void> advance();
-  /// There is little to do yet, and more may come.
+  /// True if there is little to do yet and more may come.
   bool worth_waiting() const noexcept;
-  /// As well after a delay.
+  /// The same question after a delay.
   bool worth_waiting_on(std::chrono::steady_clock::time_point now) const noexcept;
-  /// Between half of and the whole of the doubled delay.
+  /// Between half and the whole of the doubled delay.
   std::chrono::milliseconds retry_delay() noexcept;
 
  private:

@@ -83,7 +83,7 @@ void work_table::enqueue(piece work) {
 
 work_table::piece work_table::next_piece() {
   lane* from = nullptr;
-  size_t kind = 0; // of its queues
+  size_t kind = 0; // which of its queues
   const bool by_age = ++takes_ % takes_by_age == 0;
   for (auto* level : {&lanes_[2], &lanes_[1], &lanes_[0]})
     for (const auto next : {level->turn, 1 - level->turn}) {

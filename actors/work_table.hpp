@@ -3,23 +3,25 @@
 // clock. It decides who works on what, and finds the records that kill workers.
 //
 // A batch is worked on whole. When its worker dies or hangs, the progress mark says which
-// record was in hand, and the batch is cut in three: those before, the suspect alone,
-// those after. The suspect is tried again until `tries_max` workers have died of it, or it
-// has hung `hangs_max`; then it is quarantined and the rest goes through. One that hung is
-// known when it comes again, and quarantined at once (known_poison). Where there is
-// no mark, or marks have accused an innocent record, the piece is tried once more and
-// then halved (bisection) until the culprit is alone. A piece is cut at most once per
-// record it has, so the work on a batch is bounded whatever its workers do. The pieces of
-// a batch are merged again and leave as one: a batch is stored whole or not at all.
+// record was in hand, and the batch is cut in three: the records before, the suspect
+// alone, and those after. The suspect is tried again until `tries_max` workers have died
+// of it, or it has hung `hangs_max`; then it is quarantined and the rest goes through.
+// One that hung is known when it comes again, and quarantined at once (known_poison). If
+// there is no mark, or marks have accused an innocent record, the piece is tried once
+// more and then halved (bisection) until the culprit is alone. A piece is cut at most
+// once per record it has, so the work on a batch is bounded whatever its workers do. The
+// pieces of a batch are merged again and leave as one: a batch is stored whole or not at
+// all.
 //
-// A batch is fused unless it is large: whoever works on it does the next stage's work as well, as
-// handing it over costs more than it gains. Of a streamed request all chunks are or none, or one
-// might overtake an earlier, larger one at the stage that it skips.
+// A batch is fused unless it is large: its worker does the next stage's work as well, because
+// handing it over costs more than it gains. The chunks of a streamed request are fused all or none:
+// otherwise one might overtake an earlier, larger one at the stage that it skips.
 //
 // Order: high priority before normal before low, but each eighth order goes to the oldest
 // of all queues' first pieces, so a flood of high priority slows the rest down to an
 // eighth and never starves it. Within a priority, chunks of streamed requests take turns
-// with all other batches: a small request doesn't wait behind all that is here of an upload.
+// with all other batches: a small request does not wait for all chunks of an upload that
+// are here.
 #pragma once
 
 #include "actors/known_poison.hpp"
@@ -40,12 +42,13 @@ namespace weir {
 
 struct work_limits {
   size_t capacity = 64; ///< batches owned at once
-  /// of one work order
+  /// How long a worker may hold one order.
   std::chrono::steady_clock::duration deadline = std::chrono::seconds{5};
   uint32_t tries_max = 3; ///< workers one record may kill; ≥ 2
   uint32_t hangs_max = 2; ///< workers it may hang: each is a thread that never comes back
   size_t fuse_bytes = 0;  ///< batches up to this size are fused; 0: none
-  bool fuse_chunks = false; ///< chunks of streamed requests are, whatever their size
+  /// Chunks of streamed requests are fused, whatever their size.
+  bool fuse_chunks = false;
 };
 
 /// How a worker left the order it held.
@@ -63,11 +66,11 @@ class work_table {
   /// records is done at once.
   admission submit(batch_ptr batch, time_point now);
 
-  /// The next piece for `worker`, or nothing when none is queued or the worker holds one
+  /// The next piece for `worker`; nothing if none is queued or the worker holds one
   /// already.
   std::optional<work_order> take(worker_id worker, time_point now);
 
-  /// A result for a job that was given up before is ignored: false.
+  /// False if the job was given up before: its result is ignored.
   bool finish(work_result result);
 
   /// The worker is gone or given up; true when it held an order. `left` blames nobody.
@@ -76,25 +79,25 @@ class work_table {
   /// Workers that hold an order for longer than the deadline.
   std::vector<worker_id> overdue(time_point now) const;
 
-  /// The whole process stood still for so long: no worker is late by that time.
+  /// The whole process stood still for so long, which makes no worker late.
   void excuse(std::chrono::steady_clock::duration standstill);
 
   /// Removes and returns batches nobody waits for any more: past their envelope's
-  /// deadline, not held by a worker, and without a part that was already answered (ack
-  /// accepted). The oldest first. A batch in pieces stays: it has cost workers, and will
-  /// be rid of its poison.
+  /// deadline, held by no worker, and without a part that was already answered (ack
+  /// accepted). The oldest come first. A batch in pieces stays: it has cost workers, and
+  /// will be rid of its poison.
   std::vector<batch_ptr> expire(time_point now);
 
   struct finished {
     batch_ptr batch;
-    uint64_t records = 0; ///< that came in
-    time_point since{};   ///< when
+    uint64_t records = 0; ///< records that came in
+    time_point since{};   ///< when it came
     bool fused = false;   ///< the next stage's work is done too
-    next_work next{};     ///< all of it
+    next_work next{};     ///< what was done for the next stage
   };
-  /// A batch that is done; empty when there is none. It is forgotten with this call.
-  /// Batches of one streamed request come in the order they came in; others do not wait
-  /// for each other.
+  /// A batch that is done; empty if there is none. The table forgets it with this call.
+  /// Batches of one streamed request come out in the order they came in; others do not
+  /// wait for each other.
   std::optional<finished> take_done();
 
   bool has_queued() const noexcept { return queued_ > 0; }
@@ -104,7 +107,7 @@ class work_table {
 
  private:
   struct piece {
-    uint64_t age = 0; ///< of its batch
+    uint64_t age = 0; ///< its batch's age
     uint64_t envelope = 0;
     batch_ptr batch;
     uint32_t crashes = 0;
@@ -123,10 +126,10 @@ class work_table {
     std::vector<batch_ptr> results;
     std::vector<rejection> quarantined;
   };
-  /// The queues of one priority: of batches that are whole requests, and of chunks.
+  /// The queues of one priority: one for batches that are whole requests, one for chunks.
   struct lane {
     std::deque<piece> of[2];
-    size_t turn = 0; ///< whose it is
+    size_t turn = 0; ///< the queue whose turn it is
   };
   struct order {
     piece work;
@@ -149,14 +152,14 @@ class work_table {
   void quarantine(entry& owner, const record_batch& batch, uint32_t record,
                   std::string detail);
   void close_piece(uint64_t envelope, entry& owner);
-  /// An earlier batch of the same streamed request is still here.
+  /// True if an earlier batch of the same streamed request is still here.
   bool must_wait(uint64_t envelope) const;
 
   work_limits limits_;
   std::unordered_map<uint64_t, entry> entries_; ///< by envelope id
   lane lanes_[3];                               ///< by priority
   std::map<uint64_t, order> orders_; ///< by job; jobs grow, so the oldest is first
-  std::unordered_map<worker_id, uint64_t> jobs_; ///< of workers that hold one
+  std::unordered_map<worker_id, uint64_t> jobs_; ///< the job that each busy worker holds
   std::deque<uint64_t> done_;                    ///< envelope ids
   known_poison hung_;
   size_t queued_ = 0;

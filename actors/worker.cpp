@@ -29,8 +29,7 @@ work_result do_work(const worker_functions& does, const work_order& order) {
 
 void on_order(worker_ptr self, const work_order& order) {
   auto result = do_work(self->state.does, order);
-  // Jobs are numbered per life of a stage: only the one that gave the order may have the
-  // result.
+  // Job numbers mean something only to the stage that gave the order.
   const auto giver = self->current_sender();
   if (giver)
     self->send(caf::actor_cast<stage_actor>(giver), std::move(result));
@@ -46,6 +45,7 @@ worker_actor::behavior_type worker(worker_actor::stateful_pointer<worker_state> 
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
   self->state.does = config.make_work();
   self->state.stage_role = std::move(config.stage_role);
+  // Subscribing brings a role_change, and with it the first pull.
   config.roles->subscribe(self->state.stage_role, role_rank::worker,
                           caf::actor_cast<caf::strong_actor_ptr>(self));
   return {

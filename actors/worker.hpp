@@ -1,18 +1,18 @@
-// WORKER: does one batch at a time. What it does is a function from records/work.hpp, for a
-// fused order one that does the next stage's work as well; where it gets work is the stage
+// WORKER: does one batch at a time. Its work is a function from records/work.hpp, for a
+// fused order one that does the next stage's work as well; it gets work from the stage
 // that plays `stage_role` now.
 //
 //   Accepts:     work_order    runs the function, answers the stage with work_result,
 //                              which is a pull as well
 //                role_change   of its stage: pulls when there is one
-//                drain_atom    quits behind the mail it has
+//                drain_atom    quits after the mail it has
 //   Supervised:  one_for_one among its siblings, permanent.
 //   Queues:      its mailbox: at most one order, as it pulls only when it has none.
 //   On failure:  an exception is a bug in the function: the worker dies of it on
 //                purpose, the stage still has the batch and, by the progress mark, knows
 //                the suspect.
 //
-// Whether it runs detached or on the scheduler is the spawn options' business, outside.
+// The spawn options decide whether it runs detached or on the scheduler.
 #pragma once
 
 #include "actors/roles.hpp"
@@ -27,15 +27,15 @@
 
 namespace weir {
 
-/// Makes a batch of a batch; before each record stores its index in `mark`.
+/// Makes a new batch of `batch`; stores the index of each record in `mark` before working on it.
 using work_function =
   std::function<batch_ptr(const record_batch& batch, std::atomic<uint32_t>& mark)>;
 
-/// The same, and then the next stage's work on it.
+/// The same, followed by the next stage's work on it.
 using fused_function =
   std::function<fused_batch(const record_batch& batch, std::atomic<uint32_t>& mark)>;
 
-/// What one worker does; both functions work with its own scratch.
+/// What one worker does; both functions work with its own scratch memory.
 struct worker_functions {
   work_function work;
   fused_function fused_work{}; ///< empty where no order is fused
