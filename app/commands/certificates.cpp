@@ -37,7 +37,7 @@ using number_ptr = std::unique_ptr<BIGNUM, freed_by<BN_free>>;
 constexpr long seconds_per_day = 86'400;
 constexpr long backdated_seconds = 3600;
 
-/// What OpenSSL says about the failure, and an empty queue of errors behind it.
+/// What OpenSSL says about the failure; leaves its queue of errors empty.
 tl::unexpected<fault> refused(const std::string& what) {
   std::array<char, 256> text{"no reason given"};
   if (const auto code = ERR_get_error(); code != 0)
@@ -92,14 +92,14 @@ bool add_extension(X509* to, X509* issuer, int nid, const char* value) {
   return made && X509_add_ext(to, made.get(), -1) == 1;
 }
 
-/// 127 random bits, positive.
+/// Sets a serial number of 127 random bits, which is positive.
 bool set_serial(X509* certificate) {
   const number_ptr number{BN_new()};
   return number && BN_rand(number.get(), 127, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) == 1
          && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate));
 }
 
-/// Version 3, serial, times, public key, CN.
+/// Begins a certificate with version 3, serial, times, public key and CN.
 certificate_ptr begin_certificate(EVP_PKEY* key, const std::string& name, int days) {
   certificate_ptr made{X509_new()};
   if (!made || X509_set_version(made.get(), X509_VERSION_3) != 1
@@ -137,6 +137,7 @@ bool add_name(GENERAL_NAMES* to, const std::string& host) {
     GENERAL_NAME_free(name);
     return false;
   }
+  // From here on `name` owns `value`.
   GENERAL_NAME_set0_value(name, address.empty() ? GEN_DNS : GEN_IPADD, value);
   if (sk_GENERAL_NAME_push(to, name) > 0)
     return true;
@@ -155,7 +156,8 @@ bool add_names(X509* to, const certificate_request& request) {
          == 1;
 }
 
-/// A certificate that outlives its authority would stop working without a word.
+/// Shortens the certificate to its authority's end: one that outlives it would stop
+/// working without a word.
 bool end_with(X509* certificate, const X509* authority) {
   const auto* end = X509_get0_notAfter(authority);
   return ASN1_TIME_compare(X509_get0_notAfter(certificate), end) <= 0
@@ -184,6 +186,7 @@ result<certificate_pair> make_authority(int days) {
   std::array<unsigned char, 4> random{};
   if (!key || RAND_bytes(random.data(), random.size()) != 1)
     return refused("make a key");
+  // The random part tells the authorities of two clusters apart.
   std::string name = "weir CA ";
   for (const auto byte : random)
     for (const auto digit : {byte >> 4, byte & 15})
@@ -216,6 +219,7 @@ result<certificate_pair> issue_certificate(const certificate_pair& authority,
   if (!key)
     return refused("make a key");
   const auto made = begin_certificate(key.get(), request.name, request.days);
+  // Both ends of a link show their certificate: it serves as server and as client.
   if (!made || !end_with(made.get(), issuer.get())
       || X509_set_issuer_name(made.get(), X509_get_subject_name(issuer.get())) != 1
       || !add_extension(made.get(), issuer.get(), NID_basic_constraints,

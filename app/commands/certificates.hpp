@@ -23,9 +23,9 @@ struct certificate_request {
   int days = 825;                 ///< never beyond the authority's own end
 };
 
-/// What a node's certificate may be called: it becomes a file name, a CN and a DNS name.
+/// True for a name that a node's certificate may have: it becomes a file name, a CN and a DNS name.
 bool is_certificate_name(std::string_view name) noexcept;
-/// An IPv4 or IPv6 address, or a DNS name (`*.` in front allowed).
+/// True for an IPv4 or IPv6 address, or a DNS name (`*.` in front allowed).
 bool is_certificate_host(const std::string& host);
 
 /// A new authority, valid from an hour ago (clocks differ) for `days` days.

@@ -28,8 +28,8 @@ constexpr const char* footer =
   "  weir send access.log --stream web\n"
   "  weir export --config configs/single-node.yaml --stream web | head";
 
-/// CLI11 complains of what is missing before it says what it did not understand; the second is
-/// what the user wants to know.
+/// CLI11 complains about what is missing before what it did not understand; the user
+/// wants to know the second.
 int refuse(const CLI::App& app, const CLI::ParseError& error) {
   const auto unknown = app.remaining(true);
   if (error.get_name() != "RequiredError" || unknown.empty())
@@ -53,7 +53,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv,
   return exit_usage;
 }
 
-/// What they tell of is an error to handle, or nothing; by default each ends the process.
+/// What these signals tell of is an error to handle, or nothing; by default each ends the process.
 void ignore_signals_that_end() {
   std::signal(SIGPIPE, SIG_IGN); // a peer or a pipe went away
   std::signal(SIGXFSZ, SIG_IGN); // a file would pass its limit of size
@@ -66,6 +66,7 @@ int run_cli(int argc, char** argv,
             const std::function<int(const run_options&)>& run_node) {
   ignore_signals_that_end();
   try {
+    // An exception is a failure of the command, not a crash: the user reads only its text.
     CLI::App app{description, "weir"};
     app.footer(footer);
     app.set_version_flag("--version", version_text());

@@ -49,6 +49,7 @@ registered_command declare_issue(CLI::App& parent) {
                     "`-`, and not `ca`"))
     ->type_name("NAME");
   add_directory(*command, options->directory);
+  // Each --host takes one value: a word after it must not become another host.
   command
     ->add_option("--host", options->request.hosts,
                  "A DNS name or address the node is reached under; repeatable. NAME.weir "

@@ -32,7 +32,7 @@ int with_config(const config_arguments& arguments,
   return exit_bad_config;
 }
 
-/// A stream's name from the command line.
+/// Adds the option for a stream's name.
 void add_stream(CLI::App& command, std::string& into, const std::string& help) {
   add_parsed(command, "-s,--stream", help, "NAME", [&into](const std::string& text) {
     into = text;
@@ -43,6 +43,7 @@ void add_stream(CLI::App& command, std::string& into, const std::string& help) {
 registered_command declare_run(CLI::App& app,
                                const std::function<int(const run_options&)>& run_node) {
   auto* command = app.add_subcommand("run", "Run a node until SIGTERM or SIGINT");
+  // Shared with the lambda, which runs after this function has returned.
   auto arguments = std::make_shared<config_arguments>();
   add_config_arguments(*command, *arguments);
   command->footer(
@@ -70,6 +71,7 @@ registered_command declare_check(CLI::App& app) {
     app.add_subcommand("check", "Validate a configuration, its schemas and transforms");
   auto s = std::make_shared<state>();
   add_config_arguments(*command, s->arguments);
+  // --keys needs no configuration; the others ask for it below.
   command->get_option("--config")->required(false);
   command->add_flag("--keys", s->keys,
                     "Print the table of all configuration keys and end");
@@ -108,7 +110,7 @@ registered_command declare_check(CLI::App& app) {
           }};
 }
 
-/// What comes from stdin can be read only once.
+/// Standard input can be read only once.
 CLI::Validator once_standard_input() {
   const auto seen = std::make_shared<bool>(false);
   return CLI::Validator{[seen](std::string& text) {
@@ -185,6 +187,7 @@ registered_command declare_send(CLI::App& app) {
             };
             if (!options->server.url.empty())
               return send();
+            // Without --url the configuration says where the node is.
             options->server.url = "http://127.0.0.1:8080";
             if (arguments->file.empty())
               return send();
@@ -198,7 +201,7 @@ registered_command declare_send(CLI::App& app) {
           }};
 }
 
-/// A reader of times.
+/// Parses the text of an option that takes a time.
 auto time_into(int64_t& into) {
   return [&into](const std::string& text) -> std::string {
     const auto time = parse_rfc3339_us(text);
@@ -311,6 +314,7 @@ registered_command declare_dead_letters_delete(CLI::App& parent) {
   auto run = run_dead_letters(s, command_dead_letters_delete);
   return {command, [s, run = std::move(run)] {
             const auto& o = s->options;
+            // A forgotten argument must not delete everything.
             const bool chosen = !o.ids.empty() || !o.stream.empty() || o.before_us != 0;
             if (chosen || (o.all && o.yes))
               return run();
@@ -347,6 +351,7 @@ registered_command declare_dead_letters_replay(CLI::App& parent) {
       s->options.csv_delimiter = csv_delimiter_of(text);
       return s->options.csv_delimiter ? "" : "expected one character or its name";
     });
+  // The header says that such letters are rows, --text that they are lines: not both.
   command
     ->add_flag("--text", s->options.text,
                "What may be a row of CSV or a line of text is a line of text")
@@ -413,6 +418,7 @@ registered_command declare_cluster_status(CLI::App& parent) {
             const auto show = [&](const std::string& url) {
               return command_cluster_status(url, s->json, std::cout, std::cerr);
             };
+            // A URL that was given wins over the configuration.
             if (!s->url.empty())
               return show(s->url);
             if (s->arguments.file.empty())

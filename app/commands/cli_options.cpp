@@ -95,6 +95,7 @@ void add_format_arguments(CLI::App& command, format_options& into) {
           into.format = format;
           return {};
         }
+      // The first bytes of the file decide.
       into.format.reset();
       return text == "sniff" ? "" : "expected json, ndjson, json-seq, csv, text or sniff";
     });

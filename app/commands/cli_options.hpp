@@ -26,17 +26,15 @@ void add_config_arguments(CLI::App& command, config_arguments& into,
                           bool required = true);
 void add_server_arguments(CLI::App& command, server_options& into);
 void add_format_arguments(CLI::App& command, format_options& into);
-/// An option whose text `parse` turns into a value; the error is shown with the option's
-/// name.
+/// Adds an option whose text `parse` turns into a value; an error is shown with the option's name.
 void add_parsed(CLI::App& command, const std::string& name, const std::string& help,
                 const std::string& type,
                 std::function<std::string(const std::string&)> parse);
 
-/// Empty, or why `text` is none. CLI11 itself takes -1 for the largest there is.
+/// Empty, or why `text` is no whole number. CLI11 itself takes -1 for the largest there is.
 std::string not_whole_number(const std::string& text);
 
-/// One subcommand: declares its options when made and says how it ends when it was the
-/// one asked for.
+/// Runs a subcommand that was asked for and returns its exit code.
 using command_function = std::function<int()>;
 
 struct registered_command {
@@ -44,10 +42,10 @@ struct registered_command {
   command_function run;
 };
 
-/// Every command, declared on `app`.
+/// Declares every command on `app`.
 std::vector<registered_command>
 declare_commands(CLI::App& app, const std::function<int(const run_options&)>& run_node);
-/// `certs init` and `certs issue`.
+/// Declares `certs init` and `certs issue`.
 void declare_certs(CLI::App& app, std::vector<registered_command>& into);
 
 } // namespace weir

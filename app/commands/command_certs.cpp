@@ -24,7 +24,7 @@ std::string reason() {
   return std::generic_category().message(errno);
 }
 
-/// A new file, synced; io_failed when there is one already.
+/// Writes a new file and syncs it; io_failed if there is one already.
 result<void> write_new(const std::string& path, std::string_view text, mode_t mode) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (fd < 0)
@@ -44,11 +44,12 @@ result<void> write_new(const std::string& path, std::string_view text, mode_t mo
   ::close(fd);
   if (failure.empty())
     return {};
+  // Half a file must not be in the way of the next try.
   ::unlink(path.c_str());
   return fail(ec::io_failed, path + ": cannot be written: " + failure);
 }
 
-/// Both files or none: a half of a pair would be in the way of the next try.
+/// Writes both files or none: half of a pair would be in the way of the next try.
 result<void> write_pair(const std::string& stem, const certificate_pair& pair) {
   if (::access((stem + ".pem").c_str(), F_OK) == 0)
     return write_new(stem + ".pem", {}, for_all); // says that it exists
@@ -92,6 +93,7 @@ int command_certs_init(const certs_options& options, std::ostream& out,
   if (!made)
     return failed(made.error(), err);
   const auto stem = options.directory + "/ca";
+  // An authority that exists stays: the write fails.
   if (auto written = write_pair(stem, *made); !written)
     return failed(written.error(), err);
   out << stem << ".pem  the authority's certificate, good until "
@@ -112,6 +114,7 @@ int command_certs_issue(const certs_options& options, std::ostream& out,
                   err);
   const auto& name = options.request.name;
   const auto stem = options.directory + "/" + name;
+  // A pair that exists stays: the operator must move it away first.
   if (auto written = write_pair(stem, *issued); !written)
     return failed(written.error(), err);
   out << stem << ".pem  the certificate of " << name << ", good until "

@@ -25,6 +25,7 @@ void print_stream(const config& settings, const std::string& name,
                      s.records_per_second > 0
                        ? fmt::format(", {} a second", format_real(s.records_per_second))
                        : "");
+  // Only the configuration knows the file; the catalog has the compiled schema.
   const auto& schema_file = settings.streams.find(name)->second.schema_file;
   out << "  schema " << (schema_file.empty() ? "none: any JSON object" : schema_file)
       << '\n';
@@ -62,7 +63,7 @@ std::string describe_sink(const sink_config& sink) {
       : fmt::format("days before {} d are dropped", settings.retention.count()));
 }
 
-/// True when there is nothing to connect to, or it answered as it should.
+/// True if there is nothing to connect to, or it answered as it should.
 bool sink_answers(const config& settings, std::ostream& out, std::ostream& err) {
   if (settings.sink.kind != "postgres") {
     out << "--connect: the sink is local\n";
@@ -122,7 +123,8 @@ int command_check(const config& settings, const check_options& options, std::ost
   const auto totals = dry_run(settings, *streams, options, out);
   out.flush();
   if (!totals) {
-    const auto& why = totals.error().text; // of the file itself it begins with its name
+    // An error about the file itself begins with its name.
+    const auto& why = totals.error().text;
     err << (why.starts_with(options.dry_run + ":") ? "" : options.dry_run + ": ") << why
         << '\n';
     return exit_failed;

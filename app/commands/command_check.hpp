@@ -21,11 +21,11 @@ struct check_options {
   format_options format;
 };
 
-/// The configuration is loaded; compiles its schemas and steps. Errors go to `err`.
+/// The configuration is loaded already; compiles its schemas and steps. Errors go to `err`.
 int command_check(const config& settings, const check_options& options, std::ostream& out,
                   std::ostream& err);
 
-/// Settings, schema and steps of every stream, and where memory goes.
+/// Prints settings, schema and steps of every stream, and where memory goes.
 void print_config(const config& settings, const catalog& streams, std::ostream& out);
 
 /// What became of a file's records.
@@ -35,10 +35,9 @@ struct dry_run_totals {
   uint64_t dropped = 0;
 };
 
-/// One line per record in the file's order, in bounded memory: the JSON that would be
-/// stored, or `rejected record 3 line 4 code /pointer detail`, or `dropped record 5 line
-/// 6`. Failure: io_failed, malformed_body, body_too_large; what came before it has been
-/// printed.
+/// Prints one line per record in the file's order, in bounded memory: the JSON that would be
+/// stored, or `rejected record 3 line 4 code /pointer detail`, or `dropped record 5 line 6`.
+/// Failure: io_failed, malformed_body, body_too_large; what came before it has been printed.
 result<dry_run_totals> dry_run(const config& settings, catalog_ptr streams,
                                const check_options& options, std::ostream& out);
 

@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 using row = std::vector<std::string>;
 
-/// Columns as wide as their widest cell; the first row is the head.
+/// A table whose columns are as wide as their widest cell; the first row is the head.
 std::string table(const std::vector<row>& rows) {
   std::vector<size_t> widths(rows.front().size());
   for (const auto& cells : rows)
@@ -43,7 +43,7 @@ std::string joined(const json& list) {
   return text;
 }
 
-/// `3/32 1.2/4.0 MiB`: batches and bytes in flight, each of what may be.
+/// `3/32 1.2/4.0 MiB`: batches and bytes in flight, each with its bound.
 std::string in_flight(const json& flow) {
   if (flow.at("batches_max") == 0 && flow.at("batches") == 0)
     return "-";
@@ -80,7 +80,7 @@ std::string links_table(const json& page) {
   return table(rows);
 }
 
-/// As /readyz of the node says it.
+/// The state as /readyz of the node tells it.
 std::string readiness_line(const std::string& page) {
   const auto said = json::parse(page);
   const auto reasons = joined(said.at("reasons"));
@@ -132,6 +132,7 @@ int command_cluster_status(const std::string& url, bool as_json, std::ostream& o
   if (!text)
     return failed(text.error().text);
   out << *text;
+  // Whether the node is ready is on another page.
   const auto ready = http_client{*server, options}.get("/readyz");
   if (!ready)
     return failed(ready.error().text);

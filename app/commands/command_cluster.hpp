@@ -12,7 +12,7 @@ namespace weir {
 /// Where this configuration's operations listener is, as seen from this machine.
 std::string operations_url(const config& settings);
 
-/// The page /cluster as two tables, members and links. malformed_request when it is no such
+/// The page /cluster as two tables, members and links; malformed_request if it is no such
 /// page.
 result<std::string> cluster_tables(std::string_view page);
 

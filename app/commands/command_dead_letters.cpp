@@ -39,7 +39,7 @@ nlohmann::ordered_json to_json(const dead_letter& letter, bool with_body) {
   return json;
 }
 
-/// Bodies need not be UTF-8: what is not becomes U+FFFD.
+/// Bodies need not be UTF-8: invalid bytes become U+FFFD.
 std::string dump(const nlohmann::ordered_json& json, int indent) {
   return printable_json(
     json.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
@@ -56,7 +56,7 @@ void print_line(const dead_letter& letter, std::ostream& out) {
                                 : "");
 }
 
-/// For who asked for a list and would see nothing.
+/// Said to a user who asked for a list and would see nothing.
 std::string no_letters(const dead_letters_options& options) {
   std::string text = "there are no dead letters";
   if (!options.stream.empty())
@@ -115,6 +115,7 @@ int command_dead_letters_show(const config& settings, const dead_letters_options
     if (*letter) {
       out << dump(to_json(**letter, true), 2) << '\n';
     } else {
+      // The other letters are shown all the same.
       err << fmt::format("{}: there is no dead letter {}\n", settings.dead_letters.path,
                          id);
       code = exit_failed;
@@ -136,6 +137,7 @@ int command_dead_letters_delete(const config& settings,
   if (!store)
     return failed(err, store.error());
   dead_letter_choice which{options.ids, options.stream, options.before_us};
+  // An id that is given twice must not count as missing.
   std::sort(which.ids.begin(), which.ids.end());
   which.ids.erase(std::unique(which.ids.begin(), which.ids.end()), which.ids.end());
   const auto deleted = (*store)->remove(which);
@@ -166,6 +168,7 @@ int command_dead_letters_replay(const config& settings,
   if (!store)
     return failed(err, store.error());
   auto with = options;
+  // Letters of these streams come back as new ones when they are rejected again.
   for (const auto& [name, stream] : settings.streams)
     if (stream.settings.dead_letters == dead_letter_policy::store)
       with.storing.insert(name);

@@ -23,7 +23,7 @@ struct dead_letters_options {
   size_t limit = 100;        ///< list
   bool json = false;         ///< list: one JSON object a line
   bool all = false; ///< replay: every one that was not replayed yet; delete: every one
-  bool yes = false; ///< delete: meant
+  bool yes = false; ///< delete: --all is really meant
   int64_t before_us = 0;             ///< delete: received before; 0: at any time
   std::string csv_header;            ///< replay: rows of CSV need their header
   std::optional<char> csv_delimiter; ///< replay: of the header and its rows
@@ -45,7 +45,7 @@ int command_dead_letters_delete(const config& settings,
                                 const dead_letters_options& options, std::ostream& out,
                                 std::ostream& err);
 
-/// Replays from `store` through `post`; the counts of what went through and what did not.
+/// How many letters went through and how many did not.
 struct replay_totals {
   uint64_t replayed = 0;
   uint64_t failed = 0;

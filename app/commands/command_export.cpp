@@ -45,7 +45,7 @@ int command_export(const config& settings, const export_command_options& options
     return exit_failed;
   }
   if (out.flush() || out.reader_gone()) {
-    // One that was taken out of the configuration may still have records.
+    // A stream that was taken out of the configuration may still have records.
     if (*visited > 0 || options.stream.empty()
         || settings.streams.contains(options.stream))
       return exit_ok;

@@ -15,8 +15,8 @@
 namespace weir {
 namespace {
 
-/// Sending the same unchanged file again to the same stream, cut the same way, repeats this
-/// key, so that nothing is stored twice. A file that was written to is another file.
+/// The key is the same when the same unchanged file is sent again to the same stream, cut the same
+/// way, so that nothing is stored twice. A file that was written to is another file.
 std::string derived_key(const std::string& identity, const send_options& options) {
   const auto& format = options.format.format;
   const auto csv = options.format.dialect(options.csv);
@@ -38,7 +38,7 @@ class send_run {
 
   int run() {
     for (size_t i = 0; i < options_.files.size(); ++i) {
-      if (ended_) // what it would need is not there for any file
+      if (ended_) // what ended the run would end it for any file
         err_ << one_line(options_.files[i], 256) << ": not sent\n";
       else
         one_file(i);
@@ -68,6 +68,7 @@ class send_run {
     const auto totals = sending.run(cutter, source->bytes_total);
     out_ << one_line(path, 256) << ": " << summary(totals) << std::endl;
     all_stored_ = all_stored_ && totals.all_stored();
+    // A failure of the file itself leaves the others to be sent; any other ends the run.
     ended_ = stop_.asked() || (!totals.stopped.empty() && !totals.file_failed);
     if (ended_)
       say_how_to_go_on(path, totals, key, !source->identity.empty());
@@ -79,6 +80,7 @@ class send_run {
     terms.rejected_shown_max = options_.rejected_shown_max;
     terms.refused_max = options_.refused_max;
     terms.stopped = [this] { return stop_.asked(); };
+    // What a pipe gave is nowhere else, so it is sent even after a request to stop.
     terms.finish_what_was_read = !source.bytes_total && source.identity.empty();
     const bool derived = options_.key.empty() && !source.identity.empty();
     terms.key = derived                ? derived_key(source.identity, options_)
@@ -98,6 +100,7 @@ class send_run {
                           totals.settled_line);
     else
       err_ << name << ": nothing is known to be stored by this run\n";
+    // The key of a file makes it safe to send all of it again; a pipe has no such key.
     if (is_file)
       err_ << fmt::format(
         "{}: to go on, give the same command again: while the file is unchanged, what is "

@@ -21,7 +21,7 @@ struct send_options {
   std::string stream = "default";
   format_options format;
   csv_dialect csv; ///< the stream's, where the configuration is known
-  std::string key; ///< empty: one that is derived from the file
+  std::string key; ///< empty: derived from the file
   uint64_t batch_bytes = uint64_t{4} << 20;
   uint32_t rejected_shown_max = 20;
   uint32_t refused_max = 1'000;

@@ -13,11 +13,11 @@
 namespace weir {
 namespace {
 
-/// What these codes refuse has been read as CSV.
+/// Records with these codes were read as CSV.
 constexpr std::array<std::string_view, 2> codes_of_rows{"ragged_row", "malformed_csv"};
 
-/// What these refuse has been read as JSON, or was made JSON by an earlier stage. None of
-/// it is worth sending unless it is an object.
+/// Records with these codes were read as JSON, or an earlier stage made them JSON. They
+/// are worth sending only if they are objects.
 constexpr std::array<std::string_view, 5> codes_of_json{
   "malformed_json", "not_an_object", "too_deep", "record_too_large", "transform_failed"};
 
@@ -35,7 +35,8 @@ tl::unexpected<fault> refused(const dead_letter& letter, std::string_view why) {
   return fail(ec::malformed_body, fmt::format("{}: {}", one_line(letter.code, 64), why));
 }
 
-/// The header is there, whatever the stream says; its delimiter is the stream's unless named.
+/// The header is given, whatever the stream says; its delimiter is the stream's unless
+/// one is named.
 replay_body row_of(const dead_letter& letter, const dead_letters_options& options) {
   auto type = content_type_of(body_format::csv) + "; header=present";
   if (options.csv_delimiter)
@@ -53,6 +54,7 @@ result<replay_body> body_of(const dead_letter& letter,
                            "--csv-header");
   if (one_of(letter.code, codes_of_rows))
     return row_of(letter, options);
+  // Every stream takes a JSON object, whatever it was at first.
   if (is_object(letter.body))
     return replay_body{content_type_of(body_format::json), letter.body};
   if (letter.code == "invalid_utf8")

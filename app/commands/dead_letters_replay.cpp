@@ -20,7 +20,7 @@ constexpr size_t page_size = 1000;
 struct verdict {
   enum class kind : uint8_t { stored, rejected, unknown };
   kind what = kind::unknown;
-  std::string code; ///< of the rejection
+  std::string code; ///< the rejection's
   std::string why;  ///< empty: stored, or dropped on purpose
 };
 
@@ -29,13 +29,13 @@ std::string text_of(const nlohmann::json& object, const char* name) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-/// The letter's own, wherever it is stored: ids begin again in a new store, and each node counts
-/// its own.
+/// The letter's own key, wherever the letter is stored: ids begin again in a new store,
+/// and each node counts its own.
 std::string key_of(const dead_letter& letter) {
   return fmt::format("dead-letter-{}-{}", letter.batch, letter.record);
 }
 
-/// The one record's error, or the problem as a whole.
+/// A rejection with the one record's error, or with the problem as a whole.
 verdict rejected(const nlohmann::json& json, const http_answer& answer) {
   const auto errors = json.find("errors");
   if (errors == json.end() || !errors->is_array() || errors->empty()
@@ -53,6 +53,7 @@ verdict verdict_of(const result<http_answer>& answer) {
   if (!answer)
     return {verdict::kind::unknown, "", answer.error().text};
   const auto json = nlohmann::json::parse(answer->body, nullptr, false);
+  // A proxy may answer 200 as well: only an answer of weir's own counts.
   const bool ours = json.is_object() && json.contains("accepted");
   const auto none = [&json](const char* name) {
     return !json.contains(name) || json[name] == 0;
@@ -84,6 +85,7 @@ class replayer {
       if (!letter)
         return tl::unexpected(letter.error());
       if (!*letter) {
+        // The other letters are sent all the same.
         ++totals_.failed;
         out_ << fmt::format("{}: there is no such dead letter\n", id);
       } else if (auto done = run_one(**letter); !done) {
@@ -94,8 +96,7 @@ class replayer {
   }
 
  private:
-  /// Up to the letters there are now: one that is rejected again makes a new one behind
-  /// them.
+  /// Goes up to the letters there are now: one that is rejected again makes a new one after them.
   result<replay_totals> run_all() {
     dead_letter_query query;
     query.stream = options_.stream;
@@ -109,6 +110,7 @@ class replayer {
       if (!letters)
         return tl::unexpected(letters.error());
       for (const auto& letter : *letters) {
+        // This run has made it.
         if (letter.id > *newest)
           return totals_;
         if (auto done = letter.replayed_at_us == 0 ? run_one(letter) : result<void>{};
@@ -157,6 +159,7 @@ class replayer {
       return mark(letter);
     }
     ++totals_.failed;
+    // The letter stays: its key makes another try safe.
     if (what.what == verdict::kind::unknown) {
       out_ << fmt::format("{}: {}\n", letter.id, what.why);
       return {};
@@ -169,13 +172,13 @@ class replayer {
     return kept ? supersede(letter) : result<void>{};
   }
 
-  /// Whether the node has made a letter of it again, which takes this one's place: else
-  /// both would be replayed the next time, and the record be stored twice.
+  /// True if the node has made a letter of it again, which takes this one's place:
+  /// otherwise both would be replayed the next time, and the record be stored twice.
   bool kept_again(const dead_letter& letter, const verdict& what) const {
     return what.code == "quarantined" || options_.storing.contains(letter.stream);
   }
 
-  /// It was not stored, so it does not count as replayed; the newer one is tried next time.
+  /// The record was not stored, so this is no replay; the newer letter is tried next time.
   result<void> supersede(const dead_letter& letter) {
     return store_.mark_replayed(letter.id, -system_clock_source{}.unix_us());
   }

@@ -22,7 +22,7 @@ class output_file {
   bool write(std::string_view text);
   bool flush();
 
-  /// The failure was that nobody reads any more (EPIPE).
+  /// True if the failure was that nobody reads any more (EPIPE).
   bool reader_gone() const noexcept;
   std::string failure() const;
 

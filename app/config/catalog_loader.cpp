@@ -46,6 +46,7 @@ result<std::shared_ptr<const plan>> load_plan(const config& settings,
 result<catalog_ptr> load_catalog(const config& settings) {
   std::map<std::string, stream_spec, std::less<>> streams;
   std::string errors;
+  // Every stream is compiled, so that one run tells all errors.
   const auto take = [&errors](auto loaded) {
     using value = typename decltype(loaded)::value_type;
     if (loaded)

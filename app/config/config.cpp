@@ -28,7 +28,7 @@ fault bad_config(std::vector<std::string> errors) {
   return {ec::invalid_config, std::move(text)};
 }
 
-/// `file:line: key` of an error, without what is wrong with it: the key.
+/// The key in an error `file:line: key: what is wrong`.
 std::string_view key_of(std::string_view error) {
   const auto from = error.find(": ");
   if (from == error.npos)
@@ -37,9 +37,9 @@ std::string_view key_of(std::string_view error) {
   return error.substr(0, error.find(": "));
 }
 
-/// When the first `wrong` errors are of values that were not taken over, contradictions that
-/// name one of their keys would only repeat them. Those that do not, and the mistakes in
-/// schemas and steps, are told in the same go.
+/// If the first `wrong` errors are about values that were not taken over, contradictions
+/// that name one of their keys would only repeat them. All others, and the mistakes in
+/// schemas and steps, are told in the same run.
 void add_what_stands_by_itself(const config& settings, size_t wrong,
                                std::vector<std::string>& errors) {
   const auto repeats = [&](const std::string& contradiction) {
@@ -54,6 +54,7 @@ void add_what_stands_by_itself(const config& settings, size_t wrong,
   for (size_t i = wrong; i < errors.size(); ++i)
     if (!repeats(errors[i]))
       kept.push_back(errors[i]);
+  // Schemas and steps have mistakes of their own, whatever else is wrong.
   if (const auto streams = load_catalog(settings); !streams) {
     std::istringstream lines{streams.error().text};
     for (std::string line; std::getline(lines, line);)
@@ -131,6 +132,7 @@ result<config> parse_config(std::string_view text, const std::string& file,
   config settings;
   settings.file = file;
   {
+    // The reader reports unknown keys at its end.
     config_reader reader{tree, std::filesystem::path{file}.parent_path().string(),
                          settings.places, errors};
     visit_config(reader, settings);

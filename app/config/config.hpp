@@ -33,7 +33,7 @@ struct listen_address {
   bool loopback() const noexcept; ///< 127.0.0.0/8, ::1, localhost
 };
 
-/// `127.0.0.1:8080`, `[::1]:8080`.
+/// Text such as `127.0.0.1:8080` or `[::1]:8080`.
 std::string to_string(const listen_address& address);
 
 struct tls_files {
@@ -72,17 +72,17 @@ struct ingest_section {
   uint64_t zstd_window_max = uint64_t{8} << 20;
   uint64_t batch_bytes = uint64_t{1} << 20;
   uint32_t batch_records = 4096;
-  /// batches of streamed requests in flight; resolved: never 0 after load_config
+  /// Batches of streamed requests in flight; resolved: never 0 after load_config.
   uint32_t request_window = 0;
-  /// batches in flight per I/O thread before small requests gather, and before larger ones do
+  /// Batches in flight per I/O thread before small requests gather, and before larger ones do.
   uint32_t coalesce_window = 1;
   uint32_t coalesce_large_window = 4;
-  std::chrono::milliseconds coalesce_wait{
-    250}; ///< a small batch in flight for longer counts no more
+  /// A small batch that is in flight for longer does not count any more.
+  std::chrono::milliseconds coalesce_wait{250};
   uint64_t coalesce_bytes = 64 * 1024;
   uint32_t batches_in_flight = 64;            ///< the credit of all I/O threads together
   std::chrono::milliseconds delay_max{1'000}; ///< 0: admission does not look at time
-  /// bodies and what is made of them; resolved: never 0 after load_config
+  /// Memory for bodies and what is made of them; resolved: never 0 after load_config.
   uint64_t budget_bytes = 0;
   double client_records_per_second = 0; ///< per peer address; 0: no limit
   double client_burst_records = 0;
@@ -95,7 +95,7 @@ struct ingest_section {
 struct operations_section {
   listen_address listen{"127.0.0.1", 8081};
   std::string token_sha256; ///< 64 lower-case hex digits; empty: no token is asked for
-  /// must be said, or a listen address off loopback is refused
+  /// Must be true, or a listen address off loopback is refused.
   bool allow_remote = false;
 };
 
@@ -103,8 +103,8 @@ struct pipeline_section {
   uint32_t validate_workers = 0;  ///< resolved: `auto` has become the number of cores
   uint32_t transform_workers = 0; ///< likewise
   uint32_t queue_batches = 256;   ///< bound of each stage's queue
-  uint64_t fuse_bytes =
-    uint64_t{4} << 20; ///< batches up to it are validated and transformed in one go
+  /// Batches up to this size are validated and transformed in one go.
+  uint64_t fuse_bytes = uint64_t{4} << 20;
   std::chrono::milliseconds work_deadline{2'000};
   uint32_t tries_max = 3;
   uint32_t hung_workers_max = 16;
@@ -126,7 +126,7 @@ struct supervision_section {
 struct cluster_section {
   std::vector<std::string> roles; ///< gateway, worker, persister; empty: no cluster
   listen_address listen{"127.0.0.1", 7400};
-  std::string advertise;          ///< host:port others reach it at; empty: `listen`
+  std::string advertise;          ///< host:port at which others reach it; empty: `listen`
   std::vector<std::string> seeds; ///< host:port
   std::string ca;                 ///< PEM; empty: plain, loopback only
   std::string certificate;
@@ -153,7 +153,7 @@ struct log_section {
 
 struct stream_config {
   stream_settings settings;
-  /// relative to the configuration file until loaded; empty: none
+  /// Relative to the configuration file until loaded; empty: none.
   std::string schema_file;
   std::shared_ptr<const nlohmann::json> steps; ///< a JSON array, never null
   std::string csv_delimiter = "comma";         ///< as it was written
@@ -163,7 +163,7 @@ struct stream_config {
 using config_places = std::map<std::string, std::string, std::less<>>;
 
 struct config {
-  /// as given; paths inside it are relative to its directory, except data_dir
+  /// As given; paths inside it are relative to its directory, except data_dir.
   std::string file;
   std::string data_dir = "data";
   std::string node_name = "weir";
@@ -174,13 +174,14 @@ struct config {
   cluster_section cluster;
   supervision_section supervision;
   journal_config journal;
-  uint64_t journal_group_bytes = uint64_t{8}
-                                 << 20; ///< one commit writes at most about this
+  /// One commit writes at most about this.
+  uint64_t journal_group_bytes = uint64_t{8} << 20;
   sink_config sink;
   uint32_t sink_rows_per_transaction = 0; ///< resolved: never 0 after load_config
-  uint64_t sink_bytes_per_transaction = uint64_t{16}
-                                        << 20; ///< bytes read from the journal for one
-  /// while they do not fill half a transaction and no client waits for one of them
+  /// How many bytes are read from the journal for one transaction.
+  uint64_t sink_bytes_per_transaction = uint64_t{16} << 20;
+  /// How long records wait while they fill less than half a transaction and no client
+  /// waits for one.
   std::chrono::milliseconds sink_gather{250};
   dead_letter_config dead_letters;
   std::chrono::milliseconds shutdown_deadline{8'000};
@@ -192,13 +193,13 @@ struct config {
   /// What this node does: all of it unless it is one of a cluster.
   node_roles roles() const noexcept;
 
-  /// The place that set `path` or the nearest key above it; the file when nothing did.
+  /// The place that set `path` or the nearest key above it; the file if nothing did.
   std::string where(std::string_view path) const;
 };
 
-/// Reads, overrides (`a.b.c=value`), expands, checks and resolves. A failure is
-/// invalid_config and its text has one line per error: `file:line: key.path: what, and
-/// what was expected`. Reads the environment; not while another thread changes it.
+/// Reads the file, applies the overrides (`a.b.c=value`), expands, checks and resolves. A failure
+/// is invalid_config, and its text has one line per error: `file:line: key.path: what, and what was
+/// expected`. Reads the environment, so not while another thread changes it.
 result<config> load_config(const std::string& file,
                            const std::vector<std::string>& overrides = {});
 

@@ -17,7 +17,7 @@
 namespace weir {
 namespace {
 
-/// `gateway-1:7400`, `[::1]:7400`.
+/// True for texts such as `gateway-1:7400` or `[::1]:7400`.
 bool is_host_port(std::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == text.npos || colon == 0 || text.size() > 280)
@@ -29,8 +29,8 @@ bool is_host_port(std::string_view text) {
          && text.find_first_of(" /") == text.npos;
 }
 
-/// As it would be found from anywhere, however it is written. Links are not followed: what
-/// weir writes need not be there yet.
+/// The absolute path, however it was written. Links are not followed: what weir writes
+/// need not be there yet.
 std::string whole_path(const std::string& path) {
   std::error_code ignored;
   auto whole = std::filesystem::absolute(path, ignored).lexically_normal().string();
@@ -54,8 +54,8 @@ class checker {
       errors_.push_back(fmt::format("{}: {}: {}", place_of(key, text), key, text));
   }
 
-  /// Where the key stands, or another one that the text names: a key that has its default
-  /// contradicts one that has not.
+  /// The place of the key, or of another key that the text names: a key with its default
+  /// value contradicts one that was set.
   std::string place_of(std::string_view key, std::string_view text) const {
     auto place = c_.where(key);
     if (place != c_.file)
@@ -74,6 +74,7 @@ class checker {
     };
     const bool same_host =
       ingest.host == operations.host || any(ingest) || any(operations);
+    // Port 0 takes a free port, which is never the other's.
     demand(ingest.port == 0 || ingest.port != operations.port || !same_host,
            "operations.listen",
            fmt::format("{} is taken by ingest.listen: choose another port",
@@ -120,6 +121,7 @@ class checker {
     demand(in.request_window <= in.batches_in_flight, "ingest.request_window",
            fmt::format("{} is above ingest.batches_in_flight, {}", in.request_window,
                        in.batches_in_flight));
+    // An admitted batch must never find a stage's queue full.
     demand(
       c_.pipeline.queue_batches >= in.batches_in_flight, "pipeline.queue",
       fmt::format("{} is below ingest.batches_in_flight, {}: admitted batches must fit",
@@ -149,8 +151,8 @@ class checker {
              "{} is above a quarter of journal.segment_bytes, {}: a batch must fit in "
              "one segment",
              format_bytes(c_.ingest.batch_bytes), format_bytes(j.segment_bytes)));
-    // A line of text becomes {"message":"…"}. What escapes and long names of columns make of it is
-    // said by the answer (docs/http.md).
+    // A line of text becomes {"message":"…"}. If escapes or long column names make a
+    // batch too large, the answer says so (docs/http.md).
     const auto records =
       std::min<uint64_t>(c_.ingest.batch_records, c_.ingest.batch_bytes / 2);
     const auto grown = c_.ingest.batch_bytes + 18 * records;
@@ -165,8 +167,8 @@ class checker {
     paths();
   }
 
-  /// Two that write to one place would spoil each other's files; the journal's directory
-  /// is read whole at start, so nothing else may be in it.
+  /// Two stores in one place would spoil each other's files; the journal's directory is
+  /// read whole at start, so nothing else may be in it.
   void paths() {
     const auto journal = whole_path(c_.journal.directory);
     const auto sink = c_.sink.kind == "postgres" ? "" : whole_path(c_.sink.path);
@@ -199,6 +201,7 @@ class checker {
     const auto charged = make_ingest_config(c_);
     const auto parts = most_parts_room(c_);
     const auto one = batch_charge(charged) + parts + reader_bytes;
+    // Each of these must fit, or a request that needs it would never be admitted.
     const auto least = std::max<uint64_t>(
       {in.batch_bytes * body_copies * std::max(in.threads, in.request_window),
        2 * (batch_charge(charged) + parts), one + inflater_bytes_max(in.zstd_window_max),
@@ -229,6 +232,7 @@ class checker {
   void cluster() {
     const auto& c = c_.cluster;
     if (!c.enabled()) {
+      // Whoever has set one of these expects a cluster.
       for (const auto* key : {"cluster.listen", "cluster.seeds", "cluster.advertise"})
         demand(!c_.places.contains(key), key, "has no effect without cluster.roles");
       return;
@@ -286,6 +290,7 @@ class checker {
              "semicolon, tab, pipe, colon, space");
       demand(s.burst_records == 0 || s.records_per_second > 0, key + ".burst",
              "has no effect without records_per_second");
+      // Otherwise the wait alone could use up the time for the answer.
       demand(s.admission_wait < c_.ingest.request_timeout, key + ".admission_wait",
              "is not below ingest.request_timeout");
     }
@@ -297,6 +302,7 @@ class checker {
                    std::set<std::string_view>& digests) {
     demand(!k.name.empty(), key + ".name", "is required");
     demand(!k.sha256.empty(), key + ".sha256", "is required");
+    // The name is a tenant: two keys of one name would share Idempotency-Keys.
     demand(k.name.empty() || names.insert(k.name).second, key + ".name",
            fmt::format("{} is used twice", in_quotes(k.name)));
     demand(k.sha256.empty() || digests.insert(k.sha256).second, key + ".sha256",

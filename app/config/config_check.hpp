@@ -9,8 +9,8 @@
 
 namespace weir {
 
-/// What a batch may hold on its way: as sent, as JSON, transformed, and in the journal's
-/// group.
+/// How many copies of a batch there may be on its way: as sent, as JSON, transformed, and
+/// in the journal's group.
 inline constexpr uint64_t body_copies = 4;
 
 /// Replaces `auto`, `derived` and absent paths by what they stand for.
@@ -19,8 +19,7 @@ void resolve_config(config& settings);
 /// The most bytes that a batch of any stream may be split into; see plan::parts_room().
 uint64_t most_parts_room(const config& settings);
 
-/// Appends one line for each contradiction, with the place of one of the keys it is
-/// between.
+/// Appends one line for each contradiction, with the place of one of the keys involved.
 void check_config(const config& settings, std::vector<std::string>& errors);
 
 } // namespace weir

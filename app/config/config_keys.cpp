@@ -143,6 +143,7 @@ void visit_storage(key_visitor& v, config& c) {
     v.bytes({"group_bytes", "One write and sync takes about this much at most."},
             c.journal_group_bytes, {64 * kib, 64 * mib});
   });
+  // The configuration keeps seconds; the visitor takes a duration.
   std::chrono::seconds rotate_after{c.sink.rotate_seconds};
   v.section({"sink", "Where records end up."}, [&] {
     static const std::vector<std::string_view> kinds{"sqlite", "file", "postgres",
@@ -213,6 +214,7 @@ void visit_config(key_visitor& v, config& c) {
   });
   v.flag({"fault_injection", "Allows the test-only step `fault`. Never in production."},
          c.fault_injection);
+  // The order of the calls is the order of docs/config.md.
   visit_streams(v, c);
 }
 

@@ -78,7 +78,7 @@ class key_visitor {
     time(key, fine, range, milliseconds{Duration{1}});
     value = std::chrono::duration_cast<Duration>(fine);
   }
-  /// `values` in the order of the enumeration, from 0.
+  /// `values` are in the order of the enumeration, from 0.
   template <class Enum>
   void choice(key_name key, Enum& value, const std::vector<std::string_view>& values) {
     auto index = static_cast<size_t>(value);
@@ -96,10 +96,10 @@ class key_visitor {
                     const std::vector<std::string_view>& values) = 0;
 };
 
-/// All of them, in the order of docs/config.md.
+/// Visits all keys, in the order of docs/config.md.
 void visit_config(key_visitor& visitor, config& settings);
 
-// Its parts, one per file.
+// The parts of visit_config(), one per file.
 void visit_ingest(key_visitor& visitor, ingest_section& ingest);
 void visit_node(key_visitor& visitor, config& settings);
 void visit_cluster(key_visitor& visitor, cluster_section& cluster);

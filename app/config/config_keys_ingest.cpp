@@ -166,6 +166,7 @@ void visit_streams(key_visitor& v, config& c) {
               "Between the fields of CSV whose Content-Type names none: one character, "
               "or comma, semicolon, tab, pipe, colon, space."},
              stream.csv_delimiter, text_rule::any);
+      // A text that is no delimiter is reported by check_config().
       if (const auto delimiter = csv_delimiter_of(stream.csv_delimiter))
         s.csv.delimiter = *delimiter;
       v.choice({"csv_header",

@@ -12,13 +12,14 @@
 namespace weir {
 namespace {
 
-constexpr uint64_t process_bytes = uint64_t{44}
-                                   << 20;       ///< code, threads, SQLite's page cache
+/// Code, threads, SQLite's page cache.
+constexpr uint64_t process_bytes = uint64_t{44} << 20;
 constexpr uint64_t connection_bytes = 8 * 1024; ///< socket, session and timers
 constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
 constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
-/// A worker's parser, arena and texts for small records; what a record larger than 32 KiB takes
-/// more, parsed and taken apart, one at a time in the process (records/work.cpp).
+/// A worker's parser, arena and texts for small records; and how much more a record
+/// larger than 32 KiB takes, parsed and taken apart, one at a time in the process
+/// (records/work.cpp).
 constexpr uint64_t worker_bytes = uint64_t{1} << 20;
 constexpr uint64_t large_record_factor = 16;
 /// What each step `split` of a stream takes more: the parts' trees, of 1024 fields in a record and
@@ -74,7 +75,7 @@ memory_share workers_share(const config& c) {
 }
 
 std::vector<memory_share> set_aside(const config& c) {
-  // PostgreSQL's has its rows once more as COPY sends them, and some of that once more.
+  // A PostgreSQL transaction has its rows once more as COPY sends them, and a part of that again.
   const bool copies = c.sink.kind == "postgres";
   const uint64_t per_connection =
     c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
@@ -107,8 +108,8 @@ uint64_t derived_budget(const config& c) {
   return aside >= c.memory_ceiling ? 0 : c.memory_ceiling - aside;
 }
 
-/// More than 16 batches of an upload in flight gain nothing, and fewer than four leave the
-/// workers without work while a group is synced. Others are to have room beside it.
+/// More than 16 batches of an upload in flight gain nothing, and fewer than four leave the workers
+/// without work while a group is synced. Other requests must have room beside it.
 uint32_t derived_window(const ingest_section& in) {
   constexpr uint64_t most = 16, least = 4;
   const auto fit = std::min<uint64_t>(
@@ -117,8 +118,8 @@ uint32_t derived_window(const ingest_section& in) {
     std::min<uint64_t>(std::clamp(fit, least, most), std::max(in.batches_in_flight, 1u)));
 }
 
-/// A database's transaction costs by the row. The others' costs a sync, which is in the way of
-/// the journal's, so they make fewer.
+/// A database's transaction costs by the row. The other sinks pay by the sync, which
+/// delays the journal's, so they make fewer and larger ones.
 uint32_t derived_rows(const sink_config& sink) {
   return sink.kind == "sqlite" || sink.kind == "postgres" ? 5'000 : 20'000;
 }
@@ -131,7 +132,7 @@ std::string below(const std::string& directory, const char* name) {
   return (std::filesystem::path{directory} / name).lexically_normal().string();
 }
 
-/// One entry may be several, separated by commas: a list out of one environment variable.
+/// Splits entries at commas: one environment variable may hold a list.
 std::vector<std::string> split_at_commas(const std::vector<std::string>& entries) {
   std::vector<std::string> all;
   for (const auto& entry : entries)
@@ -141,6 +142,7 @@ std::vector<std::string> split_at_commas(const std::vector<std::string>& entries
       auto last = comma;
       while (last > at && entry[last - 1] == ' ')
         --last;
+      // Blanks around an entry and empty entries are dropped.
       if (first < last)
         all.push_back(entry.substr(first, last - first));
       at = comma + 1;
@@ -180,7 +182,7 @@ void resolve_config(config& c) {
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
   c.sink.postgres.node = c.node_name;
   c.sink.postgres.journal_directory = c.journal.directory;
-  // Only between nodes a batch is sent again elsewhere.
+  // Only in a cluster is a batch sent again to another node.
   c.sink.postgres.claim_all = c.cluster.enabled();
   c.cluster.seeds = split_at_commas(c.cluster.seeds);
   if (c.cluster.enabled())

@@ -13,7 +13,7 @@
 namespace weir {
 namespace {
 
-/// What a text that stands where keys should is mostly meant to be.
+/// What a text that stands where keys should was probably meant to be.
 std::string advice_on(const yaml_node& node) {
   if (node.what != yaml_node::kind::scalar)
     return {};
@@ -21,7 +21,7 @@ std::string advice_on(const yaml_node& node) {
   return other.empty() ? "" : ": " + other;
 }
 
-/// The one section that has a key of that name, or empty.
+/// The one section that has a key of that name; empty if none or several have.
 std::string section_of(std::string_view name) {
   std::string found;
   for (const auto& row : config_reference()) {
@@ -64,8 +64,7 @@ const yaml_node* config_reader::take(std::string_view name) {
   return found;
 }
 
-/// The scalar under `name`, or nothing: it is absent, or is no scalar and the error is
-/// reported.
+/// The scalar under `name`; nothing if it is absent, or is no scalar, which is reported.
 const yaml_node* config_reader::take_scalar(std::string_view name) {
   const auto* found = take(name);
   if (!found || found->what == yaml_node::kind::scalar)
@@ -77,7 +76,7 @@ const yaml_node* config_reader::take_scalar(std::string_view name) {
   return nullptr;
 }
 
-/// As take_scalar(), and `null` without quotes where that is one of the words to choose from.
+/// Like take_scalar(), but takes an unquoted `null` if that is one of the words to choose from.
 const yaml_node* config_reader::take_choice(std::string_view name,
                                             const std::vector<std::string_view>& values) {
   const auto* found = take(name);
@@ -101,6 +100,7 @@ void config_reader::report_unknown(const level& at) {
     if (at.asked.contains(name))
       continue;
     const auto nearest = nearest_name(name, at.asked);
+    // At the top, a key of a section has probably lost its indentation.
     const auto home = at.prefix.empty() ? section_of(name) : "";
     const auto advice =
       name.starts_with('-') ? "is the space behind the `-` of a list missing?"
@@ -130,6 +130,7 @@ void config_reader::map(key_name key,
   const auto* found = take(key.name);
   if (!found)
     return;
+  // A map without names is a mistake, not a wish to have none.
   if (found->what != yaml_node::kind::map || found->members.empty()) {
     error(*found, key.name, "expected at least one name with settings below it");
     return;
@@ -158,6 +159,7 @@ void config_reader::list(key_name key, const std::function<void()>& element) {
   }
   for (size_t i = 0; i < found->items.size(); ++i) {
     const auto prefix = fmt::format("{}.{}.", path(key.name), i);
+    // An error about the whole element needs its place, too.
     places_[fmt::format("{}.{}", path(key.name), i)] = found->items[i].place;
     if (found->items[i].what != yaml_node::kind::map)
       error(found->items[i], key.name, "expected an element with keys of its own");
@@ -198,6 +200,7 @@ void config_reader::whole(key_name key, uint64_t& value, bounds<uint64_t> range,
   const auto* found = take_scalar(key.name);
   if (!found)
     return;
+  // The word is allowed even if 0 itself is out of range.
   if (!key.zero.empty() && found->text == key.zero) {
     value = 0;
     return;
@@ -313,6 +316,7 @@ void config_reader::steps(key_name key, std::shared_ptr<const nlohmann::json>& v
 }
 
 std::string config_reader::broken_rule(std::string& value, text_rule rule) const {
+  // No `default:`: -Wswitch (an error here) reports a rule without a check.
   switch (rule) {
   case text_rule::any:
     return {};

@@ -1,6 +1,6 @@
 // CONFIG READER: fills the structs from a YAML tree. Reports every error it finds, with
-// the place of the key; a key nobody asked for is an error that names the nearest known
-// one.
+// the place of the key; a key that nobody asked for is an error that names the nearest
+// known one.
 #pragma once
 
 #include "app/config/config_keys.hpp"
@@ -15,7 +15,7 @@ namespace weir {
 
 class config_reader final : public key_visitor {
  public:
-  /// All references outlive the reader. `directory`: what read_path is relative to.
+  /// All references outlive the reader. `directory`: the one read_path is relative to.
   config_reader(const yaml_node& root, std::string directory, config_places& places,
                 std::vector<std::string>& errors);
   /// Reports unknown keys of the outermost level.
@@ -43,7 +43,7 @@ class config_reader final : public key_visitor {
             const std::vector<std::string_view>& values) override;
 
  private:
-  /// One map being read: which of its keys were asked for.
+  /// One map that is being read, and which of its keys were asked for.
   struct level {
     const yaml_node* node;
     std::string prefix; ///< "" or "ingest.tls."

@@ -85,6 +85,7 @@ class key_describer final : public key_visitor {
     prefix_ = outer;
   }
   static std::string type_of(text_rule rule) {
+    // No `default:`: -Wswitch (an error here) reports a rule without a type.
     switch (rule) {
     case text_rule::any:
       return "text";
@@ -100,6 +101,7 @@ class key_describer final : public key_visitor {
     return "text";
   }
   static std::string range_of(text_rule rule) {
+    // No `default:`: -Wswitch (an error here) reports a rule without a range.
     switch (rule) {
     case text_rule::any:
       return "";

@@ -77,7 +77,7 @@ parsed<listen_address> parse_listen_address(std::string_view text) {
   if (!port || *port > 65'535)
     return unexpected("expected a port of 0 … 65535 behind the last colon");
   address.port = static_cast<uint16_t>(*port);
-  if (address.host == "localhost") // what listens takes addresses only
+  if (address.host == "localhost") // listeners take only addresses
     address.host = "127.0.0.1";
   return address;
 }
@@ -127,6 +127,7 @@ result<std::string> read_file(const std::string& path, size_t bytes_max) {
   char buffer[16 * 1024];
   while (const size_t got = std::fread(buffer, 1, sizeof buffer, file.get())) {
     text.append(buffer, got);
+    // Checked while reading: a pipe or a device does not tell its size.
     if (text.size() > bytes_max)
       return fail(ec::io_failed,
                   fmt::format("{}: larger than {}", path, format_bytes(bytes_max)));
@@ -139,13 +140,14 @@ result<std::string> read_file(const std::string& path, size_t bytes_max) {
 
 namespace {
 
-/// Letters to replace, insert, leave out or swap with their neighbour: the distance of
-/// Damerau and Levenshtein (optimal string alignment), three rows at a time.
+/// How many letters to replace, insert, leave out or swap with their neighbour: the
+/// distance of Damerau and Levenshtein (optimal string alignment), three rows at a time.
 size_t edits_between(std::string_view from, std::string_view to) {
   std::vector<size_t> before(to.size() + 1), last(to.size() + 1), row(to.size() + 1);
   for (size_t j = 0; j <= to.size(); ++j)
     row[j] = j;
   for (size_t i = 1; i <= from.size(); ++i) {
+    // `before`, `last` and `row` are the rows i - 2, i - 1 and i.
     before.swap(last);
     last.swap(row);
     row[0] = i;

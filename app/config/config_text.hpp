@@ -17,16 +17,16 @@ bool is_node_name(std::string_view text) noexcept;
 /// True for 64 hex digits, which are made lower case.
 bool lower_digest(std::string& text) noexcept;
 
-/// `host:port`, `[IPv6]:port`; the host an address or `localhost`, which becomes 127.0.0.1,
-/// never a name to be resolved.
+/// `host:port` or `[IPv6]:port`. The host is an address or `localhost`, which becomes
+/// 127.0.0.1, never a name to be resolved.
 parsed<listen_address> parse_listen_address(std::string_view text);
 
-/// Where a listener is found from this machine: an address that stands for all of them is the
-/// loopback one.
+/// Where a listener is reached from this machine: an address that stands for all becomes
+/// the loopback one.
 listen_address from_here(listen_address listener);
 
-/// Makes `path` relative to `directory` unless it is absolute, and opens it. The answer
-/// is why it cannot be read, or empty.
+/// Makes `path` relative to `directory` unless it is absolute, and opens it. Returns why
+/// it can't be read, or empty.
 std::string resolve_readable(std::string& path, const std::string& directory);
 
 /// The whole file, or io_failed with the path and the system's reason.

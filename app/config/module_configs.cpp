@@ -31,6 +31,7 @@ ingest_config make_ingest_config(const config& settings) {
   to.coalesce_wait = from.coalesce_wait;
   to.budget_bytes = from.budget_bytes;
   to.batches_max = from.batches_in_flight;
+  // Every connection may wait for admission at once.
   to.waiters_max = from.connections_max;
   to.delay_max = from.delay_max;
   return to;

@@ -1,5 +1,4 @@
-// What the modules want to know, taken from what the operator said. One function
-// per module.
+// What the modules want to know, taken from what the operator said. One function per module.
 #pragma once
 
 #include "app/config/config.hpp"
@@ -14,7 +13,7 @@ namespace weir {
 ingest_config make_ingest_config(const config& settings);
 /// The part a reload may change; invalid_config for a malformed key digest.
 result<ingest_limits> make_ingest_limits(const config& settings);
-/// Without the instance and the time of its start.
+/// Lacks the instance and the time of its start, which the node adds.
 tunnel_config make_tunnel_config(const config& settings);
 operations_config make_operations_config(const config& settings);
 

@@ -54,6 +54,7 @@ parsed<uint64_t> parse_quantity(std::string_view text, const std::array<unit, N>
       fmt::format("has no unit: write {}{} ({})", found->number, example_unit, expected));
   for (const auto& [name, factor] : units)
     if (name == found->unit) {
+      // Amounts go on into signed numbers.
       if (found->number > UINT64_MAX / factor || found->number * factor > INT64_MAX)
         return tl::unexpected(std::string{"the amount is too large"});
       return found->number * factor;

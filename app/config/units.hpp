@@ -11,7 +11,7 @@
 
 namespace weir {
 
-/// The error is what was expected, to be put behind the value: `"64" has no unit: write
+/// The error is what was expected, to be put after the value: `"64" has no unit: write
 /// 64MiB …`.
 template <class T>
 using parsed = tl::expected<T, std::string>;
@@ -28,7 +28,7 @@ parsed<double> parse_real(std::string_view text);
 /// (midnight UTC), as unix microseconds. Years 1970 … 9999.
 parsed<int64_t> parse_rfc3339_us(std::string_view text);
 
-/// The largest unit that gives a whole number: 90000ms is `90s`, 65536 is `64KiB`.
+/// Uses the largest unit that gives a whole number: 90000ms is `90s`, 65536 is `64KiB`.
 std::string format_duration(std::chrono::milliseconds value);
 std::string format_bytes(uint64_t bytes);
 /// Shortest text that reads back as the same number.
@@ -36,8 +36,8 @@ std::string format_real(double value);
 /// `2024-05-17T10:05:03.123456Z`
 std::string format_rfc3339_us(int64_t unix_us);
 
-/// `text` fit for a terminal: control bytes escaped, cut at a character behind
-/// `bytes_max`.
+/// At most `bytes_max` bytes of `text`, fit for a terminal: control bytes escaped, cut
+/// between characters.
 std::string one_line(std::string_view text, size_t bytes_max = 512);
 /// The same in quotes, at most about 80 bytes of it.
 std::string in_quotes(std::string_view text);

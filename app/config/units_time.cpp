@@ -53,6 +53,7 @@ int64_t fraction_us(field_reader& in) {
   int64_t value = 0;
   size_t digits = 0;
   for (; !in.rest.empty() && in.rest.front() >= '0' && in.rest.front() <= '9'; ++digits) {
+    // Digits beyond the microseconds are read and dropped.
     if (digits < 6)
       value = value * 10 + (in.rest.front() - '0');
     in.rest.remove_prefix(1);
@@ -77,6 +78,7 @@ int64_t offset_us(field_reader& in) {
   const int minutes = in.digits(2);
   if (hours > 23 || minutes > 59)
     in.fail();
+  // East of Greenwich clocks are ahead: the caller subtracts the offset.
   return (east ? 1 : -1) * (hours * 3600 + minutes * 60) * second_us;
 }
 
@@ -90,6 +92,7 @@ int64_t time_of_day_us(field_reader& in) {
   const int minute = in.digits(2);
   in.literal(':');
   const int second = in.digits(2);
+  // A leap second is allowed and counts as the first second after it.
   if (hour > 23 || minute > 59 || second > 60)
     in.fail();
   const int64_t fraction = fraction_us(in);
@@ -109,6 +112,7 @@ parsed<int64_t> parse_rfc3339_us(std::string_view text) {
                                          std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
   int64_t us = 0;
+  // A date alone is midnight UTC.
   if (in.ok && !in.rest.empty())
     us = time_of_day_us(in);
   if (!in.ok || !in.rest.empty() || !date.ok() || year < 1970)

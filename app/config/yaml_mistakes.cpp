@@ -16,7 +16,7 @@ bool is_word(char c) noexcept {
          || c == '_' || c == '-' || c == '.';
 }
 
-/// Without what stands around it.
+/// The line without the white space around it.
 std::string_view bare(std::string_view line) noexcept {
   const auto from = line.find_first_not_of(" \t\r");
   if (from == line.npos)
@@ -39,7 +39,7 @@ bool is_indented_with_tab(std::string_view line) noexcept {
   return from != line.npos && line[from] == '\t' && !bare(line).empty();
 }
 
-/// `[section]` on a line of its own.
+/// True for `[section]` on a line of its own.
 bool is_table_head(std::string_view line) noexcept {
   if (!line.starts_with('['))
     return false;
@@ -48,14 +48,14 @@ bool is_table_head(std::string_view line) noexcept {
   return !line.empty() && std::all_of(line.begin(), line.end(), is_word);
 }
 
-/// `key = value`.
+/// True for `key = value`.
 bool is_assignment(std::string_view line) noexcept {
   const auto end = std::find_if_not(line.begin(), line.end(), is_word);
   const auto rest = bare({end, line.end()});
   return end != line.begin() && rest.starts_with('=');
 }
 
-/// The value's text begins with a quote that its own line does not close.
+/// True if the value's text begins with a quote that its own line does not close.
 bool opens_quote(std::string_view line) noexcept {
   auto value = bare(line);
   while (value.starts_with("- "))
@@ -65,7 +65,7 @@ bool opens_quote(std::string_view line) noexcept {
   return (value.starts_with('"') || value.starts_with('\'')) && !is_closed_quote(value);
 }
 
-/// What yaml-cpp says, and what whoever wrote the file can do about it.
+/// Puts what yaml-cpp says into words that tell the file's author what to do.
 std::string in_plain_words(std::string_view message) {
   static constexpr std::pair<std::string_view, std::string_view> known[] = {
     {"illegal map value", "a key stands where none can: is this line, or the one before, "
@@ -89,6 +89,7 @@ std::string in_plain_words(std::string_view message) {
   for (const auto& [theirs, ours] : known)
     if (message == theirs)
       return std::string{ours};
+  // A message that is not known is better than none.
   return in_quotes(message);
 }
 
@@ -139,7 +140,7 @@ yaml_mistake explain_yaml(std::string_view text, size_t line, std::string_view m
     return {0, other};
   if (text.find('\n') == text.npos && text.find('\r') != text.npos)
     return {0, "its lines end with a lone CR: save it with LF or CRLF"};
-  // The line itself, or one of the few before it.
+  // The mistake is on the line itself or on one of the few before it.
   for (size_t i = last + 1; i-- > 0 && i + 4 > last;) {
     if (opens_quote(lines[i]))
       return {i, "the quote that is opened here is not closed on its line"};

@@ -1,5 +1,5 @@
-// YAML MISTAKES: what is mostly wrong with a file that is not YAML, in the words of who wrote
-// it. The parser says where it could not go on; the mistake is there or a little before.
+// YAML MISTAKES: what is mostly wrong with a file that is not YAML, in the words of its author. The
+// parser says where it could not go on; the mistake is there or a little before.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +16,13 @@ struct yaml_mistake {
 /// `line`: where the parser gave up, from 0. `message`: what it says about it.
 yaml_mistake explain_yaml(std::string_view text, size_t line, std::string_view message);
 
-/// What a file that is no map of keys, or several documents, is taken for: empty, or advice.
+/// What a file that is no map of keys, or is several documents, was meant to be: advice, or empty.
 std::string other_language(std::string_view text);
 
-/// Whether the quote at the front of `rest` is closed somewhere behind it.
+/// True if the quote at the front of `rest` is closed somewhere after it.
 bool is_closed_quote(std::string_view rest) noexcept;
 
-/// `listen:127.0.0.1`, a key without the space that makes it one.
+/// True for `listen:127.0.0.1`, a key without the space that makes it one.
 bool lacks_space_after_colon(std::string_view text) noexcept;
 
 } // namespace weir

@@ -32,6 +32,7 @@ struct reference {
 
 reference parse_reference(std::string_view text) {
   reference found;
+  // The name begins after `${`.
   size_t at = 2;
   while (at < text.size() && (at == 2 ? name_start(text[at]) : name_rest(text[at])))
     ++at;
@@ -104,13 +105,13 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> words
   return false;
 }
 
-/// [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+ ; nothing when it is no integer or does not
-/// fit.
+/// [-+]?[0-9]+ | 0o[0-7]+ | 0x[0-9a-fA-F]+ ; nothing if it is no integer or does not fit.
 std::optional<nlohmann::json> core_integer(std::string_view text) {
   int base = 10;
   if (text.starts_with("0x") || text.starts_with("0o")) {
     base = text[1] == 'x' ? 16 : 8;
     text.remove_prefix(2);
+    // from_chars takes a sign here; YAML does not.
     if (text.starts_with('-'))
       return std::nullopt;
   } else if (text.starts_with('+')) {
@@ -149,6 +150,7 @@ std::optional<double> core_float(std::string_view text) {
 }
 
 nlohmann::json scalar_to_json(const yaml_node& node, std::vector<std::string>& errors) {
+  // A quoted scalar is text, whatever it looks like.
   if (!node.plain)
     return node.text;
   if (one_of(node.text, {"", "~", "null", "Null", "NULL"}))
@@ -179,6 +181,7 @@ nlohmann::json scalar_to_json(const yaml_node& node, std::vector<std::string>& e
 } // namespace
 
 nlohmann::json to_json(const yaml_node& node, std::vector<std::string>& errors) {
+  // No `default:`: -Wswitch (an error here) reports a kind without a value.
   switch (node.what) {
   case yaml_node::kind::null:
     return nullptr;

@@ -24,6 +24,7 @@ class tree_builder {
   yaml_node build(const YAML::Node& from, const std::string& place, size_t depth) {
     yaml_node node;
     node.place = place;
+    // The bounds come first: an alias cycle would recurse without end.
     if (!within_bounds(place, depth) || !known_tag(from, place))
       return node;
     switch (from.Type()) {
@@ -117,6 +118,7 @@ class tree_builder {
     std::set<std::string> seen;
     for (const auto& member : from) {
       const auto place = place_of(member.first.Mark());
+      // yaml-cpp lets keys pass that are no text, have a NUL or are there already.
       if (!member.first.IsScalar())
         error(place, "a key must be text");
       else if (member.first.Scalar().find('\0') != std::string::npos)
@@ -138,7 +140,7 @@ class tree_builder {
   size_t nodes_ = 0;
 };
 
-/// Why yaml-cpp must not even see the text, or empty.
+/// Why yaml-cpp must not even see the text; empty if it may.
 std::string unreadable(std::string_view text) {
   if (text.size() > yaml_text_bytes_max)
     return fmt::format("larger than {}", format_bytes(yaml_text_bytes_max));
@@ -216,7 +218,7 @@ yaml_node parse_yaml(std::string_view text, const std::string& file,
 
 namespace {
 
-/// The element of a list that `part` means: by its `name`, or by its index.
+/// The element of a list that `part` names: by its `name`, or by its index.
 yaml_node* list_element(yaml_node& list, std::string_view part) {
   for (auto& item : list.items)
     if (const auto* name = item.find("name"); name && name->text == part)
@@ -237,6 +239,7 @@ yaml_node* descend(yaml_node& from, std::string_view part, std::string& why_not)
     why_not = fmt::format("{} cannot be below a plain value", in_quotes(part));
     return nullptr;
   }
+  // A null becomes a map: --set may name what the file leaves out.
   from.what = yaml_node::kind::map;
   if (auto* found = from.find(part))
     return found;
@@ -268,6 +271,7 @@ void apply_override(yaml_node& root, std::string_view assignment,
     begin = end + 1;
   }
   const auto text = assignment.substr(equals + 1);
+  // An empty value is an empty text, not null.
   auto value =
     parse_document(text.empty() ? "''" : text, "--set", false, variables, errors);
   *target = std::move(value);

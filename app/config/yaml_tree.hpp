@@ -24,16 +24,16 @@ struct yaml_node {
   enum class kind : uint8_t { null, scalar, list, map };
   kind what = kind::null;
   bool plain = true; ///< a scalar without quotes: `12` is a number, `"12"` is not
-  std::string text;  ///< of a scalar; of null as it was written: `null`, `~` or nothing
+  std::string text;  ///< a scalar's; a null's as it was written: `null`, `~` or nothing
   std::string place; ///< `file:12`, or `--set`
-  std::vector<yaml_node> items;                           ///< of a list
-  std::vector<std::pair<std::string, yaml_node>> members; ///< of a map, keys unique
+  std::vector<yaml_node> items;                           ///< a list's
+  std::vector<std::pair<std::string, yaml_node>> members; ///< a map's, with unique keys
 
   yaml_node* find(std::string_view key) noexcept;
   const yaml_node* find(std::string_view key) const noexcept;
 };
 
-/// Gives the value of an environment variable, or nothing when it is not set.
+/// Gives the value of an environment variable, or nothing if it is not set.
 using variable_lookup = std::function<std::optional<std::string>(const std::string&)>;
 std::optional<std::string> environment_variable(const std::string& name);
 

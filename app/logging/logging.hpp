@@ -20,8 +20,8 @@
 
 namespace weir {
 
-inline constexpr size_t log_value_bytes_max = 512; ///< of one value; the rest is cut
-/// fields beyond it are left out, and counted
+inline constexpr size_t log_value_bytes_max = 512; ///< one value's; the rest is cut
+/// Fields beyond this are left out, and counted.
 inline constexpr size_t log_line_bytes_max = 2048;
 
 /// The line without its end, as either format renders it. `unix_us` is the time of the
@@ -32,8 +32,8 @@ std::string render_json(int64_t unix_us, log_level level, std::string_view event
                         std::initializer_list<log_field> fields);
 
 /// Takes the process's events: sets level and format; lines go to stderr. Also takes what
-/// libraries log through spdlog's default logger, as the event `message`. Once, before there
-/// are threads; the level alone may be set again at any time.
+/// libraries log through spdlog's default logger, as the event `message`. Once, before
+/// there are threads; only the level may be set again, at any time.
 void start_logging(const log_section& settings);
 void set_log_level(log_level level) noexcept;
 

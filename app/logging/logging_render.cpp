@@ -17,6 +17,7 @@ void append_escaped(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const size_t size = character_size(text);
     const auto first = static_cast<unsigned char>(text.front());
+    // An escape is the longest that is appended at once: six bytes.
     if (out.size() + 6 > limit) {
       out += "…";
       return;
@@ -33,7 +34,7 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
-/// A value that needs no quotes in a text line.
+/// True for a value that needs no quotes in a text line.
 bool bare(std::string_view text) noexcept {
   for (const char c : text)
     if (c <= ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '=')
@@ -53,6 +54,7 @@ void append_value(std::string& out, const log_field& field, bool always_quoted) 
       append_escaped(out, value);
       out += '"';
     } else if constexpr (std::is_same_v<value_type, double>) {
+      // JSON has neither infinity nor NaN.
       out += std::isfinite(value) ? format_real(value) : std::string{"null"};
     } else {
       out += fmt::format("{}", value);
@@ -70,6 +72,7 @@ void append_fields(std::string& out, std::initializer_list<log_field> fields,
   for (const auto& field : fields) {
     rendered.clear();
     append(rendered, field);
+    // 64 bytes are kept for the count of what is left out.
     if (out.size() + rendered.size() > log_line_bytes_max - 64)
       ++left_out;
     else

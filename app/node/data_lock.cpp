@@ -16,13 +16,13 @@ namespace weir {
 
 namespace {
 
-constexpr int links_max = 40; // as the kernel follows
+constexpr int links_max = 40; // as many as the kernel follows
 
 std::string inside(const std::string& directory) {
   return directory + "/LOCK";
 }
 
-/// Follows `file` to where it lies, also when it is still to be made there.
+/// Follows `file` to where it lies, also if it is still to be made there.
 std::string beside(const std::string& file) {
   std::filesystem::path real{file};
   std::error_code ignored;
@@ -36,6 +36,7 @@ std::string beside(const std::string& file) {
 std::vector<data_lock::place> data_lock::places(const config& settings) {
   std::vector<place> all{
     {"data_dir", settings.data_dir, inside(settings.data_dir), false}};
+  // Only a persister has a journal, a sink and dead letters.
   if (!settings.roles().persister)
     return all;
   const auto& journal = settings.journal.directory;
@@ -51,7 +52,8 @@ std::vector<data_lock::place> data_lock::places(const config& settings) {
   return all;
 }
 
-/// A place may be named twice, as when journal and files share a directory.
+/// True if this process has the lock already: a place may be named twice, as when journal
+/// and files share a directory.
 bool data_lock::holds(int descriptor) const noexcept {
   struct ::stat wanted {};
   if (::fstat(descriptor, &wanted) != 0)
@@ -63,7 +65,7 @@ bool data_lock::holds(int descriptor) const noexcept {
   });
 }
 
-/// 0, or why not.
+/// Returns 0, or the reason (errno) why not.
 int data_lock::take(const std::string& path, int flags) {
   const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
   if (descriptor < 0)
@@ -83,6 +85,7 @@ result<void> data_lock::add(const place& wanted) {
   if (!folder.empty() && !std::filesystem::is_directory(folder, unknown))
     if (auto made = posix_file_system().make_directory(folder.string()); !made)
       return fail(ec::io_failed, std::string{wanted.key} + ": " + made.error().text);
+  // A directory is locked itself where the file system allows it: nothing is written then.
   int reason = wanted.whole ? take(wanted.path, O_RDONLY | O_DIRECTORY) : ENOTDIR;
   if (reason != 0 && reason != EWOULDBLOCK)
     reason = take(wanted.lock, O_CREAT | O_RDWR);

@@ -18,9 +18,9 @@ namespace weir {
 
 class data_lock {
  public:
-  /// Creates the directories if needed and locks all that a node with these settings writes;
-  /// io_failed when another process holds one of them or can't be locked out, with the key, the
-  /// path and what to do.
+  /// Creates the directories if needed and locks all that a node with these settings
+  /// writes; io_failed if another process holds one of them or can't be locked out, with
+  /// the key, the path and what to do.
   static result<data_lock> acquire(const config& settings);
 
   data_lock(data_lock&& other) noexcept = default;
@@ -31,9 +31,9 @@ class data_lock {
 
  private:
   struct place {
-    const char* key; ///< of the configuration
+    const char* key; ///< the configuration's
     std::string path;
-    std::string lock; ///< the file that stands for it
+    std::string lock; ///< the file that is locked in its place
     bool whole;       ///< it is a directory that can be locked itself
   };
 

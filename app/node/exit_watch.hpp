@@ -18,9 +18,9 @@ namespace weir {
 
 class exit_watch {
  public:
-  /// Ends the process with `code` unless it is destroyed in time. `signals` outlives it, and
-  /// nobody else waits for them any more.
-  /// Before `heed_from` nobody who asks to stop asks for more than what is being done.
+  /// Ends the process with `code` unless it is destroyed in time. `signals` outlives it,
+  /// and nobody else waits for them any more. A request to stop before `heed_from` asks
+  /// for no more than what is being done.
   exit_watch(signal_watch& signals, std::chrono::milliseconds patience, int code,
              std::chrono::steady_clock::time_point heed_from = {});
   ~exit_watch();

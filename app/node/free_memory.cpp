@@ -9,7 +9,7 @@ namespace weir {
 
 namespace {
 
-constexpr size_t kept_least = size_t{8} << 20; ///< below, it is not worth the faults
+constexpr size_t kept_least = size_t{8} << 20; ///< less is not worth the page faults
 
 } // namespace
 
@@ -29,7 +29,7 @@ free_memory::~free_memory() {
 void free_memory::run() {
   ::pthread_setname_np(::pthread_self(), "weir-memory");
   std::unique_lock held{lock_};
-  // What was given back counts as free all the same: only what has grown since is looked at.
+  // What was given back still counts as free: only what has grown since is looked at.
   size_t given_back = 0;
   while (!changed_.wait_for(held, period_, [this] { return ending_; })) {
     const size_t free = mallinfo2().fordblks;

@@ -56,14 +56,14 @@ struct system_config : caf::actor_system_config {
   }
 };
 
-/// What is written may hold anybody's data: others than owner and group have no business there,
-/// in the sink's and SQLite's files neither.
+/// Files may hold anybody's data: only owner and group may use them, the sink's and SQLite's
+/// included.
 void close_files_to_others() {
   const auto inherited = ::umask(0);
   ::umask(inherited | 0027);
 }
 
-/// As many descriptors as the hard limit gives: a connection is one.
+/// Raises the limit of descriptors to the hard limit: a connection takes one.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -80,7 +80,7 @@ void tame_allocator() {
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
-/// For what is left to do once all is answered and stored, or given up: threads to join.
+/// How long to wait for what is left once all is answered and stored, or given up: threads to join.
 constexpr std::chrono::seconds exit_patience{1};
 
 class node {
@@ -123,7 +123,7 @@ class node {
   std::optional<std::chrono::steady_clock::time_point>
     stop_asked_;                  ///< first, by a signal
   bool reload_refused_ = false;   ///< said once in a drain
-  std::optional<readiness> told_; ///< by the log
+  std::optional<readiness> told_; ///< what the log was told last
   bool was_ready_ = false;
   std::optional<exit_watch> ending_; ///< outlives all that may not end
   system_clock_source clock_;
@@ -163,8 +163,8 @@ tree_parts node::parts() {
   return made;
 }
 
-/// What a drain waits for: requests without an answer, batches of peers without a receipt,
-/// and that every peer knows.
+/// What a drain waits for: requests without an answer, peers' batches without a receipt, and that
+/// every peer knows of the drain.
 uint64_t node::in_flight() {
   uint64_t count = ingest_ ? ingest_->in_flight() : 0;
   if (cluster_)
@@ -183,8 +183,8 @@ std::shared_ptr<const tree_context> node::context() {
   return made;
 }
 
-/// Any thread: wakes the main thread, which drains, unless it does already, and exits
-/// non-zero. The first reason counts.
+/// Any thread. Wakes the main thread, which drains unless it does already, and exits non-zero. The
+/// first reason counts.
 void node::fatal(const std::string& reason) {
   {
     const std::lock_guard guard{fatal_lock_};
@@ -217,8 +217,7 @@ result<void> node::start() {
     if (auto linked = start_network(); !linked)
       return linked;
   parts_.emplace(parts());
-  // The listeners attach to the pipeline before there is one: they answer 503 until it
-  // is up.
+  // The listeners attach to the pipeline before there is one, and answer 503 until it is up.
   if (auto listening = start_listeners(); !listening)
     return listening;
   root_ = system_->spawn(supervisor, make_tree(*parts_), context(), std::string{});
@@ -230,7 +229,7 @@ result<void> node::start() {
   return {};
 }
 
-/// What a newer weir or another program has written is not ours to mend, cut or put aside.
+/// Files that a newer weir or another program has written are not ours to mend, cut or put aside.
 result<void> node::look_at_files() {
   if (!settings_.roles().persister)
     return {};
@@ -314,6 +313,7 @@ result<void> node::start_listeners() {
 operations_context node::operations_view() {
   operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__},
                           {},       {},     {}};
+  // Opened for each request, because the store may not be there yet.
   const auto open = [from = settings_.dead_letters] {
     return dead_letter_store::open_if_there(from);
   };
@@ -357,6 +357,7 @@ result<void> node::try_reload() {
   auto loaded = load_catalog(*next);
   if (!loaded)
     return tl::unexpected(loaded.error());
+  // From here on nothing fails.
   streams_.set(with_retired(**loaded, *streams_.get()));
   if (ingest_)
     ingest_->swap_limits(std::make_shared<const ingest_limits>(std::move(*limits)));
@@ -380,7 +381,7 @@ void node::reload() {
   log_event(log_level::info, "reloaded", {{"file", options_.file}});
 }
 
-/// Until somebody asks to stop, or the node can't go on.
+/// Serves until somebody asks to stop, or the node can't go on.
 void node::serve() {
   while (!fatal_ && !stop_asked_) {
     tell_state();
@@ -407,7 +408,7 @@ void node::tell_ready() {
              {"data_dir", at.data_dir}});
 }
 
-/// Each change of what the node can do is one line; the first time that it is ready with where.
+/// Logs each change of what the node can do; the first time that it is ready, with its addresses.
 void node::tell_state() {
   const auto now = health_.lasting();
   const bool ready = now.state == node_state::ready;
@@ -426,8 +427,8 @@ void node::tell_state() {
               {{"reasons", reasons}});
 }
 
-/// Only who asks to stop for the second time wants no answers any more: a service manager
-/// may well ask for the first time while a failure has the node drain already.
+/// Only a second request to stop ends the process at once: a service manager may well ask for the
+/// first time while a failure has the node drain already.
 void node::hear_while_draining(int signal) {
   if (signal == SIGHUP && !std::exchange(reload_refused_, true))
     log_event(log_level::warning, "reload_ignored", {{"reason", "the node drains"}});
@@ -442,7 +443,7 @@ void node::hear_while_draining(int signal) {
   std::_Exit(fatal_ ? exit_failed : 130);
 }
 
-/// Front to back. False when something is left over at the deadline.
+/// Drains front to back. False if something is left over at the deadline.
 bool node::drain() {
   health_.set(condition::draining, true);
   const auto ended = std::make_shared<std::atomic<bool>>(false);
@@ -488,7 +489,7 @@ int node::run() {
   return end(clean, fatal_ ? exit_failed : exit_ok);
 }
 
-/// Gives back what is left; whatever of that takes its time is not waited for.
+/// Gives back what is left, without waiting for what takes its time.
 int node::end(bool clean, int code) {
   ending_.emplace(signals_, exit_patience, code,
                   stop_asked_.value_or(std::chrono::steady_clock::time_point{})
@@ -499,12 +500,11 @@ int node::end(bool clean, int code) {
   if (clean)
     network_.reset();
   else
-    (void)network_.release(); // what did not end may still use it, till the exit below
+    (void)network_.release(); // what did not end may still use it, until the exit below
   root_ = nullptr;
   roles_.clear();
   log_event(log_level::info, "stopped", {{"failed", code != exit_ok}});
-  // A worker that hangs never gives its thread back, and waiting for it would hang
-  // the exit.
+  // A worker that hangs never gives its thread back: waiting for it would hang the exit.
   if (!clean || code != exit_ok || figures_.workers_hung.load() > 0)
     std::_Exit(code);
   return code;

@@ -6,8 +6,8 @@
 
 namespace weir {
 
-/// Runs until SIGTERM, SIGINT or a failure that supervision could not mend; the exit
-/// code. Who asks a second time ends the process at once: the journal makes that safe.
+/// Runs until SIGTERM, SIGINT or a failure that supervision could not mend; returns the exit code.
+/// A second request to stop ends the process at once: the journal makes that safe.
 int run_node(const run_options& options);
 
 } // namespace weir

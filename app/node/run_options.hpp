@@ -7,11 +7,11 @@
 
 namespace weir {
 
-/// What `weir run` was asked for. `file` and `overrides` are what a reload reads again.
+/// What `weir run` was asked for. A reload reads `file` and `overrides` again.
 struct run_options {
   std::string file;
   std::vector<std::string> overrides;
-  config settings; ///< loaded and checked; logging is set up by it
+  config settings; ///< loaded and checked; logging is set up from it
 };
 
 } // namespace weir

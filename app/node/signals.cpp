@@ -10,21 +10,21 @@ signal_watch::signal_watch() {
   for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
     sigaddset(&watched_, s);
   auto blocked = watched_;
-  sigaddset(&blocked,
-            SIGPIPE); // a write to a closed socket is an error code, not a death
+  // A write to a closed socket is an error code, not a death.
+  sigaddset(&blocked, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &blocked, &before_);
 }
 
 signal_watch::~signal_watch() {
-  // What nobody waited for is dropped, and what still comes does nothing: unblocked, it would end a
-  // process that has done all it was asked to with another exit code.
+  // A signal nobody waited for is dropped, and later ones do nothing: unblocked, they
+  // would end a process that has done all it was asked to with another exit code.
   for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
     std::signal(s, SIG_IGN);
   pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-/// The kernel names the lowest number first: whoever asks to stop would wait for as long as others
-/// ask for SIGHUP.
+/// The kernel names the lowest number first: a request to stop would wait for as long as
+/// others send SIGHUP.
 int signal_watch::stop_first(int got) const {
   sigset_t stops;
   sigemptyset(&stops);
@@ -38,8 +38,8 @@ int signal_watch::stop_first(int got) const {
 int signal_watch::wait(std::chrono::milliseconds patience) {
   const timespec limit{patience.count() / 1000, (patience.count() % 1000) * 1'000'000};
   const int got = sigtimedwait(&watched_, nullptr, &limit);
-  return got > 0 ? stop_first(got)
-                 : 0; // EAGAIN: time is over; EINTR: the caller asks again
+  // EAGAIN: the time is over; EINTR: the caller asks again.
+  return got > 0 ? stop_first(got) : 0;
 }
 
 int signal_watch::wait() {

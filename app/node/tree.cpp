@@ -61,9 +61,8 @@ restart_rules rules_of(const supervision_section& from, restart_strategy strateg
   return rules;
 }
 
-/// Workers die of records, and the stage quarantines those after a bounded number of
-/// deaths; so their supervisor is patient, or a handful of bad records would take the
-/// pipeline down.
+/// Workers die of records, which the stage quarantines after a bounded number of deaths. So their
+/// supervisor is patient: otherwise a handful of bad records would take the pipeline down.
 restart_rules worker_rules(const supervision_section& from) {
   auto rules = rules_of(from, restart_strategy::one_for_one);
   rules.restarts_max = from.worker_restarts_max;
@@ -82,9 +81,10 @@ struct stage_parts {
   uint32_t workers = 1;
 };
 
-/// On the streams there are at the time.
+/// Each function works on the streams there are when it is called.
 worker_functions make_functions(const tree_parts& parts, const stage_parts& of,
                                 uint64_t seed) {
+  // Both functions share it: a worker does one batch at a time.
   const auto scratch = std::make_shared<work_scratch>(seed);
   worker_functions made;
   made.work = [&streams = parts.streams, work = of.work,
@@ -120,6 +120,7 @@ stage_config make_stage(const tree_parts& parts, const stage_parts& of) {
   made.limits.tries_max = from.tries_max;
   if (!of.fused.empty()) {
     made.limits.fuse_bytes = from.fuse_bytes;
+    // A chunk may be as large as a batch, and either all of them are fused or none.
     made.limits.fuse_chunks = from.fuse_bytes >= parts.settings.ingest.batch_bytes;
   }
   made.bound = "pipeline.queue, at least ingest.batches_in_flight + ingest.threads × "
@@ -132,8 +133,8 @@ stage_config make_stage(const tree_parts& parts, const stage_parts& of) {
   return made;
 }
 
-/// A stage beside the supervisor of its workers. The stage stops first and drains while
-/// they still work; when it crashes they stay and find its successor by role.
+/// A stage beside the supervisor of its workers. The stage stops first and drains while they still
+/// work; if it crashes they stay and find its successor by role.
 child_spec make_stage_tree(const tree_parts& parts, const stage_parts& of) {
   supervisor_spec pool{"workers", worker_rules(parts.settings.supervision), {}};
   for (uint32_t i = 1; i <= of.workers; ++i) {
@@ -145,6 +146,7 @@ child_spec make_stage_tree(const tree_parts& parts, const stage_parts& of) {
   }
   supervisor_spec both{
     of.role, rules_of(parts.settings.supervision, restart_strategy::one_for_one), {}};
+  // The stage stands to the right of its workers, because children stop from right to left.
   both.children.push_back(supervised(std::move(pool), of.role + "-workers"));
   both.children.push_back(make_child("stage", "stage", of.role,
                                      start_with(false, stage, make_stage(parts, of))));
@@ -152,9 +154,9 @@ child_spec make_stage_tree(const tree_parts& parts, const stage_parts& of) {
   return supervised(std::move(both));
 }
 
-/// How far the dead letters have come in a journal that may be gone since: a new one must begin
-/// behind it, or they take its segments for known. One that is there does anyway, and does not
-/// wait for a disk of theirs that fails.
+/// How far the dead letters have come in a journal that may be gone since: a new journal must begin
+/// after that, or they take its segments for known. A journal that is there does so anyway, and
+/// does not wait for a failing disk of theirs.
 result<uint64_t> segment_of_dead_letters(const tree_parts& parts) {
   const auto store = parts.stores.read_dead_letters();
   if (store)
@@ -165,6 +167,7 @@ result<uint64_t> segment_of_dead_letters(const tree_parts& parts) {
     std::any_of(streams.begin(), streams.end(), [](const auto& stream) {
       return stream.second.settings.dead_letters == dead_letter_policy::store;
     });
+  // Only a journal that is gone needs to know, and only if letters are kept.
   if (are_kept && (!segments || segments->empty()))
     return tl::unexpected(store.error());
   log_event(log_level::warning, "dead_letters_not_recalled",
@@ -184,9 +187,9 @@ result<journal_recall> recall(const tree_parts& parts) {
   auto keys = opened
                 ? (*opened)->keys()
                 : result<std::vector<remembered_key>>{tl::unexpected(opened.error())};
-  // A server may be away for long, and is not needed to be durable: its cursor belongs to
-  // this journal alone, and a request repeated from before the journal is recognised when it
-  // comes to be stored.
+  // A server may be away for long, and durability does not need it: its cursor belongs to this
+  // journal alone, and a request repeated from before the journal is recognised when it comes to be
+  // stored.
   const bool shared_sink = parts.settings.sink.kind == "postgres";
   if (!keys && shared_sink && keys.error().code == ec::sink_unavailable) {
     log_event(log_level::warning, "sink_not_recalled", {{"reason", keys.error().text}});
@@ -211,6 +214,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.durable = parts.durable;
+  // Nothing is deleted before both have reported.
   made.readers = {"sink", "dead_letters"};
   made.upkeep_thread = parts.own_threads;
   made.recall = [&parts] { return recall(parts); };
@@ -226,6 +230,7 @@ tail_config make_tail(const tree_parts& parts) {
   made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
   made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
   made.gather_max = parts.settings.sink_gather;
+  // One look must not take longer than all gathering may.
   made.gather_delay = std::min(made.gather_delay, made.gather_max);
   made.durable = parts.durable;
   made.drain_deadline = parts.settings.shutdown_deadline;
@@ -234,7 +239,7 @@ tail_config make_tail(const tree_parts& parts) {
   return made;
 }
 
-/// A reader of the journal hears of it by role.
+/// Starts a reader of the journal, which hears of the journal by role.
 starter follow_journal(const tree_parts& parts, starter start) {
   return [&roles = parts.roles, start = std::move(start)](caf::local_actor& parent) {
     auto reader = start(parent);
@@ -249,7 +254,7 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   made.tail = make_tail(parts);
   if (parts.settings.sink.kind == "postgres") {
     made.tail.idle_commit = std::chrono::seconds{30}; // it looks after its tables in it
-    // Its restart is short, and whoever was told to wait for `stored` waits for us.
+    // Its restart is short, and clients that wait for `stored` wait for this actor.
     made.tail.retry_delay_max = std::chrono::seconds{1};
   }
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
@@ -259,8 +264,8 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   return made;
 }
 
-/// The journal plays its role, and what follows it starts, only once its recovery is over: a
-/// node is not ready before, and nobody else has the stores open while it asks what they
+/// The journal plays its role, and what follows it starts, only once its recovery is over: a node
+/// is not ready before, and nobody else has the stores open while the journal asks what they
 /// remember.
 starter start_journal(const tree_parts& parts) {
   const auto recent = make_recent_keys(parts.settings.journal, parts.clock);
@@ -274,8 +279,8 @@ starter start_journal(const tree_parts& parts) {
   };
 }
 
-/// journal and sink of one partition. The sink reads what the journal writes, so it goes
-/// down and comes up with it.
+/// Journal and sink of one partition. The sink reads what the journal writes, so it goes down and
+/// comes up with it.
 child_spec make_partition(const tree_parts& parts) {
   supervisor_spec partition{
     "partition-0",
@@ -283,6 +288,7 @@ child_spec make_partition(const tree_parts& parts) {
     {}};
   partition.children.push_back(
     make_child("journal", "journal", "journal", start_journal(parts)));
+  // It is up only after its recovery, and never two write one directory.
   partition.children.back().opens = true;
   partition.children.back().sole_owner = true;
   partition.children.push_back(
@@ -301,7 +307,7 @@ child_spec make_persist(const tree_parts& parts) {
   return supervised(std::move(persist));
 }
 
-/// The stages of this node that must be there before anything is taken in.
+/// The stages of this node that must be up before it takes anything in.
 std::vector<std::string> watched_stages(const tree_parts& parts) {
   const auto roles = parts.settings.roles();
   std::vector<std::string> stages;
@@ -328,11 +334,12 @@ child_spec make_gateway(const tree_parts& parts) {
   auto child =
     make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
   child.drains = true;
+  // It waits for answers until the deadline itself, so it needs a little longer.
   child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
   return child;
 }
 
-/// Before the workers (`work`) or the persisters (`persist`).
+/// The dispatcher before the workers (`work`) or the persisters (`persist`).
 child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
   const auto& settings = parts.settings;
   const bool work = flow == link_flow::work;
@@ -353,6 +360,7 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
          : std::vector{condition::journal_full, condition::storage_failed};
   made.unavailable = work ? condition::no_worker : condition::no_persister;
   made.tells_of_persisters = work && !settings.roles().worker;
+  // A gateway's own clients have nobody else to send their batches to.
   made.gives_back = !settings.roles().gateway;
   if (work)
     made.rules.grows_by = [&streams =
@@ -384,6 +392,7 @@ child_spec make_links(const tree_parts& parts) {
   const auto roles = settings.roles();
   links_config made;
   made.self = parts.cluster->self;
+  // The stage that peers' batches enter, and the dispatcher of this node's own.
   made.flows[0] = {roles.worker ? "validate" : "", roles.gateway ? "to_worker" : ""};
   made.flows[1] = {roles.persister ? "journal" : "", roles.worker ? "to_persister" : ""};
   made.heartbeat = settings.cluster.heartbeat;
@@ -405,7 +414,7 @@ child_spec make_links(const tree_parts& parts) {
   return child;
 }
 
-/// What one of them knows of the way is worth nothing without the others.
+/// one_for_all: what one child knows of the way is worth nothing without the others.
 child_spec make_cluster(const tree_parts& parts) {
   const auto roles = parts.settings.roles();
   supervisor_spec cluster{
@@ -429,7 +438,7 @@ child_spec make_dead_letters(const tree_parts& parts) {
   dead_letters_config made;
   made.open_store = parts.stores.open_dead_letters;
   made.tail = make_tail(parts);
-  // No client waits for one of them: they need not be looked at as often as the sink's.
+  // No client waits for one of them: the tail need not look as often as the sink's.
   made.tail.gather_delay = std::min(made.tail.gather_max, std::chrono::milliseconds{50});
   made.figures = &parts.figures;
   made.health = &parts.health;
@@ -444,8 +453,8 @@ child_spec make_dead_letters(const tree_parts& parts) {
 } // namespace
 
 tree_stores configured_stores(const config& settings, const clock_source& clock) {
-  // The journal asks what the dead letters remember while their actor opens or makes them, which
-  // takes as long as the disk does: one waits for the other.
+  // The journal asks what the dead letters remember while their actor opens or makes the store,
+  // which takes as long as the disk does: one waits for the other.
   const auto turn = std::make_shared<std::mutex>();
   return {[from = settings.sink, &clock] { return open_sink(from, clock); },
           [from = settings.dead_letters, turn] {
@@ -488,6 +497,7 @@ supervisor_spec make_tree(const tree_parts& parts) {
                               fuses ? &parts.validate_and_transform : nullptr,
                               pipeline.validate_workers}));
   }
+  // Started last, when all that admission needs is there, and stopped first.
   root.children.push_back(make_gateway(parts));
   return root;
 }

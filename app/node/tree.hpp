@@ -31,29 +31,29 @@ using fused_batch_work =
   std::function<fused_batch(const record_batch&, const catalog&, work_scratch&,
                             std::atomic<uint32_t>& mark, const clock_source&)>;
 
-/// How the stores behind the journal are opened. Called on the threads of those who use
+/// How to open the stores behind the journal. Called on the threads of those who use
 /// them, and again after each of their crashes.
 struct tree_stores {
   std::function<result<std::unique_ptr<sink>>()> open_sink;
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_dead_letters;
-  /// Beside whoever has it open for writing; null when there is none yet.
+  /// Opens the store beside the actor that writes it; null if there is none yet.
   std::function<result<std::unique_ptr<dead_letter_store>>()> read_dead_letters;
 };
 
-/// Those that the configuration names.
+/// The stores that the configuration names.
 tree_stores configured_stores(const config& settings, const clock_source& clock);
 
-/// Between journal and readers. Its bound, and what of a group it does not keep, are in what is
-/// set aside for the group.
+/// The cache between journal and readers. Its bound, and what it does not keep of a
+/// group, are part of the memory that is set aside for the group.
 std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings);
 
-/// What the actors of a node in a cluster work with besides.
+/// What the actors of a node in a cluster need besides.
 struct cluster_parts {
   network_port& network;
   cluster_board& board;
-  std::shared_ptr<link_origin> origin; ///< of batches that come over links
+  std::shared_ptr<link_origin> origin; ///< for batches that come over links
   node_card self;
-  std::function<void()> links_hear{}; ///< at every start of the links
+  std::function<void()> links_hear{}; ///< called at every start of the links
 };
 
 /// What the actors work with. Everything outlives the actor system.
@@ -69,10 +69,10 @@ struct tree_parts {
   tree_stores stores{};
   std::function<void()> stop_accepting{};
   std::function<uint64_t()> in_flight{}; ///< requests without an answer
-  /// of this node's journal, over all its starts
+  /// Tells how far this node's journal is durable, over all its starts.
   std::shared_ptr<durable_mark> durable = std::make_shared<durable_mark>();
   std::shared_ptr<journal_tail_cache> tail = make_tail_cache(settings);
-  uint64_t seed = 1; ///< of every jitter and sample in the tree
+  uint64_t seed = 1; ///< for every jitter and sample in the tree
   batch_work validate = weir::validate;
   batch_work transform = weir::transform;
   fused_batch_work validate_and_transform = weir::validate_and_transform;

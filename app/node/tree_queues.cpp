@@ -10,6 +10,7 @@ void describe_storage_queues(const tree_parts& parts) {
   const auto describe = [&](const char* name, uint64_t capacity, queue_answers said) {
     parts.figures.describe_queue(name, static_cast<int64_t>(capacity), std::move(said));
   };
+  // Admission lets in no more batches than this.
   const auto batches = uint64_t{ingest.batches_in_flight}
                        + uint64_t{ingest.threads} * ingest.coalesce_window;
   describe("journal_group", batches,

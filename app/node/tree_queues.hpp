@@ -1,5 +1,5 @@
-// The four answers for the queues between the stages and the disk. Their depth is kept by the
-// actors that own them; stages and listeners describe their own.
+// The four answers for the queues between the stages and the disk. The actors that own
+// the queues keep their depth; stages and listeners describe their own.
 #pragma once
 
 #include "app/node/tree.hpp"

@@ -34,7 +34,7 @@ std::string rejection_text(const json& error) {
 
 refusal kind_of_refusal(const http_answer& answer, const json& problem) {
   const int status = answer.status;
-  if (status < 300) // no answer of weir's
+  if (status < 300) // weir did not give this answer
     return refusal::all;
   if (text_of(problem, "code") == "key_reused")
     return refusal::request;

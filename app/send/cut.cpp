@@ -28,7 +28,7 @@ cut_request slice(const cut_request& whole, size_t first, size_t count) {
   part.body.append(whole.body, begin, end - begin);
   if (is_json)
     part.body += ']';
-  // The first record is on the first line behind the head, whichever line it was on before.
+  // The first record is on the first line after the head, whichever line it was on before.
   const auto moved = whole.refs[first].line - whole.refs.front().line;
   part.line_base = whole.line_base + static_cast<int64_t>(moved);
   part.refs.assign(whole.refs.begin() + static_cast<std::ptrdiff_t>(first),
@@ -44,7 +44,7 @@ request_cutter::request_cutter(byte_source source, std::optional<body_format> fo
                                cut_limits limits, ready_function ready, csv_dialect csv)
   : source_(std::move(source)), ready_(std::move(ready)), format_(format),
     limits_(limits), csv_(csv) {
-  if (csv_.names == csv_names::required) // whether the names will do, the node says
+  if (csv_.names == csv_names::required) // the node says whether the names will do
     csv_.names = csv_names::mended;
 }
 
@@ -67,7 +67,7 @@ std::string request_cutter::csv_head(size_t bytes) const {
 }
 
 /// Reads until the window holds `bytes`, however small the source's pieces are: the cuts
-/// must not depend on them. Less when the source ends, fails or falls silent.
+/// must not depend on them. Reads less if the source ends, fails or falls silent.
 void request_cutter::fill(size_t bytes) {
   while (!at_end_ && !failure_ && window_.size() < bytes) {
     if (ready_ && !ready_())
@@ -82,7 +82,7 @@ void request_cutter::fill(size_t bytes) {
   }
 }
 
-/// False while too little is there to say what the file is.
+/// False while too little has been read to say what the file is.
 bool request_cutter::begin() {
   const bool no_more = at_end_ || failure_;
   if (!format_ && !no_more && window_.size() < limits_.bytes
@@ -96,7 +96,7 @@ bool request_cutter::begin() {
   return true;
 }
 
-/// What was taken for CSV and has no rows, or none that can be read: as text nothing is lost.
+/// Reads as text what was taken for CSV and has no rows, or none that can be read: nothing is lost.
 bool request_cutter::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false))
     return false;
@@ -113,7 +113,7 @@ result<std::optional<cut_request>> request_cutter::next() {
     refs_.clear();
     const auto scanned = framer_->scan(window_, at_end_, limits_.records, refs_);
     if (!refs_.empty())
-      return cut(); // a failure behind these lasts: the next call tells it
+      return cut(); // a failure after these lasts: the next call tells it
     if (failure_)
       return tl::unexpected(*failure_);
     if ((!scanned || at_end_) && reads_as_text_instead())

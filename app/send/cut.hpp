@@ -5,11 +5,11 @@
 //                  numbers the columns, so that the first row of a request decides nothing
 //   json           an array's elements are sent as smaller arrays, an object as an array
 //                  of one
-//   json_seq       the texts as they are, each behind its separator
+//   json_seq       the texts as they are, each after its separator
 //
-// Where the cuts are depends on the file, the format and the size only, so that sending a
+// Where the cuts are depends only on the file, the format and the size, so that sending a
 // file again with the same --key repeats the same requests. A pipe that falls silent is
-// another matter: what is whole then is sent, so its cuts depend on time too.
+// another matter: whatever is whole then is sent, so its cuts depend on time too.
 #pragma once
 
 #include "base/result.hpp"
@@ -26,7 +26,7 @@ namespace weir {
 
 /// Reads up to `size` bytes; 0 at the end. Failure: io_failed.
 using byte_source = std::function<result<size_t>(char* to, size_t size)>;
-/// Whether the source has something to give, or its end; waits a moment for it.
+/// True if the source has something to give, or its end; waits a moment for it.
 using ready_function = std::function<bool()>;
 
 /// One request's body and where it comes from.
@@ -34,18 +34,18 @@ struct cut_request {
   uint64_t number = 0; ///< from 0
   std::string body;
   body_format format = body_format::ndjson;
-  /// What the node is to read it as. CSV says what it was cut by, whatever the stream's own
+  /// How the node is to read it. CSV says what it was cut by, whatever the stream's own
   /// dialect is.
   std::string content_type;
-  size_t head_bytes = 0; ///< of the body, before its first record: the header row
-  /// where the records are in the body, and their lines there, from 0
+  size_t head_bytes = 0; ///< bytes of the body before its first record: the header row
+  /// Where the records are in the body, and their lines there, from 0.
   std::vector<record_ref> refs;
   uint64_t records = 0;
   uint64_t record_base = 0; ///< records of the file before this request
   int64_t line_base = 0;    ///< add it to a line of the request to get the file's line
   uint64_t file_bytes = 0;  ///< bytes of the file up to the end of this request
 
-  /// The file's number of a record of the request, and of its line; all from 1 but `index`.
+  /// The file's number of a record of the request, and of its line. Only `index` is from 0.
   uint64_t record_number(size_t index) const noexcept { return record_base + index + 1; }
   int64_t line_number(size_t index) const noexcept;
 };
@@ -54,19 +54,19 @@ struct cut_request {
 cut_request slice(const cut_request& whole, size_t first, size_t count);
 
 struct cut_limits {
-  size_t bytes = size_t{4} << 20; ///< of one body, unless one record is longer
-  size_t records = 50'000;        ///< of one body
+  size_t bytes = size_t{4} << 20;             ///< one body's, unless one record is longer
+  size_t records = 50'000;                    ///< one body's
   size_t record_bytes_max = size_t{64} << 20; ///< a longer one ends the file
 };
 
 class request_cutter {
  public:
-  /// Without a format the first bytes decide. `ready`: nothing for a file.
+  /// Without a format the first bytes decide. `ready` is empty for a file.
   request_cutter(byte_source source, std::optional<body_format> format, cut_limits limits,
                  ready_function ready = {}, csv_dialect csv = {});
 
   /// The next request, or nothing at the end of the file. Failure: io_failed, or
-  /// malformed_body with the file's line, or when there are bytes and no records; what was
+  /// malformed_body with the file's line, or if there are bytes and no records; what was
   /// whole before it has been given.
   result<std::optional<cut_request>> next();
 
@@ -88,14 +88,14 @@ class request_cutter {
   csv_dialect csv_;
   std::optional<framer> framer_;
   std::string window_;           ///< what was read and not sent
-  std::vector<record_ref> refs_; ///< of the request being made, in `window_`
+  std::vector<record_ref> refs_; ///< the records of the request being made, in `window_`
   std::string csv_head_;         ///< bytes before the first record: the header row
   int64_t csv_head_lines_ = 0;
   bool at_end_ = false;
-  std::optional<fault> failure_; ///< of the source, which is not read any more
-  bool is_guess_ = false;        ///< that it is CSV, and nothing was sent yet
+  std::optional<fault> failure_; ///< the source's, which is not read any more
+  bool is_guess_ = false;        ///< it is taken for CSV, and nothing was sent yet
   uint64_t requests_ = 0;
-  uint64_t bytes_ = 0; ///< of the file, sent
+  uint64_t bytes_ = 0; ///< how much of the file was sent
 };
 
 } // namespace weir

@@ -43,12 +43,12 @@ std::string_view coding_of(std::string_view head) noexcept {
   return head.starts_with("\x28\xb5\x2f\xfd") ? "zstd" : "";
 }
 
-/// A whole compressed file has a head, whatever is in it.
+/// True for a name that promises compression: such a file has a head, whatever is in it.
 bool is_named_compressed(const std::string& path) {
   return path.ends_with(".gz") || path.ends_with(".zst");
 }
 
-/// Another file, or one that was written to, has another.
+/// Another file, or one that was written to, has another identity.
 std::string identity_of(const std::string& path, const struct stat& about) {
   std::error_code unreadable;
   const auto whole = std::filesystem::weakly_canonical(path, unreadable);
@@ -56,8 +56,8 @@ std::string identity_of(const std::string& path, const struct stat& about) {
                      about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec);
 }
 
-/// Reads compressed bytes piece by piece and gives what they decode to. What was sniffed comes
-/// first.
+/// Reads compressed bytes piece by piece and gives what they decode to. What was sniffed
+/// comes first.
 class decoding_source {
  public:
   decoding_source(byte_source from, std::string head, std::string path,
@@ -67,6 +67,7 @@ class decoding_source {
 
   result<size_t> read(char* to, size_t size) {
     std::string out;
+    // Nothing means the end, so decode until something comes out.
     while (out.empty()) {
       if (input_.empty() && !at_end_)
         if (auto more = fill(); !more)
@@ -85,7 +86,7 @@ class decoding_source {
     return out.size();
   }
 
-  /// There is more to decode without reading.
+  /// True if there is more to decode without reading.
   bool has_input() const noexcept { return !input_.empty() || at_end_; }
 
  private:
@@ -140,7 +141,8 @@ result<opened_source> decoded(opened_source source, const std::string& path) {
     source.read = with_head(std::move(head), std::move(source.read));
     return source;
   }
-  auto decoder = make_inflater(coding, {}); // one's own file: as dense as it likes
+  // The user's own file may be as dense as it likes.
+  auto decoder = make_inflater(coding, {});
   if (!decoder)
     return tl::unexpected(decoder.error());
   const auto decoding = std::make_shared<decoding_source>(

@@ -1,5 +1,5 @@
-// FILE SOURCE: a file or standard input as a stream of bytes. One that is gzip or zstd, by its
-// first bytes, is decoded on the way, and must be whole.
+// FILE SOURCE: a file or standard input as a stream of bytes. If its first bytes say gzip
+// or zstd, it is decoded on the way, and must be whole.
 #pragma once
 
 #include "app/send/cut.hpp"
@@ -14,8 +14,9 @@
 namespace weir {
 
 struct opened_source {
-  byte_source read;                    ///< keeps the file open
-  std::optional<uint64_t> bytes_total; ///< of a regular file that is not compressed
+  byte_source read; ///< keeps the file open
+  /// The size of a regular file that is not compressed.
+  std::optional<uint64_t> bytes_total;
   /// Waits until read() has something to give at once, for `silence_max` at most. Empty for a
   /// regular file, which always has.
   ready_function ready = {};
@@ -23,11 +24,11 @@ struct opened_source {
   std::string identity = {};
 };
 
-/// A pipe that gives nothing for so long is silent: what came is sent.
+/// A pipe that gives nothing for so long is silent: what has come is sent.
 inline constexpr std::chrono::milliseconds silence_max{1'000};
 
-/// The same bytes, or what they decode to. `path` is for errors. Failure: malformed_body when
-/// they are corrupt or end too early.
+/// The same bytes, or what they decode to. `path` is for errors. Failure: malformed_body
+/// if they are corrupt or end too early.
 result<opened_source> decoded(opened_source source, const std::string& path);
 
 /// `-` is standard input. Failure: io_failed with the path and the reason. `stop`, which

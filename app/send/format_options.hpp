@@ -8,7 +8,7 @@
 namespace weir {
 
 struct format_options {
-  std::optional<body_format> format; ///< nothing: found out from the first bytes
+  std::optional<body_format> format; ///< nothing: the first bytes decide
   std::optional<char> csv_delimiter;
   std::optional<bool> csv_header; ///< false: there is none
 

@@ -15,7 +15,7 @@
 namespace weir {
 namespace {
 
-/// A command started by nohup, or in the background of a script, ignores them.
+/// True for a signal that was ignored at the start, as by nohup or in the background of a script.
 bool is_ignored(int signal) noexcept {
   struct sigaction action {};
   return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
@@ -84,7 +84,7 @@ void interruption::watch() {
     "\nstopping once the request on its way is answered; again to stop at once\n",
     stderr);
   next_signal(patience);
-  // Abandoning may take a while, as where a connection is being made: now a signal ends all.
+  // Abandoning may take a while, as when a connection is being made: now a signal ends all.
   pthread_sigmask(SIG_UNBLOCK, &watched_, nullptr);
   const std::lock_guard guard{lock_};
   if (abandon_)

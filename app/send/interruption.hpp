@@ -14,13 +14,13 @@ namespace weir {
 
 class interruption {
  public:
-  /// How long an answer is waited for once somebody asked to stop.
+  /// How long to wait for an answer once somebody has asked to stop.
   static constexpr std::chrono::milliseconds patience{5'000};
 
   /// Blocks SIGINT, SIGTERM and SIGHUP, unless they are ignored, in this thread and those it
   /// makes later.
   interruption();
-  ~interruption(); ///< as it was before
+  ~interruption(); ///< restores the former mask
   interruption(const interruption&) = delete;
   interruption& operator=(const interruption&) = delete;
 
@@ -28,10 +28,10 @@ class interruption {
   /// The first signal, or 0.
   int signal() const noexcept { return signal_.load(); }
 
-  /// Until then, or until somebody asks to stop.
+  /// Waits so long, or until somebody asks to stop.
   void sleep(std::chrono::milliseconds wait) const;
-  /// Whether a read of `fd` has something to give, or its end. False when `wait` is over or
-  /// somebody asks to stop. A negative wait is for ever.
+  /// True if a read of `fd` has something to give, or its end; false when `wait` is over
+  /// or somebody asks to stop. A negative wait is for ever.
   bool readable(int fd, std::chrono::milliseconds wait) const;
 
   /// Called from another thread when patience is over: it makes the request on its way fail.

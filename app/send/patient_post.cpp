@@ -8,8 +8,8 @@
 namespace weir {
 namespace {
 
-/// Whether the request may be stored all the same: it was on its way when the time was over, or
-/// a proxy lost the answer.
+/// True if the request may be stored all the same: it was on its way when the time was
+/// over, or a proxy lost the answer.
 bool says_nothing(const http_answer& answer) {
   if (answer.status != 503)
     return answer.status == 500 || answer.status == 502 || answer.status == 504;

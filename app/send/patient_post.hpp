@@ -1,8 +1,8 @@
 // PATIENT POST: one request to the ingest listener, sent again while the answer is
 // passing. Every request has an Idempotency-Key, so that a repetition stores nothing
-// twice. What a 2xx waits for is the stream's business unless it is said; but a 202 has no
-// verdict on the records, so where a stream's `ack` is `accepted`, the request is repeated
-// for its verdict, and later ones ask for it at once.
+// twice. Unless `ack` is given, the stream decides what a 2xx waits for; but a 202 has no
+// verdict on the records, so where a stream's `ack` is `accepted`, the request is
+// repeated for its verdict, and later ones ask for it at once.
 #pragma once
 
 #include "app/send/retry.hpp"
@@ -39,15 +39,15 @@ class patient_post {
   patient_post(post_function post, sleep_function sleep, retry_policy retry,
                std::string api_key, std::string ack = {});
 
-  /// Nothing is repeated any more once this says so; asked after each wait.
+  /// Sets what is asked after each wait: once it says yes, nothing is repeated any more.
   void stop_when(std::function<bool()> stopped) { stopped_ = std::move(stopped); }
 
   /// The last answer, whatever its status, or why none came.
   result<http_answer> operator()(const outgoing& request, const wait_function& waiting);
 
-  /// The last request was sent more than once, so a duplicate may be of its own making.
+  /// True if the last request was sent more than once: a duplicate may be of its own making.
   bool repeated() const noexcept { return repeated_; }
-  /// One of the times it was sent ended without an answer, or with one that says nothing of
+  /// True if one of those times ended without an answer, or with one that does not tell
   /// what is stored.
   bool uncertain() const noexcept { return uncertain_; }
 

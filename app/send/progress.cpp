@@ -13,7 +13,7 @@ namespace {
 constexpr size_t bar_width = 24;
 constexpr double mib = 1024.0 * 1024.0;
 
-/// 1234567 as `1,234,567`.
+/// 1234567 becomes `1,234,567`.
 std::string grouped(uint64_t number) {
   auto digits = std::to_string(number);
   for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)

@@ -45,7 +45,7 @@ class progress_line {
   std::chrono::steady_clock::time_point last_{};
 };
 
-/// stderr is a terminal.
+/// True if stderr is a terminal.
 bool stderr_is_terminal() noexcept;
 
 } // namespace weir

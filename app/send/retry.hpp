@@ -30,12 +30,12 @@ class retry_policy {
   /// A request is about to be sent for the first time.
   void begin() { begun_ = now_(); }
 
-  /// Whether a request that was answered so may go through when it is sent again.
+  /// True if a request that was answered so may go through when it is sent again.
   static bool passing(int status) noexcept;
 
-  /// How long to wait before attempt number `attempt` + 1 (the first attempt is 0), or
-  /// nothing when enough was tried or the time is over. `retry_after` is the field's value
-  /// in seconds; never less is waited than it says, and at most a tenth and 250 ms more.
+  /// How long to wait before attempt number `attempt` + 1 (the first attempt is 0);
+  /// nothing if enough was tried or the time is over. `retry_after` is the field's value
+  /// in seconds; the wait is never shorter, and at most a tenth and 250 ms longer.
   std::optional<std::chrono::milliseconds> delay(uint32_t attempt,
                                                  std::string_view retry_after);
 

@@ -48,7 +48,7 @@ sender::sender(send_terms terms, patient_post& post, progress_line& progress,
 send_totals sender::run(request_cutter& cutter, std::optional<uint64_t> bytes_total) {
   state_.bytes_total = bytes_total;
   for (bool going = true; going;) {
-    // Of a file the rest is still there for the next run; what a pipe gave is nowhere else.
+    // The rest of a file is still there for the next run; what a pipe gave is nowhere else.
     totals_.interrupted = terms_.stopped();
     if (totals_.interrupted && !terms_.finish_what_was_read)
       break;
@@ -72,7 +72,7 @@ send_totals sender::run(request_cutter& cutter, std::optional<uint64_t> bytes_to
   return totals_;
 }
 
-/// Sends a request, and where a part of it is refused, all the others.
+/// Sends a request and, where a part of it is refused, all the others.
 bool sender::deliver(const cut_request& whole) {
   std::vector<span> left{{0, whole.refs.size()}}; // the next one is the last
   bool going = true;
@@ -90,8 +90,8 @@ bool sender::deliver(const cut_request& whole) {
   return going;
 }
 
-/// What of it is still to be sent goes to `left`. False when nothing of the rest would go
-/// through either.
+/// Sends one part; what of it is still to be sent goes to `left`. False if nothing of the
+/// rest would go through either.
 bool sender::deliver_part(const cut_request& part, const span& at, bool is_whole,
                           std::vector<span>& left) {
   const auto answer = post(part, at, is_whole);
@@ -112,7 +112,7 @@ bool sender::deliver_part(const cut_request& part, const span& at, bool is_whole
     static_cast<size_t>(std::min<uint64_t>(durable_of(body), part.refs.size()));
   if (done > 0)
     account_durable(part, done, body);
-  if (done == part.refs.size()) // what was refused is behind the last record
+  if (done == part.refs.size()) // what was refused comes after the last record
     return true;
   const auto kind = kind_of_refusal(*answer, body);
   if (kind == refusal::part && part.refs.size() - done > 1) {
@@ -172,6 +172,7 @@ result<http_answer> sender::post(const cut_request& part, const span& at, bool i
   auto key = fmt::format("{}-{}", terms_.key, part.number);
   if (!is_whole)
     key += fmt::format(".{}+{}", at.first, at.count);
+  // Then another body never meets the key of this one.
   if (terms_.key_has_digest)
     key += '-' + digest_of(part.body);
   return post_({"/ingest/" + terms_.stream, part.content_type, std::move(key), part.body},
@@ -244,6 +245,7 @@ std::string summary(const send_totals& t) {
   auto text = fmt::format("sent {} record{} in {} request{}: {} accepted, {} rejected",
                           t.records, t.records == 1 ? "" : "s", t.requests,
                           t.requests == 1 ? "" : "s", t.accepted, t.rejected);
+  // Counts of zero are left out.
   const auto append = [&](uint64_t count, std::string_view what) {
     if (count > 0)
       text += fmt::format(", {} {}", count, what);

@@ -2,8 +2,8 @@
 // adds up what became of the records. The network, the clock and the terminal come from
 // outside.
 //
-// A request of which the node refuses a part is not lost as a whole: what `durable_records`
-// of the answer counts is done, the record that is refused is found (the answer names its
+// A request of which the node refuses a part is not lost as a whole: what the answer
+// counts as `durable_records` is done, the refused record is found (the answer names its
 // line, or else by halving), and all others are sent as requests of their own.
 #pragma once
 
@@ -23,14 +23,15 @@ namespace weir {
 
 struct send_terms {
   std::string stream = "default";
-  /// request n has the Idempotency-Key `<key>-<n>`, a part of it `<key>-<n>.<record>+<count>`
+  /// Request n has the Idempotency-Key `<key>-<n>`, a part of it
+  /// `<key>-<n>.<record>+<count>`.
   std::string key;
-  /// and behind that a digest of the body: then another body is never taken for this one
+  /// After that comes a digest of the body: then another body is never taken for this one.
   bool key_has_digest = false;
   uint32_t rejected_shown_max = 20;
   uint32_t refused_max = 1'000; ///< records refused one by one, before the run ends
   std::function<bool()> stopped = [] { return false; }; ///< somebody asked to stop
-  bool finish_what_was_read = false; ///< then: what a pipe gave is still sent
+  bool finish_what_was_read = false; ///< what a pipe gave is still sent after that
 };
 
 struct send_totals {
@@ -38,15 +39,15 @@ struct send_totals {
   uint64_t records = 0;  ///< sent
   uint64_t accepted = 0; ///< durable, or as the stream's `ack` says
   uint64_t rejected = 0; ///< quarantined included
-  uint64_t dropped = 0;  ///< by a drop or sample step
+  uint64_t dropped = 0;  ///< removed by a drop or sample step
   uint64_t repeated = 0; ///< accepted, but stored by an earlier run with the same key
   uint64_t judged = 0;   ///< stored, rejected or dropped; the answer did not say which
   uint64_t failed = 0;   ///< not stored
-  uint64_t unknown = 0;  ///< sent, and nothing is known of them
+  uint64_t unknown = 0;  ///< sent, and nothing is known about them
   uint64_t retries = 0;
-  uint64_t settled = 0;     ///< leading records of the file of which the fate is known
+  uint64_t settled = 0;     ///< leading records of the file whose fate is known
   int64_t settled_line = 0; ///< the last line of these
-  bool interrupted = false; ///< the rest was not sent, as somebody asked to stop
+  bool interrupted = false; ///< the rest was not sent because somebody asked to stop
   std::string stopped;      ///< why the rest of the file was not sent; empty: all was
   bool file_failed = false; ///< `stopped` is about the file: others may go through
   bool all_stored() const noexcept {
@@ -61,8 +62,7 @@ class sender {
   sender(send_terms terms, patient_post& post, progress_line& progress,
          std::ostream& out);
 
-  /// Sends every request `cutter` gives. `bytes_total` is the file's size when it is
-  /// known.
+  /// Sends every request `cutter` gives. `bytes_total` is the file's size if it is known.
   send_totals run(request_cutter& cutter, std::optional<uint64_t> bytes_total);
 
  private:
@@ -96,7 +96,7 @@ class sender {
   progress_state state_;
   uint64_t rejected_shown_ = 0;
   uint64_t refused_ = 0;
-  bool gap_ = false; ///< a record before this one has no known fate
+  bool gap_ = false; ///< an earlier record has no known fate
 };
 
 /// `sent 10000 records in 3 requests: 9998 accepted, 2 rejected`

@@ -8,12 +8,13 @@
 namespace weir {
 
 struct server_options {
-  std::string url;     ///< empty: of the configuration, or else http://127.0.0.1:8080
+  std::string url;     ///< empty: the configuration's, or else http://127.0.0.1:8080
   std::string api_key; ///< from the environment, never the command line
   std::string ca_file;
   uint32_t retries = 10;
-  std::chrono::milliseconds timeout{0}; ///< of a request with its repetitions; 0: none
-  std::string ack; ///< `durable` or `stored`; empty: what a 2xx waits for is the stream's
+  std::chrono::milliseconds timeout{0}; ///< for a request with its repetitions; 0: none
+  /// `durable` or `stored`; empty: the stream says what a 2xx waits for.
+  std::string ack;
 };
 
 } // namespace weir

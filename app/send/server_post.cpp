@@ -9,10 +9,10 @@
 namespace weir {
 namespace {
 
-constexpr size_t ca_bytes_max = size_t{16}
-                                << 20; ///< all authorities there are take 1 MiB
+/// All authorities there are take 1 MiB.
+constexpr size_t ca_bytes_max = size_t{16} << 20;
 
-/// Who mistyped an address is to hear of it soon, not after the kernel's patience.
+/// A mistyped address should show soon, not after the kernel's patience.
 constexpr std::chrono::seconds connect_time_max{4};
 
 std::chrono::seconds bounded(std::chrono::seconds usual,
@@ -27,6 +27,7 @@ result<patient_post> post_to_server(const server_options& options, interruption*
   auto url = parse_url(options.url);
   if (!url)
     return fail(ec::malformed_request, "--url: " + url.error().text);
+  // Read only to tell a wrong path before anything is sent.
   if (!options.ca_file.empty())
     if (const auto read = read_file(options.ca_file, ca_bytes_max); !read)
       return fail(ec::io_failed, "--ca-file: " + read.error().text);
