@@ -23,7 +23,7 @@ inline framing frame(body_format format, std::string_view body, framing_limits l
   framing out;
   framer frames{format, limits};
   std::vector<record_ref> refs;
-  size_t base = 0; // of the bytes the framer sees, in the body
+  size_t base = 0; // where in the body the bytes begin that the framer sees
   size_t end = 0;
   while (!frames.finished()) {
     end = std::min(body.size(), end + piece);

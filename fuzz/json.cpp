@@ -40,7 +40,7 @@ void compare_with_parser(std::string_view body, const fuzz::framing& whole) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::input in{data, size};
-  in.byte(); // of no use any more: inputs that were found before mean what they did
+  in.byte(); // not used any more: inputs that were found before keep their meaning
   const framing_limits tight{.record_bytes_max = size_t{1} + in.byte()};
   fuzz::frame_both_ways(body_format::json, in, tight);
   fuzz::frame_both_ways(body_format::ndjson, in, tight);

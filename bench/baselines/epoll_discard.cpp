@@ -63,7 +63,7 @@ struct client {
   }
 };
 
-/// Of one thread; lives as long as the process.
+/// One thread's file; lives as long as the process.
 class synced_file {
  public:
   explicit synced_file(const char* path)

@@ -80,7 +80,7 @@ TEST_F(roles_test, an_abandoned_subscriber_is_one_no_more) {
   roles.subscribe("validate", role_rank::stage, other);
   EXPECT_EQ(roles.subscribers("validate", role_rank::worker), (std::vector{hung}));
   hear();
-  roles.declare({}, {}); // of the path ""
+  roles.declare({}, {}); // a node whose path is ""
   roles.abandoned("", hung->id());
   EXPECT_TRUE(roles.subscribers("validate", role_rank::worker).empty());
   roles.up("validate", other);

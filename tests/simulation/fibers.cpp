@@ -25,7 +25,7 @@ constexpr size_t stack_bytes = size_t{1} << 20; // touched pages only cost memor
 struct fibers::fiber {
   ucontext_t context{};
   void* stack = nullptr;
-  const void* bottom = nullptr; ///< of the stack, for the sanitizer
+  const void* bottom = nullptr; ///< the stack's, for the sanitizer
   size_t bytes = 0;
   void* fake_stack = nullptr; ///< the sanitizer's
 

@@ -11,7 +11,7 @@ namespace weir::simulation {
 
 /// How the disk is at the moment, beside its own faults.
 struct disk_mood {
-  duration latency{0}; ///< of each sync
+  duration latency{0}; ///< each sync takes it
   duration slow{0};    ///< more of it, for a while
 };
 

@@ -32,7 +32,7 @@ struct answer {
   bool duplicate = false;
   std::vector<record_error> errors;
   bool streamed = false;        ///< more than one batch, or the body was not all read
-  uint64_t durable_records = 0; ///< of a streamed request that failed
+  uint64_t durable_records = 0; ///< what the answer of a failed streamed request counts
 };
 
 /// The head of a request.
@@ -64,7 +64,7 @@ class ingest {
   /// Requests begun and not answered, whose client is there.
   uint64_t in_flight() const noexcept { return open_; }
   bool idle() const noexcept { return open_ == 0 && outstanding_total_ == 0; }
-  /// Of the budget.
+  /// What is taken from the budget.
   claim claimed() const { return gate_.used(); }
 
   /// Threads with something to do.

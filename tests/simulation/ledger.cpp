@@ -63,7 +63,7 @@ void ledger::told(uint32_t request, const answer& what, const sink_contents& sin
       && !shared_keys_.contains(request))
     complain(
       fmt::format("I2: request {} is told that its own key is another's", request));
-  // Of a body that was rejected only dead letters may be left; then the key is remembered.
+  // A rejected body may leave only dead letters; then the key is remembered.
   const bool grows = e.plan.grows_from > 0;
   if (what.code == ec::key_reused && grows && e.durable_records >= e.plan.grows_from)
     e.grew_from = e.plan.grows_from;
@@ -147,7 +147,7 @@ std::string ledger::check(const sink_contents& sink,
 }
 
 std::string ledger::check_rows(const sink_contents& sink) const {
-  std::map<uint64_t, uint64_t> last; // of each journal
+  std::map<uint64_t, uint64_t> last; // for each journal
   std::map<uint32_t, bool> rules;    // by which a request was judged
   for (const auto& row : sink.rows) {
     auto& before = last[row.journal];
@@ -203,7 +203,7 @@ std::string ledger::check_request(const entry& e, const whereabouts& found) cons
   return {};
 }
 
-/// Of each batch that left anything: all of it is there, in one place each.
+/// Each batch that left anything must be there whole, each record in one place.
 std::string ledger::check_chunks(const sink_contents& sink,
                                  const letter_contents& letters) const {
   std::map<batch_key, std::set<uint64_t>> present;

@@ -82,7 +82,7 @@ class ledger {
   bool innocents_may_suffer_;
   bool calm_;        ///< the plan is
   bool crashes_;     ///< actors crash by plan
-  bool loses_disks_; ///< of what was acknowledged, only `stored` has to outlive that
+  bool loses_disks_; ///< then only what was acknowledged as `stored` must outlive that
   bool only_drains_; ///< no client may hear of that
   bool all_marked_ = true;
   std::set<uint32_t>

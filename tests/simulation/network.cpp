@@ -39,7 +39,7 @@ struct network::way {
 
 struct network::connection {
   std::array<size_t, 2> ends;
-  std::array<uint64_t, 2> lives; ///< of the processes at the ends
+  std::array<uint64_t, 2> lives; ///< those of the processes at the ends
   std::array<bool, 2> up{};
   std::array<way, 2> from; ///< from[i]: what ends[i] says
   duration delay{0};

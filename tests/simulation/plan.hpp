@@ -93,12 +93,12 @@ struct step {
   uint32_t count = 0;
   duration lasts{0};
   duration takes{0};
-  duration shift{0}; ///< of the wall clock
+  duration shift{0}; ///< how far the wall clock jumps
   size_t node = 0;   ///< whom it befalls
   size_t other = 0;  ///< and whom it parts that one from; itself: from all
 };
 
-/// Of a cluster.
+/// One node of a cluster.
 struct node_plan {
   std::string name;
   node_roles roles;
@@ -120,7 +120,7 @@ struct plan {
   uint32_t batch_records = 8;
   bool recut = false; ///< each life of the node cuts bodies elsewhere
   uint32_t coalesce_bytes = 1024;
-  uint32_t segments_max = 4; ///< of 64 KiB
+  uint32_t segments_max = 4; ///< each has 64 KiB
   uint32_t group_bytes = 8192;
   uint32_t queue_batches = 32;
   uint32_t fuse_bytes = 0;
@@ -128,11 +128,11 @@ struct plan {
   uint32_t budget_bytes = 1 << 20;
   duration work_deadline{1'000'000};
   duration request_timeout{10'000'000};
-  duration disk_latency{0}; ///< of each sync; 0: it never lets go of the processor
+  duration disk_latency{0}; ///< each sync takes it; 0: it never lets go of the processor
   // -- of a cluster
   std::vector<node_plan> nodes; ///< empty: there is one node, which stands alone
   link_window window{32, 1 << 20};
-  duration delay_min{100}; ///< of a link, one way
+  duration delay_min{100}; ///< a link's, one way
   duration delay_max{1'000};
   duration hiccup{0}; ///< so long at most a frame lies somewhere now and then
   std::vector<step> steps;
@@ -163,7 +163,7 @@ constexpr uint32_t batch_records_of(const plan& shape, uint64_t life) noexcept {
 }
 
 plan draw_plan(uint64_t seed);
-/// Of several nodes, and what happens between them.
+/// Draws several nodes, and what happens between them.
 plan draw_cluster_plan(uint64_t seed);
 
 /// One line a step, as a person reads it.

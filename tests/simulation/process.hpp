@@ -54,9 +54,9 @@ struct surroundings {
   const world_parts& world;
   machine& hardware;
   timeline& front_events; ///< what its listener waits for
-  size_t number = 0;      ///< of the node
-  uint64_t seed = 0;      ///< of this life
-  uint64_t life = 0;      ///< of the node, from 1
+  size_t number = 0;      ///< the node's
+  uint64_t seed = 0;      ///< this life's
+  uint64_t life = 0;      ///< which life of the node it is, from 1
 };
 
 class process {

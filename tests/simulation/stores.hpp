@@ -26,7 +26,7 @@ struct stored_row {
 struct store_mood {
   bool away = false;
   bool doubtful = false; ///< the next commit is done and answered with a failure
-  duration slow{0};      ///< of each commit
+  duration slow{0};      ///< each commit takes it
 };
 
 /// What survives of the sink. A shared one is the model of PostgreSQL: every journal has a

@@ -19,7 +19,7 @@ inline uint64_t record_id(const request_plan& request, size_t record) noexcept {
 std::string record_text(const request_plan& request, size_t record);
 /// As the sink should have it, by the first rules or by the other ones.
 std::string stored_text(const request_plan& request, size_t record, bool other_rules);
-/// Of its first `records`.
+/// The body with the request's first `records`.
 std::string body_of(const request_plan& request, size_t records);
 
 /// The id in a stored or quarantined record; 0: there is none.

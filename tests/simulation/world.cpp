@@ -335,7 +335,7 @@ bool world::at_rest() {
          && (net_ || book_.letters_complete(nodes_[0]->letters()));
 }
 
-/// Of nodes that should be through with everything.
+/// Checks the nodes that should be through with everything.
 std::string world::check_accounts() {
   for (auto& one : nodes_)
     if (auto* const here = one->running(); here && here->ready() && here->front().idle())

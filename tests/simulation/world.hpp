@@ -23,7 +23,7 @@ struct outcome {
   std::string violation; ///< empty: every invariant held
   uint64_t trace_hash = 0;
   uint64_t steps = 0;
-  uint64_t lives = 0; ///< of all processes
+  uint64_t lives = 0; ///< how often processes were started, over all nodes
   duration virtual_time{0};
 };
 
@@ -82,7 +82,7 @@ class world {
   std::optional<time_point> rest_since_;
   bool ending_ = false; ///< the run is over; only processes are still to be buried
   uint64_t steps_ = 0;
-  uint64_t mood_ = 0; ///< of the unfair order: whom it passes over
+  uint64_t mood_ = 0; ///< the unfair order's: whom it passes over
   std::string violation_;
 };
 
