@@ -13,11 +13,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How long a lock is waited for: replay marks letters beside the running server.
+/// How long to wait for a lock: replay marks letters beside the running server.
 constexpr milliseconds busy_timeout{1000};
 
-/// Application id "WeiD". cursor.last_sequence is the largest id that was deleted on demand: the
-/// newest letter is never pruned, so with it ids only grow.
+/// Application id "WeiD". cursor.last_sequence notes the largest id before letters are deleted on
+/// demand, and the newest letter is never pruned: so ids only grow.
 const sqlite::schema schema{
   0x57656944, 1, "dead letter store",
   "CREATE TABLE dead_letters(id INTEGER PRIMARY KEY, stream TEXT NOT NULL,"
@@ -48,7 +48,7 @@ dead_letter letter_of(const sqlite::statement& row) {
           row.integer(9)};
 }
 
-/// Of one row, before it is copied: about what it costs to keep.
+/// About what one row costs to keep; asked before it is copied.
 size_t bytes_of(const sqlite::statement& row) {
   return sizeof(dead_letter) + row.bytes(7).size() + row.bytes(8).size()
          + row.bytes(10).size();
@@ -84,7 +84,7 @@ class sqlite_dead_letters final : public dead_letter_store {
   std::optional<sqlite::connection> db_;
   journal_position cursor_;
   uint64_t next_id_ = 1;
-  uint64_t count_ = 0;        ///< as long as data_version is what it was
+  uint64_t count_ = 0;        ///< valid while data_version is the same
   int64_t data_version_ = -1; ///< changes when another connection commits
 };
 
@@ -115,8 +115,8 @@ result<void> sqlite_dead_letters::connect() {
   return {};
 }
 
-/// A store that was deleted or replaced while open is opened anew; letters that were in
-/// it are gone because an operator wanted that, so the next ones go on where we are.
+/// Opens anew a store that was deleted or replaced while open. The letters in it are gone because
+/// an operator wanted that, so the next ones go on where we are.
 result<void> sqlite_dead_letters::usable() {
   if (db_ && (mode_ == sqlite::access::read_only || !db_->moved()))
     return {};
@@ -154,7 +154,7 @@ result<void> sqlite_dead_letters::insert(const frame_view& frame,
   return {};
 }
 
-/// Others delete letters beside us: then there are as many as a look tells.
+/// Counts anew if another connection has changed the database: others delete letters, too.
 result<void> sqlite_dead_letters::count_again() {
   const auto version = db_->number("look for changes", "PRAGMA data_version");
   if (!version)
@@ -170,7 +170,7 @@ result<void> sqlite_dead_letters::count_again() {
   return {};
 }
 
-/// The oldest are the table's front.
+/// The oldest letters are at the table's front.
 result<void> sqlite_dead_letters::prune() {
   const auto keep = std::max<uint64_t>(config_.letters_max, 1);
   if (count_ <= keep)
@@ -208,6 +208,7 @@ result<void> sqlite_dead_letters::store(std::span<const frame_view> frames,
                  " code, pointer, detail, body) VALUES (?,?,?,?,?,?,?,?,?,?)");
   if (!into)
     return tl::unexpected(into.error());
+  // A frame that the cursor has passed comes again: its letters are here.
   for (const auto& frame : frames)
     if (frame.next > cursor_)
       if (auto inserted = insert(frame, *into); !inserted)
@@ -254,6 +255,7 @@ sqlite_dead_letters::list(const dead_letter_query& query) {
     if (!*row)
       return all;
     bytes += bytes_of(*select);
+    // One letter, however large, is always there: else the list could not go on.
     if (!all.empty() && bytes > query.bytes_max)
       return all;
     all.push_back(letter_of(*select));
@@ -285,6 +287,7 @@ result<void> sqlite_dead_letters::mark_replayed(uint64_t id, int64_t at_us) {
     return tl::unexpected(mark.error());
   mark->bind(1, id);
   mark->bind(2, at_us);
+  // RETURNING gives a row only if the letter is still there.
   const auto row = mark->step();
   if (!row)
     return tl::unexpected(row.error());
@@ -294,12 +297,13 @@ result<void> sqlite_dead_letters::mark_replayed(uint64_t id, int64_t at_us) {
   return mark->run();
 }
 
-/// In short transactions: the running server waits for a lock a second at most.
+/// Deletes in short transactions: the running server waits for a lock a second at most.
 result<uint64_t> sqlite_dead_letters::remove(const dead_letter_choice& which) {
   if (auto ready = writable(); !ready)
     return tl::unexpected(ready.error());
   uint64_t removed = 0;
   if (which.ids.empty())
+    // Up to a thousand at a time, until a round finds none.
     for (uint64_t some = 1; some != 0; removed += some) {
       const auto done = remove_some(0, which);
       if (!done)
@@ -315,7 +319,7 @@ result<uint64_t> sqlite_dead_letters::remove(const dead_letter_choice& which) {
   return removed;
 }
 
-/// The letter `id`, or up to a thousand of those that are meant.
+/// Deletes the letter `id`; 0: up to a thousand of those that are meant.
 result<uint64_t> sqlite_dead_letters::remove_some(uint64_t id,
                                                   const dead_letter_choice& which) {
   auto work = sqlite::transaction::begin(*db_);
@@ -338,7 +342,7 @@ result<uint64_t> sqlite_dead_letters::remove_some(uint64_t id,
   if (auto gone = forget->run(); !gone)
     return tl::unexpected(gone.error());
   const auto removed = static_cast<uint64_t>(forget->changes());
-  data_version_ = -1; // it does not tell what this connection did
+  data_version_ = -1; // it does not change for this connection's own commits
   return work->commit().map([&] { return removed; });
 }
 
@@ -356,7 +360,7 @@ result<std::unique_ptr<dead_letter_store>> open_store(const dead_letter_config& 
   return made;
 }
 
-/// Missing, or a file in which nothing has been made yet.
+/// True if the file is missing, or nothing was made in it yet.
 result<bool> nothing_there(const std::string& path) {
   std::error_code unknown;
   if (!std::filesystem::exists(path, unknown) && !unknown)

@@ -25,21 +25,21 @@ struct dead_letter {
   std::string pointer;
   std::string detail;
   std::string body;
-  /// 0: never sent again, or nobody could tell; above: stored then; below: minus the time at which
-  /// it was rejected again and a newer letter took its place.
+  /// 0: never sent again, or the outcome is unknown; positive: when it was stored; negative: minus
+  /// the time when it was rejected again and a newer letter took its place.
   int64_t replayed_at_us = 0;
 };
 
 struct dead_letter_query {
   std::string stream; ///< empty: all
-  uint64_t after = 0; ///< ids above
+  uint64_t after = 0; ///< only ids above this
   size_t limit = 100; ///< 1 … 10,000
   bool bodies = false;
-  /// A page ends before a letter that would make it larger; one letter is always there.
+  /// A page ends before a letter that would make it larger; it has at least one letter.
   size_t bytes_max = size_t{2} << 20;
 };
 
-/// Letters that are all of it.
+/// Letters that match all members.
 struct dead_letter_choice {
   std::vector<uint64_t> ids; ///< empty: all
   std::string stream;        ///< empty: all
@@ -62,8 +62,8 @@ class dead_letter_store {
   static result<std::unique_ptr<dead_letter_store>>
   open_if_there(const dead_letter_config& config);
 
-  /// A file of another program or of a newer weir is refused, with its path; one that is not
-  /// there, or can't be looked at now, is not.
+  /// Refuses a file of another program or of a newer weir, with its path; not one that is
+  /// missing or can't be read now.
   static result<void> look(const dead_letter_config& config);
 
   virtual journal_position cursor() const noexcept = 0;
@@ -73,7 +73,7 @@ class dead_letter_store {
   virtual result<std::optional<dead_letter>> get(uint64_t id) = 0;
   /// `at_us`: see dead_letter::replayed_at_us.
   virtual result<void> mark_replayed(uint64_t id, int64_t at_us) = 0;
-  /// How many there were. Their ids are never given again.
+  /// Returns how many were deleted. Their ids are never used again.
   virtual result<uint64_t> remove(const dead_letter_choice& which) = 0;
   virtual result<uint64_t> count() = 0;
 };

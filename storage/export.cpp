@@ -19,7 +19,7 @@ class exporter {
   result<uint64_t> run();
 
  private:
-  /// What became of reading the journal.
+  /// How reading the journal ended.
   enum class journal_part : uint8_t { done, gap };
 
   result<void> open_sink();
@@ -37,7 +37,7 @@ class exporter {
   std::unique_ptr<sink> sink_; ///< none: there is no sink yet
   sink_cursor cursor_;
   journal_position end_;
-  uint64_t last_id_ = 0; ///< looked at, whether the filters let it through or not
+  uint64_t last_id_ = 0; ///< the last one looked at, even if filtered out
   uint64_t visited_ = 0;
   bool gaps_are_real_ = false;
   bool stopped_ = false;
@@ -112,6 +112,7 @@ result<exporter::journal_part> exporter::visit_journal_from(journal_reader& read
       const auto& frame = (*frames)[i];
       const auto first = id_base() + frame.first_sequence;
       const auto known = std::max(last_id_, id_base() + cursor_.last_sequence);
+      // Records are missing before this frame: their segment may have been deleted meanwhile.
       if (!gaps_are_real_ && !frame.records.empty() && first > known + 1)
         return journal_part::gap;
       if ((*elsewhere)[i])
@@ -143,9 +144,8 @@ result<uint64_t> exporter::run() {
     const auto part = visit_journal();
     if (part && *part == journal_part::done)
       break;
-    // A segment is missing. If the sink has gone on since, it has what was in it; if it
-    // stands still, an error is an error, and a gap is a place that recovery has
-    // quarantined.
+    // A segment is missing. If the sink has gone on since, it has what was in it; if not,
+    // an error is real, and a gap is a place that recovery has quarantined.
     if (auto again = open_sink(); !again)
       return tl::unexpected(again.error());
     const bool moved = sink_ && sink_->cursor().position > cursor_.position;

@@ -4,7 +4,7 @@
 // The order of looking makes it complete: first where the journal ends, then the sink's
 // cursor, then the sink's records up to that cursor, then the journal from the cursor to
 // that end. The sink only moves forward, so whatever left the journal in between is in
-// the sink. When a segment was deleted before it was read, the sink's cursor is behind it
+// the sink. When a segment was deleted before it was read, the sink's cursor has passed it
 // by then: the cursor is read again and export goes on from the last id it has visited.
 // Ids never fall, so nothing comes twice.
 #pragma once
@@ -26,9 +26,9 @@ struct export_options {
   sink_config sink;
   std::string journal_directory;
   std::string stream; ///< empty: all
-  /// received at or after, unix µs
+  /// Received at or after this, in unix µs.
   int64_t since_us = std::numeric_limits<int64_t>::min();
-  int64_t until_us = std::numeric_limits<int64_t>::max(); ///< received before
+  int64_t until_us = std::numeric_limits<int64_t>::max(); ///< received before this
   uint64_t limit = std::numeric_limits<uint64_t>::max();  ///< records to visit
 };
 

@@ -11,7 +11,7 @@ namespace weir {
 
 namespace {
 
-/// Behind a directory that may not be entered there may be anything.
+/// Fails if a directory may not be entered: anything may be in it.
 result<bool> is_there(const std::string& path) {
   std::error_code why;
   const bool found = std::filesystem::exists(path, why);
@@ -33,6 +33,7 @@ result<uint64_t> export_records(const export_options& options, file_system& file
   if (!journal_there)
     return tl::unexpected(journal_there.error());
   const bool journal_exists = *journal_there;
+  // A PostgreSQL sink has no file to look for.
   if (options.sink.kind != "postgres")
     if (const auto sink_there = is_there(state_path(options.sink)); !sink_there)
       return tl::unexpected(sink_there.error());

@@ -23,7 +23,7 @@ tl::unexpected<fault> unknown(const sink_config& config) {
 
 bool sink_exists(const sink_config& config) {
   if (config.kind == "postgres")
-    return true; // or opening it tells
+    return true; // if not, opening it tells
   const std::filesystem::path path{config.path};
   std::error_code ignored;
   return std::filesystem::exists(config.kind == "sqlite" ? path : path / "state.db",

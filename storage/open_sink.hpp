@@ -10,8 +10,8 @@ namespace weir {
 /// True when there is something to open: a sink that never ran has no files yet.
 bool sink_exists(const sink_config& config);
 
-/// Before a start: a local sink's file of another program or of a newer weir is refused, with its
-/// path; nothing is changed.
+/// Called before a start: refuses a local sink's file of another program or of a newer weir, with
+/// its path; changes nothing.
 result<void> look_at_sink_files(const sink_config& config);
 
 /// Opens for writing, creating what is missing; io_failed or sink_unavailable with the

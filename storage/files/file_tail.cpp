@@ -17,6 +17,7 @@ result<void> file_tail::each(const std::function<result<bool>(std::string_view)>
     const auto got = file_.read_at(at, std::as_writable_bytes(std::span{block}));
     if (!got)
       return tl::unexpected(got.error());
+    // A read gives fewer bytes only at the end of the file, and none after it.
     if (*got == 0)
       return {};
     at += *got;

@@ -1,4 +1,4 @@
-// FILE TAIL: what a file has behind a place, looked through in blocks.
+// FILE TAIL: what a file has after a place, read in blocks.
 #pragma once
 
 #include "storage/files/file_system.hpp"
@@ -13,14 +13,14 @@ class file_tail {
  public:
   file_tail(file& of, uint64_t from) : file_(of), from_(from) {}
 
-  /// It and `text` are the same as far as both go.
+  /// True if the tail and `text` agree over their common length.
   result<bool> starts_as(std::string_view text);
   result<bool> has_line();
-  /// From the start of `to`.
+  /// Copies the tail to the start of `to`.
   result<void> copy_to(file& to);
 
  private:
-  /// Block by block, until `visit` says false.
+  /// Visits block by block, until `visit` returns false.
   result<void> each(const std::function<result<bool>(std::string_view)>& visit);
 
   file& file_;

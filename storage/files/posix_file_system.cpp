@@ -18,9 +18,9 @@ namespace weir {
 
 namespace {
 
-/// `error` is errno, or what posix_fallocate returned. A disk or quota that is full is
-/// the one failure that passes by itself, so it has a code of its own. A limit on the size of
-/// files (EFBIG) stays until somebody lifts it.
+/// `error` is errno, or what posix_fallocate returned. A full disk or quota is the one failure
+/// that passes by itself, so it has a code of its own. A limit on the size of files (EFBIG)
+/// stays until somebody lifts it.
 tl::unexpected<fault> io_fault(const std::string& path, const char* operation,
                                int error) {
   const auto code = error == ENOSPC || error == EDQUOT ? ec::journal_full : ec::io_failed;
@@ -81,6 +81,7 @@ class posix_file final : public file {
     auto past_cache = write_past_cache(offset, pieces);
     if (!past_cache)
       return tl::unexpected{past_cache.error()};
+    // What did not go past the cache goes through it, from where the direct write ended.
     for (auto piece : pieces) {
       const auto written = std::min(*past_cache, piece.size());
       *past_cache -= written;
@@ -96,6 +97,7 @@ class posix_file final : public file {
   void write_direct(bool wanted) noexcept override { wants_direct_ = wanted; }
 
   result<size_t> read_at(uint64_t offset, std::span<std::byte> bytes) override {
+    // A direct read would need aligned memory.
     go_direct(false);
     size_t done = 0;
     while (done < bytes.size()) {
@@ -151,7 +153,7 @@ class posix_file final : public file {
     return static_cast<uint64_t>(about.st_size);
   }
 
-  /// A backup may have made another name of it. A write lease is given only to one who is alone.
+  /// A backup may have given it another name. A write lease is given only to a sole user.
   bool unshared() noexcept override {
     struct ::stat about {};
     if (::fstat(fd_.get(), &about) != 0 || about.st_nlink != 0)
@@ -165,7 +167,7 @@ class posix_file final : public file {
  private:
   static constexpr size_t pieces_max = 64;
 
-  /// How much of `pieces` is written; what is not may still go through the cache.
+  /// How many bytes of `pieces` were written; the rest may still go through the cache.
   result<size_t> write_past_cache(uint64_t offset,
                                   std::span<const std::span<const std::byte>> pieces) {
     std::array<iovec, pieces_max> list;
@@ -185,7 +187,7 @@ class posix_file final : public file {
                    : ::pwritev(fd_.get(), list.data(), static_cast<int>(pieces.size()),
                                static_cast<off_t>(offset));
     while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EINVAL) { // where a block has another size, say
+    if (n < 0 && errno == EINVAL) { // where blocks have another size, for example
       can_go_direct_ = false;
       return size_t{0};
     }
@@ -200,18 +202,18 @@ class posix_file final : public file {
     if (::fcntl(fd_.get(), F_SETFL, wanted ? O_DIRECT : 0) == 0)
       direct_ = wanted;
     else
-      can_go_direct_ = false; // this file system has no other way than the cache
+      can_go_direct_ = false; // this file system knows only the cache
   }
 
   descriptor fd_;
   std::string path_;
   bool wants_direct_ = false;
-  bool can_go_direct_ = true; ///< until it was refused
+  bool can_go_direct_ = true; ///< until it is refused
   bool direct_ = false;       ///< the descriptor has O_DIRECT
 };
 
-/// A process that died right after it made a directory here has left it without a sync. Where
-/// we may not write, no such process can have been.
+/// True if a process may have died after it made a directory here and before it synced that.
+/// Where we may not write, there was no such process.
 bool can_lose(const std::filesystem::path& parent) noexcept {
   return ::access(parent.c_str(), W_OK) == 0;
 }
@@ -265,6 +267,7 @@ class posix_files final : public file_system {
     if (!directory)
       return io_fault(path, "list", errno);
     std::vector<std::string> names;
+    // Only errno tells an error of readdir() from the end.
     errno = 0;
     while (const auto* entry = ::readdir(directory.get())) {
       const std::string_view name{entry->d_name};

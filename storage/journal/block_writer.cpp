@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <cstring>
 
 namespace weir {
@@ -11,7 +12,7 @@ namespace {
 alignas(direct_block) constinit const
   std::array<std::byte, block_writer::zeros_max> zero_blocks{};
 
-/// How far into a block.
+/// Offset within its block.
 size_t inside_block(uint64_t offset) noexcept {
   return offset % direct_block;
 }
@@ -28,7 +29,8 @@ result<void> block_writer::append(file& to, std::span<const frame_run> runs, siz
   for (const auto& run : runs)
     if (auto added = add(to, {run.data, run.bytes}); !added)
       return added;
-  const auto open = inside_block(staged_); // of the block that the next append begins in
+  // The next append begins in a block that has this many bytes already.
+  const auto open = inside_block(staged_);
   const auto begun = staged_ - open;
   pad(zeros, file_end);
   if (auto written = write_listed(to); !written)
@@ -44,6 +46,7 @@ result<void> block_writer::add(file& to, std::span<const std::byte> bytes) {
   end_ += bytes.size();
   while (!bytes.empty()) {
     const bool same_place = inside_block(bytes.data()) == inside_block(staged_);
+    // Whole blocks at the same place in memory and in the file go out without a copy.
     if (same_place && inside_block(staged_) == 0 && bytes.size() >= direct_block) {
       list_staged();
       pieces_.push_back(bytes.first(bytes.size() - inside_block(bytes.size())));
@@ -66,8 +69,9 @@ result<void> block_writer::add(file& to, std::span<const std::byte> bytes) {
   return {};
 }
 
-/// Zeros up to the end of the open block are staged, the others are at hand.
+/// Stages zeros up to the end of the open block; further ones are taken from zero_blocks.
 void block_writer::pad(size_t zeros, uint64_t file_end) {
+  assert(inside_block(staged_) == inside_block(end_));
   const auto missing = std::min(whole_blocks(end_ + zeros), file_end) - end_;
   const auto open = inside_block(staged_);
   const auto here = open == 0 ? 0 : std::min<uint64_t>(missing, direct_block - open);

@@ -1,11 +1,11 @@
 // BLOCK WRITER: appends frames to a segment in whole blocks, so that the file can send them
-// past the page cache: written there, a record costs a copy, a page found for it and given
-// back later, and nobody reads it, as readers that keep up take it from the tail cache. The
-// block in which one append ends is written again by the next, with the same bytes in front;
-// the rest of it is zeros, which is what the segment reads as.
+// past the page cache. In the cache a record costs a copy and a page, and nobody reads it:
+// readers that keep up take it from the tail cache. The block in which one append ends is
+// written again by the next, with the same bytes in front; the rest of it is zeros, which is
+// what the segment reads as.
 //
-// Of frames whose place in memory and in the file is the same within a block only the first
-// and the last block are copied; of others everything is.
+// If frames have the same place within a block in memory and in the file, only their first and
+// last blocks are copied; otherwise all bytes are.
 #pragma once
 
 #include "storage/files/file_system.hpp"
@@ -24,14 +24,14 @@ class block_writer {
   static constexpr size_t staging_bytes = size_t{256} << 10;
   static constexpr size_t zeros_max = size_t{256} << 10;
 
-  /// The next append goes to another file, to `offset`, at which a block begins.
+  /// The next append goes to another file, to `offset`, a multiple of direct_block.
   void begin(uint64_t offset) noexcept {
     base_ = end_ = offset;
     staged_ = listed_ = 0;
   }
-  /// Writes `runs`, the first from where the last append ended and each behind the one
-  /// before; then `zeros` zeros, zeros_max at most, and more of them to the end of a block,
-  /// but none behind `file_end`. After a failure only begin() may follow.
+  /// Writes `runs` one after the other, from where the last append ended; then `zeros` zeros
+  /// (zeros_max at most), and more of them to the end of a block, but none past `file_end`.
+  /// After a failure only begin() may follow.
   result<void> append(file& to, std::span<const frame_run> runs, size_t zeros,
                       uint64_t file_end);
 
@@ -43,11 +43,11 @@ class block_writer {
 
   block_memory staging_ = make_block_memory(staging_bytes);
   size_t staged_ = 0; ///< bytes in staging_
-  size_t listed_ = 0; ///< of them in pieces_
-  std::vector<std::span<const std::byte>>
-    pieces_;          ///< one behind the other, from base_ on
-  uint64_t base_ = 0; ///< a block begins there
-  uint64_t end_ = 0;  ///< of the frames
+  size_t listed_ = 0; ///< how many of them are in pieces_
+  /// They follow each other in the file, from base_ on.
+  std::vector<std::span<const std::byte>> pieces_;
+  uint64_t base_ = 0; ///< file offset, a multiple of direct_block
+  uint64_t end_ = 0;  ///< file offset where the frames end
 };
 
 } // namespace weir

@@ -20,7 +20,7 @@ namespace weir {
 /// The first bytes of every frame, as they lie on disk.
 struct frame_head {
   uint32_t crc = 0;
-  uint32_t length = 0; ///< of the whole frame with its padding; a multiple of 8
+  uint32_t length = 0; ///< the whole frame's, with its padding; a multiple of 8
   uint8_t type = 1;    ///< 1: a part of a batch
   uint8_t version = 1;
   uint16_t flags = 0; ///< bit 0: keyed; bit 1: follows
@@ -96,7 +96,7 @@ void encode_frame(const part_slice& slice, std::span<std::byte> frame) noexcept;
 
 /// Where a frame lies.
 struct frame_place {
-  uint64_t salt = 0; ///< of its segment
+  uint64_t salt = 0; ///< its segment's
   uint64_t offset = 0;
 };
 

@@ -37,6 +37,7 @@ result<std::vector<kept_copy>> list_copies(const std::string& directory,
     auto copy = parse_copy(name, segment_name(number));
     if (!copy)
       continue;
+    // The size tells how far the copy reaches; its bytes are not read.
     const auto opened = files.open(directory + '/' + name, false);
     const auto bytes =
       opened ? (*opened)->size() : result<uint64_t>{tl::unexpected{opened.error()}};

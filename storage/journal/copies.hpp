@@ -1,8 +1,8 @@
 // COPIES: what recovery has kept of damaged places, known by name and size alone. A reader
-// steps over a place only when one copy has all of it: damage may have grown since.
+// steps over a place only if one copy has all of it: the damage may have grown since.
 //
-// A copy of a place of which part can't be read has another name. Its segment has what it has not,
-// should reads succeed again, and is kept whole in place of being deleted.
+// A copy with unreadable parts gets a different suffix. Its segment is renamed, never deleted:
+// the missing bytes may become readable again.
 #pragma once
 
 #include "storage/files/file_system.hpp"
@@ -19,8 +19,8 @@ struct kept_copy {
   bool unread = false; ///< zeros stand for what could not be read
 
   uint64_t to() const noexcept { return from + bytes; }
-  /// All of [begin, end), which may be a part of what it was made for: a cursor may be
-  /// between two damaged frames.
+  /// True if it has all of [begin, end), maybe only a part of what it was made for: a cursor may
+  /// be between two damaged frames.
   bool has(uint64_t begin, uint64_t end) const noexcept {
     return from <= begin && end <= to();
   }

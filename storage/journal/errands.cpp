@@ -18,7 +18,7 @@ errand_thread::~errand_thread() {
   thread_.join();
 }
 
-/// What the last job was for may be known before the thread is through with it.
+/// Waits first: a job's outcome may be known before the thread is done with it.
 void errand_thread::run(std::function<void()> job) {
   {
     std::unique_lock lock{mutex_};
@@ -48,7 +48,7 @@ void errand_thread::work() {
     lock.unlock();
     try {
       on_over_();
-    } catch (...) { // no memory to tell it with: the sender looks at its next occasion
+    } catch (...) { // no memory to tell the sender, who looks at the next occasion
     }
     lock.lock();
   }

@@ -1,6 +1,6 @@
-// ERRANDS: work on files that takes long and that no commit waits for, run beside the thread
-// that commits. One at a time; whoever sends them keeps the books and waits for the last one
-// before it goes, so no errand outlives its sender.
+// ERRANDS: slow work on files that no commit waits for, run beside the thread that commits. One
+// at a time. The sender keeps the books and waits for its last errand before it ends, so no
+// errand outlives its sender.
 #pragma once
 
 #include <condition_variable>
@@ -14,13 +14,13 @@ namespace weir {
 class errand_runner {
  public:
   virtual ~errand_runner() = default;
-  /// Runs `job`, which throws nothing, at once or beside the caller. The one before is over.
+  /// Runs `job`, which throws nothing, at once or beside the caller, once the last one is over.
   virtual void run(std::function<void()> job) = 0;
   /// Returns when the last job is over.
   virtual void wait() = 0;
 };
 
-/// A thread of its own. It ends with its object, after the job it has.
+/// Runs jobs in a thread of its own, which ends with the object, after the job it has.
 class errand_thread final : public errand_runner {
  public:
   /// `on_over` is called in that thread after each job.
@@ -38,7 +38,7 @@ class errand_thread final : public errand_runner {
   const std::function<void()> on_over_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::function<void()> job_; ///< until it is over
+  std::function<void()> job_; ///< set until it is over
   bool ending_ = false;
   std::thread thread_; ///< last: it uses the others
 };

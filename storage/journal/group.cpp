@@ -29,7 +29,7 @@ void repeat(part_receipt& answer, const part_receipt& first, bool keyed) {
   answer.last_sequence = first.last_sequence;
 }
 
-/// Of the part that the entry remembers: each record has one verdict.
+/// Records of the part that the entry remembers: each has one verdict.
 uint64_t records_of(const key_entry& entry) noexcept {
   return uint64_t{entry.accepted} + entry.rejected + entry.quarantined + entry.dropped;
 }
@@ -136,7 +136,7 @@ bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
   bool same = !part.keyed || known->fingerprint == part.fingerprint;
   if (part.keyed && part.record_base == 0 && (!same || part.request != 0)) {
     answer.known = prefix_from(*known);
-    // Of a longer body more is stored: it is compared as a whole before more of it comes.
+    // More is stored of a longer body: it is compared as a whole before more of it comes.
     same = same && answer.known.records == records_of(*known);
   }
   if (!same) {

@@ -104,8 +104,8 @@ class commit_group {
 
   known_keys& keys_;
   std::shared_ptr<journal_tail_cache> cache_;
-  std::vector<std::shared_ptr<tail_block>> blocks_; ///< of frames_
-  size_t block_used_ = 0; ///< of the last one, by groups before too
+  std::vector<std::shared_ptr<tail_block>> blocks_; ///< where frames_ lie
+  size_t block_used_ = 0; ///< bytes of the last one, by earlier groups too
   size_t pending_bytes_ = 0;
   std::vector<group_frame> frames_;
   std::vector<echo> echoes_;

@@ -23,6 +23,7 @@ result<batch_key> read_identity(const std::string& path, file_system& files) {
   const auto got = (*opened)->read_at(0, bytes);
   if (!got)
     return tl::unexpected(got.error());
+  // A file that is too short leaves zeros, which are no hex digits.
   std::array<char, 33> text{};
   std::memcpy(text.data(), bytes.data(), text.size());
   batch_key key;

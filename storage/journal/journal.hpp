@@ -1,5 +1,5 @@
 // JOURNAL: the append-only log a 2xx waits for. One writer, any number of readers, one
-// directory. docs/journal-format.md gives the bytes; DESIGN section "Journal" the rules.
+// directory. docs/journal-format.md gives the bytes, docs/decisions/0002-journal.md the rules.
 #pragma once
 
 #include "base/clock.hpp"
@@ -23,20 +23,20 @@ class key_index;
 
 struct journal_config {
   std::string directory;
-  uint64_t segment_bytes = uint64_t{64}
-                           << 20; ///< 64 KiB … 1 GiB; a frame fits in one segment
-  uint64_t bytes_max = uint64_t{4}
-                       << 30;   ///< all segments together, two at least; full above
+  /// 64 KiB … 1 GiB; a frame fits in one segment.
+  uint64_t segment_bytes = uint64_t{64} << 20;
+  /// Bound of all segments together, at least two; full above it.
+  uint64_t bytes_max = uint64_t{4} << 30;
   double reopen_fraction = 0.9; ///< full until below bytes_max × this
   size_t keys_max = 1'000'000;  ///< remembered Idempotency-Keys
-  std::chrono::hours keys_age_max{
-    24}; ///< kept at least this long unless keys_max is passed
-  /// New segments are numbered above this: where the readers' cursors are, should the directory
-  /// have been emptied underneath them. A cursor ahead of the journal would never be reached.
+  /// Keys are kept at least this long, unless keys_max is passed.
+  std::chrono::hours keys_age_max{24};
+  /// New segments are numbered above this, the segment of the readers' cursors: the directory
+  /// may have been emptied, and a journal would never reach a cursor ahead of it.
   uint64_t segment_number_min = 0;
   size_t recent_keys_max = 100'000; ///< keys of unkeyed parts, against resubmission
-  /// Those keys, when they shall outlive this writer: the next one in this process may be
-  /// given a batch again whose segment the readers have passed and deleted. Null: its own.
+  /// The index of those keys, if it is to outlive this writer: the next one in this process may
+  /// get a batch again whose segment the readers have passed and deleted. Null: its own.
   std::shared_ptr<key_index> recent_keys;
   /// Where readers of this process find what became durable last. Null: nowhere.
   std::shared_ptr<journal_tail_cache> tail;
@@ -48,7 +48,7 @@ struct journal_config {
   std::shared_ptr<errand_runner> errands;
 };
 
-/// An index for `recent_keys` of its size. The clock outlives it.
+/// An index for `recent_keys`, of recent_keys_max keys. The clock must outlive it.
 std::shared_ptr<key_index> make_recent_keys(const journal_config& config,
                                             const clock_source& clock);
 
@@ -57,15 +57,15 @@ struct recovery_report {
   uint64_t segments = 0;
   uint64_t frames = 0;
   uint64_t records = 0;
-  journal_position dead_letters_end; ///< behind the last frame that has some
-  uint64_t bytes_truncated = 0;      ///< behind the last whole frame of the last segment
+  journal_position dead_letters_end; ///< after the last frame that has some
+  uint64_t bytes_truncated = 0;      ///< after the last segment's last whole frame
   uint64_t frames_quarantined = 0; ///< corrupt places before it; copies kept as *.corrupt
   std::vector<std::string> alarms; ///< one sentence each
 };
 
 /// What a writer has done since it was opened.
 struct journal_figures {
-  uint64_t bytes_written = 0; ///< of frames that became durable
+  uint64_t bytes_written = 0; ///< bytes of frames that became durable
   uint64_t syncs = 0;         ///< commits that became durable
   uint64_t sync_failures = 0; ///< commits whose write or sync failed
 };
@@ -93,39 +93,38 @@ class journal_writer {
   virtual void remember(const std::vector<remembered_key>& keys) = 0;
 
   /// Encodes the batch's parts into the group that the next commit() writes: one frame
-  /// per part that has records or dead letters. A part whose key is known becomes a
-  /// duplicate (same fingerprint) or key_reused. Nothing is on disk yet. Also true for
-  /// keys met twice within one group. Of a streamed request the parts come in their order, and
-  /// one is never stored when one before it fails in the same group. False when a part was refused
-  /// at once: commit() has the receipt.
+  /// per part that has records or dead letters. A part whose key is known, also from the same
+  /// group, becomes a duplicate (same fingerprint) or key_reused. Nothing is on disk yet. The
+  /// parts of a streamed request come in order, and none is stored if one before it fails in the
+  /// same group. False if a part was refused at once: commit() has the receipt.
   virtual bool add(batch_ptr batch) = 0;
   virtual size_t pending_bytes() const noexcept = 0;
 
-  /// Writes and syncs the group; the receipts of every batch added since, in order. On a
-  /// failed write or sync every part of the group has outcome storage_failed or
+  /// Writes and syncs the group; returns the receipts of every batch added since, in order.
+  /// After a failed write or sync every part of the group has outcome storage_failed or
   /// journal_full, and nothing of the group survives a restart. (If the disk refuses even
   /// the mark that ends the abandoned segment, that holds from the next retry() that
-  /// succeeds; the detail says so.) A group too large for one segment is written and
-  /// fails in pieces, part by part. A part too large for any frame is body_too_large.
+  /// succeeds; the detail says so.) A group too large for one segment is written, and
+  /// fails, in pieces, part by part. A part too large for any frame is body_too_large.
   virtual std::vector<std::shared_ptr<const batch_receipt>> commit() = 0;
 
   virtual journal_position durable_end() const noexcept = 0;
-  /// of the last durable record; 0: none yet
+  /// The number of the last durable record; 0: none yet.
   virtual uint64_t last_sequence() const noexcept = 0;
   virtual uint64_t bytes_on_disk() const noexcept = 0;
   /// No room for another segment. What fits in the rest of the current one still gets in,
   /// then commit() answers journal_full. Cleared with hysteresis by release() or retry().
   virtual bool full() const noexcept = 0;
-  /// full(), and it is the disk that has no room.
+  /// True if full() because the disk has no room.
   virtual bool disk_full() const noexcept = 0;
   /// The disk refuses writes: commit() answers storage_failed until retry() succeeds.
   virtual bool failed() const noexcept = 0;
   /// Allocates the next segment if there is none yet: call it when nobody waits for a
   /// commit, or commit() does it when the current segment is used up. Fails like retry().
-  /// With errands it only sends one, and tells of a failure when called after it.
+  /// With errands it only sends one; a later call reports its failure.
   virtual result<void> prepare() = 0;
-  /// Deletes whole segments before `slowest`. With errands: sends one for the first of them,
-  /// goes on with the next when called after it, and tells of a failure then.
+  /// Deletes whole segments before `slowest`. With errands it sends one for the first of them;
+  /// a call after that reports its failure, or goes on with the next segment.
   virtual result<void> release(journal_position slowest) = 0;
   /// After a failure: try to allocate and begin the next segment again, and wait for it.
   /// Fails with journal_full or io_failed while that can't be done.
@@ -133,8 +132,8 @@ class journal_writer {
   virtual journal_figures figures() const noexcept = 0;
 };
 
-/// Reads frames in order. Its own file handles; safe beside the writer as long as `until`
-/// comes from it. One thread.
+/// Reads frames in order. It has its own file handles and is safe beside the writer as long as
+/// `until` comes from it. One thread.
 class journal_reader {
  public:
   virtual ~journal_reader() = default;
@@ -149,7 +148,7 @@ class journal_reader {
   /// other is journal_corrupt.
   virtual result<std::vector<frame_view>> read(journal_position until, size_t records_max,
                                                size_t bytes_max) = 0;
-  virtual journal_position position() const noexcept = 0; ///< behind the last frame read
+  virtual journal_position position() const noexcept = 0; ///< after the last frame read
 };
 
 /// The end of the last whole frame, found without a writer: for export. {0, 0} when there is none.

@@ -1,10 +1,10 @@
-// KEY AGES: which keys are too old, counted on the monotonic clock from when this process knew of
-// them. When a batch was received says nothing of that: the wall clock may have been wrong then or
-// be wrong now, and a key that is forgotten too early has its batch stored twice. A restart counts
+// KEY AGES: which keys are too old, counted on the monotonic clock from when this process learned
+// of them. The time a batch was received does not tell: the wall clock may have been wrong then or
+// be wrong now, and if a key is forgotten too early, its batch is stored twice. A restart counts
 // anew: keys live longer then, never shorter.
 //
-// Keys are numbered in the order they were learned, so a moment stands for all before it. The
-// last 256th of the longest age is known exactly, what is older to a 256th.
+// Keys are numbered in the order they were learned, so a moment stands for all keys before it.
+// Ages are exact in the last 256th of the longest age; older ones are known to a 256th.
 #pragma once
 
 #include <chrono>
@@ -18,10 +18,10 @@ class key_ages {
   using time_point = std::chrono::steady_clock::time_point;
   explicit key_ages(std::chrono::milliseconds age_max) : age_max_(age_max) {}
 
-  /// At `now`, there are no keys of `next` and above. When `next` falls the keys are others, and
-  /// ages are counted anew.
+  /// At `now` all keys are below `next`. If `next` falls, these are other keys, and ages are
+  /// counted anew.
   void learned(uint64_t next, time_point now);
-  /// The keys below are older than they need be; 0: none are.
+  /// Keys below this are older than age_max; 0: none are.
   uint64_t too_old(time_point now);
 
  private:

@@ -1,5 +1,6 @@
 #include "storage/journal/keys.hpp"
 
+#include <cassert>
 #include <stdexcept>
 
 namespace weir {
@@ -32,6 +33,7 @@ void key_index::add(key_entry entry) {
   entry.learned_s = now_s();
   if (const auto known = numbers_.find(entry.key); known != numbers_.end()) {
     auto& old = entries_[static_cast<uint32_t>(*known - first_)];
+    // A repeated key keeps its age and its place in line.
     entry.learned_s = old.learned_s;
     old = entry;
     return;
@@ -42,6 +44,7 @@ void key_index::add(key_entry entry) {
     drop_oldest();
   entries_.push_back(entry);
   numbers_.insert(first_ + static_cast<uint32_t>(entries_.size() - 1));
+  assert(numbers_.size() == entries_.size());
   expire();
 }
 
@@ -51,6 +54,7 @@ void key_index::add_oldest(key_entry entry) {
   entry.learned_s = entries_.empty() ? now_s() : entries_.front().learned_s;
   entries_.push_front(entry);
   numbers_.insert(--first_);
+  assert(numbers_.size() == entries_.size());
 }
 
 void key_index::expire() noexcept {
@@ -63,6 +67,7 @@ void key_index::expire() noexcept {
 }
 
 void key_index::drop_oldest() noexcept {
+  assert(!entries_.empty());
   numbers_.erase(first_); // first: the table looks at the entry
   entries_.pop_front();
   ++first_;

@@ -43,21 +43,20 @@ class key_index {
 
   /// Null when unknown; else good until the next call that changes the index.
   const key_entry* find(const batch_key& key) const noexcept;
-  /// Newest of all; an entry that is known already is replaced in its place.
+  /// Adds the newest entry; one that is known already is replaced in its place.
   void add(key_entry entry);
-  /// Older than all others; ignored when it is known or there is no room.
+  /// Adds an entry older than all others; ignored if it is known or there is no room.
   void add_oldest(key_entry entry);
   size_t size() const noexcept { return entries_.size(); }
 
  private:
-  /// The table holds running numbers; entries_[number - first_] is the entry. Numbers
-  /// wrap.
+  /// The table holds running numbers, which wrap; entries_[number - first_] is the entry.
   struct lookup {
     using is_transparent = void;
     const key_index* index;
     const batch_key& key_of(uint32_t number) const noexcept;
     const batch_key& key_of(const batch_key& key) const noexcept { return key; }
-    // keys are SHA-256 or random: mixed enough
+    // Keys are SHA-256 or random: mixed enough.
     template <class T>
     size_t operator()(const T& what) const noexcept {
       const auto& key = key_of(what);

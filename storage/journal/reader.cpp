@@ -45,15 +45,16 @@ class reader final : public journal_reader {
   const std::string directory_;
   file_system& files_;
   const std::shared_ptr<const journal_tail_cache> tail_; ///< may be null
-  std::vector<std::shared_ptr<const tail_block>> held_;  ///< for the views of this read
+  /// Keeps the views of the last read alive.
+  std::vector<std::shared_ptr<const tail_block>> held_;
   journal_position position_;
   std::unique_ptr<file> segment_; ///< the one position_ is in; null before the first read
   segment_header header_;
   std::optional<uint64_t> declared_end_;
-  /// up to where there are frames: as its writer says, or the segment after it
+  /// Up to where there must be frames, as its writer or the next segment's header says.
   std::optional<uint64_t> owed_end_;
   file_window window_;
-  std::vector<extent> extents_; ///< of the frames of this read
+  std::vector<extent> extents_; ///< where the frames of this read lie
 };
 
 result<std::vector<frame_view>> reader::read(journal_position until, size_t records_max,
@@ -89,7 +90,7 @@ result<std::vector<frame_view>> reader::read(journal_position until, size_t reco
   }
   std::vector<frame_view> frames;
   frames.reserve(extents_.size());
-  for (const auto& frame : extents_) { // only now does the window stand still
+  for (const auto& frame : extents_) { // the window moves no more
     const auto bytes = window_.at(frame.offset, frame.bytes);
     if (!bytes)
       return tl::unexpected{bytes.error()};
@@ -100,7 +101,7 @@ result<std::vector<frame_view>> reader::read(journal_position until, size_t reco
 }
 
 /// What the tail cache has of the next frames. They were sealed in this process, so their CRC
-/// is not asked again; only their mark, as a position need not be one between frames.
+/// is not checked again, only their mark: a position need not be one between frames.
 std::vector<frame_view> reader::recall(journal_position until, size_t records_max,
                                        size_t bytes_max) {
   held_.clear();
@@ -111,6 +112,7 @@ std::vector<frame_view> reader::recall(journal_position until, size_t records_ma
     const auto run = tail_->at(position_);
     if (!run)
       break;
+    // As long as a view may be used, nobody writes to its block again.
     held_.push_back(run->block);
     const auto end = std::min(run->end(), until);
     while (position_ < end) {
@@ -132,8 +134,8 @@ std::vector<frame_view> reader::recall(journal_position until, size_t records_ma
   return frames;
 }
 
-/// Goes to the first segment from `number_min` on that was begun, if that is not behind
-/// `until`. At its start, unless it is the one position_ names.
+/// Goes to the first segment from `number_min` on that was begun, unless it is past `until`:
+/// to its start, or to position_ if that is in it.
 result<bool> reader::enter(uint64_t number_min, journal_position until) {
   const uint64_t left = segment_ ? position_.segment : 0;
   const auto numbers = list_segments(directory_, files_);
@@ -152,6 +154,7 @@ result<bool> reader::enter(uint64_t number_min, journal_position until) {
     if (auto looked = look_for_gap(left); !looked)
       return tl::unexpected{looked.error()};
     const bool same = number == position_.segment;
+    // A position inside the header stands for the first frame.
     position_ = {number, same ? std::max(position_.offset, frames_begin) : frames_begin};
     return true;
   }
@@ -172,6 +175,7 @@ result<bool> reader::try_segment(uint64_t number, journal_position until) {
     const auto blank = is_blank(**opened);
     if (!blank)
       return tl::unexpected{blank.error()};
+    // A blank segment was never begun; but one in which `until` has frames was.
     if (*blank && (number < until.segment || until.offset <= frames_begin))
       return false;
     return fail(ec::journal_corrupt,
@@ -186,8 +190,8 @@ result<bool> reader::try_segment(uint64_t number, journal_position until) {
   return true;
 }
 
-/// The segment entered may name one before it that is between it and the one that was left. Where
-/// nothing was left this can't be told from segments that were deleted, by recovery neither.
+/// Fails if the entered segment names a predecessor later than the segment that was left: that one
+/// is missing. If none was left, nobody can tell this from deleted segments, nor can recovery.
 result<void> reader::look_for_gap(uint64_t left) {
   const auto previous = header_.previous;
   if (left == 0 || previous <= left
@@ -231,6 +235,7 @@ result<void> reader::find_end() {
       return tl::unexpected{header.error()};
     if (!*header)
       continue;
+    // The next segment that was begun decides, whatever it says.
     if ((*header)->previous == position_.segment)
       declared_end_ = (*header)->previous_end;
     break;
@@ -238,8 +243,7 @@ result<void> reader::find_end() {
   return {};
 }
 
-/// Notes frames from position_ on until a limit or the end, and moves position_ behind
-/// them.
+/// Notes frames from position_ on until a limit or the end, and moves position_ after them.
 result<void> reader::collect(size_t records_max, size_t bytes_max) {
   size_t records = 0;
   size_t bytes = 0;
@@ -249,6 +253,7 @@ result<void> reader::collect(size_t records_max, size_t bytes_max) {
     if (!frame)
       return tl::unexpected{frame.error()};
     if (frame->empty()) {
+      // The frames before the damage go first; the next call steps over it.
       if (!extents_.empty())
         break;
       if (auto stepped = step_over_damage(); !stepped)
@@ -274,6 +279,7 @@ result<void> reader::step_over_damage() {
     return tl::unexpected{next.error()};
   const auto behind = next->frame != 0 ? next->frame : window_.end();
   const auto unread_to = window_.unread().end_within(position_.offset, behind);
+  // Where the end is known, zeros before it are damage as well.
   const auto damaged_to =
     next->frame == 0 && !owed_end_ ? std::max(next->nonzero_end, unread_to) : behind;
   const auto known =
@@ -302,7 +308,7 @@ tl::unexpected<fault> reader::refuse(bool unread) {
     segment_path(directory_, position_.segment)
     + (unread ? ": can't be read at or behind byte " : ": no whole frame at byte ")
     + std::to_string(position_.offset);
-  segment_.reset(); // what it is next time is to be read from the disk again
+  segment_.reset(); // the next try opens it and reads the disk again
   return fail(unread ? ec::io_failed : ec::journal_corrupt,
               place
                 + "; a restart of the server keeps a copy of the place and goes on "
@@ -335,6 +341,7 @@ result<journal_position> journal_end(const std::string& directory, file_system& 
   if (survey->begun.empty())
     return journal_position{};
   const auto& [number, last] = *survey->begun.rbegin();
+  // Only the last segment has no successor that declares its end: it is scanned.
   const auto opened = files.open(segment_path(directory, number), false);
   if (!opened)
     return tl::unexpected{opened.error()};

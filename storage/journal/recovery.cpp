@@ -57,7 +57,7 @@ class recovery {
   recovered_journal found_;
 };
 
-/// Behind what is no frame although it is not blank.
+/// The end of what is no frame and yet not blank.
 uint64_t damaged_end(const scan_end& found) noexcept {
   return std::max(found.nonzero_end, found.unread_end);
 }
@@ -74,6 +74,7 @@ result<recovered_journal> recovery::run() {
     if (auto done = put_aside(number, survey->was_begun(number)); !done)
       return tl::unexpected{done.error()};
   for (const auto& [number, segment] : survey->begun) {
+    // Headers count even without frames: neither epoch nor sequence may go back.
     found_.epoch = std::max(found_.epoch, segment.header.epoch);
     found_.next_sequence = std::max(found_.next_sequence, segment.header.first_sequence);
     found_.segments[number] = segment.bytes;
@@ -95,6 +96,7 @@ result<void> recovery::remove_debris() {
     return tl::unexpected{names.error()};
   const auto size = segment_name(0).size();
   for (const auto& name : *names) {
+    // Copies and segments put aside count, too: their numbers are never used again.
     const auto number = segment_number(std::string_view{name}.substr(0, size));
     if (number && *number <= segment_number_max)
       found_.highest_number = std::max(found_.highest_number, *number);
@@ -105,13 +107,14 @@ result<void> recovery::remove_debris() {
   return {};
 }
 
-/// Only the segment that was begun last, and any behind it, can have been left with bytes that
-/// are in the page cache and not on the disk: by a process that was killed, or by a sync that
-/// failed. What was written is synced and read from the disk, before it is relied on.
+/// A killed process or a failed sync can have left bytes in the page cache that are not on the
+/// disk: only in the segment that was begun last, and in any after it. They are synced, and read
+/// from the disk, before they are relied on.
 result<void> recovery::look_at_the_disk() {
   const auto numbers = list_segments(directory_, files_);
   if (!numbers)
     return tl::unexpected{numbers.error()};
+  // From the highest number down to the last segment with a good header.
   for (auto number = numbers->rbegin(); number != numbers->rend(); ++number) {
     auto opened = files_.open(segment_path(directory_, *number), false);
     if (!opened)
@@ -140,6 +143,7 @@ result<void> recovery::put_aside(uint64_t number, bool was_begun) {
     });
   if (!blank)
     return tl::unexpected{blank.error()};
+  // If another header names it as begun, it is not merely unused: its bytes are lost.
   if (*blank && !was_begun) {
     if (auto removed = files_.remove(path); !removed)
       return removed;
@@ -158,7 +162,7 @@ result<void> recovery::put_aside(uint64_t number, bool was_begun) {
 }
 
 /// Segments are deleted from the first on, so one missing between two others was lost. An empty
-/// file in place of a copy says that this was told, and lets the readers go on behind it.
+/// file in place of a copy says that this was reported, and lets the readers go on after it.
 result<void> recovery::look_for_gap(const segment_survey& survey,
                                     const begun_segment& segment) {
   const auto previous = segment.header.previous;
@@ -234,10 +238,10 @@ result<void> recovery::read_segment(uint64_t number, const begun_segment& segmen
   return {};
 }
 
-/// The last commit of all may have lost its power between write and sync, and then any of its
-/// frames may be missing. A part whose request has an earlier part in that commit is stored only
-/// with that one: the request's repeat would not find it after a gap, and store it again. So
-/// what follows a damaged place there is made part of it, and kept in its copy.
+/// If power failed between the write and the sync of the last commit, any of its frames may be
+/// missing. A part whose request has an earlier part in that commit is stored only with that one:
+/// the request's repeat would not find it after a gap, and would store it again. So such parts
+/// after a damaged place are made part of it, and kept in its copy.
 result<void> recovery::drop_orphans(file& segment, uint64_t number,
                                     std::vector<found_place>& commit, scan_end& found) {
   const auto last =
@@ -272,7 +276,7 @@ result<void> recovery::drop_orphans(file& segment, uint64_t number,
       if (auto kept = quarantine(segment, number, place.from, place.to, place.unread);
           !kept)
         return kept;
-  // Only now that a copy has them: without its head none of them is a frame any more.
+  // Only now, when a copy has them: without its head none of them is a frame any more.
   constexpr std::array<std::byte, 8> blank{};
   for (const auto offset : orphans)
     if (auto blanked = segment.write_at(offset, blank); !blanked)
@@ -287,7 +291,7 @@ result<void> recovery::drop_orphans(file& segment, uint64_t number,
   return {};
 }
 
-/// What can't be read behind the last whole frame may be acknowledged: then nothing is cut.
+/// What can't be read after the last whole frame may be acknowledged: then nothing is cut.
 result<void> recovery::end_last(file& segment, uint64_t number, uint64_t bytes,
                                 const scan_end& found) {
   if (found.unread_end == 0)
@@ -295,7 +299,7 @@ result<void> recovery::end_last(file& segment, uint64_t number, uint64_t bytes,
   return quarantine(segment, number, found.end, damaged_end(found), true);
 }
 
-/// An earlier start has told. What has grown since is more than the copy has.
+/// True if an earlier start has kept all of it; damage that has grown is more than the copy has.
 result<bool> recovery::is_kept(file& segment, uint64_t number, uint64_t from,
                                uint64_t to) {
   const auto copies = list_copies(directory_, files_, number);
@@ -335,7 +339,7 @@ void recovery::tell(uint64_t number, uint64_t from, uint64_t to, bool unread) {
 
 result<void> recovery::copy(file& segment, uint64_t from, uint64_t to,
                             const std::string& path) {
-  const auto part = path + ".part"; // under its name only once it is whole
+  const auto part = path + ".part"; // it gets its name only when it is whole
   auto opened = files_.create(part);
   if (!opened)
     return tl::unexpected{opened.error()};

@@ -14,14 +14,14 @@ namespace weir {
 
 struct recovered_journal {
   std::map<uint64_t, uint64_t> segments; ///< number → bytes on disk
-  journal_position end;        ///< of the last whole frame; {0, 0}: no segment was begun
-  uint64_t highest_number = 0; ///< of any segment, also of those put aside
+  journal_position end;        ///< after the last whole frame; {0, 0}: nothing begun
+  uint64_t highest_number = 0; ///< the highest, segments put aside included
   uint64_t next_sequence = 1;
   uint32_t epoch = 0; ///< the highest so far
 };
 
 /// Reads every frame in order, calls `frame` for each, keeps copies of damaged places,
-/// removes blank segments, syncs the last segment, reads it from the disk and cuts it behind its
+/// removes blank segments, syncs the last segment, reads it from the disk and cuts it after its
 /// last whole frame.
 result<recovered_journal>
 recover_journal(const std::string& directory, file_system& files,

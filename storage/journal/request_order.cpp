@@ -22,12 +22,13 @@ request_order::request& request_order::at(uint64_t number) {
     known.place = by_age_.insert(by_age_.end(), number);
   else
     by_age_.splice(by_age_.end(), by_age_, known.place);
+  assert(by_age_.size() == requests_.size());
   if (requests_.size() > requests_max)
     forget_oldest();
   return known;
 }
 
-/// One that holds something is not old: it ends or runs out of patience first.
+/// Forgets the oldest that holds nothing: one that does ends, or runs out of patience, first.
 void request_order::forget_oldest() {
   for (auto oldest = by_age_.begin(); oldest != std::prev(by_age_.end()); ++oldest) {
     const auto found = requests_.find(*oldest);
@@ -42,12 +43,12 @@ void request_order::forget_oldest() {
 request_order::turn request_order::ask(const record_batch& batch) {
   const auto& part = part_of(batch);
   auto& known = at(part.request);
-  // Its owner may know more: that was in another journal, or in this one before a restart.
+  // Its owner may know more: of another journal, or of this one before a restart.
   if (const auto settled = batch.source->settled.records(); settled > known.next) {
     known.next = settled;
     known.barred = false;
   }
-  // What comes before the next one was here already: the keys tell what became of it.
+  // What comes before the next part was here already: the keys tell what became of it.
   if (part.record_base <= known.next)
     return turn::now;
   return known.barred ? turn::never : turn::later;
@@ -81,6 +82,7 @@ std::vector<batch_ptr> request_order::released_by(const batch_part& part) {
   if (found == requests_.end())
     return released;
   auto& [next, barred, waiting, place] = found->second;
+  assert(waiting.size() <= held_count_);
   while (!waiting.empty() && (barred || waiting.begin()->first <= next)) {
     released.push_back(std::move(waiting.begin()->second.batch));
     waiting.erase(waiting.begin());

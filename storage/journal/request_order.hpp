@@ -7,8 +7,8 @@
 //   after it, until it is stored after all.
 //
 //   Bounded: it holds batches that were admitted, and one small entry for each of the last
-//            `requests_max` requests that were streamed; what is forgotten is what their owners
-//            know to be settled (envelope::settled).
+//            `requests_max` requests that were streamed; of a forgotten one, its owner knows
+//            what is settled (envelope::settled).
 //   One thread; pure: whoever calls brings the time.
 #pragma once
 
@@ -35,15 +35,15 @@ class request_order {
   enum class turn : uint8_t { now, later, never };
   /// The batch has one part, of a streamed request.
   turn ask(const record_batch& batch);
-  /// It is on its way into the journal, so the one after it may follow.
+  /// The part is on its way into the journal, so the next one may follow.
   void goes(const batch_part& part);
-  /// Nothing of it was stored.
+  /// Nothing of the part was stored.
   void failed(const batch_part& part);
 
   void hold(batch_ptr batch, time_point now);
   /// Held batches of the part's request whose turn has come or never will: ask() again.
   std::vector<batch_ptr> released_by(const batch_part& part);
-  /// Those that have waited for too long.
+  /// Held batches that have waited for longer than `patience`.
   std::vector<batch_ptr> out_of_patience(time_point now);
   bool holds_any() const noexcept { return held_count_ > 0; }
 
@@ -63,7 +63,7 @@ class request_order {
   void forget_oldest();
 
   std::unordered_map<uint64_t, request> requests_;
-  std::list<uint64_t> by_age_; ///< the one that was used last at the end
+  std::list<uint64_t> by_age_; ///< the one used last is at the end
   size_t held_count_ = 0;
 };
 

@@ -34,6 +34,7 @@ result<size_t> read_around(file& segment, uint64_t offset, std::span<std::byte> 
   auto whole = segment.read_at(offset, bytes);
   if (whole)
     return whole;
+  // Block by block, to find those that can't be read.
   for (size_t done = 0; done < bytes.size();) {
     const auto at = offset + done;
     const auto piece = bytes.subspan(
@@ -74,6 +75,7 @@ result<std::span<const std::byte>> file_window::at(uint64_t offset, size_t bytes
 
 result<void> file_window::fill(uint64_t offset, size_t bytes) {
   keep_ = std::clamp(keep_, base_, std::max(offset, base_));
+  // What is kept moves to the front, and only the bytes after it are read.
   const bool reusable = offset >= base_ && keep_ <= base_ + filled_;
   const uint64_t base = reusable ? keep_ : offset;
   const size_t kept = reusable ? static_cast<size_t>(base_ + filled_ - base) : 0;
@@ -102,7 +104,7 @@ result<void> file_window::fill(uint64_t offset, size_t bytes) {
 
 namespace {
 
-/// Its sum is right, so it is no damage, and nothing may be cut or passed over.
+/// A frame of a newer weir with the right sum is no damage: nothing may be cut or skipped.
 result<std::span<const std::byte>>
 refuse_newer(file_window& window, const frame_head& head, frame_place place) {
   const auto frame = window.at(place.offset, head.length);
@@ -132,6 +134,7 @@ result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
     return refuse_newer(window, head, place);
   if (!plausible(head, place, window.end() - offset))
     return none;
+  // Only a plausible head gets here: its length bounds the memory.
   const auto frame = window.at(offset, head.length);
   if (!frame || frame->size() < head.length)
     return frame ? none : frame;
@@ -140,8 +143,8 @@ result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
 
 namespace {
 
-/// Looks at every eighth byte of `bytes`, which begin at `offset`, for a head; the number
-/// of bytes looked at, or where a plausible head is.
+/// Looks for a head at every eighth byte of `bytes`, which begin at `offset`. Returns where a
+/// plausible one is, or how many bytes were looked at.
 size_t skip_to_head(std::span<const std::byte> bytes, uint64_t salt, uint64_t offset,
                     uint64_t end, resync_result& found) noexcept {
   size_t at = 0;
@@ -167,7 +170,7 @@ result<resync_result> resync(file_window& window, uint64_t salt, uint64_t from) 
     const auto bytes = window.at(offset, sizeof(frame_head));
     if (!bytes)
       return tl::unexpected{bytes.error()};
-    // too short for a frame, but maybe not blank
+    // Too short for a frame, but maybe not blank.
     if (bytes->size() < sizeof(frame_head)) {
       for (size_t i = 0; i < bytes->size(); ++i)
         if ((*bytes)[i] != std::byte{0})
@@ -186,7 +189,7 @@ result<resync_result> resync(file_window& window, uint64_t salt, uint64_t from) 
     if (!word)
       return tl::unexpected{word.error()};
     if (word->size() >= sizeof(frame_head)) {
-      // A head that lied: step behind its first word. (A short rest is looked at above.)
+      // A head that lied: step past its first word. (A short rest is looked at above.)
       uint64_t value = 0;
       std::memcpy(&value, word->data(), sizeof value);
       if (value != 0)
@@ -212,6 +215,7 @@ result<scan_end> scan_segment(file& segment, uint64_t salt, uint64_t end,
       done.end += frame->size();
       continue;
     }
+    // No frame at done.end: the damage reaches to the next whole one.
     const auto next = resync(window, salt, done.end);
     if (!next)
       return tl::unexpected{next.error()};

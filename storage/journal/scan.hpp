@@ -1,9 +1,9 @@
-// SCAN: finds the frames in one segment, through a bounded window over the file, and
-// behind a damaged place the next whole frame.
+// SCAN: finds the frames in one segment, through a bounded window over the file, and the next
+// whole frame after a damaged place.
 //
-// Blocks that can't be read look like zeros to whoever scans, and are remembered: no frame is
-// whole with them, those around them are found all the same. That is for single bad sectors; a
-// disk that fails has lost nothing, and must not be taken for a damaged one. See read_around().
+// Blocks that can't be read look like zeros to the scan, and are remembered: no frame is whole
+// with them, but those around them are found. That is for single bad sectors: a disk that fails
+// has lost nothing, and must not be taken for a damaged one. See read_around().
 #pragma once
 
 #include "storage/files/file_system.hpp"
@@ -27,7 +27,7 @@ class unread_blocks {
   void note(uint64_t from, uint64_t to) { blocks_.emplace_back(from, to); }
   void clear() noexcept { blocks_.clear(); }
   bool too_many() const noexcept { return blocks_.size() > bytes_max / direct_block; }
-  /// Behind the last one that has a byte in [from, to); 0: there is none.
+  /// The end of the last one in [from, to), at most `to`; 0: there is none.
   uint64_t end_within(uint64_t from, uint64_t to) const noexcept;
 
  private:
@@ -35,13 +35,12 @@ class unread_blocks {
 };
 
 /// As segment.read_at(), with zeros where a block can't be read, which is noted in `unread`. It
-/// fails all the same when the segment's header can't be read from the disk at that time, or
-/// more than unread_blocks::bytes_max: then the disk fails, and what is on it may be well.
+/// still fails when the segment's header can't be read from the disk at that time, or more than
+/// unread_blocks::bytes_max can't: then the disk fails, and what is on it may be intact.
 result<size_t> read_around(file& segment, uint64_t offset, std::span<std::byte> bytes,
                            unread_blocks& unread);
 
-/// A window over [offset, end) of a file: reads in large pieces, holds on to what is
-/// kept.
+/// A window over [offset, end) of a file: reads in large pieces and holds on to what is kept.
 class file_window {
  public:
   static constexpr size_t piece_bytes = size_t{1} << 20;
@@ -58,7 +57,7 @@ class file_window {
   void limit(uint64_t end) noexcept { end_ = end; }
   uint64_t end() const noexcept { return end_; }
   std::string name() const { return file_->name(); }
-  /// What of the bytes given since open() is zeros because it could not be read.
+  /// Which of the bytes given since open() are zeros because they could not be read.
   const unread_blocks& unread() const noexcept { return unread_; }
 
  private:
@@ -78,10 +77,10 @@ class file_window {
 result<std::span<const std::byte>> frame_at(file_window& window, uint64_t salt,
                                             uint64_t offset);
 
-/// What lies behind a place where no frame begins.
+/// What lies after a place where no frame begins.
 struct resync_result {
   uint64_t frame = 0; ///< offset of the next whole frame; 0: none before the end
-  /// behind the last byte before it that isn't zero; 0: all zero
+  /// After the last byte before it that isn't zero; 0: all are zero.
   uint64_t nonzero_end = 0;
 };
 result<resync_result> resync(file_window& window, uint64_t salt, uint64_t from);
@@ -94,10 +93,10 @@ struct scan_visitor {
 };
 
 struct scan_end {
-  uint64_t end = 0; ///< behind the last whole frame
-  /// behind the last byte after it that isn't zero; 0: all zero
+  uint64_t end = 0; ///< after the last whole frame
+  /// After the last byte from `end` on that isn't zero; 0: all are zero.
   uint64_t nonzero_end = 0;
-  uint64_t unread_end = 0; ///< behind what can't be read after it; 0: nothing
+  uint64_t unread_end = 0; ///< after what can't be read from `end` on; 0: all can
 };
 
 /// Visits everything from frames_begin to `end` in order.

@@ -34,8 +34,8 @@ bool is_good(const segment_header& header, const header_bytes& bytes,
          && header.number == number && header.crc == header_crc(bytes);
 }
 
-/// What a copy of a header says of itself: the version of a segment of weir's, else nothing. A newer
-/// magic is told by its last digit.
+/// The version that a copy of a header claims, if it looks like weir's. The last digit of a newer
+/// magic tells its version.
 std::optional<uint32_t> version_said(const segment_header& header) noexcept {
   constexpr uint64_t name_mask = (uint64_t{1} << 56) - 1;
   const auto digit = static_cast<uint32_t>(header.magic >> 56);
@@ -45,9 +45,9 @@ std::optional<uint32_t> version_said(const segment_header& header) noexcept {
   return digit == '1' ? header.version : std::max(header.version, digit - '0');
 }
 
-constexpr uint32_t version_plausible_max = 0xffff; ///< above: bits that fell over
+constexpr uint32_t version_plausible_max = 0xffff; ///< above: flipped bits
 
-/// Both copies say the same newer version, or one does whose sum is right: no damage does that.
+/// The newer version that both copies claim, or one whose sum is right: no damage does that.
 std::optional<uint32_t> newer_version(std::span<const header_bytes> copies) noexcept {
   std::optional<uint32_t> said_before;
   for (const auto& bytes : copies) {
@@ -98,7 +98,7 @@ result<std::vector<uint64_t>> list_segments(const std::string& directory,
   const auto names = files.list(directory);
   if (!names)
     return tl::unexpected{names.error()};
-  // the fixed width makes the order of names that of numbers
+  // The fixed width makes names sort as their numbers do.
   std::vector<uint64_t> numbers;
   for (const auto& name : *names)
     if (const auto number = segment_number(name))
@@ -142,6 +142,7 @@ result<std::optional<segment_header>> read_header(const std::string& directory,
     }
     segment_header header;
     std::memcpy(&header, bytes.data(), sizeof header);
+    // One good copy is enough, whatever became of the other.
     if (is_good(header, bytes, number))
       return header;
     read.push_back(bytes);
@@ -168,6 +169,7 @@ result<void> look_at_journal(const std::string& directory, file_system& files) {
     std::vector<header_bytes> read(std::size(header_copies));
     for (size_t i = 0; i < read.size(); ++i)
       (void)(*opened)->read_at(header_copies[i], read[i]);
+    // read_header() has the text of the failure.
     if (newer_version(read))
       if (const auto header = read_header(directory, **opened, number); !header)
         return tl::unexpected{header.error()};
@@ -211,6 +213,7 @@ result<segment_survey> survey_segments(const std::string& directory, file_system
       continue;
     }
     survey.begun.emplace(number, begun_segment{**header, *bytes, std::nullopt});
+    // Numbers rise, so the survey has the predecessor already, if it is there.
     const auto before = survey.begun.find((*header)->previous);
     if (before != survey.begun.end() && before->first < number)
       before->second.declared_end = (*header)->previous_end;

@@ -5,6 +5,7 @@
 #include "storage/journal/segment.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace weir {
@@ -16,7 +17,7 @@ constexpr uint64_t small_append = uint64_t{64} << 10;
 constexpr size_t zeros_ahead = size_t{256} << 10;
 static_assert(zeros_ahead <= block_writer::zeros_max);
 
-/// A segment without a header: all that rule 1 asks for but that.
+/// Makes a segment without a header: everything else that rule 1 asks for.
 errand_outcome make_blank(file_system& files, const journal_config& config,
                           uint64_t number) {
   errand_outcome made;
@@ -25,6 +26,7 @@ errand_outcome make_blank(file_system& files, const journal_config& config,
     made.done = tl::unexpected{created.error()};
     return made;
   }
+  // Should a step after this fail, there is a file to be discarded.
   made.changed = true;
   made.done =
     (*created)
@@ -49,7 +51,7 @@ void give_back(file& nameless) {
       return;
 }
 
-/// What could not be read of it may be read another day.
+/// True if a copy lacks bytes of it that could not be read: another day they may be.
 result<bool> has_unread(file_system& files, const std::string& directory,
                         uint64_t number) {
   const auto copies = list_copies(directory, files, number);
@@ -59,7 +61,7 @@ result<bool> has_unread(file_system& files, const std::string& directory,
                      [](const kept_copy& copy) { return copy.unread; });
 }
 
-/// Takes its name away; if somebody else has done so, that will do.
+/// Takes the segment's name away, or renames it to `keep` it; fine if it is gone already.
 result<void> unname(file_system& files, const std::string& directory, uint64_t number,
                     bool keep) {
   const auto path = segment_path(directory, number);
@@ -68,12 +70,12 @@ result<void> unname(file_system& files, const std::string& directory, uint64_t n
   return done || is_gone(directory, files, number) ? result<void>{} : done;
 }
 
-/// With a sync of its own, so that a crash can't bring back a segment without its neighbours.
+/// Syncs each removal, so that a crash can't bring back a segment without its neighbours.
 errand_outcome remove_segment(file_system& files, const journal_config& config,
                               uint64_t number) {
   const auto path = segment_path(config.directory, number);
-  const auto opened =
-    files.open(path, true); // what it takes on the disk stays until then
+  // Open, so that its blocks stay on the disk until give_back().
+  const auto opened = files.open(path, true);
   errand_outcome removed;
   const auto keep = has_unread(files, config.directory, number);
   if (!keep) {
@@ -105,6 +107,7 @@ segment_store::~segment_store() {
 }
 
 uint64_t segment_store::room() const noexcept {
+  assert(!current_ || end_.offset <= config_.segment_bytes);
   return current_ ? config_.segment_bytes - end_.offset : 0;
 }
 
@@ -134,9 +137,10 @@ bool segment_store::has_room() {
          <= config_.reopen_fraction * static_cast<double>(config_.bytes_max);
 }
 
-/// What it throws is thrown again by collect(), in the thread that keeps the books.
+/// What the errand throws is thrown again by collect(), in the thread that keeps the books.
 void segment_store::send(uint64_t number, bool making,
                          std::function<errand_outcome()> errand) {
+  assert(!busy());
   const auto job =
     std::make_shared<std::packaged_task<errand_outcome()>>(std::move(errand));
   errand_ = job->get_future();
@@ -183,6 +187,7 @@ result<void> segment_store::keep_blank(uint64_t number, errand_outcome made,
   }
   spare_ = std::move(made.made);
   spare_number_ = number;
+  // A segment over the limit does not mean that there is room again.
   if (!over_the_limit)
     full_ = disk_full_ = false;
   return {};
@@ -202,7 +207,7 @@ void segment_store::clear_debris() {
     discard(number);
 }
 
-/// The number of a segment that may be made now. It counts from here on.
+/// The number of a segment that may be made now. Its bytes count from here on.
 result<uint64_t> segment_store::reserve(bool over_the_limit) {
   clear_debris();
   if (!over_the_limit && !has_room()) {
@@ -242,6 +247,7 @@ result<void> segment_store::begin(uint64_t next_sequence) {
 }
 
 result<void> segment_store::begin_spare(uint64_t next_sequence) {
+  assert(spare_);
   current_.reset(); // rule 2: from here on the header may be on disk
   auto next = std::move(spare_);
   const uint64_t salt =
@@ -287,6 +293,7 @@ size_t segment_store::zeros_behind(uint64_t bytes) noexcept {
 }
 
 result<void> segment_store::append(std::span<const frame_run> frames, bool direct) {
+  assert(current_ && !frames.empty() && frames.front().begin == end_);
   current_->write_direct(direct);
   const auto end = frames.back().end();
   const auto zeros = zeros_behind(end.offset - end_.offset);
@@ -300,6 +307,7 @@ result<void> segment_store::append(std::span<const frame_run> frames, bool direc
 }
 
 bool segment_store::abandon(const fault& reason, uint64_t next_sequence) {
+  assert(current_);
   const auto failed = std::move(current_);
   failure_ = reason;
   // The mark is worth a segment over the limit: without it a refused group could come
@@ -318,6 +326,7 @@ bool segment_store::cut(file& segment) {
 
 result<void> segment_store::prepare() {
   collect();
+  // The caller hears of a failed errand before another one is sent.
   if (current_ && !spare_ && !busy() && !making_failed_) {
     const auto number = reserve(false);
     if (!number)
@@ -335,6 +344,7 @@ result<void> segment_store::prepare() {
 result<void> segment_store::release(journal_position slowest) {
   const auto end = std::min(slowest.segment, end_.segment);
   collect();
+  // Oldest first, one at a time: a gap would look like a lost segment.
   while (!busy() && !removing_failed_ && !segments_.empty()
          && segments_.begin()->first < end) {
     const auto number = segments_.begin()->first;

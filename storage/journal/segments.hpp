@@ -10,13 +10,13 @@
 //      the header.
 //   3. After a failed write or sync the segment is never written again.
 //
-// What takes long and no commit waits for, making the segment ahead and deleting a passed one,
-// is an errand (storage/journal/errands.hpp) when there is somebody to run it. An errand touches files
-// only; the books are kept here, in the thread that commits, once it is over. There is one at
-// a time, so everything else that makes or deletes segments finds none under way: begin() and
-// abandon() wait for it when there is no segment ahead yet, and then do what it did not. The
-// store does not go while one is under way, so the next writer of the directory counts on
-// from every number that was given.
+// Making the segment ahead and deleting a passed one take long, and no commit waits for them:
+// they are errands (storage/journal/errands.hpp) if there is somebody to run them. An errand
+// touches files only; the books are kept here, in the thread that commits, once it is over.
+// There is one at a time, so whatever else makes or deletes segments finds none under way:
+// begin() and abandon() wait for it if there is no segment ahead yet, and then do what it did
+// not. The store does not end while one is under way, so the next writer of the directory
+// counts on from every number that was given.
 #pragma once
 
 #include "storage/journal/block_writer.hpp"
@@ -39,7 +39,7 @@ namespace weir {
 
 struct errand_outcome {
   bool changed = false;       ///< the file is there now, or is no longer
-  std::unique_ptr<file> made; ///< when all was done
+  std::unique_ptr<file> made; ///< set when all was done
   result<void> done;
 };
 
@@ -57,13 +57,13 @@ class segment_store {
   uint64_t room_max() const noexcept; ///< in a segment that was just begun
   uint64_t salt() const noexcept { return salt_; }
   uint32_t epoch() const noexcept { return epoch_; }
-  journal_position end() const noexcept { return end_; } ///< of what is durable
+  journal_position end() const noexcept { return end_; } ///< where the durable part ends
   uint64_t bytes_on_disk() const noexcept;
   /// Also when an append found the disk full, though a preallocated segment should have room.
   bool full() const noexcept {
     return full_ || (failure_ && failure_->code == ec::journal_full);
   }
-  /// full() for want of room on the disk, not of bytes_max.
+  /// True if full() because of the disk, not of bytes_max.
   bool disk_full() const noexcept { return full() && (disk_full_ || !full_); }
   /// Why there is no current segment; nothing while there is one.
   const std::optional<fault>& failure() const noexcept { return failure_; }
@@ -79,12 +79,12 @@ class segment_store {
   /// next one or else by cutting it. False when the disk refuses both: then it is ended
   /// by the next begin() that succeeds.
   bool abandon(const fault& reason, uint64_t next_sequence);
-  /// Allocates the next segment if there is none yet, or sends an errand for it; then a
-  /// failure is told by the first call after it.
+  /// Allocates the next segment if there is none yet, or sends an errand for it, whose failure
+  /// the next call reports.
   result<void> prepare();
   /// The same, but waits for it.
   result<void> prepare_now() { return current_ ? allocate(false) : result<void>{}; }
-  /// Deletes what lies before; by errands one segment a call, failures told as by prepare().
+  /// Deletes segments before it; with errands one a call, failures reported as by prepare().
   result<void> release(journal_position slowest);
 
  private:
@@ -106,20 +106,20 @@ class segment_store {
   file_system& files_;
   uint32_t epoch_;
   std::map<uint64_t, uint64_t> segments_; ///< number → bytes, blank ones included
-  std::set<uint64_t> debris_;             ///< of segments_: to be removed
+  std::set<uint64_t> debris_;             ///< those of segments_ that are to be removed
   uint64_t highest_number_;
   journal_position end_;
-  uint64_t written_end_ = 0; ///< of the current segment's blocks that were written once
+  uint64_t written_end_ = 0; ///< up to here current_'s blocks were written once
   std::unique_ptr<file> current_;
-  block_writer blocks_; ///< into current_, up to end_
+  block_writer blocks_; ///< writes into current_, up to end_
   uint64_t salt_ = 0;
   std::unique_ptr<file> spare_;
   uint64_t spare_number_ = 0;
   std::future<errand_outcome> errand_; ///< valid until its outcome is in the books
   uint64_t errand_number_ = 0;
   bool errand_makes_ = false;            ///< else it removes
-  std::optional<fault> making_failed_;   ///< to be told
-  std::optional<fault> removing_failed_; ///< to be told
+  std::optional<fault> making_failed_;   ///< not reported yet
+  std::optional<fault> removing_failed_; ///< not reported yet
   bool full_ = false;
   bool disk_full_ = false; ///< full_ because of the disk, not of bytes_max
   std::optional<fault> failure_;

@@ -9,14 +9,14 @@ namespace weir {
 namespace {
 
 constexpr size_t block_bytes_min = size_t{256} << 10;
-constexpr size_t block_bytes_step = size_t{128}
-                                    << 10; ///< few sizes: so that a block fits again
+/// There are few sizes, so that a block fits again.
+constexpr size_t block_bytes_step = size_t{128} << 10;
 
 std::unique_ptr<tail_block> make_block(size_t bytes, bool kept) {
   return std::make_unique<tail_block>(tail_block{make_block_memory(bytes), bytes, kept});
 }
 
-/// The one that was given back last of those that are large enough; null: there is none.
+/// Takes the block given back last among those large enough; null: there is none.
 std::unique_ptr<tail_block> pick(std::vector<std::unique_ptr<tail_block>>& free,
                                  size_t bytes) {
   const auto found = std::find_if(free.rbegin(), free.rend(), [bytes](const auto& block) {
@@ -63,7 +63,7 @@ void journal_tail_cache::note(frame_run run) {
 }
 
 void journal_tail_cache::forget_before(journal_position slowest) {
-  std::vector<frame_run> passed; // their blocks come back when the lock is gone
+  std::vector<frame_run> passed; // their blocks come back after the lock is released
   const std::lock_guard lock{mutex_};
   while (!runs_.empty() && runs_.front().end() <= slowest) {
     passed.push_back(std::move(runs_.front()));
@@ -91,7 +91,7 @@ std::shared_ptr<tail_block> journal_tail_cache::take(size_t bytes, size_t held) 
 /// Null when readers hold too much.
 journal_tail_cache::block_ptr journal_tail_cache::kept_block(size_t bytes) {
   for (;;) {
-    frame_run oldest; // these end when the lock is gone
+    frame_run oldest; // these end after the lock is released
     block_ptr unfit;
     const std::lock_guard lock{mutex_};
     if (auto block = pick(free_, bytes))

@@ -2,13 +2,13 @@
 // into the cache's blocks and notes what was synced; a reader that keeps up with it takes the
 // frames from there, one that does not finds nothing here and reads the file.
 //
-// Noted is only what a sync made durable, so nothing here can be missing or other on the disk
-// (but by damage, which only reading the disk would find). A writer begins with an empty cache:
+// Only what a sync made durable is noted, so nothing here can be missing or different on the disk
+// (except by damage, which only reading the disk would find). A writer begins with an empty cache:
 // what recovery then finds or cuts off has no copy in memory.
 //
-// A block has one owner at a time who may write, and any number who read what is in front of
-// the place where it is written. It is written from its beginning again only when nobody holds
-// it any more. All blocks together stay below the bound, those that readers hold included.
+// A block has one writer at a time, and any number of readers of what lies before the place where
+// it is written. It is written from its beginning again only when nobody holds it any more. All
+// kept blocks together stay within the bound, those that readers hold included.
 #pragma once
 
 #include "proto/journal_frame.hpp"
@@ -28,10 +28,10 @@ namespace weir {
 struct tail_block {
   block_memory bytes;
   size_t capacity = 0;
-  bool kept = false; ///< counted against the bound; what is in another is never noted
+  bool kept = false; ///< counts against the bound; other blocks' frames are never noted
 };
 
-/// Frames one behind the other, in memory and in a segment.
+/// Frames that follow each other, in memory and in a segment.
 struct frame_run {
   journal_position begin;
   uint64_t salt = 0;               ///< the segment's
@@ -52,17 +52,17 @@ class journal_tail_cache : public std::enable_shared_from_this<journal_tail_cach
 
   /// For a writer that begins: nothing before it is here any more.
   void clear();
-  /// A block of `bytes` at least, with any content, for a group that has `held` bytes already.
-  /// What is oldest goes for it. What a group has beyond half of the bound is not kept, nor
+  /// A block of at least `bytes`, with any content, for a group that has `held` bytes already.
+  /// The oldest runs give way to it. What a group has beyond half of the bound is not kept, nor
   /// what readers leave no room for.
   std::shared_ptr<tail_block> take(size_t bytes, size_t held);
-  /// `run` is durable. In order, as the writer writes.
+  /// Notes a durable run; called in the order in which the writer writes.
   void note(frame_run run);
   /// Every reader has passed it.
   void forget_before(journal_position slowest);
   /// What is here from `position` on.
   std::optional<frame_run> at(journal_position position) const;
-  /// Of all blocks that are kept.
+  /// Bytes of all blocks that are kept.
   size_t bytes() const;
 
  private:
@@ -76,8 +76,8 @@ class journal_tail_cache : public std::enable_shared_from_this<journal_tail_cach
   const size_t bytes_max_;
   mutable std::mutex mutex_;
   std::deque<frame_run> runs_;  ///< in order of position, so the oldest first
-  std::vector<block_ptr> free_; ///< taken from the end: the processor's caches know it
-  std::vector<block_ptr> free_others_; ///< that are not kept
+  std::vector<block_ptr> free_; ///< taken from the end, which the processor's caches know
+  std::vector<block_ptr> free_others_; ///< blocks that are not kept
   size_t bytes_ = 0;
 };
 

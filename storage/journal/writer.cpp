@@ -127,7 +127,7 @@ class writer final : public journal_writer {
   commit_group group_;
   std::optional<segment_store> store_; ///< set by start()
   uint64_t next_sequence_ = 1;
-  journal_position slowest_; ///< of the readers
+  journal_position slowest_; ///< the slowest reader's position
   journal_figures figures_;
 };
 

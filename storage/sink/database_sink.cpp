@@ -38,7 +38,7 @@ result<void> database_sink::connect(bool after_failure) {
   return {};
 }
 
-/// There is a connection, to the file that is at the path now.
+/// Makes sure of a connection to the file that is at the path now.
 result<void> database_sink::usable() {
   if (open_ && !open_->db.moved())
     return {};
@@ -50,6 +50,7 @@ result<void> database_sink::usable() {
   if (!removed && cursor_.position >= was.position
       && cursor_.last_sequence >= was.last_sequence)
     return {};
+  // The caller goes back to the cursor of what is there now; the journal may have the rest.
   return fail(ec::sink_unavailable,
               database_
                 + ": was deleted or replaced while in use; going on with what is there"
@@ -81,6 +82,7 @@ result<void> database_sink::commit(std::span<const frame_view> frames,
     cursor_ = to;
     committed();
   } else {
+    // One way back, whatever went wrong: the next commit opens the file anew.
     io_error_ = open_->db.io_error();
     drop();
   }

@@ -1,6 +1,6 @@
-// DATABASE SINK: what all sinks share. Cursor and keys live in an SQLite database (the
-// sink's own, or a small one beside its files), and one transaction of it decides whether
-// a commit happened.
+// DATABASE SINK: what the sqlite, file and null sinks share. Cursor and keys live in an SQLite
+// database (the sink's own, or a small one beside its files), and one transaction of it decides
+// whether a commit happened.
 //
 // After any failure the connection is dropped and the next commit opens the file anew, so
 // there is one way back whatever went wrong. A database that was deleted or replaced
@@ -45,7 +45,7 @@ class database_sink : public sink {
   /// Inside the transaction of `db`: store the records of `frames`, none of which are stored yet.
   virtual result<void> put(sqlite::connection& db,
                            std::span<const frame_view> frames) = 0;
-  /// It is in the database for good.
+  /// The commit is in the database for good.
   virtual void committed() noexcept {}
   virtual result<void>
   visit_records(sqlite::connection& db, uint64_t after, uint64_t last,

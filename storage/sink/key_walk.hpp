@@ -20,7 +20,7 @@ class key_walk {
   result<void> go_on(uint64_t id);
 
   sqlite::statement next_;
-  uint64_t number_ = 0;           ///< of the key held
+  uint64_t number_ = 0;           ///< the number of the key held
   uint64_t first_ = 1, last_ = 0; ///< the records it covers
   batch_key key_;
   bool ended_ = false;

@@ -32,7 +32,7 @@ struct stored_record {
   std::string_view stream;
   int64_t received_at_us = 0;
   std::string_view body;
-  /// While the sink remembers the key of a keyed request; PostgreSQL has all.
+  /// Set while the sink remembers the key of a keyed request; PostgreSQL has all keys.
   std::optional<batch_key> batch;
 };
 
@@ -42,11 +42,10 @@ class sink {
   virtual sink_cursor cursor() const noexcept = 0;
   /// Keys of keyed requests, oldest first; at most the configured number and age.
   virtual result<std::vector<remembered_key>> keys() = 0;
-  /// All of `frames` and `next`, or nothing. Frames that are stored already are skipped.
+  /// Commits all of `frames` and `next`, or nothing. Frames that are stored already are skipped.
   /// Failure: sink_unavailable, passing (locked, disk full, gone), or io_failed, until an
   /// operator acts; either way the sink is usable again later. The caller goes on from
-  /// cursor(), which is behind where it was when the sink's files were removed or
-  /// replaced underneath.
+  /// cursor(), which has gone back if the sink's files were removed or replaced underneath.
   virtual result<void> commit(std::span<const frame_view> frames,
                               journal_position next) = 0;
   /// Reads the cursor again; for a sink opened read-only beside a running server.
@@ -62,11 +61,11 @@ class sink {
   /// Records committed since it was opened that the store can not hold as they are and
   /// keeps beside them, with the reason.
   virtual uint64_t set_aside() const noexcept { return 0; }
-  /// Added to a sequence of the journal to make an id: other than 0 where journals share
-  /// a sink; a multiple of 2^id_base_shift, which no sequence reaches. each_after() then visits the records of others too, once, and of the journal's
-  /// own those above `after`.
+  /// Added to a sequence of the journal to make an id. Not 0 where journals share a sink; a
+  /// multiple of 2^id_base_shift, which no sequence reaches. each_after() then visits the
+  /// records of other journals, too, once, and the journal's own above `after`.
   virtual uint64_t id_base() const noexcept { return 0; }
-  /// Which of `frames`, behind cursor(), are stored all the same: by another journal.
+  /// Which of `frames`, all after cursor(), another journal has stored.
   virtual result<std::vector<bool>> stored_already(std::span<const frame_view> frames) {
     return std::vector<bool>(frames.size());
   }
@@ -74,16 +73,16 @@ class sink {
 
 struct postgres_settings {
   std::string url;                ///< may have a password in it: never shown
-  std::string node = "weir";      ///< with the journal's identity, whose cursor
+  std::string node = "weir";      ///< names the cursor, with the journal's identity
   std::string journal_directory;  ///< where that identity is
-  uint32_t connections = 1;       ///< 1 … 16, that write at the same time
-  std::chrono::days retention{0}; ///< days dropped after this; 0: none is
+  uint32_t connections = 1;       ///< 1 … 16, which write at the same time
+  std::chrono::days retention{0}; ///< older days are dropped; 0: none
   bool migrate = true;            ///< an empty database gets its tables
   /// Batches without an Idempotency-Key are also recognised when another journal has stored
   /// them. Needed where a batch can be in two journals.
   bool claim_all = true;
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds timeout{30'000}; ///< of one statement
+  std::chrono::milliseconds timeout{30'000}; ///< for one statement
 };
 
 struct sink_config {

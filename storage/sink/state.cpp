@@ -123,7 +123,7 @@ uint64_t sink_state::needless() {
   return std::max({first_key_, too_many, ages_.too_old(clock_->now())});
 }
 
-// Of those too old it takes no more than twice the keys that came plus a few, so a commit stays
+// Takes no more of the old keys than twice the keys that came plus a few, so a commit stays
 // cheap and the pruning still keeps up; deletes from the table's front, where neighbours share
 // pages.
 result<void> sink_state::forget(uint64_t added) {

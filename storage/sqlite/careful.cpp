@@ -48,6 +48,7 @@ result<bool> careful_inserter::insert_all(std::span<const frame_view> frames) {
     for (const auto body : frame.records) {
       const record one{id++, frame, body};
       const auto known = known_.find(one.id);
+      // What has rolled everything back once is not tried again.
       auto done =
         known != known_.end() ? keep_aside(one, known->second) : insert_one(one);
       if (!done)
@@ -71,6 +72,7 @@ result<void> careful_inserter::insert_one(const record& one) {
     return db_.execute("leave a savepoint", "RELEASE one");
   }
   const bool about_a_value = db_.refused_a_value();
+  // A trigger ended the transaction, and the savepoint with it: insert() begins anew.
   if (!db_.in_transaction()) {
     known_[one.id] = reason;
     return known_.size() > refused_max_
@@ -92,6 +94,7 @@ result<bool> careful_inserter::place(const record& one, std::string& reason) {
   place_.bind(3, one.frame.received_at_us);
   place_.bind_text(4, one.body);
   const auto placed = place_.run();
+  // RAISE(IGNORE) in a trigger leaves the row out without an error.
   if (placed) {
     reason = "a trigger on the table left it out";
     return place_.changes() == 1;
@@ -102,7 +105,7 @@ result<bool> careful_inserter::place(const record& one, std::string& reason) {
   return false;
 }
 
-/// The record is at fault, or else the table is.
+/// Succeeds if the record is at fault; fails if the table is.
 result<void> careful_inserter::judge(const record& one, const std::string& reason,
                                      bool about_a_value) {
   if (++refused_in_row_ <= refused_max_ && about_a_value)
@@ -129,6 +132,7 @@ result<bool> careful_inserter::takes_an_empty_record(const record& like) {
 }
 
 result<void> careful_inserter::keep_aside(const record& one, const std::string& reason) {
+  // Made anew in each transaction: a rollback takes the table away again.
   if (set_aside_++ == 0) {
     first_ = "record " + std::to_string(one.id) + " of stream "
              + std::string{one.frame.stream} + ": " + reason;

@@ -2,7 +2,7 @@
 //
 // The table is the operator's as much as ours: an index on `body ->> '$.id'`, a trigger or a CHECK
 // may refuse one record among thousands, for ever. Such a transaction is done again record by
-// record, and those refused go to the table records_set_aside, as they came and with sqlite's
+// record, and the refused ones go to the table records_set_aside, as they came and with sqlite's
 // words, in the same transaction. The table is made when the first one comes.
 //
 // A table that refuses everything is not a million bad records. A refusal that is not about a
@@ -61,7 +61,7 @@ class careful_inserter {
   sqlite::statement keep_;
 };
 
-/// There is a table of records that were set aside.
+/// True if there is a table of records that were set aside.
 result<bool> has_set_aside(sqlite::connection& db);
 
 } // namespace weir

@@ -17,7 +17,7 @@ namespace weir::sqlite {
 
 namespace {
 
-/// Nobody else has it: neither a thread nor another process.
+/// A name that no other thread or process uses.
 std::string name_beside(const std::string& path) {
   static std::atomic<unsigned> made{0};
   return path + ".new-" + std::to_string(::getpid()) + '-' + std::to_string(++made);
@@ -28,7 +28,7 @@ bool missing(const std::string& path) noexcept {
   return ::lstat(path.c_str(), &found) != 0 && errno == ENOENT;
 }
 
-/// Closed when it returns: with a rollback journal, the default, all of it is in the one file.
+/// Closes it: with a rollback journal, the default, all of it is then in the one file.
 bool build(const std::string& name, const schema& wanted,
            std::chrono::milliseconds busy_timeout) {
   auto db = connection::open(name, access::read_write, busy_timeout);
@@ -39,7 +39,7 @@ bool build(const std::string& name, const schema& wanted,
 
 void make_whole(const std::string& path, const schema& wanted,
                 std::chrono::milliseconds busy_timeout) {
-  // The log of one that was deleted would be taken for ours: sqlite clears it away only where it
+  // The log of a deleted database would be taken for ours: sqlite clears it away only where it
   // makes the file itself.
   if (!missing(path) || !missing(path + "-wal") || !missing(path + "-journal"))
     return;
@@ -51,7 +51,7 @@ void make_whole(const std::string& path, const schema& wanted,
     const auto folder = std::filesystem::path{path}.parent_path();
     (void)posix_file_system().sync_directory(folder.empty() ? "." : folder.string());
   }
-  ::unlink(name.c_str()); // unless it has taken its place
+  ::unlink(name.c_str()); // gone if it has taken its place
   ::unlink((name + "-journal").c_str());
 }
 

@@ -1,6 +1,5 @@
-// How a database is opened: plainly for writing; for reading with care for directories we
-// may not write to, where sqlite cannot make the shared-memory file that a WAL database
-// needs.
+// How a database is opened: plainly for writing; for reading also in directories we may not
+// write to, where sqlite cannot make the shared-memory file that a WAL database needs.
 #include "storage/sqlite/sqlite.hpp"
 
 #include "base/text.hpp"
@@ -38,7 +37,7 @@ std::string immutable_uri(const std::string& path) {
   return uri + "?immutable=1";
 }
 
-/// Opens and reads the schema, for only a first read tells whether the file can be used.
+/// Opens and reads the schema: only a first read tells whether the file can be used.
 int try_open(handle& db, const std::string& name, int flags,
              std::chrono::milliseconds wait) {
   sqlite3_close_v2(db.db);
@@ -86,6 +85,7 @@ result<connection> connection::open(const std::string& path, access mode,
   auto code = try_open(db, path, SQLITE_OPEN_READONLY, busy_timeout);
   const bool refused =
     (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_READONLY;
+  // Without a log the file needs no shared memory: it is opened as one that nobody writes.
   if (refused && exists(path) && empty_or_missing(path + "-wal"))
     code = try_open(db, immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
                     busy_timeout);

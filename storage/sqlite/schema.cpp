@@ -14,6 +14,7 @@ result<found> inspect(connection& db, const schema& wanted) {
   const auto version = db.number("read user_version", "PRAGMA user_version");
   if (!version)
     return tl::unexpected(version.error());
+  // Tables without our id, or an id without tables, are somebody else's.
   if (*tables == 0 && *application == 0 && *version == 0)
     return found::empty;
   if (*application != wanted.application)
@@ -78,7 +79,7 @@ result<void> adopt(connection& db, const schema& wanted) {
   const auto state = inspect(db, wanted);
   if (!state)
     return tl::unexpected(state.error());
-  // Empty is only what somebody else has put there: what we make comes with its tables.
+  // Only somebody else can have put an empty file there: what we make comes with its tables.
   if (*state == found::empty)
     if (auto made = create(db, wanted); !made)
       return made;

@@ -9,7 +9,7 @@ namespace weir::sqlite {
 
 namespace {
 
-/// Can the operator or time mend it while the file stays what it is?
+/// True if time or an operator can mend it while the file stays what it is.
 bool passing(int code) noexcept {
   switch (code & 0xff) {
   case SQLITE_BUSY:

@@ -77,7 +77,7 @@ class statement {
   handle* owner_ = nullptr;
   sqlite3_stmt* code_ = nullptr;
   const char* operation_ = "";
-  int bind_error_ = 0; ///< the first since the last step
+  int bind_error_ = 0; ///< the last one since step(); 0: none
 };
 
 enum class access : uint8_t { read_write, read_only };
@@ -97,22 +97,21 @@ class connection {
   result<int64_t> number(const char* operation, const std::string& sql);
 
   const std::string& path() const noexcept { return handle_->path; }
-  /// What failed last may be about the row that was stored: no lock, disk or lack of memory.
+  /// True if the last failure may be about the row: it is no lock, disk or lack of memory.
   bool refused_for_good() const noexcept;
-  /// And certainly is: a constraint or a trigger, or a value too large.
+  /// True if it certainly is: a constraint or a trigger, or a value too large.
   bool refused_a_value() const noexcept;
-  /// No call has failed.
+  /// True if no call has failed.
   bool refused_nothing() const noexcept { return handle_->last_failure == 0; }
   /// Sqlite's own words for what failed last.
   const std::string& last_words() const noexcept { return handle_->last_words; }
-  /// False when a trigger has rolled everything back.
+  /// False if a trigger has rolled everything back.
   bool in_transaction() const noexcept;
   bool io_error() const noexcept { return handle_->io_error; }
-  /// The file, or its write-ahead log, was deleted or replaced underneath: what is
+  /// True if the file, or its write-ahead log, was deleted or replaced underneath: what is
   /// written now would be lost. Costs two stat calls.
   bool moved() noexcept;
-  /// Moves the whole write-ahead log into the database and syncs both. False: a reader
-  /// kept it.
+  /// Moves the whole write-ahead log into the database and syncs both. False: a reader kept it.
   result<bool> checkpoint();
 
  private:

@@ -125,7 +125,7 @@ class postgres_fixture : public testing::Test {
   scratch_directory directory;
   manual_clock clock;
   sink_config config;
-  static inline std::vector<std::string> warnings; ///< of one thread
+  static inline std::vector<std::string> warnings; ///< used by one thread
   std::string database_;
 };
 

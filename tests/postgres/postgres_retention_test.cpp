@@ -16,7 +16,7 @@ class postgres_retention_test : public postgres_fixture {
     config.postgres.retention = std::chrono::days{2};
   }
   void server_says(int64_t us) { set_server_time(us); }
-  /// Of node and server.
+  /// Both the node's and the server's.
   void later(int64_t by_us) {
     clock.us += by_us;
     server_says(clock.us);

@@ -42,7 +42,7 @@ bool take_number(std::string_view& text, Integer& value) noexcept {
   return true;
 }
 
-/// Names of streams need no escape; one that came from elsewhere must not stop the sink.
+/// Names of streams need no escapes; one that came from elsewhere must not stop the sink.
 void append_name(std::string& to, std::string_view stream) {
   for (const char c : stream)
     if (const auto byte = static_cast<unsigned char>(c);
@@ -133,6 +133,7 @@ class line_reader {
   result<std::string_view> next() {
     for (;;) {
       const auto rest = std::string_view{buffer_}.substr(at_);
+      // Bytes that were searched are not searched again: a long line is not quadratic.
       if (const auto end = rest.find('\n', searched_); end != rest.npos) {
         at_ += end + 1;
         searched_ = 0;
@@ -156,6 +157,7 @@ class line_reader {
 
  private:
   result<void> fill() {
+    // What is left of the buffer is the beginning of a line.
     buffer_.erase(0, at_);
     at_ = 0;
     const auto had = buffer_.size();
@@ -177,7 +179,7 @@ class line_reader {
   uint64_t offset_ = 0;
   std::string buffer_;
   size_t at_ = 0;
-  size_t searched_ = 0; ///< bytes behind at_ known to hold no newline
+  size_t searched_ = 0; ///< bytes from at_ on known to hold no newline
 };
 
 struct line_walk {
@@ -202,6 +204,7 @@ struct line_walk {
       if (!key)
         return tl::unexpected(key.error());
       record->batch = *key;
+      // Ids rise from line to line and from file to file.
       stopped = record->id > last || !visit(*record);
     }
     return {};

@@ -23,7 +23,7 @@ struct record_file {
 
 /// records-<20 digits>.ndjson, so that names sort as the records do.
 std::string record_file_name(uint64_t first);
-/// The reverse; none for any other name.
+/// The number in such a name; none for any other name.
 std::optional<uint64_t> parse_record_file_name(std::string_view name);
 
 /// Ordered by first.
@@ -31,11 +31,10 @@ result<std::vector<record_file>> list_record_files(sqlite::connection& db);
 
 /// A line for each record of the frame, numbered as the frame says.
 void append_lines(std::string& to, const frame_view& frame);
-/// Takes a line without its newline apart; none when append_lines cannot have written it.
+/// Takes a line apart, without its newline; none if append_lines() cannot have written it.
 std::optional<stored_record> parse_line(std::string_view line);
 
-/// Visits the committed lines with `after` < id <= `last`. Missing files are stepped
-/// over.
+/// Visits the committed lines with `after` < id <= `last`. Missing files are skipped.
 result<void> each_line(sqlite::connection& db, file_system& files,
                        const std::string& directory, uint64_t after, uint64_t last,
                        const std::function<bool(const stored_record&)>& visit);

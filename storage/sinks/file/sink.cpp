@@ -31,7 +31,7 @@ class file_sink final : public database_sink {
   std::string path_of(uint64_t first) const {
     return config().path + "/" + record_file_name(first);
   }
-  using names = std::vector<std::string>; ///< of a directory, sorted
+  using names = std::vector<std::string>; ///< a directory's, sorted
   result<void> measure(const record_file& known);
   result<void> cut_back(const record_file& known);
   result<void> keep_tail(file_tail& tail, const std::string& name);
@@ -52,16 +52,16 @@ class file_sink final : public database_sink {
 
   file_system& files_;
   record_file current_; ///< length 0: none, the next commit starts one
-  std::optional<uint64_t>
-    abandoned_;                   ///< writing this file failed: never append to it again
-  std::optional<uint64_t> begun_; ///< by a commit that has not succeeded
-  std::vector<record_file> longer_; ///< than what was committed of them
-  std::string lines_;               ///< of the commit at hand
+  /// Writing this file failed: it is never appended to again.
+  std::optional<uint64_t> abandoned_;
+  std::optional<uint64_t> begun_;   ///< by a commit that has not succeeded
+  std::vector<record_file> longer_; ///< files with more than what was committed
+  std::string lines_;               ///< what the commit at hand writes
   sqlite::statement keep_file_;
 };
 
-/// Not shorter than what was committed of it. What is longer is looked at when it is known what
-/// comes next.
+/// Fails if the file is shorter than what was committed of it. A longer one is noted, and cut back
+/// once it is known what comes next.
 result<void> file_sink::measure(const record_file& known) {
   auto opened = files_.open(path_of(known.first), false);
   if (!opened)
@@ -69,6 +69,7 @@ result<void> file_sink::measure(const record_file& known) {
   const auto size = (*opened)->size();
   if (!size)
     return tl::unexpected(size.error());
+  // Bytes that were promised are gone: only an operator can know where.
   if (*size < known.length)
     return fail(ec::io_failed, path_of(known.first) + ": has " + std::to_string(*size)
                                  + " bytes, but " + std::to_string(known.length)
@@ -78,14 +79,15 @@ result<void> file_sink::measure(const record_file& known) {
   return {};
 }
 
-/// What is behind the committed length came from a commit that did not end, and comes again now;
-/// or the state is from an older copy, and it may be the only copy of something. The first has
-/// the bytes that are to be written now.
+/// What lies after the committed length came from a commit that did not end, and comes again now;
+/// or the state is from an older copy, and it may be the only copy of something. In the first
+/// case it agrees with the bytes that are to be written now.
 result<void> file_sink::cut_back(const record_file& known) {
   auto opened = files_.open(path_of(known.first), true);
   if (!opened)
     return tl::unexpected(opened.error());
   file_tail tail{**opened, known.length};
+  // A tail without a line end has no whole record.
   const auto needed = tail.starts_as(lines_).and_then(
     [&](bool again) { return again ? result<bool>{false} : tail.has_line(); });
   if (!needed)
@@ -110,6 +112,7 @@ result<void> file_sink::keep_tail(file_tail& tail, const std::string& name) {
     tail.copy_to(**made).and_then([&] { return (*made)->sync_data(); }).and_then([&] {
       return files_.sync_directory(config().path);
     });
+  // A half-made copy would look like a whole one.
   if (!kept)
     (void)files_.remove(path);
   return kept;
@@ -122,7 +125,8 @@ result<void> file_sink::cut_longer() {
   return {};
 }
 
-/// Every file of the table has what was committed of it, or is not in the table any more.
+/// Makes sure that every file of the table has what was committed of it; one that is missing
+/// leaves the table.
 result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
                                    std::vector<record_file>& known) {
   auto forget = db.prepare("forget a missing file", "DELETE FROM files WHERE first = ?1");
@@ -130,6 +134,7 @@ result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
     return tl::unexpected(forget.error());
   std::vector<record_file> kept;
   for (const auto& one : known) {
+    // An operator may move finished files away at any time.
     const bool exists =
       std::binary_search(there.begin(), there.end(), record_file_name(one.first));
     forget->bind(1, one.first);
@@ -142,7 +147,7 @@ result<void> file_sink::mend_known(sqlite::connection& db, const names& there,
   return {};
 }
 
-/// The name is not taken.
+/// A name for what is left of `name`, not taken yet.
 std::string file_sink::orphan_name(const names& there, const std::string& name) const {
   auto free = name + ".orphan";
   for (int i = 2; std::binary_search(there.begin(), there.end(), free); ++i)
@@ -150,7 +155,7 @@ std::string file_sink::orphan_name(const names& there, const std::string& name) 
   return free;
 }
 
-/// It may be the only copy of something, so it is not deleted; unless nothing is in it.
+/// The file may be the only copy of something, so it is renamed; only an empty one is deleted.
 result<void> file_sink::set_aside_one(const names& there, const std::string& name) {
   const auto path = config().path + '/' + name;
   auto opened = files_.open(path, false);
@@ -164,8 +169,8 @@ result<void> file_sink::set_aside_one(const names& there, const std::string& nam
   return files_.rename(path, config().path + '/' + orphan_name(there, name));
 }
 
-/// A file that should still come: a process that died began it, or the state was lost or
-/// restored from an old copy.
+/// Sets aside files whose first record should still come: a process that died began them, or the
+/// state was lost or restored from an old copy.
 result<void> file_sink::set_aside_unknown(const names& there,
                                           const std::vector<record_file>& known,
                                           const sink_cursor& cursor) {
@@ -181,8 +186,8 @@ result<void> file_sink::set_aside_unknown(const names& there,
   return {};
 }
 
-/// A commit of ours that failed began a file: nothing is in it that does not come again. On a
-/// full disk each attempt would leave one more, and take what space becomes free.
+/// Removes a file that a failed commit of ours began: all that is in it comes again. On a full
+/// disk each attempt would otherwise leave one more, and take what space becomes free.
 result<void> file_sink::undo_begun(const std::vector<record_file>& known) {
   const auto same = [&](const record_file& one) { return one.first == begun_; };
   if (!begun_ || std::any_of(known.begin(), known.end(), same)
@@ -195,6 +200,7 @@ result<void> file_sink::opened(sqlite::connection& db, const sink_cursor& cursor
   auto known = list_record_files(db);
   if (!known)
     return tl::unexpected(known.error());
+  // Before set_aside_unknown(), which would keep such a file.
   if (auto undone = undo_begun(*known); !undone)
     return undone;
   begun_.reset();
@@ -221,7 +227,8 @@ void file_sink::dropped() noexcept {
   keep_file_ = {};
 }
 
-/// A file from the future was begun while the clock was wrong: its age would say nothing for long.
+/// True if the next commit needs another file. One from the future was begun while the clock was
+/// wrong: its age would tell nothing for long.
 bool file_sink::worn() const noexcept {
   const auto age_us = clock().unix_us() - current_.created_at_us;
   const auto age_max_us = static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
@@ -230,9 +237,8 @@ bool file_sink::worn() const noexcept {
          || age_us >= age_max_us;
 }
 
-/// The current file, unless it is worn or somebody took it away or changed it. It is
-/// opened for each commit: that costs microseconds beside a sync, and a file that was
-/// deleted is noticed.
+/// The current file; null if it is worn, or somebody took it away or changed it. It is opened
+/// for each commit: that costs microseconds beside a sync, and a deleted file is noticed.
 std::unique_ptr<file> file_sink::continue_file() {
   if (worn())
     return nullptr;
@@ -254,8 +260,8 @@ result<std::unique_ptr<file>> file_sink::start_file(uint64_t first) {
   return made;
 }
 
-/// Its space is needed at once where the disk is full. What can't be removed now is when the
-/// sink opens again.
+/// A file that this commit began is removed at once, as a full disk needs its space; if that
+/// fails, the sink removes it when it opens again.
 void file_sink::abandon_current() noexcept {
   if (begun_ == current_.first)
     (void)files_.remove(path_of(current_.first));
@@ -279,6 +285,7 @@ result<void> file_sink::put(sqlite::connection&, std::span<const frame_view> fra
   }
   if (lines_.empty())
     return {};
+  // Only now is it known what comes next: see cut_back().
   if (auto cut = cut_longer(); !cut)
     return fail(ec::sink_unavailable, cut.error().text);
   auto to = continue_file();

@@ -5,11 +5,11 @@
 //   state.db                              cursor, keys, and each file's committed length
 //
 // A commit appends, syncs, and then records the new length with the cursor in one
-// transaction: what is behind that length was never promised and is cut off before the next
-// commit. It is what that commit writes; or the state is from an older copy, and its lines are
-// set aside. A file whose write or sync failed is not appended to again, and one that a failed
-// commit began is removed. A file that the state does not know and that should still come is
-// renamed to *.orphan, never deleted unless it is empty.
+// transaction: what lies after that length was never promised and is cut off before the next
+// commit. It agrees with what that commit writes; or the state is from an older copy, and the
+// lines are set aside. A file whose write or sync failed is not appended to again, and one that a
+// failed commit began is removed. A file that the state does not know, whose records should still
+// come, is renamed to *.orphan, never deleted unless it is empty.
 // Finished files may be moved or deleted at any time; when the one being written
 // disappears, the next commit starts another.
 #pragma once

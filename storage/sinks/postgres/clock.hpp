@@ -25,7 +25,7 @@ class server_clock {
 };
 
 /// Times that a record may be kept under. Retention would drop what came while a clock said 1970
-/// as soon as it is stored, and a partition of the year 12000 for ever stays.
+/// as soon as it is stored, and a partition of the year 12000 would stay for ever.
 struct time_window {
   int64_t first_us = INT64_MIN;
   int64_t last_us = INT64_MAX;

@@ -79,7 +79,7 @@ result<void> insert_keys(connection& db, std::vector<const frame_view*>& frames,
       asked.push_back(frame);
   if (asked.empty())
     return {};
-  // Of frames with the same key the first one counts.
+  // The first of frames with the same key counts.
   std::stable_sort(asked.begin(), asked.end(), by_key);
   std::vector<const frame_view*> repeated;
   key_columns columns;

@@ -12,7 +12,7 @@
 //
 // Which keys are the oldest is told by the transaction that inserted them (`xmin`), and their age
 // is counted as key_ages.hpp says: by `received_at` a node whose clock was wrong would lose keys
-// before their time, and the repeat, received behind the horizon, would be stored twice.
+// before their time, and the repeat, received after the horizon, would be stored twice.
 #pragma once
 
 #include "storage/journal/journal.hpp"
@@ -27,33 +27,33 @@ namespace weir::postgres {
 
 struct claim_terms {
   uint64_t source = 0;         ///< number of the journal's row in cursors
-  bool all = true;             ///< or those with an Idempotency-Key only
+  bool all = true;             ///< false: only those with an Idempotency-Key
   int64_t verify_until_us = 0; ///< batches received until then are looked for in records
   time_window times{};         ///< what was received outside has another time in records
 };
 
-/// Inside the caller's transaction: the frames that are to be stored by it.
+/// Claims the keys inside the caller's transaction; returns the frames that it is to store.
 result<std::vector<const frame_view*>>
 claim(connection& db, std::span<const frame_view> frames, const claim_terms& terms);
 
 /// Ends sessions of other sinks that hold locks while the server waits for their node to say
-/// something; how many. A node that was stopped or cut off in the middle of a COPY would hold
-/// its batches' keys for as long as it is away; when it comes back it finds its connection
+/// something; returns how many. A node that was stopped or cut off in the middle of a COPY would
+/// hold its batches' keys for as long as it is away; when it comes back it finds its connection
 /// lost.
 result<int> end_silent_holders(connection& db);
 
-/// Those with an Idempotency-Key, oldest first: the youngest `keys_max`.
+/// The youngest `keys_max` keys of requests with an Idempotency-Key, oldest first.
 result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
                                               size_t keys_max);
 
 struct key_limits {
   int64_t oldest_us = 0; ///< what was received before is too old, if `ages` says so too
-  size_t keys_max = 0;   ///< of each kind, and the keys of one transaction
+  size_t keys_max = 0;   ///< per kind, plus the keys of one transaction
 };
 
 /// Forgets keys that are too old or too many, of both kinds; at most 100,000 for each reason a
-/// call. `ages` counts the server's transactions. A transaction of its own; one at a time in the
-/// database.
+/// call. `ages` counts the server's transactions. Runs in a transaction of its own, one at a time
+/// in the database.
 result<void> prune_keys(connection& db, const key_limits& limits, key_ages& ages,
                         key_ages::time_point now);
 

@@ -55,6 +55,7 @@ result<int64_t> rows_of(connection& db, const std::string& name) {
     return tl::unexpected(known.error());
   if (known->rows() == 0)
     return int64_t{0};
+  // Never analyzed, the server says -1: then only a count tells.
   if (known->integer(0, 0) > quick_bytes && known->integer(0, 1) >= 0)
     return known->integer(0, 1);
   return db.script("count an old day", "SELECT count(*) FROM " + name)
@@ -66,6 +67,7 @@ result<void> drop_one(connection& db, const std::string& name, day_number first)
   if (!work)
     return tl::unexpected(work.error());
   int64_t rows = 0;
+  // A DROP that waits for readers makes all who store wait after it: so it waits briefly.
   const auto done =
     lock_tables(db)
       .and_then([&] { return rows_of(db, name); })

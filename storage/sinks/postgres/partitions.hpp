@@ -1,6 +1,6 @@
 // POSTGRES PARTITIONS: `records` has one partition a day (UTC), named records_20240517. They are
-// made ahead, and days of records that come late are made when they come. Dropping one costs
-// nothing, so that is how old records go.
+// made ahead; the days of late records are made when these come. Dropping a partition costs
+// nothing, so old records go that way.
 #pragma once
 
 #include "storage/sinks/postgres/postgres.hpp"
@@ -17,12 +17,12 @@ std::string partition_name(day_number day); ///< records_20240517
 /// Knows which days have a partition, so that asking costs nothing. One per connection's owner.
 class partitions {
  public:
-  /// Days that are there or were made; transactions of their own.
+  /// Makes the days that are missing, each in a transaction of its own.
   result<void> need(connection& db, const std::set<day_number>& days);
   /// Forgets what it knows, after a failure: tables may have been dropped by others.
   void forget() noexcept { known_.clear(); }
-  /// Drops the days before `first`, each with a line in the log; how many. Waits at most half a
-  /// second for those who read: whoever stores waits behind.
+  /// Drops the days before `first`, each with a line in the log; returns how many. Waits at most
+  /// half a second for readers, as all who store wait meanwhile.
   result<int> drop_before(connection& db, day_number first);
 
  private:

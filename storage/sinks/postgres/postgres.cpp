@@ -27,7 +27,7 @@ std::string one_sentence(std::string_view text) {
   return line;
 }
 
-/// Classes of SQLSTATE that pass without anybody changing something.
+/// True for classes of SQLSTATE that pass without anybody changing anything.
 bool passing(std::string_view state) {
   static constexpr std::array<std::string_view, 6> classes{"08", "40", "53",
                                                            "55", "57", "58"};
@@ -149,9 +149,9 @@ result<void> connection::connect(const target& to) {
   return {};
 }
 
-/// The server gives up first, so that it does not go on with what nobody waits for. A commit
-/// is durable before it is answered, whatever the server's default. A client that says nothing
-/// in mid-transaction has been stopped or cut off, and others wait for its locks.
+/// The server gives up before we do, so that it does not go on with what nobody waits for. A
+/// commit is durable before it is answered, whatever the server's default. A client that says
+/// nothing in mid-transaction has been stopped or cut off, and others wait for its locks.
 result<void> connection::set_up(const target& to) {
   const auto limit = std::to_string(std::max<int64_t>(1, to.timeout.count() * 9 / 10));
   return script(
@@ -213,7 +213,7 @@ bool connection::wait(short events, time_point deadline) {
   }
 }
 
-/// False with `timed_out` semantics left to the caller: the socket takes nothing.
+/// False if the socket takes nothing until the deadline, or fails; the caller tells which.
 bool connection::flush(time_point deadline) {
   for (;;) {
     const int left = PQflush(link_.get());
@@ -221,8 +221,8 @@ bool connection::flush(time_point deadline) {
       return true;
     if (left < 0 || !wait(POLLIN | POLLOUT, deadline))
       return false;
-    if (PQconsumeInput(link_.get())
-        == 0) // or both sides could wait for the other to read
+    // Reads too, or both sides could wait for the other to read.
+    if (PQconsumeInput(link_.get()) == 0)
       return false;
   }
 }
@@ -250,7 +250,7 @@ bool connection::send(const std::string& sql, const parameters& with) {
          == 1;
 }
 
-/// The last result, or the first that is an error.
+/// Returns the last result, or the first error.
 result<answer> connection::collect(const char* what) {
   const auto deadline = steady_clock::now() + timeout_;
   if (!flush(deadline))
@@ -312,8 +312,8 @@ result<void> connection::each(const char* what, const std::string& sql,
   result<void> outcome;
   for (;;) {
     bool timed_out = false;
-    auto* got =
-      next(steady_clock::now() + timeout_, timed_out); // the visitor may be slow
+    // Each row has its deadline: the visitor may be slow.
+    auto* got = next(steady_clock::now() + timeout_, timed_out);
     if (timed_out)
       return lost(what, true);
     if (!got)

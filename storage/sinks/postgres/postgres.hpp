@@ -28,7 +28,8 @@ struct target {
   std::string url;         ///< URI or `key=value` string; may have a password in it
   std::string application; ///< shown in pg_stat_activity
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds timeout{30'000}; ///< of one statement, here and on the server
+  /// The limit for one statement, here and on the server.
+  std::chrono::milliseconds timeout{30'000};
 };
 
 /// `weir@db.example.org:5432/weir`; invalid_config when `url` makes no sense.
@@ -54,7 +55,7 @@ class answer {
   std::unique_ptr<pg_result, cleared> taken_;
 };
 
-/// Texts of $1, $2 …; a null stands for NULL.
+/// Texts of $1, $2 …; none of them is NULL.
 using parameters = std::vector<std::string>;
 
 /// One thread at a time.
@@ -65,9 +66,9 @@ class connection {
   /// One statement. `what` begins the text of a failure: "move the cursor".
   result<answer> run(const char* what, const std::string& sql,
                      const parameters& with = {});
-  /// Several statements without parameters, one round trip; the last one's rows.
+  /// Several statements without parameters in one round trip; returns the last one's rows.
   result<answer> script(const char* what, const std::string& sql);
-  /// Row by row; nothing is held in memory. Stops when `visit` returns false, which breaks
+  /// Visits row by row; nothing is held in memory. Stops when `visit` returns false, which breaks
   /// the connection.
   result<void> each(const char* what, const std::string& sql, const parameters& with,
                     const std::function<bool(const answer&)>& visit);
@@ -75,7 +76,7 @@ class connection {
   result<void> copy_in(const char* what, const std::string& sql, std::string_view data);
 
   bool broken() const noexcept { return broken_; }
-  /// Five characters; of the last failure, empty when the server did not say.
+  /// The last failure's five characters; empty when the server gave none.
   const std::string& sqlstate() const noexcept { return sqlstate_; }
   /// The server refused the last statement, and trying again alone changes nothing.
   bool refused_for_good() const noexcept;
@@ -132,7 +133,7 @@ class transaction {
 
 /// `{a,b}` for $n::type[]; the items need no quotes.
 std::string array_of(const std::vector<std::string>& items);
-/// `2024-05-17 10:05:03.000001+00`; years from 1 to 9999
+/// `2024-05-17 10:05:03.000001+00`; years from 1 to 9999.
 std::string timestamp(int64_t unix_us);
 
 } // namespace weir::postgres

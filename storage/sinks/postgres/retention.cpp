@@ -16,6 +16,7 @@ std::string date_of(day_number day) {
 
 /// The server's day when retention looked last; nothing in a database where it never has.
 result<std::optional<day_number>> read_seen(connection& db) {
+  // The table is made when retention first runs.
   const auto there = db.script(
     "look for the day that was seen last",
     "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -49,7 +50,7 @@ result<void> note_seen(connection& db, day_number today) {
     .and_then([&](const answer&) { return work->commit(); });
 }
 
-/// Those set aside have no partitions.
+/// Records set aside have no partitions: the old ones are deleted.
 result<void> forget_set_aside(connection& db, day_number first) {
   const auto gone = db.run("forget old records that were set aside",
                            "DELETE FROM records_set_aside WHERE received_at <"
@@ -80,6 +81,7 @@ result<bool> retention::believes_the_server(connection& db, day_number today,
   const auto seen = read_seen(db);
   if (!seen)
     return tl::unexpected(seen.error());
+  // A day or two is normal; more is a server that was off, or a wrong clock.
   if (*seen && today > **seen + jump_days_max) {
     if (!jump_seen_at_)
       jump_seen_at_ = now;
@@ -105,6 +107,7 @@ result<void> retention::run(connection& db, partitions& days, const server_clock
     return {};
   const auto now = clock.now();
   const auto apart = server.node_ahead(clock);
+  // Nobody knows which of the two clocks is wrong.
   if (apart > clocks_apart_max || apart < -clocks_apart_max) {
     hold(db.name() + ": the clocks of this node and of the server are "
            + std::to_string(std::abs(apart.count()) / 60'000'000)

@@ -42,7 +42,7 @@ int hex_digit(char c) noexcept {
                                 : -1;
 }
 
-/// The code behind `\u` at `at`, or -1.
+/// The code after `\u` at `at`, or -1.
 int code_unit(std::string_view body, size_t at) noexcept {
   if (at + 6 > body.size() || body[at] != '\\' || body[at + 1] != 'u')
     return -1;

@@ -11,7 +11,7 @@ struct migration {
   const char* sql;
 };
 
-// Never changed once released: a new version is a new entry. ids: see postgres_rows.hpp.
+// An entry never changes once released: a new version is a new entry. For ids see rows.hpp.
 constexpr std::array<migration, schema_version> migrations{{
   {"records by day, cursors, batch keys", R"sql(
 CREATE TABLE records (
@@ -172,6 +172,7 @@ result<migration_report> migrate(connection& db) {
     const auto done = apply(db, version);
     if (!done)
       return tl::unexpected(done.error());
+    // False: another node was faster.
     if (*done)
       report.applied.push_back("version " + std::to_string(version) + ": "
                                + migrations[static_cast<size_t>(version - 1)].what);

@@ -31,8 +31,8 @@ result<void> check_version(connection& db);
 /// io_failed, with what to do, unless the database holds every character that JSON has.
 result<void> check_encoding(const connection& db);
 
-/// Held to the end of the transaction by whoever changes tables: two that make the same one
-/// would disturb each other.
+/// Takes the lock of those who change tables, to the end of the transaction: two that make the
+/// same one would disturb each other.
 result<void> lock_tables(connection& db);
 
 } // namespace weir::postgres

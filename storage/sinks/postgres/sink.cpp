@@ -62,6 +62,7 @@ result<source_row> make_source(connection& db, const std::string& node,
     return tl::unexpected(made.error());
   if (auto done = work->commit(); !done)
     return tl::unexpected(done.error());
+  // The row may be another's: a second process of this node may have been faster.
   const auto found = find_source(db, node, journal);
   if (!found)
     return tl::unexpected(found.error());
@@ -82,6 +83,7 @@ std::vector<std::span<const frame_view>> split(std::span<const frame_view> frame
   size_t seen = 0;
   for (size_t i = 0; i < frames.size(); ++i) {
     seen += frames[i].records.size();
+    // Frames stay whole: a part ends with the frame that reaches its share of the records.
     if (seen * parts >= records * (made.size() + 1) && made.size() + 1 < parts) {
       made.push_back(frames.subspan(begin, i + 1 - begin));
       begin = i + 1;
@@ -143,7 +145,7 @@ class postgres_sink final : public sink {
   std::vector<connection> connections_; ///< the first does everything but parts
   upkeep_state upkeep_;
   source_row source_;
-  time_window times_; ///< of the commit at hand
+  time_window times_; ///< for the commit at hand
   uint64_t set_aside_ = 0;
   uint64_t refused_in_row_ = 0;
   std::optional<std::chrono::steady_clock::time_point> last_upkeep_;
@@ -191,7 +193,7 @@ result<void> postgres_sink::connect() {
   return {};
 }
 
-/// There is a connection, and the cursor is what the database has.
+/// Makes sure of a connection, and that the cursor is what the database has.
 result<void> postgres_sink::usable() {
   if (!connections_.empty() && !connections_.front().broken())
     return {};
@@ -202,6 +204,7 @@ result<void> postgres_sink::usable() {
   if (source_.number == was.number && source_.cursor.position >= was.cursor.position
       && source_.cursor.last_sequence >= was.cursor.last_sequence)
     return {};
+  // The caller goes back to the database's cursor; the journal may have the rest.
   return fail(
     ec::sink_unavailable,
     connections_.front().name()
@@ -230,7 +233,7 @@ result<void> postgres_sink::prepare_days(std::span<const frame_view> frames) {
   return upkeep_.days.need(connections_.front(), days);
 }
 
-/// Not in the records' way: a failure is told and tried again a minute later.
+/// Never holds up records: a failure is logged, and the next try is a minute later.
 void postgres_sink::upkeep() {
   const auto now = clock_.now();
   if (last_upkeep_ && now - *last_upkeep_ < upkeep_interval)
@@ -259,6 +262,7 @@ postgres_sink::store_parts(std::span<const std::span<const frame_view>> parts,
   }
   if (!all)
     return all;
+  // The cursor goes last: on a replay the keys tell which parts are stored.
   const auto moved = write_frames(connections_[0], {}, terms(), move);
   return moved ? all : moved;
 }
@@ -274,6 +278,7 @@ result<void> postgres_sink::store(std::span<const frame_view> frames,
   const cursor_move move{source_.cursor.position, to.position,
                          source_.cursor.last_sequence, to.last_sequence};
   const auto parts = split(frames, config_.postgres.connections);
+  // Days are made before the transactions that store, which would wait for their locks.
   const auto stored = prepare_days(frames)
                         .and_then([&] { return enough_connections(parts.size()); })
                         .and_then([&] {
@@ -336,7 +341,7 @@ postgres_sink::each_after(uint64_t after,
   });
 }
 
-/// Everything it tells is of one snapshot, taken by refresh(): what is stored, how far the
+/// All that it tells comes from one snapshot, taken by refresh(): what is stored, how far the
 /// cursor is and which batches came by another journal fit together.
 class postgres_reader final : public sink {
  public:
@@ -386,7 +391,7 @@ result<void> postgres_reader::refresh() {
                                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   if (!begun)
     return tl::unexpected(begun.error());
-  // A node that runs may have just made it: then its records are not in the database yet.
+  // A running node may just have made it: then its records are not in the database yet.
   const auto journal =
     read_journal_identity(config_.postgres.journal_directory, posix_file_system());
   if (journal && *journal) {

@@ -1,7 +1,7 @@
 // POSTGRES SINK: a table in a PostgreSQL database, also shared by several nodes.
 //
 // One row of `cursors` per journal, found by node name and journal identity, moves in the
-// transaction that stores the rows and claims the batches' keys (postgres_keys.hpp). With several
+// transaction that stores the rows and claims the batches' keys (keys.hpp). With several
 // connections a commit is split: each part is a transaction of its own, and the cursor moves last;
 // should the process die between, the keys tell on replay which parts are stored.
 //

@@ -1,5 +1,5 @@
-// POSTGRES UPKEEP: what is to be done now and then: partitions made ahead, old ones dropped, old
-// keys forgotten.
+// POSTGRES UPKEEP: what must be done now and then: it makes partitions ahead, drops old ones and
+// forgets old keys.
 #pragma once
 
 #include "storage/journal/key_ages.hpp"
@@ -10,10 +10,10 @@
 
 namespace weir::postgres {
 
-/// The connection of a sink or of a command.
+/// How a sink or a command connects.
 target target_of(const sink_config& config, const std::string& purpose);
 
-/// What it knows from call to call.
+/// What keep_up() knows from call to call.
 struct upkeep_state {
   explicit upkeep_state(const sink_config& config)
     : ages(config.keys_age_max), old_days(config.postgres.retention) {}
@@ -23,10 +23,10 @@ struct upkeep_state {
   retention old_days;
 };
 
-/// The partitions of the server's today and of the next days.
+/// Makes the partitions of the server's today and of the next days.
 result<void> make_days(connection& db, partitions& days, int64_t server_us);
 
-/// All of it; the first failure, after the rest was tried.
+/// Does all of it; returns the first failure, after the rest was tried.
 result<void> keep_up(connection& db, upkeep_state& state, const sink_config& config,
                      const clock_source& clock);
 

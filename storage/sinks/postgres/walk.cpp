@@ -6,7 +6,7 @@ namespace weir::postgres {
 
 namespace {
 
-/// One of the two tables. Ids of a journal are a range: see postgres_rows.hpp.
+/// Selects from one of the two tables. A journal's ids are a range: see rows.hpp.
 std::string columns_of(const std::string& table, const std::string& body) {
   return "SELECT id, stream, (extract(epoch FROM received_at) * 1000000)::bigint, batch, "
          + body + " FROM " + table
@@ -42,7 +42,7 @@ result<void> walk(connection& db, const walk_range& range,
     return tl::unexpected(days.error());
   const auto sql = columns_of("records", "body::text") + " UNION ALL "
                    + columns_of("records_set_aside", "body") + " ORDER BY 1";
-  // Without a journal of one's own, an empty range and all others.
+  // Without a journal of our own: an empty range, and all others.
   const auto base = range.source.value_or(0) << source_shift;
   const auto first = range.source ? std::max(range.after, base) + 1 : uint64_t{1};
   const auto last = range.source ? base + sequence_max : uint64_t{0};

@@ -10,7 +10,7 @@ namespace weir::postgres {
 
 namespace {
 
-/// A check without a name is a partition that somebody dropped: the next attempt makes it.
+/// A broken check without a name is a partition that somebody dropped: the next try makes it.
 bool may_be_the_record(const connection& db) {
   return db.refused_for_good() && !(db.sqlstate() == "23514" && db.constraint().empty());
 }
@@ -24,7 +24,7 @@ bool is_about_data(const connection& db) {
                      [&](std::string_view c) { return db.sqlstate().starts_with(c); });
 }
 
-/// As the server takes it: what is no UTF-8 was refused for that, and must not be again.
+/// Text that the server takes: what is no UTF-8 was refused for that, and must not be again.
 std::string valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -61,7 +61,7 @@ class writing {
     std::string reason;
   };
 
-  /// For a lock, until `lock_timeout`.
+  /// True if a statement waited for a lock until `lock_timeout`.
   bool waited_in_vain() const { return !db_.broken() && db_.sqlstate() == "55P03"; }
   result<write_report> attempt(bool carefully);
   result<void> move_cursor();
@@ -121,7 +121,7 @@ write_report writing::report(uint64_t frames_stored) const {
   return made;
 }
 
-/// First of all: it locks the row, so a second writer of the same journal, or what is left of a
+/// Comes first: it locks the row, so a second writer of the same journal, or what is left of a
 /// connection that broke while it committed, is waited for and then noticed.
 result<void> writing::move_cursor() {
   const auto moved = db_.run(
@@ -137,6 +137,7 @@ result<void> writing::move_cursor() {
     return tl::unexpected(moved.error());
   if (moved->touched() == 1)
     return {};
+  // The row was not where we left the cursor.
   return fail(ec::sink_unavailable,
               db_.name()
                 + ": the cursor was moved by another connection: a commit whose"
@@ -156,6 +157,7 @@ void writing::make_rows(const std::vector<const frame_view*>& ours) {
       times_replaced_ += frame->records.size();
     for (const auto body : frame->records) {
       const row one{id++, frame, at_us, body};
+      // What the server would surely refuse is not sent at all.
       if (const auto* why = unfit_for_jsonb(body))
         unfit_.push_back({one, why});
       else
@@ -190,19 +192,21 @@ result<void> writing::copy_carefully(std::span<const row> rows) {
         db_.script("go back to a savepoint", "ROLLBACK TO careful; RELEASE careful");
       !back)
     return tl::unexpected(back.error());
+  // In halves, until the rows at fault stand alone.
   const auto half = rows.size() / 2;
   return copy_carefully(rows.first(half)).and_then([&] {
     return copy_carefully(rows.subspan(half));
   });
 }
 
-/// The server has just refused `one`, behind the savepoint: it or the table is at fault.
+/// The server has just refused `one`, after the savepoint: it or the table is at fault.
 result<void> writing::refuse(const row& one) {
   const auto reason = db_.reason() + " (" + db_.sqlstate() + ")";
   const bool in_doubt = !is_about_data(db_) || ++refused_in_row_ > terms_.refused_max;
   if (auto back = db_.script("go back to a savepoint", "ROLLBACK TO careful"); !back)
     return tl::unexpected(back.error());
   if (in_doubt) {
+    // A table that takes nothing is no fault of the record: nothing is set aside then.
     const auto taken = takes_an_empty_record(one);
     if (!taken)
       return tl::unexpected(taken.error());
@@ -217,7 +221,7 @@ result<void> writing::refuse(const row& one) {
   return db_.script("leave a savepoint", "RELEASE careful").map([](const answer&) {});
 }
 
-/// Behind the savepoint; leaves nothing.
+/// Runs after the savepoint, and leaves nothing.
 result<bool> writing::takes_an_empty_record(const row& like) {
   auto empty = like;
   empty.body = "{}";

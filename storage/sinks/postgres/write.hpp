@@ -1,8 +1,8 @@
 // POSTGRES WRITE: one transaction's worth of frames into `records`.
 //
 // The rows go in with COPY. When the server refuses a row for what is in it, the transaction is
-// done again carefully: in halves behind savepoints, until the rows at fault stand alone; those
-// are set aside with the server's reason. So no record can block those behind it.
+// done again carefully: in halves, each after a savepoint, until the rows at fault stand alone;
+// those are set aside with the server's reason. So no record can block those after it.
 //
 // A server that refuses everything is not a million bad records. A refusal that is not about a
 // value, and one more than `refused_max` in a row, is tried on an empty record: when that is
@@ -38,7 +38,7 @@ struct write_terms {
 };
 
 /// One transaction: moves the cursor if `move` is given (failing when it is not where it should
-/// be), claims the frames' keys, stores the rows. Everything or nothing; after a failure of
+/// be), claims the frames' keys, stores the rows. Does everything or nothing; after a failure of
 /// commit itself nobody knows which.
 result<write_report> write_frames(connection& db, std::span<const frame_view> frames,
                                   const write_terms& terms,

@@ -16,6 +16,7 @@ const sqlite::schema& sqlite_sink_schema() {
 }
 
 result<record_inserter> record_inserter::open(sqlite::connection& db) {
+  // Without an id in them, sqlite appends at the table's end.
   const std::string one = "INSERT INTO records(stream, received_at, body) VALUES (?,?,?)";
   auto many = one;
   for (int i = 1; i < rows_per_statement; ++i)
@@ -49,7 +50,7 @@ result<void> record_inserter::take(uint64_t id, const frame_view& frame,
   return held_ == rows_per_statement ? run_full() : result<void>{};
 }
 
-/// Where records with larger ids are in the table already, each is placed.
+/// Inserts a record under its id. If the table has larger ids already, so do all that follow.
 result<void> record_inserter::place(uint64_t id, const frame_view& frame,
                                     std::string_view body) {
   if (auto before = expect_last(); !before)
@@ -74,7 +75,7 @@ result<uint64_t> record_inserter::largest_id() {
   return largest;
 }
 
-/// What was held is stored, under the ids it should have.
+/// Stores what is held, and fails unless it got the ids it should have.
 result<void> record_inserter::expect_last() {
   if (next_ == 0)
     return {};
@@ -83,6 +84,7 @@ result<void> record_inserter::expect_last() {
   const auto largest = largest_id();
   if (!largest)
     return tl::unexpected(largest.error());
+  // sqlite chose the ids: rows that a trigger adds or leaves out would shift them.
   left_out_ = *largest + 1 != next_;
   if (left_out_)
     return fail(ec::io_failed, "sqlite gave record " + std::to_string(next_ - 1)
@@ -181,6 +183,7 @@ result<void> fill(record_page& page, sqlite::statement& query, uint64_t after,
       return {};
     page.take(query);
   }
+  // A statement that is not reset would keep its read transaction.
   query.reset();
   return {};
 }
@@ -213,6 +216,7 @@ result<void> each_record(sqlite::connection& db, uint64_t after, uint64_t last,
     return key && visit(record);
   };
   for (record_page page;;) {
+    // The page's transaction is over before anybody is visited.
     if (auto filled = fill(page, *query, after, last); !filled)
       return filled;
     if (page.empty() || !page.each(with_key))

@@ -16,7 +16,7 @@ const sqlite::schema& sqlite_sink_schema();
 /// b-tree, which costs the more the more is stored; the table's end is found at once.
 class record_inserter {
  public:
-  /// × 3 parameters, far below sqlite's 32,766
+  /// Times 3 parameters: far below sqlite's 32,766.
   static constexpr int rows_per_statement = 64;
   static result<record_inserter> open(sqlite::connection& db);
 
@@ -48,12 +48,12 @@ class record_inserter {
   std::array<row, rows_per_statement> rows_{};
   int held_ = 0;
   bool left_out_ = false;
-  uint64_t next_ = 0; ///< the id that sqlite would give; 0: another one
+  uint64_t next_ = 0; ///< the id that sqlite would give; 0: not the one wanted
 };
 
-/// Visits rows, also those set aside, with `after` < id <= `last` in pages, each read in a short transaction of
-/// its own and visited after that has ended: a slow visitor holds neither a lock nor the
-/// log.
+/// Visits rows, also those set aside, with `after` < id <= `last` in pages. Each is read in a
+/// short transaction of its own and visited after that has ended: a slow visitor holds neither a
+/// lock nor the log.
 result<void> each_record(sqlite::connection& db, uint64_t after, uint64_t last,
                          const std::function<bool(const stored_record&)>& visit);
 

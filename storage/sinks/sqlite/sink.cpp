@@ -38,7 +38,7 @@ class sqlite_sink final : public database_sink {
   uint64_t refused_in_row_ = 0;
 };
 
-/// At once; carefully only when sqlite refused something.
+/// Stores all at once; record by record only if sqlite has refused something.
 result<void> sqlite_sink::put(sqlite::connection& db,
                               std::span<const frame_view> frames) {
   careful_.reset();

@@ -15,11 +15,11 @@ struct load_options {
   uint16_t port = 0;
   std::string stream = "default";
   std::string prefix =
-    "c"; ///< of the member "c" of every record; the connection's number follows
+    "c"; ///< begins the member "c" of every record; the connection's number follows
   int connections = 1;
   int records = 1;       ///< in each request
   double seconds = 0;    ///< 0: until SIGTERM or `requests`
-  uint64_t requests = 0; ///< of each connection; 0: no bound
+  uint64_t requests = 0; ///< per connection; 0: no bound
   double rate = 0; ///< requests a second of all together; 0: the next follows the answer
   bool keyed = false; ///< each request carries an Idempotency-Key
   bool repeat =
@@ -44,7 +44,7 @@ struct outcome {
   int status;
   int64_t sent_us; ///< CLOCK_MONOTONIC, when its first byte went out
   int64_t done_us;
-  std::string code; ///< of a problem, else empty
+  std::string code; ///< a problem's, else empty
   bool is_honest;   ///< 2xx: all accepted; 429 and 503: a whole Retry-After
 };
 

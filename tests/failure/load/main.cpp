@@ -4,7 +4,8 @@
 //   client first count status sent_us done_us honest code
 //
 // Status 0: the connection ended without an answer; -1: no answer in time; -2: not sent whole.
-// Times are CLOCK_MONOTONIC microseconds. On stdout it says `started`, and at its end a summary as JSON.
+// Times are CLOCK_MONOTONIC microseconds. On stdout it says `started`, and at its end a summary as
+// JSON.
 #include "tests/failure/load/load_client.hpp"
 
 #include <CLI/CLI.hpp>

@@ -15,11 +15,11 @@
 namespace weir::faults {
 
 enum class trace_kind : uint32_t {
-  start = 0, ///< of a process: counting begins again, behind this entry
+  start = 0, ///< a process starts: counting begins again after this entry
   create = 1,
   write = 2,
   size = 3,   ///< truncate, or allocate beyond the end: the file has `offset` bytes now
-  sync = 4,   ///< of a file or a directory
+  sync = 4,   ///< a file or a directory is synced
   rename = 5, ///< path is the old name, data the new one
   unlink = 6,
   mkdir = 7,

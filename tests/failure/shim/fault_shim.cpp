@@ -1,7 +1,7 @@
 // FAULT SHIM: loaded with LD_PRELOAD before a server under test, it stands between the process
-// and its disk, clock and name server. By the rules of a shared table (fault_table.hpp) calls fail, take their
-// time or write only half; without a rule each call is what it always was. It keeps a trace of
-// the disk when asked to (disk_trace.hpp). Only tests use it.
+// and its disk, clock and name server. By the rules of a shared table (fault_table.hpp) calls
+// fail, take their time or write only half; without a rule each call is what it always was. It
+// keeps a trace of the disk when asked to (disk_trace.hpp). Only tests use it.
 #include "tests/failure/shim/disk_trace.hpp"
 #include "tests/failure/shim/fault_table.hpp"
 

@@ -29,7 +29,7 @@ class simulated_disk final : public file_system {
 
   struct fault_plan {
     int writes_until_error = -1; ///< 0: the next one fails half-way, once; -1: none does
-    int syncs_until_error = -1;  ///< of files
+    int syncs_until_error = -1;  ///< syncs of files
     int directory_syncs_until_error = -1;
     int creates_until_error = -1;
     int operations_until_dead = -1; ///< the power is about to go: then all fails

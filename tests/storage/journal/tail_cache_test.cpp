@@ -87,7 +87,7 @@ struct tail_cache_test : ::testing::Test {
 /// A writer on a disk that fails now and then, and a reader that now and then lags.
 struct random_run : tail_cache_test {
   std::unique_ptr<random_source> random;
-  std::vector<journal_position> ends; ///< of commits
+  std::vector<journal_position> ends; ///< where commits end
   std::vector<std::string> taken;     ///< by the reader
   uint64_t pick(uint64_t below) { return random->next() % below; }
   void TestBody() override {}
