@@ -49,7 +49,7 @@ std::string_view to_string(node_state state) noexcept;
 
 struct readiness {
   node_state state = node_state::starting;
-  /// One for each condition that is set; a ready node may have some.
+  /// What keeps the node from work, or is wrong all the same; a ready node may have some.
   std::vector<std::string> reasons;
   bool operator==(const readiness&) const = default;
 };
