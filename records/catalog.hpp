@@ -1,6 +1,5 @@
-// CATALOG: every configured stream with its compiled schema and steps. Immutable; a
-// reload makes a new one and swaps it in the holder, and batches in hand keep working
-// with either.
+// CATALOG: every configured stream with its compiled schema and steps. It is immutable: a
+// reload puts a new one in the holder, and a batch under way works on with the one it took.
 #pragma once
 
 #include "proto/stream_settings.hpp"
@@ -34,11 +33,11 @@ class catalog {
   explicit catalog(stream_map streams, stream_map retired = {})
     : streams_(std::move(streams)), retired_(std::move(retired)) {}
 
-  /// Null when records can't be sent to such a stream. Valid as long as the catalog.
+  /// Null when records can't be sent to that stream. Valid as long as the catalog.
   const stream_spec* find(std::string_view stream) const noexcept {
     return find_in(streams_, stream);
   }
-  /// As find(), and a stream that a reload removed: for work that was admitted before.
+  /// Like find(), but also finds a stream that a reload removed: for work admitted before.
   const stream_spec* find_any(std::string_view stream) const noexcept {
     const auto* open = find(stream);
     return open != nullptr ? open : find_in(retired_, stream);
@@ -59,7 +58,7 @@ class catalog {
 
 using catalog_ptr = std::shared_ptr<const catalog>;
 
-/// `next` with every stream of `old` that it no longer names as a retired one.
+/// A copy of `next`; the streams of `old` that `next` no longer names are retired in it.
 inline catalog_ptr with_retired(const catalog& next, const catalog& old) {
   auto retired = old.retired();
   for (const auto& [name, spec] : old.streams())
@@ -69,8 +68,8 @@ inline catalog_ptr with_retired(const catalog& next, const catalog& old) {
   return std::make_shared<const catalog>(next.streams(), std::move(retired));
 }
 
-/// The current catalog. Any thread; readers take it once per batch or request, not
-/// per record.
+/// Holds the current catalog. Any thread may call it; readers take the catalog once per
+/// batch or request, not per record.
 class catalog_holder {
  public:
   explicit catalog_holder(catalog_ptr first) : current_(std::move(first)) {}

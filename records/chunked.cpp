@@ -8,7 +8,7 @@ namespace weir {
 
 namespace {
 
-// RFC 9110 §5.6.2
+// A character of a token (RFC 9110 §5.6.2).
 bool is_token(unsigned char c) noexcept {
   const int letter = c | 0x20;
   return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9')
@@ -36,7 +36,7 @@ result<chunked_decoder::progress> chunked_decoder::decode(std::string_view in,
     const size_t size =
       static_cast<size_t>(std::min<uint64_t>(left_, std::min(room, in.size() - used)));
     if (size == 0)
-      break; // no room
+      break; // `out` has no room
     out.append(in.substr(used, size));
     used += size;
     room -= size;
@@ -99,6 +99,7 @@ const char* chunked_decoder::size_line(unsigned char c) noexcept {
   }
   if (state_ == state::size_more && hex_value(static_cast<char>(c)) >= 0) {
     left_ = left_ << 4 | static_cast<uint64_t>(hex_value(static_cast<char>(c)));
+    // 16 digits are 64 bits, so left_ can't overflow before the 17th is refused.
     return ++size_digits_ <= 16 ? nullptr : "a chunk size has more than 16 digits";
   }
   if (state_ == state::size_more && c != ';')
@@ -114,6 +115,7 @@ const char* chunked_decoder::size_line(unsigned char c) noexcept {
 
 const char* chunked_decoder::trailer(unsigned char c) noexcept {
   if (state_ == state::trailer_first && c == '\r') {
+    // This line has no name: it is the empty one that ends the body.
     state_ = state::last_lf;
     return nullptr;
   }

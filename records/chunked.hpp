@@ -1,6 +1,6 @@
 // CHUNKED DECODER: the body of a request with `Transfer-Encoding: chunked` (RFC 9112
-// §7.1), decoded piece by piece as it comes off a socket. Pure: no I/O, no allocation
-// beyond `out`.
+// §7.1), decoded piece by piece as it comes off a socket. It does no I/O and allocates
+// nothing but what `out` needs.
 //
 //   chunked_decoder chunks;              // one per request body; one thread
 //   while (true) {
@@ -11,12 +11,11 @@
 //     // body full -> make room; unread empty -> read more from the socket
 //   }
 //
-// Strict, because two readers who disagree about where a body ends is how requests
-// are smuggled:
+// It is strict, because requests are smuggled where two readers disagree about the end of
+// a body:
 //   - a chunk size is 1 to 16 hex digits and nothing else: no sign, no `0x`, no blank
 //     before it;
-//   - every line ends in CR LF, a lone CR or LF is refused, also behind the data of
-//     a chunk;
+//   - every line ends in CR LF; a lone CR or LF is refused, after a chunk's data too;
 //   - chunk extensions are read over (visible characters, blank, tab, obs-text; at most
 //     `extension_bytes_max` per chunk);
 //   - trailer fields are read over and discarded: each needs a token, a colon and no
@@ -45,14 +44,14 @@ class chunked_decoder {
 
   struct progress {
     size_t used = 0; ///< bytes of `in` that belong to this body and were taken; drop them
-    /// the last chunk and the trailers were read: the body is complete
+    /// The last chunk and the trailers were read: the body is complete.
     bool done = false;
   };
 
   /// Takes body bytes from `in` and appends at most `room` bytes of their data to `out`.
-  /// Stops when `in` is used up, when `room` is full, or behind the body's last byte;
-  /// framing is read even without room. `used` < in.size() and not done means: give more
-  /// room. Once done, a further call uses nothing. Fails with malformed_request, for
+  /// It stops when `in` is used up, when `room` is full, or after the body's last byte; it
+  /// reads framing even without room. If `used` < in.size() and it is not done, give it more
+  /// room. Once done, a further call uses nothing. It fails with malformed_request, for
   /// good: every further call fails alike, and the connection can't be used again.
   result<progress> decode(std::string_view in, size_t room, std::string& out);
 
@@ -64,7 +63,7 @@ class chunked_decoder {
     size_first, ///< at least one hex digit must come
     size_more,
     extension,
-    size_lf, ///< behind the CR of a size line
+    size_lf, ///< after the CR of a size line
     data,
     data_cr,
     data_lf,
@@ -72,20 +71,20 @@ class chunked_decoder {
     trailer_name,
     trailer_value,
     trailer_lf,
-    last_lf, ///< behind the CR of the empty line
+    last_lf, ///< after the CR of the empty line
     done,
     broken,
   };
 
-  /// Moves on by one byte of framing; null, or what is wrong with it.
+  /// Moves on by one byte of framing. Returns null, or what is wrong with the byte.
   const char* step(unsigned char c) noexcept;
   const char* size_line(unsigned char c) noexcept;
   const char* trailer(unsigned char c) noexcept;
 
   state state_ = state::size_first;
   uint8_t size_digits_ = 0;
-  uint32_t extension_bytes_ = 0;       ///< of this chunk
-  uint32_t extension_bytes_total_ = 0; ///< of the body
+  uint32_t extension_bytes_ = 0;       ///< in this chunk
+  uint32_t extension_bytes_total_ = 0; ///< in the body so far
   uint32_t trailer_bytes_ = 0;
   uint32_t trailer_fields_ = 0;
   uint64_t left_ = 0; ///< data bytes of this chunk still to come

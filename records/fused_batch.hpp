@@ -1,4 +1,4 @@
-// What one worker made of a batch that it validated and transformed.
+// A fused batch is what one worker made of a batch that it validated and transformed.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -11,7 +11,7 @@ namespace weir {
 struct fused_batch {
   batch_ptr batch;
   uint64_t transformed = 0;                   ///< records that were valid
-  std::chrono::steady_clock::duration took{}; ///< to transform those
+  std::chrono::steady_clock::duration took{}; ///< how long transforming them took
 };
 
 } // namespace weir

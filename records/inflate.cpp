@@ -17,21 +17,21 @@ constexpr uint64_t ratio_checked_from = uint64_t{64} << 10;
 constexpr size_t zstd_head_bytes_max = 18; // RFC 8878 §3.1.1: magic number and header
 constexpr size_t zstd_block_bytes_max = size_t{128} << 10;
 constexpr int zstd_window_log_max = 27; // the largest that may be configured
-/// Windows up to it are not asked for: nearly all small bodies have none that is larger.
+/// Windows up to this size are not asked for: nearly no small body has a larger one.
 constexpr uint64_t zstd_window_small = uint64_t{64} << 10;
 constexpr size_t zstd_context_bytes = size_t{96} << 10;
-/// zlib's state (7 KiB) and window
+/// zlib needs its state (7 KiB) and its window.
 constexpr size_t gzip_bytes = size_t{48} << 10;
 
-/// What libzstd allocates to decode frames of that window as a stream, from above: the
+/// An upper bound of what libzstd allocates to decode frames of that window as a stream: the
 /// context, a block of input, the window and two blocks beside it.
 constexpr size_t zstd_bytes(uint64_t window) noexcept {
   return zstd_context_bytes + window
          + 3 * std::min<uint64_t>(window, zstd_block_bytes_max) + 1024;
 }
 
-/// RFC 8878 §3.1.1.1: the window that a frame needs, by the header it begins with. Nothing as
-/// long as not all of the header is here; 0 for a skippable frame.
+/// The window in bytes that a frame needs, by the header it begins with (RFC 8878 §3.1.1.1).
+/// Nothing as long as not all of the header is here; 0 for a skippable frame.
 std::optional<uint64_t> window_of(std::string_view head) noexcept {
   const auto byte = [&](size_t at) { return static_cast<unsigned char>(head[at]); };
   if (head.size() < 5)
@@ -43,10 +43,12 @@ std::optional<uint64_t> window_of(std::string_view head) noexcept {
   if (!single_segment) {
     if (head.size() < 6)
       return std::nullopt;
+    // The window descriptor: 5 bits of exponent, 3 bits of eighths to add.
     const uint64_t base = uint64_t{1} << (10 + (byte(5) >> 3));
     return base + base / 8 * (byte(5) & 7);
   }
   static constexpr std::array<size_t, 4> dictionary_bytes{0, 1, 2, 4};
+  // A single segment has no descriptor: its window is the content size, which it must name.
   static constexpr std::array<size_t, 4> size_bytes{1, 2, 4, 8};
   const size_t at = 5 + dictionary_bytes[flags & 3];
   const size_t bytes = size_bytes[flags >> 6];
@@ -58,13 +60,13 @@ std::optional<uint64_t> window_of(std::string_view head) noexcept {
   return size;
 }
 
-// What one call of a library did.
+// What one call of a library took and gave, in bytes.
 struct step {
   size_t used = 0;
   size_t made = 0;
 };
 
-// The loop both codings share: bounded steps, the ratio, failures that last.
+// Holds the loop that both codings share: bounded steps, the ratio, failures that last.
 class bounded_inflater : public inflater {
  public:
   explicit bounded_inflater(inflate_limits limits) : limits_(limits) {}
@@ -85,6 +87,7 @@ class bounded_inflater : public inflater {
       room -= did->made;
       if (over_ratio(*did))
         return lasting({ec::body_too_large, ratio_text()});
+      // A step that filled its space may have more to give, even without input.
       if (did->made < space && (used == in.size() || (did->used == 0 && did->made == 0)))
         break;
     }
@@ -94,7 +97,7 @@ class bounded_inflater : public inflater {
   bool complete() const noexcept final { return complete_; }
 
  protected:
-  /// One call of the library: at most `space` > 0 bytes to `to`.
+  /// Makes one call of the library, which writes at most `space` > 0 bytes to `to`.
   virtual result<step> decode_step(std::string_view in, char* to, size_t space) = 0;
 
   bool complete_ = false;
@@ -141,7 +144,7 @@ class gzip_inflater final : public bounded_inflater {
         return step{};
       if (padded_ || in.front() == '\0')
         return skip_padding(in);
-      inflateReset(&stream_); // RFC 1952 §2.2: members follow each other
+      inflateReset(&stream_); // another member follows (RFC 1952 §2.2)
       behind_member_ = true;
     }
     const auto offered = static_cast<uInt>(std::min(in.size(), size_t{1} << 30));
@@ -157,7 +160,7 @@ class gzip_inflater final : public bounded_inflater {
   }
 
  private:
-  /// No member begins with a zero, and gzip takes none behind zeros: they go to the end.
+  /// No member begins with a zero, and gzip takes none after zeros: they must go to the end.
   result<step> skip_padding(std::string_view in) {
     padded_ = true;
     if (in.find_first_not_of('\0') != std::string_view::npos)
@@ -180,7 +183,7 @@ class gzip_inflater final : public bounded_inflater {
   z_stream stream_{};
   bool ready_ = false;
   bool behind_member_ = false;
-  bool padded_ = false; ///< zeros have begun
+  bool padded_ = false; ///< the zeros after the last member have begun
 };
 
 struct zstd_deleter {
@@ -192,7 +195,8 @@ class zstd_inflater final : public bounded_inflater {
   explicit zstd_inflater(inflate_limits limits)
     : bounded_inflater(limits), context_(ZSTD_createDCtx()),
       window_max_(limits.window_max), allowed_(limits.memory_free) {
-    if (context_) // ours comes first, and is as strict
+    // may_begin() checks the window first; this limit is the second guard.
+    if (context_)
       ZSTD_DCtx_setParameter(context_.get(), ZSTD_d_windowLogMax, zstd_window_log_max);
   }
 
@@ -211,6 +215,7 @@ class zstd_inflater final : public bounded_inflater {
                                : "bytes behind the zstd body are not another frame");
     if (complete_ && in.empty())
       return step{};
+    // The library allocates the window once it has a frame's head, so the head is judged first.
     if (frame_bytes_ < head_.size())
       if (auto may = may_begin(in); !may || !*may)
         return may.map([](bool) { return step{}; });
@@ -230,8 +235,8 @@ class zstd_inflater final : public bounded_inflater {
   }
 
  private:
-  // The library may know the formats from before zstd 0.8; they are not RFC 8878, and
-  // their decoders not as well tested. So only its own magic numbers pass (§3.1.1 and
+  // The library may know the formats from before zstd 0.8. They are not RFC 8878, and their
+  // decoders are less well tested, so only the magic numbers of RFC 8878 pass (§3.1.1 and
   // §3.1.2).
   bool magic_fits(std::string_view in) const noexcept {
     static constexpr std::array<unsigned char, 4> frame{0x28, 0xB5, 0x2F, 0xFD};
@@ -245,15 +250,15 @@ class zstd_inflater final : public bounded_inflater {
     }
     return true;
   }
-  /// Before the library allocates for the frame: its window is within the limit, and allowed.
-  /// False: it is to be allowed first.
+  /// Checks the frame's window before the library allocates it. False when allow() has to be
+  /// called first; fails when the window is over the limit.
   result<bool> may_begin(std::string_view in) {
     auto head = head_;
     const auto more = std::min<size_t>(in.size(), head.size() - frame_bytes_);
     in.copy(head.data() + frame_bytes_, more);
     const auto window = window_of({head.data(), frame_bytes_ + more});
     if (!window)
-      return true; // so it doesn't allocate yet
+      return true; // the library allocates nothing without the whole head
     if (*window > window_max_)
       return fail(ec::malformed_body,
                   "the zstd body needs a window of " + std::to_string(*window)
@@ -266,8 +271,8 @@ class zstd_inflater final : public bounded_inflater {
     if (frame_bytes_ < head_.size())
       used.copy(head_.data() + frame_bytes_, head_.size() - frame_bytes_);
   }
-  /// False when the frame lied about its length: for one without data the library sees
-  /// that only when all of it comes at once.
+  /// False when the frame's data are not as long as its head says. The library sees that for a
+  /// frame without data only when all of it comes at once.
   bool end_frame() noexcept {
     const auto declared = ZSTD_getFrameContentSize(
       head_.data(), std::min<size_t>(frame_bytes_, head_.size()));
@@ -292,9 +297,9 @@ class zstd_inflater final : public bounded_inflater {
   uint64_t window_max_;
   size_t allowed_;
   size_t wants_ = 0;
-  std::array<char, zstd_head_bytes_max> head_{}; ///< of the frame at hand
-  uint64_t frame_bytes_ = 0;                     ///< of it, so far
-  uint64_t frame_data_bytes_ = 0;                ///< that came out of it
+  std::array<char, zstd_head_bytes_max> head_{}; ///< the beginning of the present frame
+  uint64_t frame_bytes_ = 0;                     ///< taken of that frame so far
+  uint64_t frame_data_bytes_ = 0;                ///< what came out of it so far
   uint64_t frames_ = 0;
 };
 

@@ -22,7 +22,7 @@ namespace {
 static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
               "simdjson reads this far behind a text");
 
-/// Of `from`, with room for all its records and none of them.
+/// Begins a batch made of `from`, with room for all its records and none of them.
 std::shared_ptr<record_batch> begin_result(const record_batch& from) {
   auto made = std::make_shared<record_batch>();
   made->source = from.source;
@@ -64,7 +64,7 @@ std::optional<decode_failure> append_decoded(std::string_view record,
                                              const batch_part& part, std::string& out) {
   switch (part.format) {
   case body_format::csv:
-    if (!part.header) // of a peer's making
+    if (!part.header) // a peer has made the batch
       return decode_failure{reject::ragged_row, "the batch has no header"};
     return csv_to_json(record, *part.header, out);
   case body_format::text:
@@ -178,7 +178,7 @@ class validator {
   /// What the parser knows of the records so far is not asked for any more.
   void end_block() { large_.end(); }
 
-  /// Of the record that was checked last: it has no backslash. Else that is not known.
+  /// True: the record that was checked last has no backslash. False: that is not known.
   bool is_plain() const noexcept { return plain_; }
 
  private:
@@ -188,8 +188,8 @@ class validator {
                                       batch_.text_of(ref), spec_.settings));
   }
 
-  /// Of a row that goes over line ends: a quote too many swallows the rows behind it, and whoever
-  /// looks for them should know up to where.
+  /// Says where a row over several lines ends: a quote too many swallows the rows after it, and
+  /// whoever looks for them should know up to where.
   std::string last_line_of(const record_ref& ref) const {
     const auto& part = batch_.source->parts[ref.part];
     auto text = batch_.text_of(ref);
@@ -241,8 +241,8 @@ class validator {
     return scratch_.parser.parse(text.data(), text.size(), false).get(record);
   }
 
-  /// Of a record that the parser finds too deep, because it has something at the last level:
-  /// the second look lets that be.
+  /// Parses a record again that the parser finds too deep, because it has something at the last
+  /// level: the second look lets that be.
   simdjson::error_code parse_deepest(std::string_view text,
                                      simdjson::dom::element& record) {
     const size_t levels = spec_.settings.json_depth_max;

@@ -15,7 +15,7 @@ tl::unexpected<fault> in_header(uint64_t line, size_t column, std::string_view w
                                     + ": " + std::string{what});
 }
 
-// Reads the quoted field at the beginning of `rest` into `name`; null or what is wrong.
+// Reads the quoted field at the beginning of `rest` into `name`. Null, or what is wrong.
 const char* take_quoted(std::string_view& rest, char delimiter, std::string& name) {
   size_t pos = 1;
   while (true) {
@@ -24,6 +24,7 @@ const char* take_quoted(std::string_view& rest, char delimiter, std::string& nam
       return "the quoted name does not end";
     name.append(rest.substr(pos, quote - pos));
     pos = quote + 1;
+    // A doubled quote stands for one in the name; any other ends it.
     if (pos == rest.size() || rest[pos] != '"')
       break;
     name.push_back('"');
@@ -44,7 +45,7 @@ const char* take_unquoted(std::string_view& rest, char delimiter, std::string& n
   return nullptr;
 }
 
-// `row` is one field. In quotes it may have whatever it likes.
+// Says what to do if the only field of `row` holds another delimiter. In quotes it may.
 std::string other_delimiter_in(std::string_view row, char delimiter) {
   if (row.starts_with('"'))
     return {};
@@ -62,7 +63,7 @@ std::string column_name(size_t index) {
   return "column_" + std::to_string(index + 1);
 }
 
-// Makes a name of one that is no good; false when `dialect` does not mend.
+// Replaces a name that is no good by its column's number; false when `dialect` forbids it.
 bool mend(std::string& name, size_t index, std::unordered_set<std::string>& seen,
           csv_dialect dialect) {
   if (dialect.names != csv_names::mended)
@@ -103,6 +104,7 @@ result<csv_header> parse_csv_header(std::string_view row, uint64_t line,
                           : "the name \"" + printable(name, 64) + "\" is there twice")
                          + " (csv_header: mended would make names)");
     names.push_back(std::move(name));
+    // After a delimiter at the row's end one more name follows, an empty one.
     more = !row.empty();
     row.remove_prefix(more ? 1 : 0);
   }

@@ -1,5 +1,5 @@
-// DECODER: one framed record of any format becomes the text of one JSON object, or a
-// rejection.
+// DECODER: turns one framed record of any format into the text of one JSON object, or says
+// why it can't.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -17,17 +17,17 @@ struct decode_failure {
   std::string detail;
 };
 
-/// Turns the rows of one CSV body into JSON. Holds every column's name as a JSON key:
-/// make one per body or batch part, not per row. Const; any thread.
+/// Turns the rows of one CSV body into JSON. It holds every column's name as a JSON key, so
+/// make one per body or batch part, not per row. Any thread may use it.
 class csv_encoder {
  public:
   explicit csv_encoder(const csv_header& header);
 
-  /// Appends `{"a":"1",…}` for one CSV row to `out`: every value a JSON string, quotes
-  /// resolved (RFC 4180 §2). ragged_row when the field count is not the header's,
-  /// malformed_csv for a quote or carriage return in an unquoted field, text behind a
-  /// closing quote or a quoted field that does not end, invalid_utf8. On failure `out` is
-  /// as before.
+  /// Appends `{"a":"1",…}` for one CSV row to `out`: every value is a JSON string, quotes are
+  /// resolved (RFC 4180 §2). It fails with ragged_row when the row has not as many fields as
+  /// the header, with malformed_csv for a quote or carriage return in an unquoted field, text
+  /// after a closing quote or a quoted field that does not end, and with invalid_utf8. On
+  /// failure `out` is as before.
   std::optional<decode_failure> encode(std::string_view row, std::string& out) const;
 
  private:
@@ -36,12 +36,12 @@ class csv_encoder {
     return std::string_view{keys_}.substr(begin, key_ends_[column] - begin);
   }
 
-  std::string keys_;             ///< `{"a":"` `","b":"` … one behind the other
-  std::vector<size_t> key_ends_; ///< per column
+  std::string keys_;             ///< `{"a":"` `","b":"` … in one string
+  std::vector<size_t> key_ends_; ///< where each column's key ends in keys_
   char delimiter_;
 };
 
-/// The same for a single row: no encoder to build, but every name is escaped again.
+/// Does the same for a single row: it builds no encoder, but escapes every name again.
 std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
                                           std::string& out);
 

@@ -1,5 +1,5 @@
-// One CSV row (RFC 4180 §2) to one JSON object, in a single pass: fields are copied to
-// where they belong while their end is looked for.
+// Turns one CSV row (RFC 4180 §2) into one JSON object in a single pass: a field is copied
+// to its place while its end is looked for.
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "records/formats/decode.hpp"
@@ -16,8 +16,8 @@ class row_reader {
     : at_(row.data()), end_(row.data() + row.size()), writer_(writer),
       delimiter_(delimiter) {}
 
-  /// Writes the next field as the inside of a JSON string. Null, or what is wrong with
-  /// it. Then at_end() says whether another one follows.
+  /// Writes the next field as the inside of a JSON string. Returns null, or what is wrong
+  /// with it. After that at_end() says whether another field follows.
   const char* field() {
     writer_.reserve(left());
     return at_ != end_ && *at_ == '"' ? quoted() : unquoted();
@@ -27,7 +27,7 @@ class row_reader {
  private:
   size_t left() const noexcept { return static_cast<size_t>(end_ - at_); }
 
-  // Copies up to a byte that stops; false at the end of the row.
+  // Copies up to a byte that `Stop` names; false at the end of the row.
   template <stop_at Stop>
   bool copy() {
     writer_.reserve(left());

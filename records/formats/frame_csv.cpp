@@ -1,6 +1,6 @@
-// CSV rows (RFC 4180): a row ends at a line end outside quotes. A quote opens a quoted
-// field only where a field begins; anywhere else outside of one it is a mistake of that
-// row, which the decoder rejects, and must not swallow the rows behind it.
+// Frames CSV rows (RFC 4180): a row ends at a line end outside quotes. A quote opens a quoted
+// field only where a field begins. Any other quote outside one is a mistake of that row,
+// which the decoder rejects; it must not swallow the rows that follow.
 #include "records/formats/csv_header.hpp"
 #include "records/formats/frame_scanner.hpp"
 
@@ -25,6 +25,7 @@ class csv_scanner final : public frame_scanner {
         return record_too_large();
       line_ += ended ? 1 : 0;
       pos_ += ended ? 1 : 0;
+      // The first row names or counts the columns. If it is no header, it is a record too.
       if (size != 0 && !header_ && limits_.csv.names == csv_names::absent)
         if (auto counted = number_columns(bytes.substr(start_, size)); !counted)
           return counted;
@@ -45,7 +46,7 @@ class csv_scanner final : public frame_scanner {
     quote_.shift(cut);
   }
 
-  // Moves pos_ to the line end that ends the row, or to where to go on looking.
+  // Moves pos_ to the line end that ends the row, or to where the search goes on.
   bool find_row_end(std::string_view bytes, bool last) noexcept {
     while (true) {
       if (in_quotes_ && !leave_quotes(bytes, last))
@@ -61,7 +62,7 @@ class csv_scanner final : public frame_scanner {
     }
   }
 
-  // Moves pos_ behind the closing quote. False when it is not there yet, or may be half
+  // Moves pos_ past the closing quote. False when it has not come yet, or when it may be half
   // of a doubled one whose other half has not come.
   bool leave_quotes(std::string_view bytes, bool last) noexcept {
     while (true) {
@@ -70,6 +71,7 @@ class csv_scanner final : public frame_scanner {
            lf = line_end_.find(bytes, lf + 1))
         ++line_;
       pos_ = quote;
+      // pos_ stays at this quote: when more bytes are there it is looked at again.
       if (quote == bytes.size() || (quote + 1 == bytes.size() && !last))
         return false;
       const bool doubled = quote + 1 < bytes.size() && bytes[quote + 1] == '"';
@@ -85,7 +87,7 @@ class csv_scanner final : public frame_scanner {
     return !in_quotes_ && pos_ > start_ && bytes[pos_ - 1] == '\r' ? pos_ - 1 : pos_;
   }
 
-  // An empty line, or the header.
+  // Passes over an empty line, or reads the header.
   result<void> take_other(std::string_view row) {
     const uint64_t line = start_line_;
     start_ = pos_;
@@ -101,7 +103,7 @@ class csv_scanner final : public frame_scanner {
     return {};
   }
 
-  // The first row is a record, too.
+  // Names the columns by their numbers. The first row stays a record.
   result<void> number_columns(std::string_view row) {
     auto header =
       number_csv_columns(row, start_line_, limits_.csv_columns_max, limits_.csv);
@@ -111,7 +113,7 @@ class csv_scanner final : public frame_scanner {
     return {};
   }
 
-  // No row end in sight. One byte more than the limit may still be the CR of a line end.
+  // No row end is in sight. The one byte over the limit may still be the CR of a line end.
   result<void> stop(std::string_view bytes, bool last) {
     const size_t size = bytes.size() - start_;
     if (size > 0 && over_record_limit(size - 1))
@@ -123,7 +125,7 @@ class csv_scanner final : public frame_scanner {
   std::shared_ptr<const csv_header> header_;
   byte_finder line_end_{'\n'};
   byte_finder quote_{'"'};
-  bool in_quotes_ = false; ///< at pos_
+  bool in_quotes_ = false; ///< pos_ is inside a quoted field
 };
 
 } // namespace

@@ -1,7 +1,7 @@
-// JSON: one value is the body. An object is the one record; the elements of an array are
-// the records, whatever they are: a later stage rejects those that aren't objects one by
-// one. Finds the end of a value by counting brackets outside strings; whether it is valid
-// JSON inside is not looked at here, nor how deep it is. No recursion: depth is a number.
+// Frames JSON: the body is one value. An object is the only record; the elements of an array
+// are the records, whatever they are: a later stage rejects each that is no object. The
+// scanner finds the end of a value by counting brackets outside strings. It does not look
+// whether the value is valid JSON, nor how deep it is: depth is a number, not a recursion.
 #include "records/formats/frame_scanner.hpp"
 #include "records/json/blocks.hpp"
 
@@ -31,19 +31,20 @@ class json_scanner final : public frame_scanner {
  private:
   enum class place : uint8_t {
     body,           ///< before the value
-    array_begin,    ///< behind [
-    element,        ///< behind a comma
+    array_begin,    ///< after [
+    element,        ///< after a comma
     behind_element, ///< a comma or ] must come
     behind_all,     ///< white space only
     container,      ///< inside a record that is an object or array
-    string,         ///< inside one that is a string
-    scalar,         ///< inside one that is something else
+    string,         ///< inside a record that is a string
+    scalar,         ///< inside a record that is something else
   };
 
-  // Moves pos_ behind the next record; false when the bytes end before that.
+  // Moves pos_ past the next record; false when the bytes end before that.
   result<bool> find_record(std::string_view bytes) {
     while (true) {
       switch (place_) {
+      // A record that an earlier piece of the body began is finished first.
       case place::container:
         return end_of_container(bytes);
       case place::string:
@@ -73,10 +74,11 @@ class json_scanner final : public frame_scanner {
     }
   }
 
-  // One byte outside all records that is not white space.
+  // Takes one byte outside all records that is not white space.
   result<void> between(char c) {
     switch (place_) {
     case place::body:
+      // Here alone it is decided whether the body is one record or an array of them.
       if (c == '[')
         return open_array();
       return c == '{' ? begin_record(c) : unexpected(c, "an object or an array");
@@ -127,7 +129,7 @@ class json_scanner final : public frame_scanner {
     while (pos_ < bytes.size()) {
       const size_t size = std::min<size_t>(bytes.size() - pos_, json_block::bytes);
       const char* text = bytes.data() + pos_;
-      if (size < sizeof tail) { // the end of a piece: never read behind it
+      if (size < sizeof tail) { // the end of a piece: never read past it
         std::memset(tail, ' ', sizeof tail);
         std::memcpy(tail, text, size);
         text = tail;
@@ -138,7 +140,7 @@ class json_scanner final : public frame_scanner {
     return bounded(false);
   }
 
-  // Counts the brackets of one block and moves pos_ behind it, or behind the record's end.
+  // Counts the brackets of one block and moves pos_ past it, or past the record's end.
   bool ends_in(const json_block& block, int size) noexcept {
     const uint64_t quotes =
       block.quotes & ~escaped_bytes(block.backslashes, size, escaped_);
@@ -153,7 +155,7 @@ class json_scanner final : public frame_scanner {
         return true;
       }
     }
-    in_string_ = (inside >> 63) != 0; // behind `size` there are no quotes
+    in_string_ = (inside >> 63) != 0; // no quotes follow after `size`
     move_in(block, size);
     return false;
   }
@@ -166,7 +168,7 @@ class json_scanner final : public frame_scanner {
     line_ += static_cast<uint64_t>(std::popcount(block.line_ends & passed));
   }
 
-  // `ended`, unless the record is over its size limit.
+  // Returns `ended`, unless the record is over its size limit.
   result<bool> bounded(bool ended) const {
     if (over_record_limit(pos_ - start_))
       return record_too_large();
@@ -186,15 +188,15 @@ class json_scanner final : public frame_scanner {
     return bounded(false);
   }
 
-  // Up to the comma, bracket or white space behind it; the body's end can't end it,
-  // because an array is open.
+  // The scalar goes up to the comma, bracket or white space after it. The body's end can't
+  // end it, because an array is open.
   result<bool> end_of_scalar(std::string_view bytes) {
     const size_t end = bytes.find_first_of(",] \t\r\n", pos_);
     pos_ = std::min(end, bytes.size());
     return bounded(end != std::string_view::npos);
   }
 
-  // The bytes are used up.
+  // The bytes are used up. If they are the last ones, the body must be complete.
   result<void> stop(std::string_view bytes, bool last) {
     if (!last || pos_ != bytes.size())
       return {};
@@ -216,7 +218,7 @@ class json_scanner final : public frame_scanner {
   place place_ = place::body;
   bool in_array_ = false;
   bool in_string_ = false;
-  bool escaped_ = false; ///< the next byte is behind a backslash
+  bool escaped_ = false; ///< the next byte follows a backslash
   uint32_t depth_ = 0;
 };
 

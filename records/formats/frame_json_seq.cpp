@@ -1,6 +1,6 @@
-// JSON text sequences (RFC 7464): every text begins behind an RS and ends before the next one
-// or with the body. It may span lines; the white space around it is not part of it. Whether it
-// is JSON, a later stage says: a text that was cut off spoils no other.
+// Frames JSON text sequences (RFC 7464): every text begins after an RS and ends before the
+// next one or with the body. It may span lines; the white space around it is not part of it.
+// A later stage checks whether it is JSON: a text that was cut off spoils no other.
 #include "records/formats/frame_scanner.hpp"
 
 namespace weir {
@@ -26,6 +26,7 @@ class json_seq_scanner final : public frame_scanner {
         }
       }
       const bool ended = pass_text(bytes);
+      // The limit is checked before the RS has come, so an endless text can't fill the memory.
       const size_t size = text_size(bytes);
       if (over_record_limit(size))
         return record_too_large();
@@ -46,6 +47,7 @@ class json_seq_scanner final : public frame_scanner {
       const char c = bytes[pos_];
       line_ += c == '\n' ? 1 : 0;
       if (c == record_separator) {
+        // One RS or several before a text make no difference (RFC 7464 §2.1).
         separated_ = true;
       } else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
         if (!separated_)
@@ -61,7 +63,7 @@ class json_seq_scanner final : public frame_scanner {
     return false;
   }
 
-  // Moves to the RS behind the text; false when it is not there.
+  // Moves to the RS after the text; false when it has not come.
   bool pass_text(std::string_view bytes) noexcept {
     const size_t end = std::min(bytes.find(record_separator, pos_), bytes.size());
     line_ += static_cast<uint64_t>(
@@ -76,7 +78,7 @@ class json_seq_scanner final : public frame_scanner {
     return text.find_last_not_of(" \t\r\n") + 1; // it begins with something else
   }
 
-  bool separated_ = false; ///< an RS has come: what follows a text follows one
+  bool separated_ = false; ///< an RS has come; from then on one precedes every text
   bool begun_ = false;     ///< start_ is the first byte of a text
 };
 

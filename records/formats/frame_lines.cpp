@@ -1,6 +1,6 @@
-// One record a line: NDJSON and text. A line ends at LF or CR LF; the last one may end
-// with the body. What counts as blank differs: white space for NDJSON, nothing at all for
-// text.
+// Frames NDJSON and text: every line is a record. A line ends at LF or CR LF; the last one
+// may end with the body. Blank lines are skipped: in NDJSON white space is blank, in text
+// only the empty line.
 #include "records/formats/frame_scanner.hpp"
 
 namespace weir {
@@ -29,6 +29,7 @@ class line_scanner final : public frame_scanner {
       if (over_record_limit(size))
         return record_too_large();
       line_ += lf ? 1 : 0;
+      // emit() and skip_line() put start_ after the line end, where pos_ is from here on.
       pos_ = stop_at + (lf ? 1 : 0);
       if (!is_blank(bytes.substr(start_, size))) {
         emit(size, pos_, out);
@@ -57,7 +58,7 @@ class line_scanner final : public frame_scanner {
     start_ = pos_;
     start_line_ = line_;
   }
-  // No line end in sight. One byte more than the limit may still be the CR of a line end.
+  // No line end is in sight. The one byte over the limit may still be the CR of a line end.
   result<void> stop(std::string_view bytes, bool last) {
     pos_ = bytes.size();
     if (pos_ - start_ > 0 && over_record_limit(pos_ - start_ - 1))

@@ -1,6 +1,6 @@
-// FRAME SCANNER: what the scanners of the formats share: positions, line and record
-// numbers, the two size limits. One per framer, behind one virtual call per piece of body
-// (not per record).
+// FRAME SCANNER: holds what the scanners of all formats share: positions, line and record
+// numbers and the two size limits. A framer has one and calls it virtually once per piece of
+// body, not per record.
 //
 // Every position is an offset in the caller's bytes and moves down at a rebase:
 //
@@ -23,12 +23,12 @@ class frame_scanner {
   explicit frame_scanner(framing_limits limits);
   virtual ~frame_scanner() = default;
 
-  /// See framer::scan.
+  /// Does what framer::scan says.
   virtual result<void> scan(std::string_view bytes, bool last, size_t records_max,
                             std::vector<record_ref>& out) = 0;
   virtual std::shared_ptr<const csv_header> header() const noexcept { return nullptr; }
 
-  /// Passes over `bytes` at the beginning of the body: the byte order mark.
+  /// Passes over `bytes` bytes at the beginning of the body: the byte order mark.
   void skip(size_t bytes) noexcept { gap_ = start_ = pos_ = bytes; }
   void rebase() noexcept;
 
@@ -38,10 +38,10 @@ class frame_scanner {
   uint64_t line_base() const noexcept { return line_base_; }
 
  protected:
-  /// Derived positions move down by `cut`, too.
+  /// Moves the positions of the derived class down by `cut` too.
   virtual void shift(size_t /*cut*/) noexcept {}
 
-  /// Records bytes [start_, start_ + size); the next one begins at or behind `end`.
+  /// Makes bytes [start_, start_ + size) a record; the next one begins at `end` or after it.
   /// `line_` must be the line of `end`.
   void emit(size_t size, size_t end, std::vector<record_ref>& out) {
     out.push_back({static_cast<uint32_t>(start_), static_cast<uint32_t>(size), 0,
@@ -67,7 +67,7 @@ class frame_scanner {
   size_t gap_ = 0;
   size_t start_ = 0;
   size_t pos_ = 0;
-  uint64_t line_ = 0; ///< line ends before pos_; all lines count from the body's start
+  uint64_t line_ = 0;          ///< line ends from the body's start to pos_
   uint64_t start_line_ = 0;    ///< line of start_
   uint64_t consumed_line_ = 0; ///< line of consumed_
   uint64_t gap_line_ = 0;      ///< line of gap_
@@ -77,13 +77,13 @@ class frame_scanner {
   bool finished_ = false;
 };
 
-/// Where the next byte of one kind is. Looks at every byte once however often it is
-/// asked, which keeps a long row of short quoted fields linear.
+/// Finds the next byte of one kind. It looks at every byte once however often it is asked,
+/// so a long row of short quoted fields takes linear time.
 class byte_finder {
  public:
   explicit byte_finder(char wanted) : wanted_(wanted) {}
 
-  /// The first wanted byte at or behind `from`, or bytes.size(). `from` never goes back.
+  /// The first wanted byte at `from` or after it, else bytes.size(). `from` never goes back.
   size_t find(std::string_view bytes, size_t from) noexcept {
     if (found_ && at_ >= from)
       return at_;
@@ -105,7 +105,7 @@ class byte_finder {
  private:
   char wanted_;
   bool found_ = false;
-  size_t at_ = 0; ///< found: where; else looked at up to here
+  size_t at_ = 0; ///< where it was found, or up to where all was looked at
 };
 
 std::unique_ptr<frame_scanner> make_line_scanner(body_format format,

@@ -13,9 +13,10 @@ namespace {
 constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr size_t gap_bytes_min = size_t{64} << 10;
 
-constexpr size_t encoding_bytes = 64; ///< of a body's beginning, that tell its encoding
+constexpr size_t encoding_bytes = 64; ///< as many at a body's beginning tell its encoding
 
-// Bytes of `text` at `first`, `first` + `step`, … that are NUL, and how many these are.
+// Looks at the bytes of `text` at `first`, `first` + `step`, …: how many of them are NUL, and
+// how many there are.
 std::pair<size_t, size_t> count_nuls(std::string_view text, size_t first,
                                      size_t step) noexcept {
   std::pair<size_t, size_t> counts{0, 0};
@@ -26,13 +27,14 @@ std::pair<size_t, size_t> count_nuls(std::string_view text, size_t first,
   return counts;
 }
 
-// Text in which nearly every other byte is NUL, and none of those between: Latin letters of two
-// bytes each. Of four bytes, three of each are.
+// Tells by its NULs text that begins with a Latin letter. In UTF-16 such letters have two bytes,
+// one of them NUL; in UTF-32 three of their four bytes are.
 const char* encoding_by_nuls(std::string_view text) noexcept {
   if (text.size() < 4 || text.substr(0, 2).find('\0') == text.npos)
     return nullptr;
   const auto [even, evens] = count_nuls(text, 0, 2);
   const auto [odd, odds] = count_nuls(text, 1, 2);
+  // Other letters may occur too: more than half on one side are NUL, none on the other.
   if ((even == 0 && 2 * odd > odds) || (odd == 0 && 2 * even > evens))
     return "the body is UTF-16: every other byte is NUL";
   const auto fours = text.substr(0, text.size() / 4 * 4);
@@ -45,7 +47,7 @@ const char* encoding_by_nuls(std::string_view text) noexcept {
   return nullptr;
 }
 
-// What else than UTF-8 a body is that begins with `text`, or null.
+// Names the encoding of a body that begins with `text` if it isn't UTF-8, else null.
 const char* other_encoding(std::string_view text) noexcept {
   using namespace std::string_view_literals;
   if (text.starts_with("\xFF\xFE\0\0"sv) || text.starts_with("\0\0\xFE\xFF"sv))
@@ -55,8 +57,9 @@ const char* other_encoding(std::string_view text) noexcept {
   return encoding_by_nuls(text);
 }
 
-// How many bytes tell the encoding of a body that begins with `bytes`: two, but for what may
-// be another one or a byte order mark. Latin letters of UTF-16 and UTF-32 have a NUL in those.
+// How many bytes are needed to tell the encoding of a body that begins with `bytes`: two,
+// unless these may begin a byte order mark or hold a NUL, as a Latin letter of UTF-16 or
+// UTF-32 does.
 size_t bytes_to_tell(std::string_view bytes) noexcept {
   if (bytes.substr(0, 2).find('\0') != std::string_view::npos)
     return encoding_bytes;
@@ -128,7 +131,7 @@ framer::framer(framer&&) noexcept = default;
 framer& framer::operator=(framer&&) noexcept = default;
 framer::~framer() = default;
 
-// What tells the encoding may arrive in pieces, too: nothing begins before it is all there.
+// The bytes that tell the encoding may arrive in pieces too: nothing begins before all came.
 result<void> framer::begin(std::string_view bytes, bool last) {
   if (bytes.size() < bytes_to_tell(bytes) && !last)
     return {};

@@ -1,4 +1,4 @@
-// Which format a body has: from its Content-Type, or from its first bytes.
+// Finds out which format a body has: from its Content-Type, or from its first bytes.
 #include "records/formats/framer.hpp"
 
 #include "base/printable.hpp"
@@ -29,13 +29,14 @@ std::string_view trim(std::string_view text) noexcept {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-// Offset behind the object that `text` begins with; npos when it does not end in `text`.
+// The offset after the object that `text` begins with; npos when it does not end in `text`.
 size_t end_of_object(std::string_view text) noexcept {
   size_t depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
+      // The character after a backslash is skipped: it can't end the string.
       i += c == '\\' ? 1 : 0;
       in_string = c != '"';
     } else if (c == '"') {
@@ -54,7 +55,7 @@ std::string_view without_space(std::string_view text) noexcept {
   return first == std::string_view::npos ? std::string_view{} : text.substr(first);
 }
 
-// No JSON string has a line end in it: such a line was cut off.
+// True if a line ends inside a string. No JSON string has a line end: the line was cut off.
 bool ends_in_string(std::string_view line) noexcept {
   bool in_string = false;
   for (size_t i = 0; i < line.size(); ++i) {
@@ -66,8 +67,9 @@ bool ends_in_string(std::string_view line) noexcept {
   return in_string;
 }
 
-// What may follow the brace of an object, or of what was meant to be one: a key in quotes of
-// either kind, one without (`{a: 1}`), a comment, the end. `{pid 12} started` goes on otherwise.
+// True if `text` may follow the brace of an object, or of what was meant to be one: a key in
+// quotes of either kind or in none (`{a: 1}`), a comment, or the end. A log line like
+// `{pid 12} started` goes on otherwise.
 bool goes_on_as_object(std::string_view text) noexcept {
   text = without_space(text);
   if (text.empty() || text.starts_with("//") || text.starts_with("/*"))
@@ -81,28 +83,28 @@ bool goes_on_as_object(std::string_view text) noexcept {
   return true;
 }
 
-// Behind an object of a line: nothing, or what shows that JSON goes on, if wrongly.
+// True if nothing follows an object on its line, or what shows that JSON goes on, if wrongly.
 bool goes_on_behind_object(std::string_view text) noexcept {
   const auto rest = without_space(text.substr(0, text.find('\n')));
   return rest.empty() || std::string_view{"{}[],\"/#"}.find(rest.front()) != rest.npos;
 }
 
-// Whether more lines are objects, or were meant to be, than not, with one before `lines`: a stray
-// line among lines of JSON gets its verdict, a log in which one line is JSON is text.
+// True if most lines are objects or were meant to be, counting the one before `lines`: a stray
+// line among lines of JSON gets its own verdict, a log in which one line is JSON is text.
 bool are_mostly_objects(std::string_view lines, bool cut) noexcept {
   std::ptrdiff_t more = 1;
   while (!lines.empty()) {
     const size_t end = lines.find('\n');
     const auto line = without_space(lines.substr(0, end));
     if (end == lines.npos && cut)
-      break; // who knows how it goes on
+      break; // nobody knows how this line goes on
     more += line.empty() ? 0 : line.front() == '{' ? 1 : -1;
     lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
   }
   return more > 0;
 }
 
-// `text` begins with a brace.
+// Tells json, ndjson and text apart; `text` begins with a brace.
 body_format sniff_object(std::string_view text, bool cut) noexcept {
   if (!goes_on_as_object(text.substr(1)))
     return body_format::text;
@@ -111,7 +113,7 @@ body_format sniff_object(std::string_view text, bool cut) noexcept {
   const size_t end = end_of_object(text);
   if (end == std::string_view::npos && (lines.empty() || ends_in_string(line)))
     return are_mostly_objects(lines, cut) ? body_format::ndjson : body_format::text;
-  if (end > line.size()) { // it spans lines
+  if (end > line.size()) { // the object spans lines
     const auto rest = end < text.size() ? without_space(text.substr(end)) : "";
     return goes_on_behind_object(rest) ? body_format::json : body_format::text;
   }
@@ -121,13 +123,14 @@ body_format sniff_object(std::string_view text, bool cut) noexcept {
   return is_all && !cut ? body_format::json : body_format::ndjson;
 }
 
-// Length of the JSON number at the front (RFC 8259 §6), 0 when there is none.
+// The length of the JSON number at the front (RFC 8259 §6), 0 when there is none.
 size_t number_size(std::string_view text) noexcept {
   const auto digits = [&](size_t from) {
     return std::min(text.find_first_not_of("0123456789", from), text.size());
   };
   const size_t first = text.starts_with('-') ? 1 : 0;
   size_t end = digits(first);
+  // A zero stands alone: `007` or a date is no JSON number.
   if (end == first || (text[first] == '0' && end > first + 1))
     return 0;
   if (end < text.size() && text[end] == '.')
@@ -140,8 +143,8 @@ size_t number_size(std::string_view text) noexcept {
   return end;
 }
 
-// Length of the JSON string at the front; 0 when it has a line end, which no string has,
-// npos when it does not end in `text`.
+// The length of the JSON string at the front; 0 when a line end is in it, which no string
+// has, npos when it does not end in `text`.
 size_t string_size(std::string_view text) noexcept {
   for (size_t i = 1; i < text.size(); ++i) {
     if (text[i] == '\n')
@@ -153,7 +156,7 @@ size_t string_size(std::string_view text) noexcept {
   return std::string_view::npos;
 }
 
-// Length of the JSON value at the front, as far as it goes; 0 when there is none, npos
+// The length of the JSON value at the front, as far as it goes; 0 when there is none, npos
 // when it does not end in `text`.
 size_t value_size(std::string_view text) noexcept {
   if (text.front() == '{' || text.front() == '[')
@@ -166,8 +169,8 @@ size_t value_size(std::string_view text) noexcept {
   return number_size(text);
 }
 
-// Log lines open with brackets, too: `text` is what is behind the bracket, and has to go
-// on as an array does to its end, or to that of `text`.
+// Log lines open with brackets too. `text` is what follows the bracket; it has to go on as an
+// array does, to the array's end or to that of `text`.
 bool goes_on_as_array(std::string_view text) noexcept {
   text = without_space(text);
   if (text.starts_with(']'))
@@ -182,7 +185,7 @@ bool goes_on_as_array(std::string_view text) noexcept {
              || (text.front() == ']' && without_space(text.substr(1)).empty());
     text = without_space(text.substr(1));
     if (text.starts_with(']'))
-      return without_space(text.substr(1)).empty(); // [1,]: meant to be one
+      return without_space(text.substr(1)).empty(); // [1,] is meant to be an array
   }
   return true;
 }
@@ -227,13 +230,13 @@ std::optional<body_format> format_named(std::string_view type) noexcept {
                                  : std::nullopt;
 }
 
-// Takes one `;name=value` off `rest`; the value unquoted (RFC 9110 §5.6.6). Nothing:
-// malformed.
+// Takes one `;name=value` off `rest` and unquotes the value (RFC 9110 §5.6.6). Nothing when
+// it is malformed.
 std::optional<std::pair<std::string, std::string>>
 take_parameter(std::string_view& rest) {
   rest = trim(rest.substr(1));
   if (rest.empty() || rest.front() == ';')
-    return std::pair{std::string{}, std::string{}}; // empty ones are allowed
+    return std::pair{std::string{}, std::string{}}; // an empty parameter is allowed
   const size_t equals = rest.find_first_of("=;");
   if (equals == 0 || equals == std::string_view::npos || rest[equals] == ';')
     return std::nullopt;
@@ -259,7 +262,7 @@ take_parameter(std::string_view& rest) {
   return std::pair{std::move(name), lower(value)};
 }
 
-// Takes what a parameter says into `out`. Null, or why the body can't be read.
+// Puts into `out` what a parameter says. Returns null, or why the body can't be read.
 const char* read_parameter(const std::string& name, const std::string& value,
                            media_type& out) noexcept {
   if (name == "charset" && value != "utf-8" && value != "utf8" && value != "us-ascii")
@@ -271,7 +274,7 @@ const char* read_parameter(const std::string& name, const std::string& value,
       return "header is present or absent";
     out.csv_header = value == "present";
   } else if (name == "delimiter") {
-    // of "\t" only the t is left: a backslash quotes
+    // "\t" arrives as its t alone: in a header value the backslash quotes what follows it.
     out.csv_delimiter = value == "t" ? '\t' : csv_delimiter_of(value);
     if (!out.csv_delimiter)
       return "a delimiter is one character in quotes (delimiter=\";\"), its name (comma, "
@@ -295,6 +298,7 @@ body_format sniff(std::string_view head, char delimiter) {
   const auto text = without_space(head);
   if (text.empty())
     return body_format::text;
+  // The cheap and certain signs come first; a CSV header is the vaguest guess.
   if (text.front() == '\x1e' && without_space(text.substr(1)).starts_with('{'))
     return body_format::json_seq;
   if (text.front() == '{')
@@ -314,6 +318,7 @@ bool is_form_type(std::string_view content_type) {
 bool looks_like_form(std::string_view head) {
   constexpr std::string_view plain =
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~*+%@:/!'()[]";
+  // One line end may follow the form: LF or CR LF.
   for (int ends = 0;
        ends < 2 && !head.empty() && (head.back() == '\n' || head.back() == '\r'); ++ends)
     head.remove_suffix(1);
@@ -349,6 +354,7 @@ result<media_type> media_type_of(std::string_view content_type) {
   out.format = format.value_or(body_format::text);
   if (type == "text/tab-separated-values")
     out.csv_delimiter = '\t';
+  // The format is known by now: read_parameter() reads the parameters of CSV only for CSV.
   while (!rest.empty()) {
     const auto parameter = take_parameter(rest);
     if (!parameter)

@@ -16,7 +16,7 @@ void arena::grow(size_t bytes) {
   add_block(std::max(bytes, last * 2));
 }
 
-// One block that holds what the last record needed: the next one like it allocates
+// Leaves one block that holds what the last record needed: the next one like it allocates
 // nothing.
 void arena::reset() {
   if (blocks_.size() > 1 || (blocks_.size() == 1 && blocks_[0].size > kept_bytes_max)) {

@@ -1,5 +1,5 @@
-// ARENA: memory for one record's worth of steps, given back all at once. After the first
-// few records it holds a block that is large enough and never allocates again.
+// ARENA: gives memory to the steps that one record takes, and gets it back all at once. After
+// a few records it holds a block that is large enough and rarely allocates again.
 #pragma once
 
 #include "proto/batch.hpp"
@@ -13,10 +13,10 @@
 
 namespace weir::steps {
 
-/// One thread. Nothing is destroyed: only trivially destructible things live here.
+/// Belongs to one thread. It destroys nothing: only trivially destructible things live here.
 class arena {
  public:
-  /// 16-byte aligned, uninitialised, `text_padding` readable bytes behind it.
+  /// The memory is 16-byte aligned and uninitialised; `text_padding` readable bytes follow it.
   char* allocate(size_t bytes) {
     const size_t rounded = (bytes + 15) & ~size_t{15};
     if (rounded > static_cast<size_t>(end_ - at_))
@@ -44,7 +44,7 @@ class arena {
     return reinterpret_cast<T*>(allocate(count * sizeof(T)));
   }
 
-  /// All memory handed out is void. Keeps one block of at most `kept_bytes_max`.
+  /// Takes back all memory handed out. Keeps one block of at most `kept_bytes_max` bytes.
   void reset();
 
   /// reset(), and keeps nothing.

@@ -1,6 +1,6 @@
-// 64 bytes of JSON at a time as bit masks: bit i says what byte i is. The method is that
-// of G. Langdale and D. Lemire, "Parsing Gigabytes of JSON per Second" (2019), §3.1, cut
-// down to what framing needs: strings and brackets.
+// Turns 64 bytes of JSON at a time into bit masks: bit i says what byte i is. The method is
+// that of G. Langdale and D. Lemire, "Parsing Gigabytes of JSON per Second" (2019), §3.1,
+// cut down to what framing needs: strings and brackets.
 #pragma once
 
 #include <bit>
@@ -28,7 +28,7 @@ inline json_block classify(const char* text) noexcept {
   json_block block;
   for (int i = 0; i < 4; ++i) {
     const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text + 16 * i));
-    // [ and { differ in it
+    // [ and { differ in this bit only, and so do ] and }
     const __m128i folded = _mm_or_si128(part, _mm_set1_epi8(0x20));
     const auto mask = [i](__m128i bytes, char wanted) noexcept {
       const int bits = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(wanted)));
@@ -58,6 +58,7 @@ inline json_block classify(const char* text) noexcept {
       break;
     case '{':
     case '[':
+      // Framing counts both kinds of brackets alike: whether they match is not its business.
       block.opens |= bit;
       break;
     case '}':
@@ -76,8 +77,8 @@ inline json_block classify(const char* text) noexcept {
 
 #endif
 
-/// The bytes behind an unescaped backslash, of the first `size` ones. `carry`: byte 0 is
-/// one; becomes: the byte behind the block is one.
+/// The bytes that follow an unescaped backslash, among the first `size`. `carry` says whether
+/// byte 0 is one, and afterwards whether the byte after the block is.
 inline uint64_t escaped_bytes(uint64_t backslashes, int size, bool& carry) noexcept {
   uint64_t escaped = carry ? 1 : 0;
   carry = false;
@@ -89,13 +90,14 @@ inline uint64_t escaped_bytes(uint64_t backslashes, int size, bool& carry) noexc
     }
     escaped |= uint64_t{1} << next;
     left &= left - 1;
+    // An escaped backslash escapes nothing itself.
     left &= ~(uint64_t{1} << next);
   }
   return escaped;
 }
 
-/// Bit i: the number of set bits up to and including i is odd, i.e. byte i is inside a
-/// string (or opens one).
+/// Bit i is set if the number of quotes up to and including byte i is odd: the byte is inside
+/// a string (or opens one).
 inline uint64_t parity(uint64_t quotes) noexcept {
   for (int shift = 1; shift < 64; shift *= 2)
     quotes ^= quotes << shift;

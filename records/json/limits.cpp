@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view number_bytes = "0123456789+-.eE";
 
-// Behind the string whose opening quote is at `at`.
+// The offset after the string whose opening quote is at `at`.
 size_t behind_string(std::string_view json, size_t at) noexcept {
   for (++at; at < json.size() && json[at] != '"'; ++at)
     at += json[at] == '\\' ? 1 : 0;
@@ -27,7 +27,8 @@ bool fits(std::string_view digits) noexcept {
          == std::errc{};
 }
 
-// Of a number with an exponent; one that is itself out of range is as good as any large one.
+// The exponent of a number, 0 if it has none. One that is itself out of range is replaced by
+// another large one: the number is too large or too small either way.
 int64_t exponent_of(std::string_view number) noexcept {
   auto digits =
     number.substr(std::min(number.find_first_of("eE"), number.size() - 1) + 1);
@@ -39,8 +40,8 @@ int64_t exponent_of(std::string_view number) noexcept {
   return value;
 }
 
-// Of a number that no double comes near: too large, not too small. Its first digit that is
-// not 0 says so, by its place before or behind the point.
+// True if a number that no double comes near is too large, not too small. The place of its
+// first digit that is not 0, before or after the point, tells.
 bool is_large(std::string_view number) noexcept {
   const auto digits = number.substr(0, number.find_first_of("eE"));
   const auto point = static_cast<int64_t>(std::min(digits.find('.'), digits.size()));
@@ -59,6 +60,7 @@ bool nests_deeper(std::string_view json, size_t levels) noexcept {
       at = behind_string(json, at);
       continue;
     }
+    // In text that is no JSON too many brackets may close: they count for nothing.
     if ((c == '{' || c == '[') && ++open > levels)
       return true;
     open -= (c == '}' || c == ']') && open > 0 ? 1 : 0;
@@ -93,6 +95,7 @@ std::string_view find_unheld_number(std::string_view json) noexcept {
     } else if (c == '-' || (c >= '0' && c <= '9')) {
       const auto end = std::min(json.find_first_not_of(number_bytes, at), json.size());
       const auto number = json.substr(at, end - at);
+      // What is no number of JSON is a mistake that others report.
       if (steps::is_json_number(number) && !is_held(number))
         return number;
       at = end;

@@ -22,7 +22,7 @@ std::string hex_of(char c) {
   return {'0', 'x', hex_lower[byte >> 4], hex_lower[byte & 15]};
 }
 
-// What people paste in and hardly see.
+// Characters that people paste in and hardly see.
 constexpr std::array<std::pair<std::string_view, const char*>, 7> lookalikes{
   {{"\xEF\xBB\xBF", "a byte order mark"},
    {"\xC2\xA0", "a no-break space (JSON knows blanks, tabs and line ends only)"},
@@ -32,7 +32,7 @@ constexpr std::array<std::pair<std::string_view, const char*>, 7> lookalikes{
    {"\xE2\x80\x98", "a typographic quote (JSON wants \")"},
    {"\xE2\x80\x99", "a typographic quote (JSON wants \")"}}};
 
-// Reads one JSON value with a stack of its own: depth is no matter.
+// Reads one JSON value with a stack of its own, so any depth will do.
 class mistake_finder {
  public:
   explicit mistake_finder(std::string_view text) : text_(text) {}
@@ -46,9 +46,9 @@ class mistake_finder {
  private:
   enum class wanted : uint8_t {
     value,
-    value_or_end, ///< behind [
-    name_or_end,  ///< behind {
-    name,         ///< behind a comma
+    value_or_end, ///< after [
+    name_or_end,  ///< after {
+    name,         ///< after a comma
     colon,
     comma_or_end,
     nothing,
@@ -57,6 +57,7 @@ class mistake_finder {
   void step() {
     at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());
     if (at_ == text_.size()) {
+      // After a complete value the end is right; anywhere else the text was cut off.
       done_ = true;
       if (wanted_ != wanted::nothing)
         ends_early();
@@ -87,7 +88,7 @@ class mistake_finder {
   }
   void mistake(std::string what) { mistake(at_, std::move(what)); }
 
-  // What stands at at_, in words.
+  // Says in words what stands at at_.
   std::string seen() const {
     const char c = here();
     for (const auto& [bytes, what] : lookalikes)
@@ -100,6 +101,7 @@ class mistake_finder {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       return "the byte " + hex_of(c);
     const size_t word = std::min(rest().find_first_not_of(word_bytes), rest().size());
+    // A whole word or a whole UTF-8 character is shown, never half of one.
     const size_t size = static_cast<unsigned char>(c) >= 0x80 ? utf8_bytes(rest())
                                                               : std::max<size_t>(word, 1);
     return "`" + printable(rest().substr(0, size), shown_bytes_max) + "`";
@@ -135,6 +137,7 @@ class mistake_finder {
       wanted_ = c == '{' ? wanted::name_or_end : wanted::value_or_end;
       ++at_;
     } else if (c == ']' && wanted_ == wanted::value_or_end) {
+      // Only an empty array may end where a value is wanted.
       close();
     } else if (c == '"') {
       string();
@@ -147,7 +150,7 @@ class mistake_finder {
     }
   }
 
-  // A word, or what else stands where a value must.
+  // Reads a word, or reports what else stands where a value must.
   void word() {
     const size_t size = std::min(rest().find_first_not_of(word_bytes), rest().size());
     const auto word = rest().substr(0, size);
@@ -159,6 +162,7 @@ class mistake_finder {
 
   void no_value(std::string_view word) {
     const char c = here();
+    // The comma is what has to go, so it is what the message points at.
     if ((c == '}' || c == ']') && wanted_ == wanted::value && comma_ != text_.npos)
       return mistake(comma_, std::string{"a comma that nothing follows, before "} + c);
     if (c == '+')
@@ -183,6 +187,7 @@ class mistake_finder {
     } else if (c == '}' && wanted_ == wanted::name_or_end) {
       close();
     } else if (c == '}') {
+      // A name is wanted after a comma: the comma is what has to go.
       mistake(comma_, "a comma that nothing follows, before }");
     } else if (word_bytes.find(c) != word_bytes.npos) {
       mistake("the name " + seen() + " must be in double quotes");
@@ -229,7 +234,7 @@ class mistake_finder {
     mistake("expected nothing behind the record, got " + seen());
   }
 
-  // RFC 8259 §6.
+  // Reads a number (RFC 8259 §6), or says which part of it is missing.
   void number() {
     const size_t begin = at_;
     at_ += here() == '-' ? 1 : 0;
@@ -239,6 +244,7 @@ class mistake_finder {
       return mistake(begin, rest().starts_with("Inf")
                               ? "-Infinity is no JSON value; send null, or text"
                               : "a minus sign without a digit behind it");
+    // Postal codes and phone numbers arrive like this.
     if (text_[whole] == '0' && at_ > whole + 1)
       return mistake(begin,
                      "a number does not begin with 0 and another digit; send such a "
@@ -264,7 +270,7 @@ class mistake_finder {
     at_ = std::min(text_.find_first_not_of(digits, at_), text_.size());
   }
 
-  // RFC 8259 §7; moves behind it.
+  // Reads a string (RFC 8259 §7) and moves past it.
   void string() {
     const size_t begin = at_++;
     while (at_ < text_.size() && !found_) {
@@ -274,6 +280,7 @@ class mistake_finder {
         return;
       }
       if (c == '\\')
+        // escape() passes over two bytes, so an escaped quote does not end the string.
         escape();
       else if (static_cast<unsigned char>(c) < 0x20)
         control(c);
@@ -306,7 +313,7 @@ class mistake_finder {
     at_ += 2;
   }
 
-  // Four hex digits, of which two such make a character beyond U+FFFF.
+  // Reads an escape of four hex digits; a character beyond U+FFFF has two such escapes.
   void unicode_escape() {
     const auto first = code_at(at_);
     if (!first)
@@ -334,8 +341,8 @@ class mistake_finder {
 
   std::string_view text_;
   size_t at_ = 0;
-  size_t comma_ = std::string_view::npos; ///< of the value or name that must come
-  std::string stack_;                     ///< brackets that are open
+  size_t comma_ = std::string_view::npos; ///< the last comma, if nothing has followed it
+  std::string stack_;                     ///< the open brackets
   wanted wanted_ = wanted::value;
   bool done_ = false;
   std::optional<json_mistake> found_;

@@ -1,6 +1,6 @@
-// OUTLINE: where the tokens of some records begin. The parser finds them while a record is
-// validated; when the same worker transforms it next, its fields are taken apart by them
-// instead of being looked for again.
+// OUTLINE: remembers where the tokens of some records begin. The parser finds them while a
+// record is validated. When the same worker transforms the record next, it takes the fields
+// apart by them and does not look for them again.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,16 @@
 
 namespace weir {
 
-/// What is known of one record's text.
+/// What is known about one record's text.
 struct record_tokens {
-  /// In order: of each brace, bracket, colon and comma, and of the first byte of each key and
-  /// each scalar. Empty: not known.
+  /// The offsets, in order, of each brace, bracket, colon and comma, and of the first byte of
+  /// each key and each scalar. Empty: not known.
   std::span<const uint32_t> offsets;
-  bool plain = false; ///< there is no backslash in it
+  bool plain = false; ///< no backslash is in the text
 };
 
-/// One worker's. Keeps its memory, at most four bytes for each of a block of records.
+/// Belongs to one worker. It keeps its memory: at most four bytes for each byte of a block of
+/// records.
 class record_outline {
  public:
   void clear() noexcept {
@@ -28,7 +29,7 @@ class record_outline {
     records_.clear();
   }
 
-  /// The next record is the one that was parsed last.
+  /// Adds the tokens of the next record, which `parser` has parsed last.
   void add(const simdjson::dom::parser& parser, bool plain) {
     const auto& found = *parser.implementation;
     const uint32_t* const first = found.structural_indexes.get();
@@ -44,7 +45,7 @@ class record_outline {
 
  private:
   struct entry {
-    size_t end = 0; ///< in tokens_
+    size_t end = 0; ///< where its tokens end in tokens_
     bool plain = false;
   };
   std::vector<uint32_t> tokens_;

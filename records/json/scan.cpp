@@ -8,7 +8,7 @@ namespace weir::steps {
 
 namespace {
 
-// The four hex digits of a \uXXXX at `p`, or -1.
+// The value of the \uXXXX at `p`, or -1 if none is there.
 int code_unit(const char* p, const char* end) noexcept {
   if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
     return -1;
@@ -21,7 +21,7 @@ int code_unit(const char* p, const char* end) noexcept {
   return unit;
 }
 
-// `p` is on a backslash; the byte behind the escape, or null. A surrogate without its
+// `p` is on a backslash. Returns the byte after the escape, or null. A surrogate without its
 // partner is refused: there is no UTF-8 for it, and strict readers of what we store would
 // choke on it.
 const char* skip_escape(const char* p, const char* end) noexcept {
@@ -85,7 +85,7 @@ const char* scan_key(const char* at, const char* end, bool& spaced) noexcept {
   return at != end && *at == ':' ? pass_space(at + 1, end, spaced) : nullptr;
 }
 
-// From behind the opening bracket.
+// Goes from the byte after the opening bracket to the byte after the closing one.
 const char* scan_members(const char* at, const char* end, char close, unsigned depth_left,
                          bool& spaced) noexcept {
   at = pass_space(at, end, spaced);
@@ -94,6 +94,7 @@ const char* scan_members(const char* at, const char* end, char close, unsigned d
   for (;;) {
     if (close == '}' && !(at = scan_key(at, end, spaced)))
       return nullptr;
+    // The caller has counted this container: members have the levels left below it.
     if (!(at = scan_value(at, end, depth_left, spaced)))
       return nullptr;
     at = pass_space(at, end, spaced);
@@ -120,13 +121,14 @@ const char* scan_rest_of_string(const char* at, const char* end, bool& escaped) 
   return at < end ? at : nullptr;
 }
 
-// Recursion is bounded by depth_left.
+// `depth_left` bounds the recursion.
 const char* scan_value(const char* at, const char* end, unsigned depth_left,
                        bool& spaced) noexcept {
   if (at == end)
     return nullptr;
   bool escaped = false;
   switch (*at) {
+  // Each case sees at least one byte; the callees check for the rest.
   case '"':
     at = scan_string(at + 1, end, escaped);
     return at ? at + 1 : nullptr;
@@ -168,6 +170,7 @@ std::string_view minify(std::string_view json, arena& memory) {
     if (c == '"')
       in_string = !in_string;
     else if (c == '\\')
+      // The input is valid: a byte follows every backslash, and it can't end the string.
       *out++ = json[++i];
   }
   const auto size = static_cast<size_t>(out - start);

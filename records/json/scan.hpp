@@ -1,6 +1,6 @@
-// A strict reader of JSON text (RFC 8259) that builds nothing: it finds where a value
-// ends and refuses what is not JSON. Record texts have passed simdjson before; this keeps
-// the promise that steps never write anything but JSON independent of that.
+// A strict reader of JSON text (RFC 8259) that builds nothing: it finds where a value ends and
+// refuses what is not JSON. Record texts have passed simdjson before. Steps promise to write
+// nothing but JSON, and with this reader the promise does not depend on simdjson.
 #pragma once
 
 #include "records/json/arena.hpp"
@@ -10,19 +10,19 @@
 
 namespace weir::steps {
 
-/// containers inside each other, the record included
+/// The most containers that may be open inside each other, the record included.
 inline constexpr unsigned depth_max = 64;
 
-// A reader goes from token to token: each function takes where it is and the text's end, and
-// returns where it went on to, or null. By value, so that the place stays in a register from
-// one token to the next; in a struct behind a reference it was stored and loaded for each.
-// At least 16 bytes behind `end` are readable (text_padding).
+// A reader goes from token to token: each function takes its place and the text's end, and
+// returns the place it went on to, or null. The place is passed by value, so it stays in a
+// register from one token to the next; in a struct passed by reference it was stored and
+// loaded for each. At least 16 bytes after `end` are readable (text_padding).
 
 constexpr bool is_space(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/// Behind white space.
+/// The first byte from `at` on that is no white space, or `end`.
 inline const char* skip_space(const char* at, const char* end) noexcept {
   if (at != end && static_cast<unsigned char>(*at) > ' ')
     return at;
@@ -31,7 +31,7 @@ inline const char* skip_space(const char* at, const char* end) noexcept {
   return at;
 }
 
-/// The next special byte; at or behind `end` when there is none.
+/// The next special byte; `end` or a byte after it when there is none.
 inline const char* next_special(const char* at, const char* end) noexcept {
   for (; at < end; at += special_block)
     if (const unsigned mask = special_mask(at))
@@ -39,27 +39,27 @@ inline const char* next_special(const char* at, const char* end) noexcept {
   return at;
 }
 
-/// scan_string from a special byte on that is not the closing quote.
+/// Goes on for scan_string() from a special byte that is not the closing quote.
 const char* scan_rest_of_string(const char* at, const char* end, bool& escaped) noexcept;
 
-/// From behind the opening quote to the closing one. Null: not a valid string.
+/// Goes from the byte after the opening quote to the closing one. Null: no valid string.
 inline const char* scan_string(const char* at, const char* end, bool& escaped) noexcept {
   at = next_special(at, end);
   return at < end && *at == '"' ? at : scan_rest_of_string(at, end, escaped);
 }
 
-/// From the first byte of a value to behind it. Sets `spaced` when there was white space
-/// outside of strings. Null: not JSON, or more than `depth_left` containers inside each
+/// Goes from the first byte of a value to the byte after it. Sets `spaced` when white space
+/// was outside strings. Null: no JSON, or more than `depth_left` containers are inside each
 /// other.
 const char* scan_value(const char* at, const char* end, unsigned depth_left,
                        bool& spaced) noexcept;
 
-/// The whole text is one JSON number; no padding needed behind it.
+/// True if the whole text is one JSON number; it needs no padding.
 bool is_json_number(std::string_view text) noexcept;
-/// `-?(0|[1-9][0-9]*)` and nothing else.
+/// True if the whole text is `-?(0|[1-9][0-9]*)`; it needs no padding.
 bool is_json_integer(std::string_view text) noexcept;
 
-/// Valid JSON without the white space between its tokens.
+/// Copies valid JSON without the white space between its tokens.
 std::string_view minify(std::string_view json, arena& memory);
 
 } // namespace weir::steps

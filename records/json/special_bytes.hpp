@@ -1,4 +1,4 @@
-// The bytes that end a run of plain text inside a JSON string: `"`, `\` and everything
+// Finds the bytes that end a run of plain text inside a JSON string: `"`, `\` and everything
 // below 0x20.
 #pragma once
 
@@ -21,6 +21,7 @@ inline unsigned special_mask(const char* p) noexcept {
 #ifdef __SSE2__
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   const __m128i last_control = _mm_set1_epi8(0x1f);
+  // SSE2 compares bytes as signed numbers only; the unsigned minimum gets around that.
   const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
   const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
   const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));

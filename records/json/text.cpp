@@ -7,7 +7,7 @@ namespace weir::steps {
 
 namespace {
 
-// The byte behind the backslash, or 0 when \u00XX is needed.
+// The byte that follows the backslash, or 0 when \u00XX is needed.
 constexpr char short_escape(char c) noexcept {
   switch (c) {
   case '"':
@@ -41,7 +41,7 @@ char* put_escaped(char* out, char c) noexcept {
   return out;
 }
 
-// `out` has room for 6 bytes per byte of `text`.
+// `out` needs room for 6 bytes per byte of `text`.
 char* put_text_escaped(char* out, std::string_view text) noexcept {
   while (!text.empty()) {
     const size_t clean = find_special(text);
@@ -88,7 +88,7 @@ char* put_utf8(char* out, unsigned code) noexcept {
   return out;
 }
 
-// `p` is behind "\u"; moves it behind the code point, which may take a second \uXXXX.
+// `p` is just after "\u". Moves it past the code point, which may take a second \uXXXX.
 unsigned take_code_point(const char*& p, const char* end) noexcept {
   const unsigned first = hex4(p);
   p += 4;
@@ -154,6 +154,7 @@ std::string_view unescape(std::string_view text, arena& memory) {
   char* const start = memory.allocate(text.size());
   char* out = start;
   const char* p = text.data();
+  // An escape is never shorter than the UTF-8 it stands for: text.size() bytes are enough.
   const char* const end = p + text.size();
   while (p != end) {
     const size_t clean = find_special({p, static_cast<size_t>(end - p)});
@@ -183,6 +184,7 @@ size_t take_unicode_escape(std::string_view text, char*& out) noexcept {
     return 0;
   unsigned code = hex4(text.data() + 2);
   size_t taken = 6;
+  // UTF-8 has no surrogates: half of a pair is no character.
   if (code >= 0xd800 && code <= 0xdfff) {
     const unsigned second = unit_at(6) ? hex4(text.data() + 8) : 0;
     if (code >= 0xdc00 || second < 0xdc00 || second > 0xdfff)

@@ -18,14 +18,14 @@ bool in_range(const civil_time& c) noexcept {
          && c.minute >= 0 && c.minute <= 59 && c.second >= 0 && c.second <= 60;
 }
 
-// Zero-padded, `width` digits.
+// Writes `width` digits, padded with zeros.
 char* put_digits(char* out, uint64_t number, int width) noexcept {
   for (int i = width; i-- > 0; number /= 10)
     out[i] = static_cast<char>('0' + number % 10);
   return out + width;
 }
 
-// The inverse of days_from_civil, same source.
+// The inverse of days_from_civil, from the same source.
 civil_time civil_from_days(int64_t days) noexcept {
   days += 719'468;
   const int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
@@ -36,6 +36,7 @@ civil_time civil_from_days(int64_t days) noexcept {
     day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int shifted = (5 * day_of_year + 2) / 153;
   civil_time civil;
+  // The shifted year begins in March, so that a leap day is its last day.
   civil.day = day_of_year - (153 * shifted + 2) / 5 + 1;
   civil.month = shifted < 10 ? shifted + 3 : shifted - 9;
   civil.year = static_cast<int>(era * 400) + year_of_era + (civil.month <= 2 ? 1 : 0);
@@ -48,6 +49,7 @@ int64_t floor_div(int64_t a, int64_t b) noexcept {
 
 char* put_seconds(char* out, int64_t seconds) noexcept {
   const int64_t days = floor_div(seconds, seconds_per_day);
+  // Before 1970 days are negative, but the second of the day is not: floor_div rounds down.
   const auto of_day = static_cast<uint64_t>(seconds - days * seconds_per_day);
   const civil_time date = civil_from_days(days);
   out = put_digits(out, static_cast<uint64_t>(date.year), 4);
@@ -75,8 +77,8 @@ std::string_view written(const rfc3339_buffer& buffer, char* end) noexcept {
   return {buffer.data(), static_cast<size_t>(end - buffer.data())};
 }
 
-// `.` and digits at the front of `text`, as nanoseconds; moves behind them. False: a lone
-// dot.
+// Takes `.` and digits off the front of `text`, if they are there, as nanoseconds. False: a
+// lone dot.
 bool take_fraction(std::string_view& text, uint32_t& nanoseconds) noexcept {
   if (text.empty() || text.front() != '.')
     return true;
@@ -90,7 +92,7 @@ bool take_fraction(std::string_view& text, uint32_t& nanoseconds) noexcept {
   return digits > 1;
 }
 
-// `Z` or `±hh:mm`, and nothing behind it.
+// Reads `Z` or `±hh:mm`, which must be all of `text`.
 bool take_offset(std::string_view text, int& offset_seconds) noexcept {
   if (text == "Z" || text == "z")
     return true;
@@ -104,14 +106,15 @@ bool take_offset(std::string_view text, int& offset_seconds) noexcept {
   return true;
 }
 
-/// `digits` times ten to the `power`, which is below 0 only if that is no whole number.
+/// The number `digits` times ten to the `power`; `power` is below 0 only if that is no whole
+/// number.
 struct decimal {
   int128 digits = 0;
   int64_t power = 0;
   bool negative = false;
 };
 
-/// Up to 9 digits with a sign, as an exponent may have. Moves behind them.
+/// Takes an exponent off `text`: up to 9 digits, with a sign or without.
 std::optional<int64_t> take_exponent(std::string_view& text) noexcept {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+'))
@@ -122,7 +125,7 @@ std::optional<int64_t> take_exponent(std::string_view& text) noexcept {
   return value < 0 ? std::nullopt : std::optional<int64_t>(negative ? -value : value);
 }
 
-/// `-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?` with at most 29 digits that count.
+/// Reads `-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?` with at most 29 digits that count.
 std::optional<decimal> read_decimal(std::string_view text) noexcept {
   constexpr auto digits_max =
     static_cast<int128>(10'000'000'000'000'000) * 1'000'000'000'000;
@@ -130,7 +133,7 @@ std::optional<decimal> read_decimal(std::string_view text) noexcept {
   made.negative = text.starts_with('-');
   if (made.negative)
     text.remove_prefix(1);
-  size_t zeros = 0; // that count only if another digit follows
+  size_t zeros = 0; // they count only if another digit follows
   const auto take_digits = [&](bool fraction) {
     size_t size = 0;
     for (; size < text.size() && text[size] >= '0' && text[size] <= '9'; ++size) {
@@ -234,6 +237,7 @@ std::optional<instant> from_rfc3339(std::string_view text) noexcept {
   c.hour = digits_of(text.substr(11, 2));
   c.minute = digits_of(text.substr(14, 2));
   c.second = digits_of(text.substr(17, 2));
+  // What was no number is -1 by now, which to_instant() refuses.
   text.remove_prefix(19);
   if (!take_fraction(text, c.nanoseconds) || !take_offset(text, c.offset_seconds))
     return std::nullopt;
@@ -241,7 +245,7 @@ std::optional<instant> from_rfc3339(std::string_view text) noexcept {
 }
 
 std::optional<instant> from_unix(std::string_view text, unix_unit unit) noexcept {
-  static constexpr int64_t to_nanoseconds[] = {9, 6, 3, 0}; // as powers of ten
+  static constexpr int64_t to_nanoseconds[] = {9, 6, 3, 0}; // powers of ten
   const auto number = read_decimal(text);
   if (!number || (number->power < 0 && unit != unix_unit::seconds))
     return std::nullopt;

@@ -6,7 +6,7 @@ namespace weir {
 
 void json_writer::grow(size_t bytes) {
   const auto written = static_cast<size_t>(at_ - out_.data());
-  // std::string's own growth is geometric
+  // std::string grows geometrically by itself, so many small calls stay cheap.
   out_.resize(written + bytes + bytes / 2 + slack);
   at_ = out_.data() + written;
 }
@@ -43,6 +43,7 @@ void json_writer::escape(char c) noexcept {
     *at_++ = letter;
     return;
   }
+  // The six bytes always fit in the slack.
   const auto code = static_cast<unsigned char>(c);
   std::memcpy(at_, "u00", 3);
   at_[3] = hex_lower[code >> 4];

@@ -16,7 +16,7 @@
 
 namespace weir {
 
-/// Which bytes can't be copied as they are.
+/// Says which bytes can't be copied as they are.
 enum class stop_at : uint8_t { escapes, escapes_and_comma, escapes_and_delimiter };
 
 template <stop_at Stop>
@@ -26,8 +26,8 @@ constexpr bool stops(char c, char delimiter = ',') noexcept {
          || (Stop == stop_at::escapes_and_delimiter && c == delimiter);
 }
 
-/// Copies [in, end) to `out` up to the first byte that stops (`delimiter` where that is one);
-/// returns how many bytes that were. Overwrites up to 15 bytes behind them: `out` has room for end - in + 16.
+/// Copies [in, end) to `out` up to the first byte that `Stop` names, and returns how many bytes
+/// it copied. It may overwrite the 15 bytes after them: `out` needs room for end - in + 16.
 template <stop_at Stop>
 inline size_t copy_plain(const char* in, const char* end, char* out,
                          [[maybe_unused]] char delimiter = ',') noexcept {
@@ -35,6 +35,7 @@ inline size_t copy_plain(const char* in, const char* end, char* out,
 #if defined(__SSE2__)
   for (; end - in >= 16; in += 16, out += 16) {
     const __m128i part = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
+    // All 16 bytes are stored first; the caller counts only those before the hit.
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), part);
     const __m128i control = _mm_set1_epi8(0x1f);
     __m128i hit = _mm_cmpeq_epi8(_mm_max_epu8(part, control), control);
@@ -53,20 +54,20 @@ inline size_t copy_plain(const char* in, const char* end, char* out,
   return static_cast<size_t>(in - begin);
 }
 
-/// Appends to a string through a pointer. `finish` or `undo` must be called before the
-/// string is read; the bytes behind what was written are undefined until then.
+/// Appends to a string through a pointer. Call `finish` or `undo` before the string is read;
+/// until then the bytes after what was written are undefined.
 class json_writer {
  public:
-  /// always writable: one escape and copy_plain's overrun
+  /// So many bytes are always writable: one escape and copy_plain's overrun.
   static constexpr size_t slack = 32;
 
-  /// `bytes_expected`: what will be written if nothing needs an escape.
+  /// `bytes_expected`: how much will be written if nothing needs an escape.
   json_writer(std::string& out, size_t bytes_expected) : out_(out), begin_(out.size()) {
     out_.resize(begin_ + bytes_expected + slack);
     at_ = out_.data() + begin_;
   }
 
-  /// The next `bytes` bytes, and `slack` more, can be written at at().
+  /// Afterwards `bytes` bytes, and `slack` more, can be written at at().
   void reserve(size_t bytes) {
     if (static_cast<size_t>(out_.data() + out_.size() - at_) < bytes + slack)
       grow(bytes);
@@ -79,9 +80,9 @@ class json_writer {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
-  /// One byte that stops, as an escape: at most 6 bytes, out of the slack.
+  /// Writes one byte as an escape: at most 6 bytes, out of the slack.
   void escape(char c) noexcept;
-  /// `text` as the inside of a JSON string.
+  /// Writes `text` as the inside of a JSON string.
   void escaped(std::string_view text);
 
   void finish() { out_.resize(static_cast<size_t>(at_ - out_.data())); }

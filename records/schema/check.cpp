@@ -32,6 +32,7 @@ std::optional<violation> checker::run(element record) {
       return false;
   }
   for (const pattern_property& candidate : rule.patterns) {
+    // A pattern may look at every byte of the key, and a schema may have many patterns.
     if (!work_.spend_bytes(key.size()))
       return give_up(stop::too_long);
     if (!program_.patterns[candidate.pattern].matches(key))
@@ -50,15 +51,15 @@ std::optional<violation> checker::run(element record) {
                                  : value(rule.additional, given, depth);
 }
 
-/// One pass over the members. A key that occurs twice is checked twice: whatever reads
-/// the record later, first or last, reads a value that was checked.
+/// Goes over the members once. A key that occurs twice is checked twice: a later reader may
+/// take the first or the last value, and either was checked.
 bool checker::object(const object_rule& rule, simdjson::dom::object given, int depth) {
   if (depth > record_depth_max)
     return give_up(stop::too_deep);
   uint64_t seen = 0;
   uint64_t count = 0;
-  // the iterator's pair of both would be stored and loaded again in pieces, at 12 cycles
-  // a member
+  // A range-for would store the iterator's pair of key and value and load it again in
+  // pieces, at 12 cycles a member.
   for (auto at = given.begin(), end = given.end(); at != end; ++at) {
     ++count;
     const std::string_view key = at.key();
@@ -74,11 +75,12 @@ bool checker::object(const object_rule& rule, simdjson::dom::object given, int d
   return rule.dependencies.empty() || dependencies(rule, given);
 }
 
-/// The type, and what the schema says of values of that type.
+/// Checks the type, and the rules for values of that type.
 [[gnu::always_inline]] inline bool checker::rules(const node& rule, element given,
                                                   int depth) {
   const auto admitted = [&](uint8_t bit) { return (rule.types & bit) != 0; };
   switch (given.type()) {
+  // Most rules have no keywords for a type: `none` saves the call.
   case element_type::STRING:
     return admitted(type_string)
              ? rule.text == none || text(program_.texts[rule.text], text_of(given))
@@ -115,6 +117,7 @@ bool checker::value(index id, element given, int depth) {
   const node& rule = program_.nodes[id];
   if (!rules(rule, given, depth))
     return false;
+  // The type comes first: it costs least and refuses most.
   if (rule.constant != none && !any_value(program_.values[rule.constant], given))
     return false;
   if (rule.values != none && !any_value(program_.values[rule.values], given))

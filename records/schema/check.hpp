@@ -1,6 +1,5 @@
-// CHECK: runs a compiled schema over one record. Recursion follows the record's nesting,
-// at most 64 levels, and within a level at most 64 nodes; the work is bounded by
-// check_steps_max.
+// CHECK: runs a compiled schema over one record. The recursion follows the record's nesting, at
+// most 64 levels, and within a level at most 64 nodes; check_steps_max bounds the work.
 #pragma once
 
 #include "records/schema/equal.hpp"
@@ -13,8 +12,8 @@
 
 namespace weir::schema_detail {
 
-/// One check of one record; made on the stack. Allocates only to say what is wrong, and
-/// for uniqueItems on more than 256 items.
+/// Makes one check of one record; it lives on the stack. It allocates only to say what is
+/// wrong, and for uniqueItems on more than 256 items.
 class checker {
  public:
   explicit checker(const schema::program& program) noexcept : program_(program) {}
@@ -22,10 +21,10 @@ class checker {
   /// Nothing when the record matches.
   std::optional<violation> run(simdjson::dom::element record);
 
-  /// See schema::surely_admits().
+  /// Does what schema::surely_admits() promises.
   bool admits_flat(simdjson::dom::parser& parser, std::string_view record,
                    member_order& order);
-  /// Longer records could be too much work, which is run()'s to count.
+  /// Checking a longer record could be too much work, which only run() counts.
   static constexpr size_t flat_bytes_max = size_t{1} << 20;
 
  private:
@@ -62,12 +61,12 @@ class checker {
   bool one_of(const applicator& op, simdjson::dom::element given, int depth);
   bool negation(const applicator& op, simdjson::dom::element given, int depth);
   bool condition(const applicator& op, simdjson::dom::element given, int depth);
-  /// Whether the node admits the value; says nothing of why not.
+  /// True if the node admits the value; does not note why not.
   bool admits(index id, simdjson::dom::element given, int depth);
 
   bool wrong_type(const node& rule, simdjson::dom::element given);
   bool missing(const object_rule& rule, uint64_t seen);
-  /// Records the detail `make()` returns unless a branch is only being tried. False.
+  /// Notes the detail that `make()` returns, unless a branch is only being tried. Always false.
   template <std::invocable Make>
   [[gnu::noinline, gnu::cold]] bool fail(Make make);
   [[gnu::noinline, gnu::cold]] bool below(std::string_view token);

@@ -1,4 +1,4 @@
-// The checker's keywords that apply other schemas to the same value.
+// Checks the keywords that apply other schemas to the same value.
 #include "records/schema/check_fail.hpp"
 
 #include <utility>
@@ -33,6 +33,7 @@ std::string listed(const value_set& set) {
     add(text);
   for (const element other : set.others)
     add(other);
+  // A detail is short: the choices past the fifth are only counted.
   if (total > shown)
     out += " or " + counted(total - shown, "other");
   return out;
@@ -42,6 +43,7 @@ bool checker::apply(const applicator& op, element given, int depth) {
   switch (op.what) {
   case applicator::kind::reference:
   case applicator::kind::all_of:
+    // These must all match, so the first failure is the violation: no branch is only tried.
     for (uint32_t i = 0; i < op.count; ++i)
       if (!value(program_.branches[op.first + i], given, depth))
         return false;
@@ -65,7 +67,7 @@ bool checker::admits(index id, element given, int depth) {
   return matched;
 }
 
-/// Says what the first alternative missed: its violation is made again, this time noted.
+/// Says what the first alternative missed: it is checked again, and this time it is noted.
 bool checker::matches_none(const applicator& op, std::string_view name, element given,
                            int depth) {
   if (trying_ || value(program_.branches[op.first], given, depth))
@@ -95,6 +97,7 @@ bool checker::one_of(const applicator& op, element given, int depth) {
   uint32_t first = 0;
   for (uint32_t i = 0; i < op.count; ++i) {
     const bool matches = admits(program_.branches[op.first + i], given, depth);
+    // A check that was given up has not failed: it must not count as no match.
     if (stopped_ != stop::no)
       return false;
     if (matches && matched++ == 1)

@@ -1,4 +1,4 @@
-// The checker's rules for arrays, and the rarer ones for objects.
+// Checks the rules for arrays, and the rarer ones for objects.
 #include "records/schema/check_fail.hpp"
 
 #include <algorithm>
@@ -16,14 +16,15 @@ bool checker::missing(const object_rule& rule, uint64_t seen) {
   });
 }
 
-/// Required names beyond the 64 of the mask, 64 a pass: no memory, whatever their number.
+/// Looks for the required names beyond the 64 of the mask, 64 in each pass: it needs no
+/// memory, however many there are.
 bool checker::more_required(const object_rule& rule, simdjson::dom::object given) {
   for (size_t base = 64; base < rule.required_names.size(); base += 64) {
     uint64_t seen = 0;
     for (const auto [key, held] : given) {
       if (!work_.spend(1))
         return give_up(stop::too_long);
-      // required names come first in the table, in order
+      // The required names come first in the table, in their order.
       if (const size_t at = rule.names.find_padded(key); at - base < 64)
         seen |= uint64_t{1} << (at - base);
     }
@@ -62,6 +63,7 @@ bool checker::has_key(simdjson::dom::object given, std::string_view key) {
 bool checker::dependencies(const object_rule& rule, simdjson::dom::object given) {
   for (const dependency& each : rule.dependencies) {
     if (!has_key(given, each.trigger)) {
+      // has_key() is also false when it gave up.
       if (stopped_ != stop::no)
         return false;
       continue;
@@ -89,6 +91,7 @@ bool checker::array(const array_rule& rule, simdjson::dom::array given, int dept
   }
   if (count < rule.items_min || count > rule.items_max)
     return array_size(rule, count);
+  // The number of items is checked before: it is cheap, comparing them all is not.
   if (!rule.unique || all_unique(given, work_))
     return true;
   if (work_.exhausted())

@@ -1,4 +1,4 @@
-// What the parts of the checker share: how a violation is noted.
+// Shared by the parts of the checker: how a violation is noted.
 #pragma once
 
 #include "records/schema/check.hpp"
@@ -13,7 +13,7 @@ bool checker::fail(Make make) {
   return false;
 }
 
-/// The values of an enum or const for a detail: `"a" or "b" or 2 others`.
+/// Lists the values of an enum or const for a detail: `"a" or "b" or 2 others`.
 std::string listed(const value_set& set);
 
 } // namespace weir::schema_detail

@@ -1,7 +1,7 @@
-// The checker's short way: a record without nesting and escapes is checked by its text and
-// where its tokens begin, before a parser has made a document of it. Most records are such,
-// and the document costs more than the check. The short way says yes only when it is certain;
-// everything else, and each word of what is wrong with a record, is left to run().
+// The checker's short way: it checks a record without nesting and escapes by its text and the
+// places where its tokens begin, before a parser has made a document of it. Most records are
+// like that, and the document costs more than the check. The short way says yes only when it is
+// certain; it leaves everything else, and every word about what is wrong, to run().
 #include "records/json/scan.hpp"
 #include "records/schema/check.hpp"
 
@@ -13,15 +13,15 @@ namespace {
 
 const node any_value_at_all{};
 
-/// What lies between a token's first byte and the next token, without white space behind it;
-/// other control characters are part of a token.
+/// What lies between a token's first byte and the next token, without the white space after
+/// it; other control characters are part of a token.
 inline std::string_view token_between(const char* begin, const char* next) noexcept {
   while (steps::is_space(next[-1]))
     --next;
   return {begin, static_cast<size_t>(next - begin)};
 }
 
-/// A record can be checked by its members alone, one after the other.
+/// True if a record can be checked by its members alone, one after the other.
 bool is_plain(const schema::program& program) noexcept {
   const node& root = program.nodes[program.root];
   if ((root.types & type_object) == 0 || root.applicators != 0 || root.values != none
@@ -62,6 +62,7 @@ bool is_plain(const schema::program& program) noexcept {
     return false;
   if (token.front() == '"')
     return flat_string(rule, token.substr(1, token.size() - 2));
+  // Strings of an enum or const were looked up there; other values need the document.
   if (rule.constant != none || rule.values != none)
     return false;
   switch (token.front()) {
@@ -83,6 +84,7 @@ checker::flat_member(const object_rule* rule, std::string_view key, uint32_t& gu
   if (!rule)
     return &any_value_at_all;
   index id = none;
+  // `guess` is where the member at this place was in the record before, mostly the same one.
   if (const auto at = rule->names.find_padded(key, guess); at != name_table::absent) {
     guess = at;
     seen |= rule->properties[at].required_bit;
@@ -110,8 +112,8 @@ bool checker::admits_flat(simdjson::dom::parser& parser, std::string_view record
 }
 
 /// {"a":1,"b":2} has four tokens for each member, and the brace. The parser's first pass has
-/// checked UTF-8, that strings end, and that no control character is in one; two tokens have
-/// only white space between them.
+/// checked UTF-8, that strings end, and that no control character is in one; between two
+/// tokens is only white space.
 bool checker::flat_members(const char* text, std::span<const uint32_t> tokens,
                            member_order& order) {
   if (tokens.size() % 4 != 1 || tokens.size() < 5 || text[tokens[0]] != '{')
@@ -120,6 +122,7 @@ bool checker::flat_members(const char* text, std::span<const uint32_t> tokens,
   const object_rule* const rule = root == none ? nullptr : &program_.objects[root];
   uint64_t seen = 0;
   for (size_t at = 1; at < tokens.size(); at += 4) {
+    // The four are the key, the colon, the value, and the comma or brace after it.
     const bool last = at + 4 == tokens.size();
     const auto key = token_between(text + tokens[at], text + tokens[at + 1]);
     if (key.front() != '"' || text[tokens[at + 1]] != ':'

@@ -1,4 +1,4 @@
-// The checker's rules for strings, numbers, and enum and const.
+// Checks the rules for strings and numbers, and enum and const.
 #include "records/schema/check_fail.hpp"
 
 #include <cstring>
@@ -10,6 +10,7 @@ using simdjson::dom::element;
 bool checker::text(const text_rule& rule, std::string_view given) {
   if (!work_.spend(given.size() / 64))
     return give_up(stop::too_long);
+  // A character has 1 to 4 bytes, so most texts need no counting.
   if ((given.size() / 4 < rule.length_min || given.size() > rule.length_max)
       && !text_length(rule, given))
     return false;
@@ -28,7 +29,8 @@ bool checker::text(const text_rule& rule, std::string_view given) {
 
 namespace {
 
-/// Bytes that continue a code point (10xxxxxx), eight at a time: all others begin one.
+/// Counts the bytes that continue a code point (10xxxxxx), eight at a time: all others begin
+/// one.
 uint64_t continuing_bytes(std::string_view text) noexcept {
   uint64_t continuing = 0;
   for (; text.size() >= 8; text.remove_prefix(8)) {
@@ -68,6 +70,7 @@ bool checker::numeric(const number_rule& rule, const number& given) {
              + "), got " + to_text(given);
     });
   };
+  // Only the bounds that `parts` names hold a value.
   if (rule.parts & number_rule::minimum && compare(given, rule.min) < 0)
     return broken("≥ ", rule.min, "minimum");
   if (rule.parts & number_rule::maximum && compare(given, rule.max) > 0)
@@ -86,8 +89,8 @@ bool checker::any_value(const value_set& set, element given) {
     if (set.strings.find_padded(text_of(given)) != name_table::absent)
       return true;
   } else {
-    for (const element candidate :
-         set.others) // the schema's value first: its keys are unique
+    // The schema's value is the left one: its keys are unique.
+    for (const element candidate : set.others)
       if (equal(candidate, given, work_))
         return true;
     if (work_.exhausted())

@@ -50,6 +50,7 @@ bool compiler::subschema(element given, int depth, index& id) {
     return true;
   }
   draft made;
+  // Subschemas are compiled meanwhile and move out_.nodes: finish() stores the node by its id.
   made.id = id;
   made.depth = depth;
   made.source = members_of(given);
@@ -93,14 +94,14 @@ void compiler::finish(draft& to) {
   store(to.has_text, out_.texts, to.text, to.made.text);
   store(to.has_number, out_.numbers, to.number, to.made.number);
   to.made.first_applicator = static_cast<index>(out_.applicators.size());
-  // one a keyword: few
+  // Each keyword adds one at most, so 16 bits are plenty.
   to.made.applicators = static_cast<uint16_t>(to.applicators.size());
   out_.applicators.insert(out_.applicators.end(), to.applicators.begin(),
                           to.applicators.end());
   out_.nodes[to.id] = to.made;
 }
 
-/// Required names first, in order: their place in the table is their bit.
+/// Puts the required names first, in order: their place in the table is their bit.
 void compiler::finish_object(draft& to) {
   std::map<std::string_view, index> nodes;
   for (const auto& [name, id] : to.properties)
@@ -108,6 +109,7 @@ void compiler::finish_object(draft& to) {
   std::vector<std::string> all = to.required;
   for (const std::string& name : to.required) {
     const size_t at = to.object.properties.size();
+    // Names past the 64th have no bit: more_required() looks for them.
     const uint64_t bit = at < 64 ? uint64_t{1} << at : 0;
     const auto found = nodes.find(name);
     to.object.properties.push_back({found == nodes.end() ? none : found->second, bit});

@@ -1,13 +1,12 @@
-// COMPILER: walks a parsed schema once and fills a program. Every member of every
-// subschema is looked up in one table of keywords; what is not in it is an error. The
-// first error ends it: each step returns false and error_ says why.
+// COMPILER: walks a parsed schema once and fills a program. It looks up every member of every
+// subschema in one table of keywords; a member that is not in it is an error. The first error
+// ends the walk: each step returns false and error_ says why.
 //
-//   schema_compile.cpp           the walk, $ref, boolean schemas, limits
-//   schema_keywords.cpp          the table; keywords about one value: type, bounds,
-//                                enum, format
-//   schema_keywords_members.cpp  keywords about members, items and other schemas
-//   schema_links.cpp             $ref targets; chains and cycles that consume no input
-//   schema_suggest.cpp           what to write instead of a keyword we do not support
+//   compile.cpp           the walk, boolean schemas, limits
+//   keywords.cpp          the table; keywords about one value: type, bounds, enum, format
+//   keywords_members.cpp  keywords about members, items and other schemas
+//   links.cpp             $ref and its targets; chains and cycles that consume no input
+//   suggest.cpp           what to write instead of a keyword we do not support
 #pragma once
 
 #include "records/schema/program.hpp"
@@ -19,14 +18,14 @@
 
 namespace weir::schema_detail {
 
-/// What to do about a keyword that is not supported: `; use "$defs"`, or nothing.
+/// Says what to do about a keyword that is not supported: `; use "$defs"`, or nothing.
 std::string suggestion(std::string_view keyword);
 
 class compiler {
  public:
   compiler(std::string_view file, schema::program& out) : file_(file), out_(out) {}
 
-  /// Failure: invalid_config, `FILE: #/pointer: what is wrong`.
+  /// Fails with invalid_config: `FILE: #/pointer: what is wrong`.
   result<void> run(simdjson::dom::element root);
 
  private:
@@ -54,7 +53,7 @@ class compiler {
   };
   static const keyword_entry* find_keyword(std::string_view name) noexcept;
 
-  /// Extends the pointer errors speak of, for one scope.
+  /// Extends the pointer that errors name, for one scope.
   class place {
    public:
     place(compiler& owner, std::string_view token);
@@ -121,13 +120,13 @@ class compiler {
 
   // -- links
   struct pending_reference {
-    index branch;        ///< in program::branches, to be filled
-    std::string target;  ///< escaped pointer
-    std::string pointer; ///< of the $ref keyword
+    index branch;        ///< its entry in program::branches, to be filled
+    std::string target;  ///< an escaped pointer
+    std::string pointer; ///< where the $ref keyword is
   };
   bool resolve_references();
   bool find_cycles();
-  /// Length of the longest chain of nodes applied to the same value, from `id` on; -1:
+  /// The length of the longest chain of nodes applied to the same value, from `id` on; -1:
   /// error.
   int chain_length(index id);
 

@@ -1,5 +1,6 @@
-// ELEMENT: simdjson's element as the type one has just seen it to be. By value: the
-// result of a `get` is a temporary that a range-for would outlive.
+// ELEMENT: takes simdjson's element as the type that the caller has just seen it to be. The
+// functions return by value: the result of a `get` is a temporary that a range-for would
+// outlive.
 #pragma once
 
 #include <string_view>

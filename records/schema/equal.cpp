@@ -17,8 +17,8 @@ using simdjson::dom::element_type;
 
 namespace {
 
-constexpr size_t pairwise_max = 12;  ///< below, comparing all pairs beats hashing
-constexpr size_t on_stack_max = 256; ///< 6 KiB
+constexpr size_t pairwise_max = 12;  ///< up to it comparing all pairs beats hashing
+constexpr size_t on_stack_max = 256; ///< takes 6 KiB
 
 uint64_t mix(uint64_t a, uint64_t b) noexcept {
   a = (a ^ std::rotl(b, 31)) * 0x9e3779b97f4a7c15;
@@ -58,7 +58,7 @@ uint64_t hash_array(simdjson::dom::array items, work_budget& work) noexcept {
 
 uint64_t hash_object(simdjson::dom::object members, work_budget& work) noexcept {
   uint64_t hash = 6;
-  for (const auto [key, value] : members) { // a sum: order does not matter
+  for (const auto [key, value] : members) { // a sum, since their order does not matter
     hash += mix(hash_text(key), hash_of(value, work));
     if (!work.spend_bytes(key.size()))
       break;
@@ -92,7 +92,7 @@ bool equal_objects(simdjson::dom::object left, simdjson::dom::object right,
                    work_budget& work) noexcept {
   if (left.size() != right.size()) // saturates at 2^24 - 1: then the members decide
     return false;
-  // both ways: a name may occur twice in either
+  // Both ways are needed: a name may occur twice in either.
   for (const auto [key, value] : left)
     if (!find_equal(right, key, value, work))
       return false;
@@ -174,6 +174,7 @@ uint64_t hash_of(element value, work_budget& work) noexcept {
   if (!work.spend(1))
     return 0;
   switch (value.type()) {
+  // Each type mixes in a number of its own, so that null, 0, false and "" differ.
   case element_type::NULL_VALUE:
     return 1;
   case element_type::BOOL:
@@ -193,6 +194,7 @@ uint64_t hash_of(element value, work_budget& work) noexcept {
 
 bool all_unique(simdjson::dom::array items, work_budget& work) {
   size_t count = 0;
+  // items.size() saturates at 2^24 - 1.
   for (auto at = items.begin(); at != items.end(); ++at)
     ++count;
   if (!work.spend(count))

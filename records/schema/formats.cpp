@@ -22,7 +22,7 @@ constexpr std::array<format, 9> formats{{
   {"hostname", is_hostname, "a host name"},
 }};
 
-/// Two digits at `at`, or a number too large for any use of it.
+/// The number of the two digits at `at`, or one that is too large for any use of it.
 constexpr uint32_t pair(std::string_view text, size_t at) noexcept {
   if (!is_digit(text[at]) || !is_digit(text[at + 1]))
     return 1000;
@@ -36,7 +36,7 @@ uint32_t days_in(uint32_t year, uint32_t month) noexcept {
   return days[month - 1] + (month == 2 && leap ? 1U : 0U);
 }
 
-/// `Z` or `±hh:mm`; minutes east of UTC, or nothing.
+/// Reads `Z` or `±hh:mm` as minutes east of UTC. Nothing for any other text.
 std::optional<int> offset_minutes(std::string_view text) noexcept {
   if (text.size() == 1)
     return text[0] == 'Z' || text[0] == 'z' ? std::optional{0} : std::nullopt;

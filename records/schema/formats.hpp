@@ -1,4 +1,5 @@
-// FORMATS: the asserted values of `format`, each one pass over the text, no allocation.
+// FORMATS: checks the values of `format` that we assert, each in one pass over the text without
+// allocation.
 #pragma once
 
 #include <optional>
@@ -11,16 +12,16 @@ using format_check = bool (*)(std::string_view) noexcept;
 struct format {
   std::string_view name;
   format_check accepts;
-  std::string_view meaning; ///< for the detail of a violation
+  std::string_view meaning; ///< what the detail of a violation calls it
 };
 
 /// Null for a name we do not assert.
 const format* find_format(std::string_view name) noexcept;
-/// `date-time, date, …`, for errors.
+/// Lists them for errors: `date-time, date, …`.
 std::string_view format_names() noexcept;
 
 bool is_date(std::string_view text) noexcept; ///< RFC 3339 full-date, real days only
-/// RFC 3339 full-time: the offset is required
+/// RFC 3339 full-time; it must have an offset
 bool is_time(std::string_view text) noexcept;
 /// RFC 3339; second 60 only at 23:59 UTC
 bool is_date_time(std::string_view text) noexcept;

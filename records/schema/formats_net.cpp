@@ -1,4 +1,4 @@
-// The formats that name something on a network: addresses, hosts, mailboxes, URIs.
+// Checks the formats that name something on a network: addresses, hosts, mailboxes, URIs.
 #include "records/schema/formats.hpp"
 
 #include "base/text.hpp"
@@ -22,7 +22,7 @@ constexpr bool one_of(char c, std::string_view set) noexcept {
 
 constexpr std::string_view sub_delims = "!$&'()*+,;="; // RFC 3986 §2.2
 
-/// Unreserved, sub-delims, %XX and `extra`, to the end of `text`.
+/// True if `text` has only unreserved characters, sub-delims, %XX and those in `extra`.
 bool is_uri_part(std::string_view text, std::string_view extra) noexcept {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -39,7 +39,7 @@ bool is_uri_part(std::string_view text, std::string_view extra) noexcept {
   return true;
 }
 
-/// Inside of `[…]`: IPv6 or, as RFC 3986 §3.2.2 has it, `v1.something`.
+/// Checks the inside of `[…]`: IPv6, or `v1.something` (RFC 3986 §3.2.2).
 bool is_ip_literal(std::string_view text) noexcept {
   if (text.empty() || (text[0] | 0x20) != 'v')
     return is_ipv6(text);
@@ -64,6 +64,7 @@ bool is_authority(std::string_view text) noexcept {
     text.remove_prefix(at + 1);
   }
   if (text.starts_with('[')) {
+    // The colons inside the brackets are the address's; one after them begins the port.
     const size_t end = text.find(']');
     if (end == std::string_view::npos || !is_ip_literal(text.substr(1, end - 1)))
       return false;
@@ -76,7 +77,7 @@ bool is_authority(std::string_view text) noexcept {
   return is_uri_part(text.substr(0, colon), "");
 }
 
-/// RFC 5321 §4.1.2: dot-separated atoms.
+/// Checks atoms with dots between them (RFC 5321 §4.1.2).
 bool is_dot_string(std::string_view text) noexcept {
   bool after_dot = true;
   for (const char c : text) {
@@ -87,7 +88,7 @@ bool is_dot_string(std::string_view text) noexcept {
   return !after_dot;
 }
 
-/// `"…"` with backslash escapes, printable ASCII.
+/// Checks `"…"`: printable ASCII with backslash escapes.
 bool is_quoted_string(std::string_view text) noexcept {
   if (text.size() < 2 || text.front() != '"' || text.back() != '"')
     return false;
@@ -101,7 +102,7 @@ bool is_quoted_string(std::string_view text) noexcept {
   return true;
 }
 
-/// One to four hex digits at the front; how many, 0 when there are none or more.
+/// How many hex digits are at the front, one to four; 0 when there are none or more.
 size_t hex_group(std::string_view text) noexcept {
   size_t size = 0;
   while (size < text.size() && size < 5 && is_hex_digit(text[size]))
@@ -109,8 +110,8 @@ size_t hex_group(std::string_view text) noexcept {
   return size > 4 ? 0 : size;
 }
 
-/// Counts the 16-bit groups of colon-separated `text`; -1 when it is not that. `tail`:
-/// the last may be dotted IPv4 and counts for two.
+/// Counts the 16-bit groups of `text`, which have colons between them; -1 when `text` is no
+/// such list. `tail`: the last one may be dotted IPv4, which counts for two.
 int count_groups(std::string_view text, bool tail) noexcept {
   int groups = 0;
   while (!text.empty()) {
@@ -123,6 +124,7 @@ int count_groups(std::string_view text, bool tail) noexcept {
     text.remove_prefix(size);
     if (text.empty())
       return groups;
+    // The caller has cut off a `::`, so a colon at the end separates nothing.
     if (text[0] != ':' || text.size() == 1)
       return -1;
     text.remove_prefix(1);
@@ -142,6 +144,7 @@ bool is_ipv4(std::string_view text) noexcept {
     for (; at < text.size() && is_digit(text[at]); ++at)
       value = value * 10 + static_cast<uint32_t>(text[at] - '0');
     const size_t size = at - begin;
+    // Some readers take a leading zero for octal, so it is refused.
     if (size == 0 || size > 3 || value > 255 || (size > 1 && text[begin] == '0'))
       return false;
     if (++octets == 4)
@@ -168,6 +171,7 @@ bool is_hostname(std::string_view text) noexcept {
     return false;
   size_t label = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
+    // The text's end ends a label as a dot does.
     if (i == text.size() || text[i] == '.') {
       if (label == 0 || label > 63 || text[i - 1] == '-')
         return false;
@@ -182,6 +186,7 @@ bool is_hostname(std::string_view text) noexcept {
 }
 
 bool is_email(std::string_view text) noexcept {
+  // A quoted local part may hold an @ itself, so the last one counts.
   const size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0 || at > 64 || text.size() > 254)
     return false;
@@ -216,7 +221,7 @@ bool is_uri(std::string_view text) noexcept {
       return false;
     text.remove_prefix(end);
   }
-  return is_uri_part(text, ":@/?"); // path, then query: the query may hold "?" too
+  return is_uri_part(text, ":@/?"); // the path, then the query, which may hold "?" too
 }
 
 } // namespace weir::schema_detail

@@ -6,6 +6,7 @@
 namespace weir::schema_detail {
 
 const compiler::keyword_entry* compiler::find_keyword(std::string_view name) noexcept {
+  // Sorted by name for lower_bound().
   static constexpr keyword_entry keywords[] = {
     {"$comment", &compiler::note_text},
     {"$defs", &compiler::definitions},
@@ -59,7 +60,7 @@ const compiler::keyword_entry* compiler::find_keyword(std::string_view name) noe
   return found != std::end(keywords) && found->name == name ? found : nullptr;
 }
 
-/// A non-negative integer; 2.0 is one.
+/// Reads a non-negative integer; 2.0 is one.
 bool compiler::count(std::string_view name, element value, uint64_t& out) {
   const number given =
     value.is_number() ? normalized(number::of(value)) : number::of(-1.5);
@@ -113,6 +114,7 @@ bool compiler::values(std::string_view, element value, draft& to) {
   if (strings.empty() && set.others.empty())
     return error("\"enum\" is empty: no value could match; list at least one");
   std::sort(strings.begin(), strings.end());
+  // A name table needs distinct names; JSON Schema allows a value to be listed twice.
   strings.erase(std::unique(strings.begin(), strings.end()), strings.end());
   set.strings = name_table(std::move(strings));
   to.made.values = static_cast<index>(out_.values.size());
@@ -136,6 +138,7 @@ bool compiler::number_bound(std::string_view name, element value, draft& to) {
   if (!value.is_number())
     return error(quote(name) + " must be a number, got " + show(value)
                  + (value.is_bool() ? "; since draft 6 it is the bound itself" : ""));
+  // 2.0 becomes 2: compare() is fastest for two integers.
   const number bound = normalized(number::of(value));
   to.has_number = true;
   if (name == "minimum") {
@@ -210,7 +213,7 @@ bool compiler::dialect(std::string_view, element value, draft&) {
                + show(value));
 }
 
-/// An inner $id would change what `#/…` means below it.
+/// Only the root may have an $id: an inner one would change what `#/…` means below it.
 bool compiler::identifier(std::string_view name, element value, draft& to) {
   if (to.depth > 0)
     return error("\"$id\" is supported at the root only; use $defs and local references");

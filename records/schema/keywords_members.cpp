@@ -1,4 +1,4 @@
-// The keywords about an object's members, an array's items, and other schemas.
+// Reads the keywords about an object's members, an array's items, and other schemas.
 #include "records/schema/compiler.hpp"
 #include "records/schema/text.hpp"
 
@@ -16,7 +16,7 @@ std::string not_an_object(std::string_view name, element value) {
 
 } // namespace
 
-/// A list of distinct strings.
+/// Reads a list of distinct strings.
 bool compiler::names(element value, std::vector<std::string>& out) {
   if (!value.is_array())
     return error(
@@ -28,6 +28,7 @@ bool compiler::names(element value, std::vector<std::string>& out) {
     const place here(*this, std::to_string(out.size()));
     if (!each.is_string())
       return error("expected a property name, got " + show(each));
+    // JSON Schema demands that the names are unique (validation §6.5.3).
     if (!seen.insert(text_of(each)).second)
       return error("property " + show(each) + " is listed twice");
     out.emplace_back(text_of(each));
@@ -55,6 +56,7 @@ bool compiler::properties(std::string_view name, element value, draft& to) {
   std::set<std::string_view> seen;
   for (const auto [key, inner] : members_of(value)) {
     const place here(*this, key);
+    // simdjson gives both members of a name that occurs twice; nobody knows which was meant.
     if (!seen.insert(key).second)
       return error("property " + quote(key) + " occurs twice");
     index id = none;
@@ -177,7 +179,7 @@ bool compiler::condition(std::string_view, element value, draft& to) {
     if (to.source.at_key(name).get(branch) != simdjson::SUCCESS)
       continue;
     const size_t parent = path_.rfind('/');
-    const std::string here = path_; // a sibling of "if": its pointer is the parent's
+    const std::string here = path_; // it is a sibling of "if", not a child of it
     path_.resize(parent);
     const bool compiled = [&] {
       const place sibling(*this, name);
@@ -191,7 +193,7 @@ bool compiler::condition(std::string_view, element value, draft& to) {
   return true;
 }
 
-/// Compiled by its `if`; alone it would do nothing, which nobody means.
+/// Its `if` compiles it. Alone it would do nothing, which nobody means.
 bool compiler::then_or_else(std::string_view name, element, draft& to) {
   return to.source.at_key("if").error() == simdjson::SUCCESS
          || error(quote(name) + " has no effect without \"if\"");

@@ -1,7 +1,7 @@
-// What can be said only once all nodes exist: where a $ref leads, and that applying
-// schemas to one value ends. A $ref may lead back to a schema above it through properties
-// or items: then every turn consumes a level of the record. Without one the turn would
-// never end.
+// Finds out what can be said only once all nodes exist: where a $ref leads, and that applying
+// schemas to one value ends. A $ref may lead back to a schema above it through properties or
+// items: every turn consumes a level of the record then. Without one, the turns would never
+// end.
 #include "records/schema/compiler.hpp"
 #include "records/schema/text.hpp"
 
@@ -12,8 +12,8 @@ namespace weir::schema_detail {
 
 namespace {
 
-/// RFC 6901 §6: the fragment is percent-encoded. A malformed escape stays as it is, and
-/// so leads nowhere.
+/// A pointer in a fragment is percent-encoded (RFC 6901 §6). A malformed escape stays as it
+/// is, and so leads nowhere.
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -74,6 +74,7 @@ int compiler::chain_length(index id) {
     return -1;
   }
   chains_[id] = -1;
+  // While this node's mark is -1, coming back to it is a cycle.
   int longest = 0;
   const node& from = out_.nodes[id];
   for (uint32_t i = 0; i < from.applicators; ++i) {

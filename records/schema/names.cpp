@@ -13,13 +13,13 @@ constexpr uint32_t growth_bits_max = 3;
 
 name_table::name_table(std::vector<std::string> names) : names_(std::move(names)) {
   const auto bits_min = static_cast<uint32_t>(std::bit_width(names_.size() * 2 + 1));
-  uint64_t multiplier = 0x9e3779b97f4a7c15; // the golden ratio, as in Knuth's 6.4
+  uint64_t multiplier = 0x9e3779b97f4a7c15; // the golden ratio, as in Knuth, section 6.4
   for (uint32_t bits = bits_min; bits <= bits_min + growth_bits_max; ++bits)
     for (int attempt = 0; attempt < attempts_per_size; ++attempt) {
       if (fill(bits, multiplier))
         return;
       multiplier = multiplier * 0xd1342543de82ef95 + 2; // an LCG step keeps it odd
-      if (names_.size() > 256) {                        // no perfect fit to hope for
+      if (names_.size() > 256) {                        // too many for a perfect fit
         fill(bits, multiplier);
         return;
       }
@@ -35,6 +35,7 @@ bool name_table::fill(uint32_t bits, uint64_t multiplier) {
   bool perfect = true;
   for (uint32_t index = 0; index < names_.size(); ++index) {
     std::string padded = names_[index];
+    // padded_key() reads 8 bytes from the first one on, whatever the size.
     padded.resize(padded.size() + 8);
     slot key = padded_key({padded.data(), names_[index].size()});
     key.index = index;

@@ -1,6 +1,6 @@
-// NAMES: a set of strings fixed at compile time of a schema, looked up by hash of length,
-// first and last 8 bytes. For names of up to 16 bytes these three are the whole name, so
-// a hit costs one slot and no memcmp.
+// NAMES: a set of strings that is fixed when a schema is compiled. A name is looked up by a
+// hash of its length and its first and last 8 bytes. Up to 16 bytes these are the whole name,
+// so a hit costs one slot and no memcmp.
 #pragma once
 
 #include <bit>
@@ -20,18 +20,18 @@ class name_table {
   /// The index of a name is its position in `names`; they must be distinct.
   explicit name_table(std::vector<std::string> names);
 
-  /// Any thread.
+  /// Returns the index of `name`, or absent. Any thread may call it.
   uint32_t find(std::string_view name) const noexcept;
   bool empty() const noexcept { return names_.empty(); }
-  /// The same without a branch on the size, for names with 8 readable bytes behind their
-  /// first: keys and strings of a simdjson document, whose string buffer ends in
+  /// Does the same without a branch on the size, for names with 8 readable bytes from the first
+  /// one on: keys and strings of a simdjson document, whose string buffer ends in
   /// SIMDJSON_PADDING.
   uint32_t find_padded(std::string_view name) const noexcept {
     return find_key(padded_key(name), name);
   }
-  /// The same, and asks `guess` first: an index, or any other number. The names of records
-  /// mostly come in the same order, and a guess that holds is not waited for as the place
-  /// of a hash is.
+  /// Does the same and tries `guess` first: an index, or any other number. The names of records
+  /// mostly come in the same order, and the processor need not wait for a right guess as it
+  /// does for the place of a hash.
   uint32_t find_padded(std::string_view name, uint32_t guess) const noexcept {
     const slot key = padded_key(name);
     if (guess < keys_.size() && is(keys_[guess], key, name))
@@ -42,8 +42,8 @@ class name_table {
 
  private:
   struct slot {
-    uint64_t head = 0; ///< first 8 bytes; shorter names end in zeros
-    uint64_t tail = 0; ///< last 8 bytes
+    uint64_t head = 0; ///< the first 8 bytes; shorter names end in zeros
+    uint64_t tail = 0; ///< the last 8 bytes, head if there are no more than 8
     uint32_t size = 0;
     uint32_t index = absent;
   };

@@ -20,8 +20,8 @@ int order(Value left, Value right) noexcept {
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/// Truncates the double instead of rounding the integer: exact, as both parts are
-/// representable.
+/// Truncates the double instead of rounding the integer: both its parts are representable, so
+/// the comparison is exact.
 int compare_real(int64_t left, double right) noexcept {
   if (right >= two_63)
     return -1;
@@ -54,7 +54,7 @@ int compare_real(const number& left, double right) noexcept {
   return 0;
 }
 
-/// Precondition: an integer kind.
+/// Precondition: `value` is of an integer kind.
 uint64_t magnitude(const number& value) noexcept {
   if (value.what == number::kind::uint64)
     return value.u;
@@ -76,7 +76,7 @@ double to_double(const number& value) noexcept {
 
 bool is_multiple_real(double value, double divisor) noexcept {
   const double quotient = value / divisor;
-  if (!std::isfinite(quotient)) // overflow: the remainder is still exact
+  if (!std::isfinite(quotient)) // it overflows, but the remainder is still exact
     return std::fmod(value, divisor) == 0;
   const double tolerance = 4 * std::numeric_limits<double>::epsilon();
   return std::abs(quotient - std::round(quotient)) <= tolerance * std::abs(quotient);
@@ -133,7 +133,7 @@ std::optional<number> read_short_number(std::string_view text) noexcept {
     else
       return std::nullopt;
   }
-  if (negative && value == 0) // as a double it has a sign
+  if (negative && value == 0) // -0.0 has a sign that `value` can't hold
     return std::nullopt;
   const int64_t whole = negative ? -value : value;
   if (point == text.size())
@@ -155,6 +155,7 @@ std::optional<number> read_number(std::string_view text) noexcept {
     uint64_t wide = 0;
     if (std::from_chars(text.data(), end, wide).ec == std::errc{})
       return number::of(wide);
+    // A parser refuses such an integer; it doesn't make a double of it.
     return std::nullopt;
   }
   if (!steps::is_json_number(text))
@@ -200,6 +201,7 @@ std::string_view to_text(const number& value, number_buffer& buffer) noexcept {
   char* const begin = buffer.data();
   char* const limit = begin + buffer.size();
   std::to_chars_result end{};
+  // The longest, a double, has 24 characters: to_chars() can't fail.
   switch (value.what) {
   case number::kind::int64:
     end = std::to_chars(begin, limit, value.i);

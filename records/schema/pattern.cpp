@@ -8,7 +8,7 @@ namespace weir::schema_detail {
 
 namespace {
 
-/// Whether the set has all of the next four bytes, without a branch between them.
+/// True if the set has all of the next four bytes; there is no branch between them.
 bool holds_four(const byte_set& set, const char* at) noexcept {
   const auto has = [&](size_t i) -> unsigned {
     return set[static_cast<unsigned char>(at[i])];
@@ -16,7 +16,7 @@ bool holds_four(const byte_set& set, const char* at) noexcept {
   return (has(0) & has(1) & has(2) & has(3)) != 0;
 }
 
-/// The first white space beyond ASCII from `begin` on, or `end` of the run.
+/// The first white space beyond ASCII from `begin` on, or `end`, where the run ends.
 const char* before_space(const char* begin, const char* end,
                          const char* text_end) noexcept {
   for (const char* at = begin; at < end; ++at)
@@ -33,6 +33,7 @@ bool match_runs(const plain_pattern& plain, std::string_view text) noexcept {
     const auto room = static_cast<size_t>(end - at);
     const char* const stop = at + std::min<size_t>(room, run.max);
     const char* const begin = at;
+    // Taking as many as there are is never wrong: parse_plain() admits no other patterns.
     while (stop - at >= 4 && holds_four(run.set, at))
       at += 4;
     while (at != stop && run.set[static_cast<unsigned char>(*at)])
@@ -68,6 +69,7 @@ result<pattern> pattern::compile(std::string_view regex, bool allow_plain) {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(regex_bytes_max);
+  // RE2 decides what is valid, so it compiles plain patterns too.
   auto compiled = std::make_unique<RE2>(with_ecma_spaces(regex), options);
   if (!compiled->ok())
     return fail(ec::invalid_config, compiled->error());

@@ -1,13 +1,12 @@
-// PATTERN: one regular expression of a schema. RE2 decides what is valid and what it means, but
-// for `\s` and `\S`, which are ECMA-262's white space. The plain ones, which are most, are
-// matched without it: RE2 costs 100 ns and a lock per match.
+// PATTERN: one regular expression of a schema. RE2 decides what is valid and what it means,
+// except for `\s` and `\S`, which are ECMA-262's white space. Plain ones, which are most, are
+// matched without RE2, because it costs 100 ns and a lock per match.
 //
 //   substring   a literal without anchors
 //   words       ^(?:GET|POST)$
-//   runs        ^ then literals and character classes, each with a quantifier, groups
-//               only with a fixed count, optionally $; and only if being greedy is never
-//               wrong: what may follow a class of variable length can't begin with a
-//               member of it
+//   runs        ^, then literals and character classes, each with a quantifier, groups only
+//               with a fixed count, then $ or not; and only if being greedy is never wrong:
+//               what may follow a class of variable length can't begin with a member of it
 #pragma once
 
 #include "base/result.hpp"
@@ -28,7 +27,7 @@ namespace weir::schema_detail {
 
 using byte_set = std::array<bool, 256>;
 
-/// `min` to `max` bytes out of one set, as many as there are.
+/// A run matches `min` to `max` bytes out of one set, as many as there are.
 struct byte_run {
   static constexpr uint32_t unbounded = UINT32_MAX;
   byte_set set{};
@@ -42,30 +41,31 @@ struct plain_pattern {
   std::string literal;
   name_table words;
   std::vector<byte_run> runs;
-  bool to_end = false; ///< runs: ends in $
+  bool to_end = false; ///< for runs: the pattern ends in $
 };
 
-/// `regex` for RE2, with `\s` and `\S` spelled out.
+/// Spells out `\s` and `\S` in `regex`, for RE2.
 std::string with_ecma_spaces(std::string_view regex);
-/// How long the white space beyond ASCII is that `text` (valid UTF-8) begins with; 0: there is
-/// none.
+/// How many bytes the white space beyond ASCII has with which `text` (valid UTF-8) begins; 0:
+/// it begins with none.
 size_t space_bytes(std::string_view text) noexcept;
 
-/// Null when `regex` (which RE2 accepts) is not one of the plain kinds. Exact: a plain
-/// pattern matches the same valid UTF-8 texts as RE2 does.
+/// Null when `regex` (which RE2 accepts) is not of a plain kind. A plain pattern matches the
+/// same valid UTF-8 texts as RE2 does.
 std::unique_ptr<plain_pattern> parse_plain(std::string_view regex);
 
 class pattern {
  public:
-  static constexpr int64_t regex_bytes_max = 512 << 10; ///< of one RE2 with its DFA cache
+  static constexpr int64_t regex_bytes_max = 512 << 10; ///< one RE2 with its DFA cache
 
-  /// Failure: why RE2 refuses it.
+  /// Fails with the reason why RE2 refuses `regex`.
   static result<pattern> compile(std::string_view regex, bool allow_plain = true);
   pattern(pattern&&) noexcept;
   pattern& operator=(pattern&&) noexcept;
   ~pattern();
 
-  /// Unanchored; `text` is valid UTF-8. Any thread.
+  /// True if the pattern matches somewhere in `text`, which must be valid UTF-8. Any thread may
+  /// call it.
   bool matches(std::string_view text) const;
   const std::string& source() const noexcept { return source_; }
   bool needs_regex() const noexcept { return plain_ == nullptr; }

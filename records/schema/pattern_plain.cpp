@@ -1,5 +1,5 @@
-// Reads the plain subset of RE2's syntax. Whatever is not certain is left to RE2: a null
-// here costs time, a wrong answer would accept or reject records wrongly.
+// Reads the plain subset of RE2's syntax. It leaves to RE2 whatever is not certain: a null
+// costs time, but a wrong answer would accept or reject records wrongly.
 #include "records/schema/pattern.hpp"
 
 #include <algorithm>
@@ -18,10 +18,10 @@ void add_range(byte_set& set, unsigned char first, unsigned char last) {
   std::fill(set.begin() + first, set.begin() + last + 1, true);
 }
 
-/// Of what is beyond ASCII a set has white space or not, and all else or nothing.
+/// A set of characters. Beyond ASCII it has all white space or none, and all else or nothing.
 struct character_set {
   byte_set bytes{};
-  bool spaces = false; ///< beyond ASCII
+  bool spaces = false; ///< it has the white space beyond ASCII
 
   void invert() {
     for (bool& member : bytes)
@@ -49,7 +49,7 @@ class plain_parser {
  public:
   explicit plain_parser(std::string_view regex) : rest_(regex) {}
 
-  /// Atoms with their quantifiers, to the end, to a final $, or to the `)` of a group.
+  /// Reads atoms with their quantifiers, up to the end, a final $, or the `)` of a group.
   bool sequence(std::vector<byte_run>& out, int depth) {
     while (!rest_.empty() && rest_ != "$" && rest_[0] != ')')
       if (!(rest_[0] == '(' ? group(out, depth) : atom(out)) || out.size() > runs_max)
@@ -59,7 +59,7 @@ class plain_parser {
   bool at_dollar() const { return rest_ == "$"; }
   bool at_end() const { return rest_.empty(); }
 
-  /// A byte that stands for itself, escaped or not.
+  /// Reads a byte that stands for itself, escaped or not.
   std::optional<char> literal() {
     if (rest_.empty())
       return std::nullopt;
@@ -115,8 +115,8 @@ class plain_parser {
     run.no_spaces = run.set[0x80] && !set.spaces;
     if ((set.spaces && !run.set[0x80]) || !quantifier(run))
       return false;
-    // RE2 counts code points. Beyond ASCII a set here has all bytes or none, so only
-    // "some" and "any number" mean the same for bytes.
+    // RE2 counts code points. Beyond ASCII a set here has all bytes or none, so only `+` and
+    // `*` mean the same for bytes.
     if (run.set[0x80] && (run.min > 1 || run.max != byte_run::unbounded))
       return false;
     if (run.max > 0)
@@ -124,7 +124,7 @@ class plain_parser {
     return true;
   }
 
-  /// `\d`, `\w`, `\s`, their opposites, and control characters.
+  /// Reads `\d`, `\w`, `\s`, their opposites, and control characters.
   bool class_escape(character_set& set) {
     if (rest_.size() < 2 || rest_[0] != '\\')
       return false;
@@ -150,6 +150,7 @@ class plain_parser {
     } else {
       return false;
     }
+    // In upper case it stands for the opposite.
     if (name != lower)
       set.invert();
     rest_.remove_prefix(2);
@@ -160,6 +161,7 @@ class plain_parser {
     rest_.remove_prefix(1);
     const bool negated = skip("^");
     bool first = true;
+    // A ] that comes first stands for itself.
     while (!rest_.empty() && (rest_[0] != ']' || first)) {
       if (!member(set, first))
         return false;
@@ -172,8 +174,8 @@ class plain_parser {
     return true;
   }
 
-  /// One element of a bracket expression: a byte, a range or a class. A dash is itself
-  /// only at either end.
+  /// Reads one element of a bracket expression: a byte, a range or a class. A dash stands for
+  /// itself only at either end.
   bool member(character_set& set, bool first) {
     character_set added;
     if (class_escape(added)) {
@@ -190,6 +192,7 @@ class plain_parser {
       return true;
     }
     rest_.remove_prefix(1);
+    // A dash as a range's end is legal, but rare: it is left to RE2.
     const auto high = rest_.starts_with('-') ? std::nullopt : bracket_byte();
     if (!high || *high < *low)
       return false;
@@ -222,6 +225,7 @@ class plain_parser {
       if (!bounds(run))
         return false;
     }
+    // A second quantifier makes the first one lazy, or is a mistake: RE2 decides.
     return rest_.empty()
            || std::string_view("*+?{").find(rest_[0]) == std::string_view::npos;
   }
@@ -255,7 +259,7 @@ bool disjoint(const byte_set& left, const byte_set& right) {
   return true;
 }
 
-/// A run of variable length must not be able to take what a later one needs.
+/// True if no run of variable length can take what a later one needs.
 bool greedy_is_exact(const std::vector<byte_run>& runs) {
   for (size_t i = 0; i < runs.size(); ++i) {
     if (runs[i].min == runs[i].max)
@@ -270,8 +274,7 @@ bool greedy_is_exact(const std::vector<byte_run>& runs) {
   return true;
 }
 
-/// Without $ the rest of the text does not matter: what is optional at the end is not
-/// looked at.
+/// Cuts what is optional at the end: without $ the rest of the text does not matter.
 void cut_optional_tail(std::vector<byte_run>& runs) {
   while (!runs.empty() && runs.back().min == 0)
     runs.pop_back();
@@ -298,6 +301,7 @@ std::unique_ptr<plain_pattern> parse_words(std::string_view regex) {
     while (const auto byte = parser.literal())
       word += *byte;
     if (std::find(words.begin(), words.end(), word) == words.end())
+      // A name table needs distinct names; a word that is there twice adds nothing.
       words.push_back(std::move(word));
   } while (parser.skip("|"));
   if (!parser.skip(")$") || !parser.at_end())

@@ -1,4 +1,4 @@
-// White space as ECMA-262 has it (WhiteSpace and LineTerminator, §22.2.2.9), for RE2, whose
+// Gives RE2 the white space of ECMA-262 (WhiteSpace and LineTerminator, §22.2.2.9): RE2's own
 // `\s` is ASCII's without the vertical tab.
 #include "records/schema/pattern.hpp"
 
@@ -8,7 +8,7 @@ namespace weir::schema_detail {
 
 namespace {
 
-// The last is a range: a dash after it is a dash, as after `\s`.
+// A range comes last, so a dash after it stands for itself, as it does after `\s`.
 constexpr std::string_view spaces =
   R"(\x20\xa0\x{1680}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}\x{2000}-\x{200a}\t-\r)";
 constexpr std::string_view others =
@@ -50,6 +50,7 @@ class translator {
     for (bool first = true; !rest_.empty() && (first || rest_.front() != ']');
          first = false) {
       if (rest_.starts_with("[:")) {
+        // A `[:space:]` is copied whole: its ] does not end the bracket expression.
         const auto end = rest_.find(":]");
         copy(end == rest_.npos ? 1 : end + 2);
       } else if (rest_.starts_with("\\s")) {
@@ -63,7 +64,7 @@ class translator {
     copy(1);
   }
 
-  /// A character or a range. A class at a range's end stays what it is: RE2 refuses it.
+  /// Copies a character or a range. It leaves a class at a range's end as it is: RE2 refuses it.
   void member() {
     const bool is_class = rest_.size() > 1 && rest_.front() == '\\'
                           && std::string_view("dDwW").find(rest_[1]) != rest_.npos;
@@ -92,7 +93,7 @@ size_t space_bytes(std::string_view text) noexcept {
   for (const auto space : wide)
     if (text.starts_with(space))
       return 3;
-  // U+2000 to U+200A
+  // What is left are U+2000 to U+200A.
   return text.size() > 2 && text.starts_with("\xe2\x80")
              && static_cast<unsigned char>(text[2]) <= 0x8a
            ? 3

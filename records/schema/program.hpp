@@ -1,7 +1,6 @@
-// PROGRAM: a compiled schema. One flat array of nodes, one per subschema; a node says in
-// 32 bytes which JSON types it admits and which rules apply to a value of each type.
-// Checking is a switch over the value's type, so a rule for strings costs a number
-// nothing.
+// PROGRAM: a compiled schema. It has one flat array of nodes, one per subschema; a node says in
+// 32 bytes which JSON types it admits and which rules apply to a value of each type. A check
+// switches over the value's type, so a rule for strings costs a number nothing.
 #pragma once
 
 #include "records/schema/element.hpp"
@@ -21,17 +20,17 @@ namespace weir::schema_detail {
 inline constexpr size_t schema_bytes_max = size_t{1} << 20;
 inline constexpr size_t nodes_max = 10'000;
 inline constexpr int schema_depth_max = 64;
-inline constexpr int json_depth_max = 256;   ///< of the schema's own text
-inline constexpr uint32_t regexes_max = 128; ///< that need RE2: 64 MiB of caches at most
-/// subschemas applied to the same value in a chain
+inline constexpr int json_depth_max = 256;   ///< in the schema's own text
+inline constexpr uint32_t regexes_max = 128; ///< with RE2: 64 MiB of caches at most
+/// The most subschemas that may be applied to the same value in a chain.
 inline constexpr int in_place_max = 64;
 inline constexpr int record_depth_max = 64;
-inline constexpr uint64_t check_steps_max = uint64_t{1} << 24; ///< about 0.2 s
+inline constexpr uint64_t check_steps_max = uint64_t{1} << 24; ///< take about 0.2 s
 
 using index = uint32_t;
 inline constexpr index none = UINT32_MAX;
 
-/// Bits of node::types.
+/// The bits of node::types.
 enum type_bit : uint8_t {
   type_null = 1,
   type_boolean = 2,
@@ -52,7 +51,7 @@ inline bool admits_number(uint8_t types, const number& given) noexcept {
 }
 
 struct text_rule {
-  uint64_t length_min = 0; ///< code points
+  uint64_t length_min = 0; ///< in code points
   uint64_t length_max = UINT64_MAX;
   index pattern = none;
   const format* shape = nullptr;
@@ -72,10 +71,10 @@ struct array_rule {
   bool unique = false;
 };
 
-/// What is known of a property by its name.
+/// What is known about a property by its name.
 struct named_property {
   index node = none;
-  uint64_t required_bit = 0; ///< of the first 64 required names
+  uint64_t required_bit = 0; ///< 0 if it is none of the first 64 required names
 };
 
 struct pattern_property {
@@ -89,7 +88,7 @@ struct dependency {
 };
 
 struct object_rule {
-  name_table names;                        ///< of `properties` and `required`
+  name_table names;                        ///< those in `properties` and `required`
   std::vector<named_property> properties;  ///< by index in `names`
   uint64_t required = 0;                   ///< bits of the first 64 required names
   std::vector<std::string> required_names; ///< in the schema's order
@@ -101,19 +100,19 @@ struct object_rule {
   uint64_t members_max = UINT64_MAX;
 };
 
-/// enum or const. Strings are looked up, others compared one by one.
+/// The values of an enum or const. Strings are looked up, others compared one by one.
 struct value_set {
   bool is_const = false;
   name_table strings;
-  std::vector<simdjson::dom::element> others; ///< in program::source
+  std::vector<simdjson::dom::element> others; ///< they live in program::source
 };
 
 /// A keyword that applies other nodes to the same value.
 struct applicator {
   enum class kind : uint8_t { reference, all_of, any_of, one_of, negation, condition };
   kind what = kind::reference;
-  index first = 0;    ///< in program::branches
-  uint32_t count = 0; ///< condition: if, then, else; the latter two may be `none`
+  index first = 0;    ///< its first entry in program::branches
+  uint32_t count = 0; ///< 3 for a condition: if, then, else; the latter two may be `none`
 };
 
 struct node {
@@ -135,7 +134,7 @@ static_assert(sizeof(node) == 32, "two nodes a cache line");
 namespace weir {
 
 struct schema::program {
-  /// owns the document that enum and const values point into
+  /// Owns the document that enum and const values point into.
   simdjson::dom::parser source;
   schema_detail::index root = 0;
   std::vector<schema_detail::node> nodes;

@@ -56,7 +56,7 @@ uint8_t prospects::types_of(index id) {
   if (known_[id])
     return types_[id];
   if (under_way_[id] || depth_ == depth_max)
-    return type_any; // not known
+    return type_any; // this is not known, so anything is possible
   under_way_[id] = true;
   ++depth_;
   const uint8_t types = find_types(program_.nodes[id]);
@@ -74,6 +74,7 @@ uint8_t prospects::find_types(const node& rule) {
   const auto exclude = [&types](uint8_t what) {
     types = static_cast<uint8_t>(types & ~what);
   };
+  // Each rule speaks of one type: if no value of that type can meet it, the type is out.
   if (rule.text != none
       && program_.texts[rule.text].length_min > program_.texts[rule.text].length_max)
     exclude(type_string);
@@ -101,6 +102,7 @@ uint8_t prospects::types_of(const applicator& op) {
     return all;
   case applicator::kind::condition: {
     const uint8_t surely = types_surely_admitted(branch(0));
+    // A type's values may all meet the `if`, or none may; the other types go both ways.
     const uint8_t never = static_cast<uint8_t>(type_any & ~of_branch(0));
     const uint8_t then = of_branch(1), otherwise = of_branch(2);
     const auto open = static_cast<uint8_t>(type_any & ~surely & ~never);
@@ -119,7 +121,7 @@ uint8_t prospects::types_of(const applicator& op) {
   return one_is_enough ? any : all;
 }
 
-/// Types of which every value is admitted.
+/// The types of which the node admits every value.
 uint8_t prospects::types_surely_admitted(index id) const noexcept {
   const node& rule = program_.nodes[id];
   if (rule.never || rule.constant != none || rule.values != none || rule.applicators > 0)
@@ -145,7 +147,7 @@ bool prospects::admits_array(const array_rule& rule) {
          || types_of(rule.items) != 0;
 }
 
-/// Whether a member of that name can have any value.
+/// True if a member of that name can have any value.
 bool prospects::admits_member(const object_rule& rule, std::string_view name) {
   const auto at = rule.names.find(name);
   const bool named = at != name_table::absent && rule.properties[at].node != none;
@@ -170,6 +172,7 @@ std::string prospects::why_no_object(const object_rule& rule) {
     if (!admits_member(rule, name))
       return "property " + quote(name) + " is required, and no value of it is allowed";
   if (rule.closed && rule.patterns.empty()) {
+    // Only the named properties may be there, so they can be counted.
     uint64_t possible = 0;
     for (const auto& property : rule.properties)
       possible += property.node != none && types_of(property.node) != 0;
@@ -187,6 +190,7 @@ std::string prospects::why_no_record(index id) {
     return "it is false, which admits nothing";
   if ((rule.types & type_object) == 0)
     return "its type is " + type_names(rule.types);
+  // What excludes objects by itself is named; only then the keywords together are blamed.
   if (rule.constant != none
       && (types_in(program_.values[rule.constant]) & type_object) == 0)
     return "its const is no object";
@@ -217,6 +221,7 @@ std::string prospects::why_no_record(const applicator& op) {
     break;
   }
   for (uint32_t i = 0; i < op.count; ++i)
+    // Every branch of allOf or $ref must admit an object: the first that doesn't is the reason.
     if (const auto why = why_no_record(program_.branches[op.first + i]); !why.empty())
       return (op.what == applicator::kind::reference
                 ? std::string("in the schema that $ref names, ")

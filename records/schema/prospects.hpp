@@ -1,6 +1,6 @@
-// PROSPECTS: whether any record can match a compiled schema. A schema that nothing matches is a
-// mistake, and every record of its stream would be refused. Only what is certain is said: a type
-// counts as possible until it is known that no value of it is admitted.
+// PROSPECTS: finds out whether any record can match a compiled schema. A schema that nothing
+// matches is a mistake: every record of its stream would be refused. It says only what is
+// certain: a type counts as possible until it is known that no value of it is admitted.
 #pragma once
 
 #include "records/schema/program.hpp"
@@ -17,7 +17,7 @@ class prospects {
     : program_(program), types_(program.nodes.size()), known_(program.nodes.size()),
       under_way_(program.nodes.size()) {}
 
-  /// Why no object matches the node; empty: one may.
+  /// Says why no object matches the node; empty: one may.
   std::string why_no_record(index id);
 
  private:
@@ -32,7 +32,7 @@ class prospects {
   std::string why_no_record(const applicator& op);
 
   const schema::program& program_;
-  std::vector<uint8_t> types_; ///< by node, when known_
+  std::vector<uint8_t> types_; ///< by node, valid where known_ is set
   std::vector<bool> known_;
   std::vector<bool> under_way_; ///< a schema may contain itself
   unsigned depth_ = 0;

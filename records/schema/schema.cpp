@@ -18,7 +18,7 @@ namespace {
 
 using namespace schema_detail;
 
-/// Finds where text stops being JSON: simdjson is fast and does not say.
+/// Finds where text stops being JSON: simdjson, which is fast, does not say.
 class error_finder : public nlohmann::json_sax<nlohmann::json> {
  public:
   bool null() override { return true; }
@@ -39,10 +39,10 @@ class error_finder : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  size_t position = 0; ///< bytes read before it failed; 0: it did not
+  size_t position = 0; ///< bytes read before it failed; 0: it did not fail
 };
 
-/// `:line:column` of the byte at `position`; columns count characters.
+/// Writes `:line:column` of the byte at `position`; columns count characters.
 std::string at_place(std::string_view text, size_t position) {
   const auto before = text.substr(0, position);
   const auto line = before.substr(before.rfind('\n') + 1);
@@ -53,7 +53,7 @@ std::string at_place(std::string_view text, size_t position) {
          + std::to_string(1 + column);
 }
 
-/// A text in UTF-16 or UTF-32 has a zero within its first four bytes, or a mark of its order.
+/// True for UTF-16 or UTF-32: it has a zero among its first four bytes, or a byte order mark.
 bool is_wide(std::string_view text) {
   const auto head = text.substr(0, 4);
   return head.starts_with("\xff\xfe") || head.starts_with("\xfe\xff")
@@ -68,6 +68,7 @@ std::string not_json(std::string_view text, std::string_view file,
            + " levels of JSON";
   const auto number =
     code == simdjson::NUMBER_ERROR ? find_unheld_number(text) : std::string_view{};
+  // Such a number is valid JSON, so the other parser would find nothing wrong with it.
   if (!number.empty())
     return out + at_place(text, static_cast<size_t>(number.data() - text.data())) + ": "
            + steps::echo(number) + " is " + std::string{unheld_number_text};

@@ -77,7 +77,7 @@ constexpr std::string_view supported[] = {"additionalProperties",
                                           "deprecated",
                                           "default"};
 
-/// Levenshtein distance without regard to case (Wagner and Fischer 1974).
+/// The Levenshtein distance without regard to case (Wagner and Fischer 1974).
 size_t distance(std::string_view left, std::string_view right) {
   const auto lower = [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
@@ -86,6 +86,7 @@ size_t distance(std::string_view left, std::string_view right) {
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 0; i < left.size(); ++i) {
     size_t diagonal = std::exchange(row[0], i + 1);
+    // One row is enough: the entries to the right of j are still those of the row before.
     for (size_t j = 0; j < right.size(); ++j) {
       const size_t change = diagonal + (lower(left[i]) != lower(right[j]));
       diagonal = row[j + 1];

@@ -15,7 +15,7 @@ bool continues(char c) noexcept {
   return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
 }
 
-/// Bytes of the character at the front of valid UTF-8.
+/// How many bytes the character at the front of valid UTF-8 has.
 size_t character_bytes(std::string_view text) noexcept {
   size_t size = 1;
   while (size < text.size() && continues(text[size]))
@@ -23,7 +23,8 @@ size_t character_bytes(std::string_view text) noexcept {
   return size;
 }
 
-/// C0, DEL, and C1 (U+0080 to U+009F, C2 80 to C2 9F), which terminals obey as well.
+/// The code of a control character: C0, DEL, or C1 (U+0080 to U+009F, C2 80 to C2 9F), which
+/// terminals obey as well. -1 for any other.
 int control_code(std::string_view character) noexcept {
   const auto first = static_cast<unsigned char>(character[0]);
   if (first < 0x20 || first == 0x7f)
@@ -49,6 +50,7 @@ std::string quote(std::string_view text, size_t bytes_max) {
   while (!text.empty()) {
     const auto character = text.substr(0, character_bytes(text));
     const std::string shown = printable_character(character);
+    // There must be room for the ellipsis as long as the text goes on after this character.
     const size_t left = text.size() == character.size() ? 0 : ellipsis.size();
     if (out.size() + shown.size() + left > end) {
       out += ellipsis;
@@ -101,6 +103,7 @@ std::string type_names(uint8_t types) {
              {type_null, "null"}};
   std::string out;
   for (const auto& [bit, name] : all) {
+    // Whatever admits numbers is not said to admit integers as well.
     if (!(types & bit) || (bit == type_integer && types & type_number))
       continue;
     out.append(out.empty() ? "" : " or ").append(name);

@@ -8,7 +8,7 @@ namespace weir::steps {
 
 namespace {
 
-// What is left of a line; the take functions move its front.
+// Holds what is left of a line; the functions that take something move its front.
 struct line_reader {
   std::string_view rest;
 
@@ -18,7 +18,7 @@ struct line_reader {
     rest.remove_prefix(text.size());
     return true;
   }
-  // Up to `end`, which is not part of it; empty when there is none.
+  // Takes the text up to `end`, which stays; empty when there is no `end`.
   std::string_view until(std::string_view end) noexcept {
     const size_t at = rest.find(end);
     if (at == std::string_view::npos)
@@ -36,12 +36,13 @@ struct line_reader {
   bool quoted_to_end(std::string_view& text) noexcept;
 };
 
-// A quote behind an odd number of backslashes belongs to the text.
+// Takes a text in quotes. A quote after an odd number of backslashes belongs to the text.
 bool line_reader::quoted(std::string_view& text) noexcept {
   if (!take("\""))
     return false;
   for (size_t at = rest.find('"'); at != std::string_view::npos;
        at = rest.find('"', at + 1)) {
+    // An escaped backslash escapes nothing itself, so they are counted.
     size_t slashes = 0;
     while (slashes < at && rest[at - 1 - slashes] == '\\')
       ++slashes;
@@ -54,7 +55,7 @@ bool line_reader::quoted(std::string_view& text) noexcept {
   return false;
 }
 
-// A line that its logger cut has no closing quote: then the text goes to the end.
+// A line that its logger cut has no closing quote: the text goes to the line's end then.
 bool line_reader::quoted_to_end(std::string_view& text) noexcept {
   const bool opens = rest.starts_with('"');
   if (!quoted(text) && opens) {
@@ -64,7 +65,7 @@ bool line_reader::quoted_to_end(std::string_view& text) noexcept {
   return opens;
 }
 
-// `17/May/2015:10:05:03 +0000`
+// Reads a time like `17/May/2015:10:05:03 +0000`.
 bool parse_time(std::string_view text, instant& out) noexcept {
   if (text.size() != 26 || text[2] != '/' || text[6] != '/' || text[11] != ':'
       || text[14] != ':' || text[17] != ':' || text[20] != ' '
@@ -81,6 +82,7 @@ bool parse_time(std::string_view text, instant& out) noexcept {
   const int minutes = digits_of(text.substr(24, 2));
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
     return false;
+  // Other parts that are no numbers are -1 by now, which to_instant() refuses.
   c.offset_seconds = (hours * 3600 + minutes * 60) * (text[21] == '-' ? -1 : 1);
   const auto at = to_instant(c);
   if (at)
@@ -88,7 +90,7 @@ bool parse_time(std::string_view text, instant& out) noexcept {
   return at.has_value();
 }
 
-// RFC 9110 §5.6.2, without the digits and marks that no method has.
+// True for a token (RFC 9110 §5.6.2) without the digits and marks that no method has.
 bool is_method(std::string_view text) noexcept {
   for (const char c : text)
     if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && c != '-' && c != '_')
@@ -103,7 +105,7 @@ bool is_protocol(std::string_view text) noexcept {
   return text.size() == 6 || (text.size() == 8 && text[6] == '.' && is_digit(text[7]));
 }
 
-// `GET /path HTTP/1.1`; anything else leaves the three parts empty.
+// Splits `GET /path HTTP/1.1`; anything else leaves the three parts empty.
 void split_request(access_line& line) noexcept {
   const auto first = line.request.find(' ');
   const auto last = line.request.rfind(' ');
@@ -125,7 +127,7 @@ bool is_status(std::string_view text) noexcept {
              && is_digit(text[2]));
 }
 
-// A name or an address, or `-`. No comma, no quote, no bracket of a list.
+// True for a name, an address or `-`: it has no comma and no quote.
 bool is_host(std::string_view text) noexcept {
   constexpr std::string_view marks = ".-_:%[]/*";
   for (const char c : text)
@@ -135,7 +137,7 @@ bool is_host(std::string_view text) noexcept {
   return !text.empty();
 }
 
-// `name` or `name:port`; the colons of an IPv6 address are inside of brackets.
+// Takes `name` or `name:port`; the colons of an IPv6 address are inside brackets.
 bool take_vhost(line_reader& reader, access_line& out) noexcept {
   out.vhost = reader.word();
   const auto colon = out.vhost.rfind(':');
@@ -176,6 +178,7 @@ const char* parse_access_line(std::string_view line, log_layout layout,
     line.remove_suffix(1);
   line_reader reader{line};
   out = access_line{};
+  // Each field is checked as it is taken: a field too many would move all that follow.
   if (layout.vhost && !take_vhost(reader, out))
     return "no virtual host, like example.org:443, at the front";
   out.host = reader.word();

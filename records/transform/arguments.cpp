@@ -23,7 +23,7 @@ std::string joined(const Range& range, Text text) {
   return out;
 }
 
-// \C, unless the backslash itself is escaped.
+// True if the pattern has a \C whose backslash is not escaped itself.
 bool matches_single_bytes(std::string_view pattern) noexcept {
   for (size_t i = 0; i + 1 < pattern.size(); ++i)
     if (pattern[i] == '\\' && pattern[++i] == 'C')
@@ -207,6 +207,7 @@ pattern_ptr step_arguments::pattern_of(const config_value& text) {
   }
   const auto& source = text.get_ref<const std::string&>();
   re2::RE2::Options options;
+  // RE2 would write to stderr; the configuration's error says it all.
   options.set_log_errors(false);
   auto compiled = std::make_shared<const re2::RE2>(source, options);
   if (!compiled->ok())

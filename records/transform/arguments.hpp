@@ -1,6 +1,5 @@
-// ARGUMENTS: reading one step's configuration. The first thing wrong is kept and
-// everything after it answers with a default, so a step's compile function reads straight
-// down and needs no checks.
+// ARGUMENTS: reads one step's configuration. It keeps the first complaint, and what is wrong
+// answers with a default, so a step's compile function reads straight down and needs few checks.
 #pragma once
 
 #include "records/transform/pointer.hpp"
@@ -31,10 +30,10 @@ class step_arguments {
   void fail(std::string text);
 
   const config_value& value() const noexcept { return value_; }
-  /// Null when absent.
+  /// The argument, null when it is absent.
   const config_value* find(std::string_view key) const;
 
-  /// The arguments are a mapping with no other keys than these.
+  /// Complains unless the arguments are a mapping with no other keys than these.
   bool mapping(std::initializer_list<std::string_view> allowed) {
     return mapping(value_, allowed);
   }
@@ -42,21 +41,21 @@ class step_arguments {
                std::initializer_list<std::string_view> allowed);
 
   field_pointer pointer(const config_value& text);
-  field_pointer field(std::string_view key); ///< required
+  field_pointer field(std::string_view key); ///< must be there
   field_pointer field_or(std::string_view key, const field_pointer& otherwise);
   std::vector<field_pointer> pointers(const config_value& list);
-  /// `field: a` or `fields: [a, b]`.
+  /// Reads `field: a` or `fields: [a, b]`.
   std::vector<field_pointer> fields();
-  std::string text(std::string_view key); ///< required
+  std::string text(std::string_view key); ///< must be there
   std::string text_or(std::string_view key, std::string_view otherwise);
   std::vector<std::string> texts(const config_value& list, std::string_view key);
   bool flag_or(std::string_view key, bool otherwise);
-  int64_t integer(std::string_view key, int64_t least, int64_t most); ///< required
-  /// Compact JSON of any value that JSON has and that is at most 32 deep.
+  int64_t integer(std::string_view key, int64_t least, int64_t most); ///< must be there
+  /// Writes any JSON value of at most 32 levels as compact JSON.
   std::string literal(const config_value& value);
-  /// RE2, UTF-8, without \C, which could cut a character.
+  /// Compiles a pattern (RE2, UTF-8), which must be without \C: that could cut a character.
   pattern_ptr pattern_of(const config_value& text);
-  pattern_ptr pattern(std::string_view key); ///< required
+  pattern_ptr pattern(std::string_view key); ///< must be there
 
  private:
   const config_value* need(std::string_view key);
@@ -65,7 +64,7 @@ class step_arguments {
   std::string complaint_;
 };
 
-/// `a, b, c`
+/// Writes `a, b, c`.
 std::string listed(std::initializer_list<std::string_view> names);
 std::string listed(const std::vector<field_pointer>& pointers);
 std::string listed(const std::vector<std::string>& texts); ///< each in quotes

@@ -18,7 +18,7 @@ constexpr std::string_view forms =
   "{exists: x}, {missing: x}, {matches: {field: x, pattern: p}}, "
   "{and: [...]}, {or: [...]}, {not: {...}}";
 
-// Integers of 64 bits stay such.
+// Keeps integers of 64 bits exact.
 schema_detail::number number_of(const config_value& value) {
   if (value.is_number_unsigned())
     return schema_detail::number::of(value.get<uint64_t>());
@@ -63,6 +63,7 @@ std::optional<int> compare(const value& left, const scalar_literal& right,
   case value_type::string:
     return order(run.tree.text_of(left), std::string_view(right.text));
   case value_type::boolean:
+    // The texts are `true` and `false`: the shorter one is the greater value.
     return order(left.text.size() == 4, right.text.size() == 4);
   case value_type::number: {
     const auto number = schema_detail::read_number(left.text);
@@ -85,6 +86,7 @@ condition condition::parse(const config_value& when, step_arguments& arguments,
   const auto& key = when.begin().key();
   const auto& argument = when.begin().value();
   if (when.contains("field")) {
+    // A comparison has two keys, every other condition has one.
     parsed.parse_comparison(when, arguments);
   } else if (when.size() != 1) {
     arguments.fail("a condition has too many keys; it must be one of "
@@ -114,6 +116,7 @@ void condition::parse_comparison(const config_value& when, step_arguments& argum
     if (found == when.end() || when.size() != 2)
       continue;
     test_ = static_cast<test>(i);
+    // The first values of `test` are in the order of `comparisons`.
     if (test_ != test::in) {
       literals_.push_back(scalar_literal::parse(*found, arguments));
       return;
@@ -175,6 +178,7 @@ bool condition::holds_for(const value& v, step_run& run) const {
   }
   for (const auto& literal : literals_) {
     const auto order = compare(v, literal, run);
+    // Values of different types are not equal, and in no other order either.
     if (test_ == test::ne)
       return order != 0;
     if (order && ordered(*order))
@@ -196,6 +200,7 @@ bool condition::holds(step_run& run) const {
     break;
   }
   const field* const found = run.tree.find(field_);
+  // A missing field meets `missing` alone, not even `ne`.
   return found ? holds_for(found->held, run) : test_ == test::missing;
 }
 

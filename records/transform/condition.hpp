@@ -15,15 +15,15 @@ namespace weir::steps {
 /// A scalar to compare a field with.
 struct scalar_literal {
   value_type type = value_type::null;
-  std::string text;             ///< of a string what it means, else its JSON text
-  schema_detail::number number; ///< when it is one
+  std::string text;             ///< what a string means; else the JSON text
+  schema_detail::number number; ///< valid when the literal is a number
 
   static scalar_literal parse(const config_value& value, step_arguments& arguments);
   std::string describe() const;
 };
 
-/// Below 0, 0 or above 0; nothing when the two are of different types. Numbers compare by
-/// value, as in a schema; strings by bytes; false is below true.
+/// Below 0, 0 or above 0; nothing when the two have different types. Numbers compare by value,
+/// as in a schema; strings compare by bytes; false is below true.
 std::optional<int> compare(const value& left, const scalar_literal& right, step_run& run);
 
 class condition {

@@ -36,7 +36,8 @@ class pair_reader {
   bool separated_ = false;
 };
 
-// Up to the delimiter (for a key, also the separator), without white space around it.
+// Takes the text up to the delimiter (a key also ends at the separator), without the white space
+// at its end.
 std::string_view pair_reader::take(bool key) noexcept {
   size_t size = 0;
   while (size < rest_.size() && !ends(rest_[size])
@@ -49,7 +50,7 @@ std::string_view pair_reader::take(bool key) noexcept {
   return word;
 }
 
-// The character of a short escape, as JSON and logfmt writers have them; 0: it is none.
+// The character that a short escape of JSON or logfmt stands for; 0: it is no such escape.
 char meant_by(char letter) noexcept {
   constexpr std::string_view letters = "\"\\/bfnrt";
   constexpr std::string_view meant = "\"\\/\b\f\n\r\t";
@@ -57,7 +58,7 @@ char meant_by(char letter) noexcept {
   return at == letters.npos ? '\0' : meant[at];
 }
 
-// `rest_` is behind the opening quote.
+// Reads a value in quotes; `rest_` begins after the opening one.
 const char* pair_reader::read_quoted(std::string_view key) {
   char* const start = run_.memory.allocate(rest_.size());
   char* out = start;
@@ -70,7 +71,7 @@ const char* pair_reader::read_quoted(std::string_view key) {
       at += 2;
     } else if (const size_t taken =
                  escape ? take_unicode_escape(rest_.substr(at), out) : 0) {
-      at += taken; // one character: a surrogate takes its partner along
+      at += taken; // it is one character: a surrogate takes its partner along
     } else {
       *out++ = rest_[at++]; // a backslash that means nothing is itself
     }
@@ -92,6 +93,7 @@ const char* pair_reader::read_pair() {
   if (key.empty())
     return "a key is empty";
   if (rest_.empty() || rest_.front() != marks_.separator) {
+    // A word without a value is a flag that is set (logfmt).
     fields_.add(key, value::json("true"));
     return nullptr;
   }
@@ -119,6 +121,7 @@ parsed_text pair_reader::read() {
       return {nullptr, why};
   }
   if (!separated_)
+    // Without a single separator this is a sentence, not a list of flags.
     return {nullptr, "there is no pair"};
   fields_.node()->leave_one_of_each(run_.memory);
   return {fields_.node(), nullptr};

@@ -1,4 +1,4 @@
-// PAIR PARSER: `level=info msg="two words" cached` (logfmt), and its relatives with other
+// PAIR PARSER: reads `level=info msg="two words" cached` (logfmt), and its relatives with other
 // marks.
 #pragma once
 
@@ -11,9 +11,9 @@ struct pair_marks {
   char separator = '='; ///< between key and value
 };
 
-/// Values are strings; a value may stand in double quotes, with \" \\ \n \r \t; a key
-/// without a separator is true. Not of the format: no separator at all, an empty key, an
-/// open quote, more than parsed_fields_max pairs.
+/// Values are strings. A value may stand in double quotes, with the escapes of JSON; a key
+/// without a separator is true. A text fails without any separator, with an empty key, an open
+/// quote, text after a closing quote, or more than parsed_fields_max pairs.
 parsed_text read_pairs(std::string_view text, pair_marks marks, step_run& run);
 
 } // namespace weir::steps

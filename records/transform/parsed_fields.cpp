@@ -24,8 +24,8 @@ int escaped_byte(std::string_view text) noexcept {
   return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-// Writes the character that one or more `\xhh` at the front of `text` stand for, and returns
-// how many bytes of `text` that were. 0: a control character, or no UTF-8.
+// Writes the character that one or more `\xhh` at the front of `text` stand for, and returns how
+// many bytes of `text` it took. 0: they stand for a control character, or for no UTF-8.
 size_t take_character(std::string_view text, char*& out) noexcept {
   const int first = escaped_byte(text);
   if (first >= 0x20 && first < 0x7f) {
@@ -33,6 +33,7 @@ size_t take_character(std::string_view text, char*& out) noexcept {
     return 4;
   }
   const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  // The first byte says how many `\xhh` must follow; validate_utf8() judges the rest.
   std::array<char, 4> bytes{};
   for (size_t i = 0; i < size; ++i) {
     const int byte = text.size() < 4 * i ? -1 : escaped_byte(text.substr(4 * i));
@@ -47,13 +48,14 @@ size_t take_character(std::string_view text, char*& out) noexcept {
   return 4 * size;
 }
 
-// What the log's own escapes mean: of quote and backslash (Apache), and `\xhh` (Apache, nginx).
-// Those of control characters, and of bytes that are no UTF-8, stay as they are.
+// Resolves the log's own escapes: \" and \\ (Apache), and `\xhh` (Apache, nginx). Escapes of
+// control characters, and of bytes that are no UTF-8, stay as they are.
 std::string_view unquoted(std::string_view text, arena& memory) {
   if (text.find('\\') == std::string_view::npos)
     return text;
   char* const start = memory.allocate(text.size());
   char* out = start;
+  // No escape stands for more bytes than it has, so text.size() bytes are enough.
   for (size_t i = 0; i < text.size();) {
     if (const size_t taken = text[i] == '\\' ? take_character(text.substr(i), out) : 0) {
       i += taken;
@@ -116,7 +118,7 @@ parsed_text read_access_log(std::string_view line, log_layout layout, step_run& 
   log.name_or_null("user", parsed.user);
   log.fields.add_text("time", run.memory.copy(to_rfc3339(parsed.time, buffer)));
   log.request(parsed);
-  // JSON has no 000 and no 099
+  // JSON has no 000 and no 099, so leading zeros go.
   const auto zeros = std::min(parsed.status.find_first_not_of('0'), size_t{2});
   log.number_or_null("status", parsed.status.substr(zeros));
   log.number_or_null("bytes", parsed.bytes);

@@ -1,5 +1,4 @@
-// A container under construction by a parser, and the parsers of the parse step that fill
-// one.
+// A container that a parser of the step `parse` fills, and the access log parser that does so.
 #pragma once
 
 #include "records/transform/access_log.hpp"
@@ -9,7 +8,7 @@
 
 namespace weir::steps {
 
-/// Names must live as long as the record; texts too.
+/// Collects fields. Their names and texts must live as long as the record.
 class parsed_fields {
  public:
   explicit parsed_fields(step_run& run)
@@ -32,13 +31,13 @@ class parsed_fields {
   tree_node* node_;
 };
 
-/// `node` is null when the text is not of the format; `why` says what is wrong.
+/// `node` is null when the text does not have the format; `why` says what is wrong then.
 struct parsed_text {
   tree_node* node = nullptr;
   const char* why = nullptr;
 };
 
-/// The fields of one access log line, typed: see docs/transform.md.
+/// Reads the fields of one access log line, each with its type: see docs/transform.md.
 parsed_text read_access_log(std::string_view line, log_layout layout, step_run& run);
 
 } // namespace weir::steps

@@ -87,7 +87,7 @@ plan::~plan() = default;
 result<std::shared_ptr<const plan>>
 plan::compile(const nlohmann::json& steps, std::string_view where, plan_options options) {
   auto compiled = std::make_unique<program>();
-  std::string errors; // of all steps, one a line
+  std::string errors; // what is wrong with all steps, one a line
   if (!steps.is_null() && !steps.is_array())
     return fail(ec::invalid_config, std::string(where) + ": must be a list of steps");
   if (!is_valid_text(steps))

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t tokens_max = 32;
 
-// RFC 6901 §4: ~1 is "/", ~0 is "~"; any other "~" is an error.
+// Resolves ~1 to "/" and ~0 to "~" (RFC 6901 §4); any other "~" is an error.
 bool unescape_token(std::string_view text, std::string& name) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '~') {
@@ -46,6 +46,7 @@ result<field_pointer> field_pointer::parse(std::string_view text) {
     return pointer;
   }
   pointer.text_ = text;
+  // `<=`: a slash at the end is followed by one more token, an empty one.
   for (size_t start = 1; start <= text.size();) {
     const size_t end = std::min(text.find('/', start), text.size());
     std::string name;

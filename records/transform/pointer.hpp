@@ -1,4 +1,4 @@
-// The name of a field: a JSON pointer (RFC 6901), or a bare top-level name.
+// A field's name: a JSON pointer (RFC 6901), or a bare top-level name.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,15 +10,14 @@
 namespace weir::steps {
 
 struct pointer_token {
-  std::string name; ///< as it is meant
-  std::string key;  ///< as the inside of a JSON string
+  std::string name; ///< the name itself
+  std::string key;  ///< the name as the inside of a JSON string
 };
 
-/// At least one token, at most 32. Immutable after parse.
+/// Has at least one token and at most 32. It does not change after parse().
 class field_pointer {
  public:
-  /// `/a/b`, or `a` for `/a`. Fails with invalid_config and a text that says what to
-  /// write.
+  /// Reads `/a/b`, or `a` for `/a`. Fails with invalid_config and a text that says what to write.
   static result<field_pointer> parse(std::string_view text);
 
   const std::vector<pointer_token>& tokens() const noexcept { return tokens_; }

@@ -19,6 +19,7 @@ value_type value::type() const noexcept {
     break;
   }
   switch (text.front()) {
+  // The text is valid JSON, so its first byte tells the type.
   case 'n':
     return value_type::null;
   case 't':
@@ -42,7 +43,7 @@ field* tree_node::element(std::string_view name, size_t limit) noexcept {
   return exact && index < limit ? items_ + index : nullptr;
 }
 
-/// Names of one length differ mostly in their last byte or their first.
+/// Compares the ends first: names of one length mostly differ in their last byte or their first.
 static inline bool same(std::string_view a, std::string_view b) noexcept {
   return a.size() == b.size()
          && (a.empty() || (a.back() == b.back() && a.front() == b.front() && a == b));
@@ -56,14 +57,14 @@ field* tree_node::find_before(std::string_view name, size_t limit) noexcept {
     if (last == items_)
       return nullptr;
   while (!same((--last)->name, name));
-  // a name seldom occurs twice: this loop ends without a find
+  // A name seldom occurs twice: this loop mostly ends without a find.
   for (const field* earlier = last; earlier-- != items_;)
     if (same(earlier->name, name))
       return erase_before(last);
   return last;
 }
 
-/// Removes the fields before `last` that have its name; where it is then.
+/// Removes the fields before `last` that have its name. Returns where `last` is then.
 field* tree_node::erase_before(field* last) noexcept {
   const auto name = last->name;
   const auto behind = items_ + size_ - last;
@@ -82,7 +83,7 @@ void tree_node::leave_one_of_each(arena& memory) {
     });
     return;
   }
-  // sorted by name, then by place: all but the last of each run are marked to go
+  // They are sorted by name, then by place: all but the last of each run are marked to go.
   auto* const order = memory.array<uint32_t>(size_);
   auto* const goes = memory.array<bool>(size_);
   std::iota(order, order + size_, uint32_t{0});
@@ -119,7 +120,7 @@ tree_node* record_tree::open(field& f) {
     return nullptr;
   value opened;
   opened.is = value::form::opened;
-  // was checked when the record was read
+  // Its text was checked when the record was read.
   opened.node = parse_container(v.text, depth_max);
   if (!opened.node)
     return nullptr;
@@ -145,6 +146,7 @@ tree_node* record_tree::parent_of(const field_pointer& at, bool make) {
     if (!step) {
       if (!make || node->is_array)
         return nullptr;
+      // An object is made here; what stands in the way already is not replaced.
       step = &node->append(memory_);
       step->key = token.key;
       step->name = token.name;
@@ -169,6 +171,7 @@ bool record_tree::put(const field_pointer& at, const value& v) {
   }
   if (parent->is_array)
     return false;
+  // An array has only the elements it came with: none can be appended.
   field& f = parent->append(memory_);
   f.key = at.last().key;
   f.name = at.last().name;

@@ -1,10 +1,10 @@
 // RECORD TREE: one record, opened only as far as the steps look. A container is a list of
 // fields whose values are views of JSON text; a nested container is opened when a pointer
-// leads into it. What no step touches is written as it came, byte for byte: numbers keep
-// their digits, strings their escapes.
+// leads into it. A value that no step touches is written as it came: numbers keep their
+// digits, strings their escapes.
 //
-// Of fields with the same name the last one counts. Whoever looks for a name leaves only that
-// one: what a step did not see must not be what a later reader takes.
+// The last of the fields with the same name counts. Looking for a name removes the others: a
+// later reader must not take a field that a step did not see.
 #pragma once
 
 #include "records/json/arena.hpp"
@@ -27,8 +27,8 @@ enum class value_type : uint8_t { null, boolean, number, string, object, array }
 
 struct value {
   enum class form : uint8_t {
-    plain,   ///< `text` is inside quotes, and means itself
-    escaped, ///< `text` is inside quotes, with escapes
+    plain,   ///< `text` is the inside of a string and has no escapes
+    escaped, ///< `text` is the inside of a string and has escapes
     json,    ///< `text` is compact JSON of another type
     opened,  ///< a container, in `node`
   } is = form::json;
@@ -46,8 +46,8 @@ struct value {
 };
 
 struct field {
-  std::string_view key;  ///< inside of the JSON string; empty in arrays
-  std::string_view name; ///< what it means
+  std::string_view key;  ///< the inside of the JSON string; empty in arrays
+  std::string_view name; ///< what the key means
   value held;
   bool verbatim = false; ///< `"key":value` stands like this in the record's text
 
@@ -57,7 +57,7 @@ struct field {
   }
 };
 
-/// Lives in the arena; never destroyed.
+/// Lives in the arena and is never destroyed.
 class tree_node {
  public:
   bool is_array = false;
@@ -66,21 +66,21 @@ class tree_node {
   std::span<const field> fields() const noexcept { return {items_, size_}; }
   size_t size() const noexcept { return size_; }
 
-  /// The last field of that name, or the element of that index; null when there is none.
-  /// Earlier fields of the name are removed: others move.
+  /// The last field of that name, or the element of that index; null when there is none. It
+  /// removes earlier fields of the name, so others move.
   field* find(std::string_view name) noexcept { return find_before(name, size_); }
-  /// The same among the first `limit` fields.
+  /// Does the same among the first `limit` fields.
   field* find_before(std::string_view name, size_t limit) noexcept;
-  /// Leaves one field, the last, of each name. Needs `memory` when there are many fields.
+  /// Leaves one field of each name, the last. It needs `memory` when there are many fields.
   void leave_one_of_each(arena& memory);
-  /// A new last field, to be filled in.
+  /// Adds a last field for the caller to fill in.
   field& append(arena& memory) {
     if (size_ == capacity_)
       grow(memory);
     return *new (items_ + size_++) field;
   }
   void append(const field& f, arena& memory) { append(memory) = f; }
-  /// Removes the fields that `unwanted` is true for, keeps the order of the others.
+  /// Removes the fields for which `unwanted` is true and keeps the order of the others.
   template <class Predicate>
   bool erase_if(Predicate unwanted) {
     size_t kept = 0;
@@ -106,41 +106,40 @@ class tree_node {
   uint32_t capacity_ = 0;
 };
 
-/// One thread, one record at a time. Views handed out live until the arena's reset.
+/// Belongs to one thread and holds one record at a time. The views that it hands out live until
+/// the arena's reset.
 class record_tree {
  public:
   explicit record_tree(arena& memory) : memory_(memory) {}
 
-  /// Opens the top level and checks all of `record`: valid UTF-8, one JSON object, at
-  /// most depth_max deep. False otherwise; the tree is then empty. Needs text_padding
-  /// behind. `tokens` of it stand for most of the checks: simdjson has made them.
+  /// Opens the top level and checks all of `record`: valid UTF-8, one JSON object, at most
+  /// depth_max deep. False otherwise; the tree is empty then. text_padding readable bytes must
+  /// follow `record`. If its `tokens` are given, simdjson has made most of the checks.
   bool parse(std::string_view record, const record_tokens& tokens = {});
-  /// The same for a container that came out of a string; `depth_left` counts it too.
+  /// Does the same for a container that came out of a string; `depth_left` counts it too.
   tree_node* parse_container(std::string_view json, unsigned depth_left);
 
   tree_node& root() noexcept { return root_; }
-  /// Null when missing. Change it only with field::assign. Of each name on the way one is
-  /// left.
+  /// Null when the field is missing. Change it only with field::assign. One field is left of
+  /// each name on the way.
   field* find(const field_pointer& at);
-  /// The container in `v`, opened if needed; null for a scalar.
+  /// The container in `f`, opened if needed; null for a scalar.
   tree_node* open(field& f);
 
-  /// Sets or appends; makes objects on the way. False when something on the way is not a
-  /// container, or an array has no such element.
+  /// Sets a field or appends it, and makes the objects on the way. False when something on the
+  /// way is no container, or an array has no such element.
   bool put(const field_pointer& at, const value& v);
   bool erase(const field_pointer& at);
   enum class moved : uint8_t { done, missing, blocked };
-  /// In place when only the name changes; else the field goes to the end of its new
-  /// parent.
+  /// The field stays in its place when only the name changes; else it goes to the end of its
+  /// new parent.
   moved rename(const field_pointer& from, const field_pointer& to);
 
-  /// A string value of this text, which must be valid UTF-8 and live as long as the
-  /// record.
+  /// Makes a string value of `text`, which must be valid UTF-8 and live as long as the record.
   value string_of(std::string_view text);
-  /// What a string value means; for other scalars their JSON text.
+  /// The text that a string value means; of any other value its JSON text.
   std::string_view text_of(const value& v);
-  /// A value of its own: an opened container becomes text, so that two fields never share
-  /// one.
+  /// Makes an opened container a text, so that two fields never share a container.
   value detach(const value& v);
 
   /// False, and `out` as before, when steps have nested containers deeper than depth_max.

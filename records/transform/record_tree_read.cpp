@@ -1,4 +1,4 @@
-// Reading a record tree: from the text alone, or with the help of tokens that are known.
+// Reads a record tree: from the text alone, or with the help of tokens that are known.
 #include "records/transform/record_tree.hpp"
 
 #include "records/json/text.hpp"
@@ -14,7 +14,7 @@ static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
 
 namespace {
 
-/// Behind the last byte before `at` that is no white space; there is one.
+/// The place after the last byte before `at` that is no white space; there is such a byte.
 inline const char* trim_back(const char* at) noexcept {
   while (static_cast<unsigned char>(at[-1]) <= ' ')
     --at;
@@ -25,9 +25,9 @@ inline std::string_view between(const char* begin, const char* end) noexcept {
   return {begin, static_cast<size_t>(end - begin)};
 }
 
-/// The closing quote of the string that begins at `open`, when the next token is at `next`.
-/// It is read only for escapes, if the record has any: simdjson lets a surrogate without
-/// its partner through. Null: it has one.
+/// The closing quote of the string that begins at `open`, when the next token is at `next`. The
+/// string is read only if the record has escapes: simdjson lets a surrogate without its partner
+/// through. Null: the string has such a surrogate.
 inline const char* closing_quote(const char* open, const char* next, bool escapes,
                                  bool& escaped) noexcept {
   return escapes ? scan_string(open + 1, next, escaped) : trim_back(next) - 1;
@@ -63,7 +63,7 @@ tree_node* record_tree::parse_container(std::string_view json, unsigned depth_le
   return read_members(*node, json.data(), end, depth_left - 1) == end ? node : nullptr;
 }
 
-// From the opening bracket to behind the closing one.
+// Goes from the opening bracket to the byte after the closing one.
 const char* record_tree::read_members(tree_node& node, const char* at, const char* end,
                                       unsigned depth_left) {
   const char close = *at == '[' ? ']' : '}';
@@ -80,6 +80,7 @@ const char* record_tree::read_members(tree_node& node, const char* at, const cha
     if (!at)
       return nullptr;
     f.verbatim = !spaced && close == '}';
+    // White space before a field's comma does not count: it is not part of the field's own text.
     at = skip_space(at, end);
     if (at == end || (*at != close && *at != ','))
       return nullptr;
@@ -99,7 +100,7 @@ inline const char* record_tree::read_key(field& f, const char* at, const char* e
   if (!at)
     return nullptr;
   const auto key = between(start, at);
-  f.key = key; // not read back: a load of two fresh halves stalls, measured
+  f.key = key; // `key` is used below: a load of two fresh halves stalls, as measured
   f.name = escaped ? unescape(key, memory_) : key;
   const char* const colon = skip_space(at + 1, end);
   if (colon == end || *colon != ':')
@@ -109,7 +110,7 @@ inline const char* record_tree::read_key(field& f, const char* at, const char* e
   return behind;
 }
 
-/// A value that is no string.
+/// Reads a value that is no string.
 inline const char* record_tree::read_json(value& into, const char* at, const char* end,
                                           unsigned depth_left, bool& spaced) {
   bool inside = false;
@@ -137,8 +138,8 @@ inline const char* record_tree::read_value(field& f, const char* at, const char*
   return read_json(f.held, at, end, depth_left, spaced);
 }
 
-/// simdjson has found the record to be JSON in UTF-8. What is nested is read nonetheless,
-/// for its depth and the white space in it.
+/// simdjson has found the record to be JSON in UTF-8. Nested values are read nonetheless, for
+/// their depth and the white space in them.
 bool record_tree::read_tokens(std::string_view record, const record_tokens& tokens) {
   const char* const text = record.data();
   const bool escapes = !tokens.plain && std::memchr(text, '\\', record.size()) != nullptr;

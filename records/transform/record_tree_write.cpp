@@ -1,5 +1,5 @@
-// Writing a record tree: one pass for the size, one that copies. Neighbours that no step
-// touched lie side by side in the record's text and go out in one copy.
+// Writes a record tree: one pass computes the size, one copies. Neighbours that no step touched
+// lie side by side in the record's text and go out in one copy.
 #include "records/transform/record_tree.hpp"
 
 #include <cstring>
@@ -23,7 +23,8 @@ size_t size_of(const value& v) noexcept {
   return 0;
 }
 
-// Two brackets, and one comma too many unless there is no field.
+// Counts a comma for each field, so one comma too many unless there is no field: then the two
+// brackets, else one of them.
 size_t size_of(const tree_node& node) noexcept {
   size_t bytes = node.size() ? 1 : 2;
   for (const auto& f : node.fields())
@@ -44,6 +45,7 @@ char* copy_to(char* out, const value& v) noexcept {
   case value::form::plain:
   case value::form::escaped:
     *out++ = '"';
+    // An escaped text keeps its escapes as they came: nothing is escaped anew.
     out = copy_to(out, v.text);
     *out++ = '"';
     return out;
@@ -63,8 +65,8 @@ std::string_view source_of(const field& f) noexcept {
   return {start, static_cast<size_t>(end - start)};
 }
 
-// Fields from `first` on that stand in one piece of text, commas included; moves `first`
-// behind.
+// The fields from `first` on that stand in one piece of text, commas included. Moves `first` past
+// them.
 std::string_view run_of(std::span<const field> fields, size_t& first) noexcept {
   std::string_view run = source_of(fields[first]);
   while (++first < fields.size() && fields[first].verbatim) {
@@ -112,6 +114,7 @@ bool record_tree::write(std::string& out) const {
   copy_to(out.data() + before, root_);
   if (!deepened_)
     return true;
+  // Only what steps put below the top level can be too deep: all else was checked on reading.
   const char* const text = out.data() + before;
   bool spaced = false;
   if (scan_value(text, text + bytes, depth_max, spaced))

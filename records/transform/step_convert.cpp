@@ -18,14 +18,14 @@ constexpr std::array<std::string_view, 4> unix_names = {"unix", "unix_ms", "unix
 constexpr std::array<std::string_view, 5> nouns = {"an integer", "a number",
                                                    "true or false", "text", "a time"};
 
-// A value, or nothing when it is not what was asked for.
+// A value, or nothing when the text is not what was asked for.
 using converted = std::optional<value>;
 
 value number_value(std::string_view digits, arena& memory) {
   return value::json(memory.copy(digits));
 }
 
-// `-?[0-9]+` within 64 bits; leading zeros are dropped.
+// Reads `-?[0-9]+` within 64 bits and drops leading zeros.
 converted to_integer(const value& v, std::string_view text, step_run& run) {
   const bool negative = text.starts_with('-');
   auto digits = text.substr(negative ? 1 : 0);
@@ -34,6 +34,7 @@ converted to_integer(const value& v, std::string_view text, step_run& run) {
   digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size() - 1));
   const bool signed_zero = negative && digits == "0";
   const auto written = text.substr(text.size() - digits.size() - (negative ? 1 : 0));
+  // Without leading zeros the text is the JSON number already, and nothing is copied.
   if (written.size() == text.size() && !signed_zero) {
     if (!is_held(text))
       return std::nullopt;
@@ -48,7 +49,7 @@ converted to_integer(const value& v, std::string_view text, step_run& run) {
   return is_held(minus) ? converted(value::json(minus)) : std::nullopt;
 }
 
-// What is to be a double must not look like an integer that no reader takes.
+// A double must not look like an integer of more than 64 bits, which no reader takes.
 value floating_value(std::string_view digits, arena& memory) {
   if (!is_json_integer(digits) || is_held(digits))
     return number_value(digits, memory);
@@ -59,7 +60,7 @@ value floating_value(std::string_view digits, arena& memory) {
   return value::json({text, digits.size() + fraction.size()});
 }
 
-// JSON numbers keep their digits; other decimal forms (`.5`, `007`) are written anew.
+// Keeps the digits of JSON numbers and writes other decimal forms (`.5`, `007`) anew.
 converted to_floating(const value& v, std::string_view text, step_run& run) {
   const auto number = read_double(text);
   if (!number)
@@ -75,7 +76,7 @@ converted to_floating(const value& v, std::string_view text, step_run& run) {
 
 converted to_boolean(const value& v, std::string_view text) {
   using schema_detail::number;
-  if (v.type() == value_type::number) { // by value: 1.0 is 1
+  if (v.type() == value_type::number) { // numbers count by value: 1.0 is 1
     const auto given = schema_detail::read_number(text);
     for (const int64_t known : {0, 1})
       if (given && compare(*given, number::of(known)) == 0)
@@ -111,6 +112,7 @@ converted convert(const conversion& c, const value& v, step_run& run) {
   const auto type = v.type();
   if (c.to == target_type::string)
     return v.is_string() ? v : run.tree.string_of(run.tree.text_of(v));
+  // Anything has a text; every other type is made of a scalar only.
   if (type == value_type::object || type == value_type::array)
     return std::nullopt;
   if (type == value_type::boolean)
@@ -137,6 +139,7 @@ time_source read_source(const std::string& name, step_arguments& arguments) {
   auto format = time_format::compile(name);
   if (format)
     return {*std::move(format), name};
+  // Without a percent sign the name was hardly meant to be a format.
   arguments.fail(name.find('%') == std::string::npos
                    ? echo(name)
                        + " is no source of a timestamp; use rfc3339, unix, unix_ms, "
@@ -180,6 +183,7 @@ conversion conversion::parse(field_pointer field, const config_value& value,
   conversion c;
   c.field = std::move(field);
   if (value.is_string()) {
+    // The short form names the type alone: `status: int`.
     c.to = read_type(value, arguments);
   } else if (!value.is_object() || !value.contains("to")) {
     arguments.fail(
@@ -217,6 +221,7 @@ verdict conversion::run(step_run& run) const {
     return run.reject(at, echo(found->held, run) + " is not "
                             + std::string(nouns[static_cast<size_t>(to)])
                             + (to == target_type::integer ? " of 64 bits" : ""));
+  // A value that stays as it is stays verbatim, and goes out in one copy with its neighbours.
   if (done->text.data() != found->held.text.data() || done->is != found->held.is)
     found->assign(*done);
   return verdict::next;
@@ -235,6 +240,7 @@ std::string conversion::describe() const {
 convert_step convert_step::compile(step_arguments& arguments) {
   convert_step step;
   const auto* const several = arguments.find("fields");
+  // The arguments speak of one field, or each entry of `fields` of one.
   if (!several) {
     if (arguments.mapping({"field", "fields", "to", "from", "null_if", "on_missing"}))
       step.conversions.push_back(

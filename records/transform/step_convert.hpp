@@ -1,5 +1,4 @@
-// The step convert: text and numbers become the type that was asked for, exactly or not
-// at all.
+// The step `convert` makes text and numbers the type that was asked for, exactly or not at all.
 #pragma once
 
 #include "records/transform/arguments.hpp"
@@ -14,18 +13,18 @@ namespace weir::steps {
 
 enum class target_type : uint8_t { integer, floating, boolean, string, timestamp };
 
-/// RFC 3339, a unix number, or a strptime format.
+/// How a time is written: RFC 3339, a unix number, or a strptime format.
 struct time_source {
   struct rfc3339 {};
   std::variant<rfc3339, unix_unit, time_format> is;
-  std::string name; ///< as configured
+  std::string name; ///< as it was configured
   std::optional<instant> parse(std::string_view text) const noexcept;
 };
 
 struct conversion {
   field_pointer field;
   target_type to = target_type::string;
-  std::vector<time_source> from; ///< timestamp only; tried in order
+  std::vector<time_source> from; ///< for timestamps only; tried in order
   std::vector<std::string> null_if;
   when_missing missing = when_missing::skip;
 
@@ -42,7 +41,7 @@ struct convert_step {
   std::string describe() const;
 };
 
-/// `on_missing: skip|reject`; skip when absent.
+/// Reads `on_missing: skip|reject`; skip when it is absent.
 when_missing read_missing(const config_value& mapping, step_arguments& arguments);
 
 } // namespace weir::steps

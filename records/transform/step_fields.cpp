@@ -6,7 +6,7 @@ namespace weir::steps {
 
 namespace {
 
-// {from: a, to: b}, or {a: b, c: d}. One mistyped word must not turn the first into the second.
+// Reads {from: a, to: b}, or {a: b, c: d}.
 field_pairs read_pairs(step_arguments& arguments) {
   field_pairs pairs;
   const auto& value = arguments.value();
@@ -15,6 +15,7 @@ field_pairs read_pairs(step_arguments& arguments) {
     return pairs;
   }
   if (value.contains("from") || value.contains("to")) {
+    // One mistyped word must not turn {from: a, to: b} into a mapping of names.
     for (const auto& [key, unused] : value.items())
       if (key != "from" && key != "to")
         arguments.fail("unknown argument " + echo(key)
@@ -27,7 +28,7 @@ field_pairs read_pairs(step_arguments& arguments) {
   return pairs;
 }
 
-// A mapping has no order: pairs that feed each other would mean different things.
+// Refuses pairs that feed each other: a mapping has no order, so they could mean two things.
 void refuse_chains(const field_pairs& pairs, step_arguments& arguments) {
   for (const auto& left : pairs)
     for (const auto& right : pairs)
@@ -64,7 +65,7 @@ void insert(std::vector<keep_step::branch>& level, const field_pointer& field,
 bool prune(tree_node& node, const std::vector<keep_step::branch>& wanted,
            record_tree& tree);
 
-// Whether anything of `f` stays.
+// True if anything in `f` stays.
 bool keeps(field& f, const keep_step::branch& branch, record_tree& tree) {
   if (branch.children.empty())
     return true;
@@ -74,7 +75,8 @@ bool keeps(field& f, const keep_step::branch& branch, record_tree& tree) {
 
 bool prune(tree_node& node, const std::vector<keep_step::branch>& wanted,
            record_tree& tree) {
-  if (!node.is_array) // of a name that occurs twice one stays
+  // Looking for a name leaves one field of it, before the addresses of fields are compared.
+  if (!node.is_array)
     for (const auto& branch : wanted)
       (void)node.find(branch.name);
   const field* const first = node.fields().data();

@@ -12,7 +12,7 @@ namespace weir::steps {
 
 using field_pairs = std::vector<std::pair<field_pointer, field_pointer>>;
 
-/// A missing field is left alone; a field that has the new name already is replaced.
+/// Renames fields. A missing field is left alone; a field that has the new name is replaced.
 struct rename_step {
   field_pairs pairs;
   static rename_step compile(step_arguments& arguments);
@@ -20,7 +20,7 @@ struct rename_step {
   std::string describe() const;
 };
 
-/// As rename, but the field stays.
+/// Does what rename does, but the field stays.
 struct copy_step {
   field_pairs pairs;
   static copy_step compile(step_arguments& arguments);
@@ -35,12 +35,12 @@ struct remove_step {
   std::string describe() const;
 };
 
-/// Removes everything else. Of a nested name its parents stay, with only what was named
-/// in them.
+/// Removes everything else. The parents of a nested name stay, with only what was named in
+/// them.
 struct keep_step {
   struct branch {
     std::string name;
-    std::vector<branch> children; ///< empty: the whole value stays
+    std::vector<branch> children; ///< if empty, the whole value stays
   };
   std::vector<field_pointer> fields;
   std::vector<branch> tree;

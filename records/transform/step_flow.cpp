@@ -14,13 +14,12 @@ namespace {
 
 constexpr int64_t delay_ms_max = 60'000;
 
-// FNV-1a (Fowler, Noll, Vo), then one SplitMix64 round so that all bits of the result are
-// mixed.
+// Hashes with FNV-1a (Fowler, Noll, Vo), then one round of SplitMix64, which mixes all bits.
 double fraction_of(std::string_view text) noexcept {
   return random_source(fnv1a(text)).fraction();
 }
 
-// Equal numbers have one fate, however they are written.
+// Gives equal numbers one fate, however they are written.
 double fraction_of(const value& v, step_run& run) {
   if (v.type() == value_type::number)
     if (const auto number = schema_detail::read_number(v.text)) {
@@ -115,6 +114,7 @@ fault_step fault_step::compile(step_arguments& arguments) {
     if (value && (!value->is_object() || arguments.mapping(*value, allowed)))
       into = trigger::parse(*value, arguments);
   };
+  // Only a delay has a duration: crash and hang are final.
   read("crash", {"value", "contains"}, step.crash);
   read("hang", {"value", "contains"}, step.hang);
   read("delay", {"value", "contains", "ms"}, step.delay);

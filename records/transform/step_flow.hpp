@@ -1,5 +1,4 @@
-// Steps that decide whether a record goes on: drop, sample; and fault, which is for
-// tests.
+// The steps that decide whether a record goes on: drop and sample; and fault, which is for tests.
 #pragma once
 
 #include "records/transform/arguments.hpp"
@@ -28,10 +27,10 @@ struct sample_step {
   std::string describe() const;
 };
 
-/// What a broken step would do, on purpose: throw, never return, or take its time.
-/// Compiles only with plan_options::fault_injection.
+/// Does on purpose what a broken step would do: throw, never return, or take its time. It
+/// compiles only with plan_options::fault_injection.
 struct fault_step {
-  /// A value to be equal to, or a text to contain.
+  /// The fault strikes when the field equals a value, or when it contains a text.
   struct trigger {
     std::optional<scalar_literal> equals;
     std::string contains;

@@ -44,7 +44,7 @@ char read_mark(step_arguments& arguments, std::string_view key,
   return fits ? text[0] : ' ';
 }
 
-// Of a format that is a kind of access log.
+// The layout that a kind of access log has.
 log_layout layout_of(text_format format) noexcept {
   log_layout layout;
   layout.vhost =
@@ -65,6 +65,7 @@ tree_node* match_groups(std::string_view text, const re2::RE2& pattern,
   parsed_fields fields{run};
   for (const auto& group : groups) {
     const auto& piece = found[static_cast<size_t>(group.index)];
+    // A group that took no part in the match is null, one that matched nothing is "".
     if (piece.data())
       fields.add_text(group.name, {piece.data(), piece.size()});
     else
@@ -73,10 +74,11 @@ tree_node* match_groups(std::string_view text, const re2::RE2& pattern,
   return fields.node();
 }
 
-// Any JSON value of at most `depth_left` levels, without white space. Else why not.
+// Reads any JSON value of at most `depth_left` levels and drops its white space, or says why it
+// can't.
 tl::expected<value, std::string> read_json(std::string_view text, unsigned depth_left,
                                            step_run& run) {
-  const auto copy = run.memory.copy(text); // with padding behind it
+  const auto copy = run.memory.copy(text); // the arena has padding after it
   const char* const end = copy.data() + copy.size();
   bool spaced = false;
   const char* const start = skip_space(copy.data(), end);
@@ -120,6 +122,7 @@ parse_step parse_step::compile(step_arguments& arguments) {
     step.into = arguments.field("into");
   step.keep_source = arguments.flag_or("keep_source", false);
   step.missing = read_missing(arguments.value(), arguments);
+  // Both are read in any case: they refuse arguments of another format.
   step.read_pattern(arguments);
   step.read_pair_format(arguments);
   return step;
@@ -187,6 +190,7 @@ verdict parse_step::run(step_run& run) const {
     break;
   case text_format::json: {
     const size_t above = into ? into->tokens().size() : 0;
+    // The value is to stand below `into`, and the record must not nest deeper than depth_max.
     const auto json = read_json(text, depth_max - static_cast<unsigned>(above), run);
     if (json && (into || json->type() == value_type::object))
       result.made = *json;
@@ -213,7 +217,7 @@ verdict parse_step::store(step_run& run, const parsed& result) const {
   return merge(run, *fields);
 }
 
-// Parsed fields replace those of their names that were there.
+// Puts the parsed fields into the top level; they replace those of the same names.
 verdict parse_step::merge(step_run& run, tree_node& fields) const {
   auto& root = run.tree.root();
   size_t before = root.size();
@@ -222,6 +226,7 @@ verdict parse_step::merge(step_run& run, tree_node& fields) const {
   for (const auto& f : fields.fields()) {
     const size_t count = root.size();
     auto* const old = root.find_before(f.name, before);
+    // Only the fields that were there before can have the name: the new ones differ.
     if (!old) {
       root.append(f, run.memory);
       continue;

@@ -1,4 +1,4 @@
-// The step parse: the text of one field becomes fields of their own.
+// The step `parse` makes the text of one field fields of their own.
 #pragma once
 
 #include "records/transform/arguments.hpp"
@@ -21,7 +21,7 @@ enum class text_format : uint8_t {
   regex
 };
 
-/// of one record, and it may have no more
+/// The most fields that one text may give, and that the top level may have before the merge.
 inline constexpr size_t parsed_fields_max = 1024;
 
 struct parse_step {
@@ -31,10 +31,10 @@ struct parse_step {
   };
   field_pointer field;
   text_format as = text_format::json;
-  std::optional<field_pointer> into; ///< absent: merged into the top level
+  std::optional<field_pointer> into; ///< if absent, they go into the top level
   bool keep_source = false;
   when_missing missing = when_missing::skip;
-  pattern_ptr pattern; ///< regex
+  pattern_ptr pattern; ///< for regex
   std::vector<group> groups;
   char delimiter = ' '; ///< key_value: between pairs; a space stands for any white space
   char separator = '='; ///< key_value: between key and value
@@ -54,7 +54,7 @@ struct parse_step {
 /// What a parser made of a text: a value, or a reason why not.
 struct parse_step::parsed {
   value made;
-  std::string why; ///< empty: made
+  std::string why; ///< empty if the value was made
 };
 
 } // namespace weir::steps

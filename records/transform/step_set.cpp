@@ -17,6 +17,7 @@ value literal_value(std::string_view json) noexcept {
 text_template text_template::parse(std::string_view text, step_arguments& arguments) {
   text_template parsed;
   parsed.pieces_.emplace_back();
+  // The last piece has a literal only: each field ends a piece and begins the next.
   for (size_t i = 0; i < text.size(); ++i) {
     const auto two = text.substr(i, 2);
     if (two == "{{" || two == "}}") {
@@ -48,6 +49,7 @@ verdict text_template::render(step_run& run) const {
     if (!p.field)
       continue;
     const auto* const found = run.tree.find(*p.field);
+    // Half a text would be worse than a rejection, so every field must be there.
     if (!found || found->held.is_null())
       return run.reject_missing(*p.field);
     const auto type = found->held.type();
@@ -113,6 +115,7 @@ std::string default_step::describe() const {
 add_step add_step::compile(step_arguments& arguments) {
   add_step step;
   config_value named = arguments.value();
+  // A name or a list of names stands for a mapping of each to itself.
   if (named.is_string())
     named = config_value::array({named});
   if (named.is_array()) {

@@ -1,4 +1,4 @@
-// Steps that give a field a value: set (a literal or a template), default, add.
+// The steps that give a field a value: set (a literal or a template), default and add.
 #pragma once
 
 #include "records/transform/arguments.hpp"
@@ -10,7 +10,7 @@
 
 namespace weir::steps {
 
-/// Text with fields in braces: `{host}-{/user/id}`; `{{` and `}}` are braces.
+/// A text with fields in braces: `{host}-{/user/id}`; `{{` and `}}` are braces.
 class text_template {
  public:
   static text_template parse(std::string_view text, step_arguments& arguments);
@@ -19,7 +19,7 @@ class text_template {
 
  private:
   struct piece {
-    std::string literal; ///< before the field
+    std::string literal; ///< the text before the field
     std::optional<field_pointer> field;
   };
   std::vector<piece> pieces_;
@@ -28,15 +28,15 @@ class text_template {
 /// Makes the field, and objects on the way to it; replaces what was there.
 struct set_step {
   field_pointer field;
-  std::string literal; ///< compact JSON; empty when the template counts
-  std::string source;  ///< of the template
+  std::string literal; ///< compact JSON; empty when there is a template
+  std::string source;  ///< the template as it was configured
   text_template text;
   static set_step compile(step_arguments& arguments);
   verdict run(step_run& run) const;
   std::string describe() const;
 };
 
-/// As set, but only when the field is missing or null.
+/// Does what set does, but only when the field is missing or null.
 struct default_step {
   field_pointer field;
   std::string literal;
@@ -45,7 +45,7 @@ struct default_step {
   std::string describe() const;
 };
 
-/// What the server knows of the record: when it came, for which stream, from whom.
+/// Adds what the server knows about the record: when it came, for which stream, from whom.
 struct add_step {
   std::optional<field_pointer> received_at;
   std::optional<field_pointer> stream;
@@ -55,7 +55,7 @@ struct add_step {
   std::string describe() const;
 };
 
-/// The value that this compact JSON text is. The text must be in the arena: it may be
+/// The value that a compact JSON text stands for. The text must be in the arena: it may be
 /// opened.
 value literal_value(std::string_view json) noexcept;
 

@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t truncate_bytes_max = int64_t{1} << 30;
 
-// Calls `change(text) -> text` for each field that is there; the result lives as long as
-// the record or as the configuration.
+// Calls `change(text) -> text` for each field that is there. The result must live as long as the
+// record.
 template <class Change>
 verdict change_each(step_run& run, const std::vector<field_pointer>& fields,
                     Change change) {
@@ -65,7 +65,7 @@ std::string_view hex_of_sha256(std::string_view text, arena& memory) {
   return {hex, 2 * sizeof digest};
 }
 
-// `a`, `[a, b]`, `{field: a}` or `{fields: [a, b]}`.
+// Reads `a`, `[a, b]`, `{field: a}` or `{fields: [a, b]}`.
 std::vector<field_pointer> read_fields(step_arguments& arguments) {
   if (!arguments.value().is_object())
     return arguments.pointers(arguments.value());
@@ -138,7 +138,8 @@ redact_step redact_step::compile(step_arguments& arguments) {
   return step;
 }
 
-// RE2::GlobalReplace without its strings of its own. An empty match replaces nothing.
+// Does what RE2::GlobalReplace does, without making strings of its own. An empty match replaces
+// nothing.
 verdict redact_step::run(step_run& run) const {
   return change_each(run, fields, [&](std::string_view text) {
     run.buffer.clear();
@@ -150,6 +151,7 @@ verdict redact_step::run(step_run& run) const {
                              re2::RE2::UNANCHORED, &match, 1)) {
       const auto start = static_cast<size_t>(match.data() - text.data());
       if (match.empty()) {
+        // The search goes on a whole character further, so that it never begins inside one.
         at = start < text.size() ? start + character_bytes(text[start]) : start;
         continue;
       }
@@ -191,6 +193,7 @@ verdict hash_step::run(step_run& run) const {
       return run.reject(fields[i], echo(found->held, run) + " is not a scalar");
     run.buffer.assign(salt).append(run.tree.text_of(found->held));
     value hashed;
+    // Hex digits need no escapes.
     hashed.is = value::form::plain;
     hashed.text = hex_of_sha256(run.buffer, run.memory);
     if (const auto done = run.put(targets[i], hashed); done != verdict::next)

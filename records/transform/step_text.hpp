@@ -1,6 +1,6 @@
-// Steps on the text of fields: lowercase, uppercase, trim, truncate, redact, hash. A
-// field that is missing or null is left alone; one that is not a string rejects the
-// record (hash takes any scalar).
+// The steps that change the text of fields: lowercase, uppercase, trim, truncate, redact and
+// hash. A field that is missing or null is left alone; one that is no string rejects the record
+// (hash takes any scalar).
 #pragma once
 
 #include "records/transform/arguments.hpp"
@@ -13,7 +13,7 @@ namespace weir::steps {
 
 enum class letter_case : uint8_t { lower, upper };
 
-/// ASCII letters only; every other byte stays.
+/// Changes ASCII letters only; every other byte stays.
 template <letter_case To>
 struct case_step {
   std::vector<field_pointer> fields;
@@ -32,7 +32,7 @@ struct trim_step {
   std::string describe() const;
 };
 
-/// At most `bytes` bytes of UTF-8, cut at a character.
+/// Leaves at most `bytes` bytes of UTF-8 and cuts at a character.
 struct truncate_step {
   std::vector<field_pointer> fields;
   size_t bytes = 0;
@@ -41,7 +41,7 @@ struct truncate_step {
   std::string describe() const;
 };
 
-/// Every match of the pattern becomes the literal text `with`.
+/// Replaces every match of the pattern by the literal text `with`.
 struct redact_step {
   std::vector<field_pointer> fields;
   pattern_ptr pattern;
@@ -51,11 +51,11 @@ struct redact_step {
   std::string describe() const;
 };
 
-/// SHA-256 (FIPS 180-4) of the salt followed by the text, 64 lower-case hex digits. The
-/// salt is a secret: neither describe() nor an error shows it.
+/// Replaces a field by the SHA-256 (FIPS 180-4) of the salt followed by the text, 64 lower-case
+/// hex digits. The salt is a secret: neither describe() nor an error shows it.
 struct hash_step {
   std::vector<field_pointer> fields;
-  std::vector<field_pointer> targets; ///< of each field; itself unless `to` was given
+  std::vector<field_pointer> targets; ///< a field's own name unless `to` was given
   std::string salt;
   static hash_step compile(step_arguments& arguments);
   verdict run(step_run& run) const;

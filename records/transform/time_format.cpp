@@ -30,7 +30,7 @@ bool starts_with_any_case(std::string_view text, std::string_view lower) noexcep
   return true;
 }
 
-// Index from 1 of the name at the front of `text`, long or three letters; 0 if there is
+// Takes a name, long or three letters, off the front of `text`. Its index from 1, 0 if there is
 // none.
 template <size_t Count>
 int take_name(std::string_view& text,
@@ -46,20 +46,20 @@ int take_name(std::string_view& text,
 
 } // namespace
 
-// What has been understood so far.
+// Holds what has been understood so far.
 struct time_format::reading {
   std::string_view rest;
   civil_time civil;
-  int day_of_year = 0; ///< 0: not given
+  int day_of_year = 0; ///< 0 if it was not given
   std::optional<int64_t> unix_seconds;
-  bool before_1970 = false; ///< -0 seconds have a sign as well
+  bool before_1970 = false; ///< the sign of unix_seconds, which -0 has too
   bool ok = true;
 
   void skip_white() noexcept {
     while (!rest.empty() && is_white(rest.front()))
       rest.remove_prefix(1);
   }
-  // `at_least` to `at_most` digits at the front; how many there were is in `taken`.
+  // Takes `at_least` to `at_most` digits off the front; `taken` says how many there were.
   int number(size_t at_least, size_t at_most, size_t& taken) noexcept {
     taken = 0;
     while (taken < at_most && taken < rest.size() && is_digit(rest[taken]))
@@ -81,7 +81,8 @@ struct time_format::reading {
       value *= 10;
     if (ok)
       civil.nanoseconds = static_cast<uint32_t>(value);
-    while (!width && !rest.empty() && is_digit(rest.front())) // as in RFC 3339
+    // Digits after the ninth are dropped, as from_rfc3339() does.
+    while (!width && !rest.empty() && is_digit(rest.front()))
       rest.remove_prefix(1);
   }
   void offset() noexcept;
@@ -103,6 +104,7 @@ void time_format::reading::offset() noexcept {
   const int hours = number(2, 2);
   int minutes = 0;
   const bool colon = !rest.empty() && rest.front() == ':';
+  // The minutes may be missing, but not after a colon.
   if (colon)
     rest.remove_prefix(1);
   if (colon || (!rest.empty() && is_digit(rest.front())))
@@ -134,6 +136,7 @@ std::optional<instant> time_format::reading::finish() noexcept {
   if (!ok || !rest.empty())
     return std::nullopt;
   if (unix_seconds)
+    // %s is the whole time in UTC: other parts of it, but the fraction, don't count.
     return from_unix_parts(*unix_seconds, before_1970, civil.nanoseconds);
   if (day_of_year) {
     if (day_of_year > 365 + (is_leap_year(civil.year) ? 1 : 0))
@@ -161,6 +164,7 @@ void time_format::read_part(const part& p, reading& r) noexcept {
     break;
   case 'y': {
     const int year = r.number(2, 2);
+    // POSIX: 69 to 99 are the last century's.
     r.civil.year = year + (year >= 69 ? 1900 : 2000);
     break;
   }
@@ -239,7 +243,7 @@ bool time_format::names_a_date() const noexcept {
 result<time_format> time_format::compile(std::string_view format) {
   time_format compiled;
   std::string text;
-  for (size_t i = 0; i < format.size(); ++i) { // the two abbreviations first
+  for (size_t i = 0; i < format.size(); ++i) { // spells out the two abbreviations
     const auto two = format.substr(i, 2);
     const bool known = two == "%T" || two == "%F" || two == "%%";
     text += two == "%T"   ? "%H:%M:%S"

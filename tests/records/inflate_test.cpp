@@ -208,7 +208,7 @@ TEST(inflater, asks_for_the_memory_of_a_large_window_before_it_takes_it) {
       if ((*made)->wants() == 0)
         continue;
       ++asked;
-      EXPECT_EQ(out, text); // of the frame before
+      EXPECT_EQ(out, text); // the text of the frame before
       EXPECT_GE((*made)->wants(), size_t{4} << 20);
       EXPECT_LE((*made)->wants(), inflater_bytes_max(uint64_t{4} << 20));
       (*made)->allow((*made)->wants());

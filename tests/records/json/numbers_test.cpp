@@ -17,7 +17,7 @@ namespace {
 /// An integer times a power of two, exactly: every double and every 64-bit integer is one.
 struct rational {
   bool negative = false;
-  std::vector<bool> bits; ///< of the magnitude times 2^1100, lowest first
+  std::vector<bool> bits; ///< the magnitude times 2^1100, lowest first
 };
 
 rational shifted(bool negative, uint64_t magnitude, int power) {
