@@ -1,6 +1,6 @@
 // Runs a file through framer, validate and transform as the node would, one batch at a
 // time.
-#include "app/commands/command_check.hpp"
+#include "app/commands/check.hpp"
 #include "app/config/units.hpp"
 #include "app/send/file_source.hpp"
 #include "base/printable.hpp"

@@ -1,6 +1,6 @@
 #include "app/commands/cli.hpp"
 
-#include "app/commands/cli_options.hpp"
+#include "app/commands/registry.hpp"
 #include "app/config/units.hpp"
 #include "app/logging/version.hpp"
 
@@ -71,8 +71,10 @@ int run_cli(int argc, char** argv,
     app.footer(footer);
     app.set_version_flag("--version", version_text());
     app.require_subcommand(1);
-    const auto commands = declare_commands(app, run_node);
-    return parse_and_run(app, argc, argv, commands);
+    command_list declared;
+    declared.run_node = run_node;
+    declare_commands(app, declared);
+    return parse_and_run(app, argc, argv, declared.commands);
   } catch (const std::exception& error) {
     std::cerr << "weir: " << error.what() << '\n';
     return exit_failed;

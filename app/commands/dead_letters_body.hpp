@@ -3,7 +3,7 @@
 // the code tells it, or the body does, or the operator has to.
 #pragma once
 
-#include "app/commands/command_dead_letters.hpp"
+#include "app/commands/dead_letters.hpp"
 
 namespace weir {
 

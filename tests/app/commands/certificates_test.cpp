@@ -1,5 +1,5 @@
 // The certificates of a cluster: what is in them, and that files of others are left alone.
-#include "app/commands/command_certs.hpp"
+#include "app/commands/certs.hpp"
 
 #include <filesystem>
 #include <fstream>

@@ -1,6 +1,6 @@
 // What the commands say and do on a store of their own, without a node.
 #include "app/commands/cli.hpp"
-#include "app/commands/command_dead_letters.hpp"
+#include "app/commands/dead_letters.hpp"
 #include "tests/storage/sinks/sink_frames.hpp"
 
 #include <sstream>

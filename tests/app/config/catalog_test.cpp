@@ -1,5 +1,5 @@
 // Compiling a configuration's streams, check, and the dry run: these need records/ whole.
-#include "app/commands/command_check.hpp"
+#include "app/commands/check.hpp"
 #include "app/config/catalog_loader.hpp"
 
 #include <filesystem>

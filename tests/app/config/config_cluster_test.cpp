@@ -1,4 +1,4 @@
-#include "app/commands/command_cluster.hpp"
+#include "app/commands/cluster.hpp"
 #include "app/config/config.hpp"
 #include "http/operations/metrics.hpp"
 #include "http/operations/operations_pages.hpp"

@@ -1,10 +1,13 @@
-#include "app/commands/cli_options.hpp"
+#include "app/commands/arguments.hpp"
 
+#include "app/config/config_text.hpp"
 #include "app/config/units.hpp"
+#include "base/exit_code.hpp"
 
 #include "records/formats/framer.hpp"
 
 #include <cstdlib>
+#include <iostream>
 
 #include <CLI/CLI.hpp>
 
@@ -121,6 +124,31 @@ void add_format_arguments(CLI::App& command, format_options& into) {
                                 : "expected one character that is no letter, digit, "
                                   "quote or line end, or its name";
     });
+}
+
+void add_stream(CLI::App& command, std::string& into, const std::string& help) {
+  add_parsed(command, "-s,--stream", help, "NAME", [&into](const std::string& text) {
+    into = text;
+    return is_label(text) ? std::string{} : "expected " + std::string{label_pattern};
+  });
+}
+
+std::function<std::string(const std::string&)> time_into(int64_t& into) {
+  return [&into](const std::string& text) -> std::string {
+    const auto time = parse_rfc3339_us(text);
+    if (time)
+      into = *time;
+    return time ? "" : time.error();
+  };
+}
+
+int with_config(const config_arguments& arguments,
+                const std::function<int(const config&)>& then) {
+  const auto settings = load_config(arguments.file, arguments.overrides);
+  if (settings)
+    return then(*settings);
+  std::cerr << settings.error().text << '\n';
+  return exit_bad_config;
 }
 
 } // namespace weir

@@ -1,8 +1,11 @@
-#include "app/commands/command_cluster.hpp"
+#include "app/commands/cluster.hpp"
 
+#include "app/commands/arguments.hpp"
 #include "app/commands/cli.hpp"
+#include "app/commands/registry.hpp"
 #include "app/config/config_text.hpp"
 #include "app/config/units.hpp"
+#include "base/exit_code.hpp"
 #include "base/printable.hpp"
 #include "http/client.hpp"
 
@@ -10,7 +13,10 @@
 #include <ostream>
 #include <vector>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 namespace weir {
@@ -142,6 +148,53 @@ int command_cluster_status(const std::string& url, bool as_json, std::ostream& o
     return failed(std::string{"/readyz: "} + e.what());
   }
   return exit_ok;
+}
+
+namespace {
+
+void declare_status(CLI::App& parent, command_list& into) {
+  struct state {
+    config_arguments arguments;
+    std::string url;
+    bool json = false;
+  };
+  auto* command =
+    parent.add_subcommand("status", "Members, links and what is in flight on them");
+  auto s = std::make_shared<state>();
+  add_config_arguments(*command, s->arguments, false);
+  command
+    ->add_option("--url", s->url,
+                 "The operations listener of a node (default: the configuration's, or "
+                 "else http://127.0.0.1:8081)")
+    ->type_name("URL");
+  command->add_flag("--json", s->json, "The page as the node sent it");
+  command->footer("Any node of the cluster may be asked; it shows its own links.\n\n"
+                  "Examples:\n"
+                  "  weir cluster status --url http://127.0.0.1:8081\n"
+                  "  weir cluster status -c configs/cluster/worker.yaml");
+  into.commands.push_back(
+    {command, [s] {
+       const auto show = [&](const std::string& url) {
+         return command_cluster_status(url, s->json, std::cout, std::cerr);
+       };
+       // A URL that was given wins over the configuration.
+       if (!s->url.empty())
+         return show(s->url);
+       if (s->arguments.file.empty())
+         return show("http://127.0.0.1:8081");
+       return with_config(s->arguments, [&](const config& settings) {
+         return show(operations_url(settings));
+       });
+     }});
+}
+
+} // namespace
+
+void declare_cluster(CLI::App& app, command_list& into) {
+  auto* cluster = app.add_subcommand("cluster", "Look at a cluster through one node");
+  cluster->require_subcommand(1);
+  cluster->footer("Example:\n  weir cluster status --url http://127.0.0.1:8081");
+  declare_status(*cluster, into);
 }
 
 } // namespace weir

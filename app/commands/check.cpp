@@ -1,12 +1,19 @@
-#include "app/commands/command_check.hpp"
+#include "app/commands/check.hpp"
 
+#include "app/commands/arguments.hpp"
+#include "app/commands/registry.hpp"
 #include "app/config/catalog_loader.hpp"
+#include "app/config/config_reference.hpp"
 #include "app/config/units.hpp"
+#include "base/exit_code.hpp"
 #include "storage/sinks/postgres/sink.hpp"
 
 #include <ostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <iostream>
+#include <memory>
 
 namespace weir {
 namespace {
@@ -132,6 +139,56 @@ int command_check(const config& settings, const check_options& options, std::ost
   err << fmt::format("{}: {} would be stored, {} rejected, {} dropped\n", options.dry_run,
                      totals->stored, totals->rejected, totals->dropped);
   return totals->rejected == 0 ? exit_ok : exit_failed;
+}
+
+void declare_check(CLI::App& app, command_list& into) {
+  struct state {
+    config_arguments arguments;
+    check_options options;
+    bool keys = false;
+  };
+  auto* command =
+    app.add_subcommand("check", "Validate a configuration, its schemas and transforms");
+  auto s = std::make_shared<state>();
+  add_config_arguments(*command, s->arguments);
+  // --keys needs no configuration; the others ask for it below.
+  command->get_option("--config")->required(false);
+  command->add_flag("--keys", s->keys,
+                    "Print the table of all configuration keys and end");
+  command->add_flag("--connect", s->options.connect,
+                    "Connect to the sink's server too, and look at its tables");
+  command
+    ->add_option(
+      "--dry-run", s->options.dry_run,
+      "Run a file's records through a stream and print what would be stored; - is stdin")
+    ->type_name("FILE");
+  add_stream(*command, s->options.stream, "The stream of --dry-run (default: default)");
+  add_format_arguments(*command, s->options.format);
+  command->footer(
+    "Ends with 0 when all is good, 78 when the configuration is not, and 1 when a dry\n"
+    "run would reject a record. Records go to stdout, the summary to stderr.\n\n"
+    "Examples:\n"
+    "  weir check --config weir.yaml\n"
+    "  weir check --config weir.yaml --dry-run access.log --stream web");
+  const auto* stream = command->get_option("--stream");
+  into.commands.push_back(
+    {command, [s, stream] {
+       if (stream->count() > 0 && s->options.dry_run.empty()) {
+         std::cerr << "--stream has no effect without --dry-run FILE\n";
+         return static_cast<int>(exit_usage);
+       }
+       if (s->keys) {
+         std::cout << config_reference_markdown() << std::flush;
+         return static_cast<int>(exit_ok);
+       }
+       if (s->arguments.file.empty()) {
+         std::cerr << "--config is required\n";
+         return static_cast<int>(exit_usage);
+       }
+       return with_config(s->arguments, [&](const config& settings) {
+         return command_check(settings, s->options, std::cout, std::cerr);
+       });
+     }});
 }
 
 } // namespace weir

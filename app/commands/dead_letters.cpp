@@ -1,4 +1,4 @@
-#include "app/commands/command_dead_letters.hpp"
+#include "app/commands/dead_letters.hpp"
 
 #include "app/config/units.hpp"
 #include "app/send/server_post.hpp"

@@ -1,12 +1,12 @@
-// CLI OPTIONS: what several commands take, and how their texts become values.
+// ARGUMENTS: what several commands take, and how their texts become values.
 #pragma once
 
-#include "app/commands/cli.hpp"
-#include "app/commands/command_send.hpp"
-#include "proto/batch.hpp"
+#include "app/config/config.hpp"
+#include "app/send/format_options.hpp"
+#include "app/send/server_options.hpp"
 
+#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,18 +34,13 @@ void add_parsed(CLI::App& command, const std::string& name, const std::string& h
 /// Empty, or why `text` is no whole number. CLI11 itself takes -1 for the largest there is.
 std::string not_whole_number(const std::string& text);
 
-/// Runs a subcommand that was asked for and returns its exit code.
-using command_function = std::function<int()>;
+/// `--stream`: its name is checked.
+void add_stream(CLI::App& command, std::string& into, const std::string& help);
+/// A parser for add_parsed(): RFC 3339, or a date alone for midnight UTC.
+std::function<std::string(const std::string&)> time_into(int64_t& into);
 
-struct registered_command {
-  CLI::App* app = nullptr;
-  command_function run;
-};
-
-/// Declares every command on `app`.
-std::vector<registered_command>
-declare_commands(CLI::App& app, const std::function<int(const run_options&)>& run_node);
-/// Declares `certs init` and `certs issue`.
-void declare_certs(CLI::App& app, std::vector<registered_command>& into);
+/// Loads the configuration and hands it on, or prints its errors and is exit_bad_config.
+int with_config(const config_arguments& arguments,
+                const std::function<int(const config&)>& then);
 
 } // namespace weir

@@ -1,16 +1,23 @@
-#include "app/commands/command_send.hpp"
+#include "app/commands/send.hpp"
 
+#include "app/commands/arguments.hpp"
+#include "app/commands/registry.hpp"
 #include "app/config/config_text.hpp"
 #include "app/config/units.hpp"
 #include "app/send/file_source.hpp"
 #include "app/send/interruption.hpp"
 #include "app/send/send.hpp"
 #include "app/send/server_post.hpp"
+#include "base/exit_code.hpp"
 
 #include <ostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <iostream>
+#include <memory>
 #include <openssl/sha.h>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -136,6 +143,100 @@ int command_send(const send_options& options, std::ostream& out, std::ostream& e
     return post.error().code == ec::io_failed ? exit_failed : exit_usage;
   }
   return send_run{options, *post, stop, out, err}.run();
+}
+
+namespace {
+
+/// Standard input can be read only once.
+CLI::Validator once_standard_input() {
+  const auto seen = std::make_shared<bool>(false);
+  return CLI::Validator{[seen](std::string& text) {
+                          const bool again = text == "-" && std::exchange(*seen, true);
+                          return again ? std::string{"- (stdin) is named twice"}
+                                       : std::string{};
+                        },
+                        ""};
+}
+
+} // namespace
+
+void declare_send(CLI::App& app, command_list& into) {
+  auto* command =
+    app.add_subcommand("send", "Send a file to a node, record by record accounted for");
+  auto options = std::make_shared<send_options>();
+  auto arguments = std::make_shared<config_arguments>();
+  add_config_arguments(*command, *arguments, false);
+  command->add_option("file", options->files, "Files, sent one after another; - is stdin")
+    ->required()
+    ->check(once_standard_input())
+    ->type_name("FILE");
+  add_server_arguments(*command, options->server);
+  add_stream(*command, options->stream, "The stream to send to (default: default)");
+  add_format_arguments(*command, options->format);
+  add_parsed(
+    *command, "-k,--key",
+    "Idempotency-Key of the run: sending the same files again with it, in the same "
+    "order, stores nothing twice. Default: derived from each file's path, size and "
+    "time, so that the same command may be repeated",
+    "TEXT", [options](const std::string& text) -> std::string {
+      options->key = text;
+      return is_node_name(text) ? "" : "expected 1 … 64 letters, digits, `.`, `_` or `-`";
+    });
+  add_parsed(*command, "--batch-bytes", "Size of one request (default: 4MiB)", "SIZE",
+             [options](const std::string& text) -> std::string {
+               const auto bytes = parse_bytes(text);
+               if (!bytes)
+                 return bytes.error();
+               options->batch_bytes = *bytes;
+               return *bytes >= 1024 && *bytes <= (uint64_t{1} << 30)
+                        ? ""
+                        : "allowed: 1KiB … 1GiB";
+             });
+  command
+    ->add_option("--show-rejected", options->rejected_shown_max,
+                 "Rejected records to print")
+    ->capture_default_str()
+    ->check(not_whole_number)
+    ->type_name("N");
+  command
+    ->add_option("--refused-max", options->refused_max,
+                 "Records a node refuses one by one (those longer than record_bytes_max, "
+                 "mostly) before the run ends; all others are sent")
+    ->capture_default_str()
+    ->check(CLI::Range(1, 1'000'000'000))
+    ->type_name("N");
+  command->footer(
+    "Each file, which may be gzip or zstd, is cut at record boundaries into requests; "
+    "each\n"
+    "is repeated until it is answered, as the node's Retry-After says. A pipe that "
+    "gives\n"
+    "nothing for a second is silent: what came so far is sent. An API key comes from\n"
+    "WEIR_API_KEY.\n\n"
+    "Ends with 1 when any record was not stored. Ctrl-C lets the request on its way be\n"
+    "answered, says how far it came, and ends with 130 (SIGTERM: 143): the same command\n"
+    "goes on, and nothing is stored twice.\n\n"
+    "Examples:\n"
+    "  weir send access.log --stream web\n"
+    "  weir send access.log.2.gz access.log.1 access.log --stream web\n"
+    "  tail -F access.log | weir send - --stream web\n"
+    "  weir send events.ndjson.gz --stream events --key may-17");
+  into.commands.push_back(
+    {command, [options, arguments] {
+       const auto send = [&] { return command_send(*options, std::cout, std::cerr); };
+       if (!options->server.url.empty())
+         return send();
+       // Without --url the configuration says where the node is.
+       options->server.url = "http://127.0.0.1:8080";
+       if (arguments->file.empty())
+         return send();
+       return with_config(*arguments, [&](const config& settings) {
+         options->server.url = ingest_url(settings);
+         if (const auto stream = settings.streams.find(options->stream);
+             stream != settings.streams.end())
+           options->csv = stream->second.settings.csv;
+         return send();
+       });
+     }});
 }
 
 } // namespace weir

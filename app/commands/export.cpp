@@ -1,13 +1,20 @@
-#include "app/commands/command_export.hpp"
+#include "app/commands/export.hpp"
 
 #include "app/commands/output_file.hpp"
 #include "app/config/units.hpp"
 
+#include "app/commands/arguments.hpp"
+#include "app/commands/registry.hpp"
+#include "base/exit_code.hpp"
 #include "storage/export.hpp"
 
 #include <ostream>
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <iostream>
+#include <memory>
+#include <unistd.h>
 
 namespace weir {
 
@@ -56,6 +63,39 @@ int command_export(const config& settings, const export_command_options& options
   }
   err << "cannot write: " << out.failure() << '\n';
   return exit_failed;
+}
+
+void declare_export(CLI::App& app, command_list& into) {
+  struct state {
+    config_arguments arguments;
+    export_command_options options;
+  };
+  auto* command =
+    app.add_subcommand("export", "Print every durable record, one JSON object a line");
+  auto s = std::make_shared<state>();
+  add_config_arguments(*command, s->arguments);
+  add_stream(*command, s->options.stream, "Only this stream (default: all)");
+  add_parsed(*command, "--since", "Only what was received at this time or later", "TIME",
+             time_into(s->options.since_us));
+  add_parsed(*command, "--until", "Only what was received before this time", "TIME",
+             time_into(s->options.until_us));
+  command->add_option("--limit", s->options.limit, "At most so many records")
+    ->check(not_whole_number)
+    ->type_name("N");
+  command->add_flag("--meta", s->options.meta,
+                    "Wrap each record with id, stream, received_at, batch");
+  command->footer(
+    "Reads the sink, and the journal for what the sink does not have yet; also while\n"
+    "no node runs. Times are RFC 3339, or a date alone for midnight UTC.\n\n"
+    "Examples:\n"
+    "  weir export --config weir.yaml > all.ndjson\n"
+    "  weir export -c weir.yaml --stream web --since 2024-05-17 --meta --limit 10");
+  into.commands.push_back(
+    {command, [s] {
+       return with_config(s->arguments, [&](const config& settings) {
+         return command_export(settings, s->options, STDOUT_FILENO, std::cerr);
+       });
+     }});
 }
 
 } // namespace weir
