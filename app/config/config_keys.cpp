@@ -90,7 +90,7 @@ void visit_postgres(key_visitor& v, postgres_settings& c) {
      "`postgres`: where it is, as `postgresql://USER@HOST/DATABASE` or `host=… "
      "dbname=…`. Keep a password out of it: `PGPASSFILE`, `passfile=…`, or `${VAR}`.",
      "none"},
-    c.url, text_rule::any);
+    c.url, text_rule::connection);
   v.count({"connections", "`postgres`: parts of a transaction that are written at the "
                           "same time."},
           c.connections, {1, 16});

@@ -37,6 +37,7 @@ enum class text_rule : uint8_t {
   sha256,    ///< 64 hex digits
   data_path, ///< file or directory that weir makes
   read_path, ///< file that must exist, relative to the configuration file
+  connection, ///< URL or settings of a database; may have a password in it: never shown whole
 };
 
 class key_visitor {
@@ -44,11 +45,14 @@ class key_visitor {
   virtual ~key_visitor() = default;
 
   virtual void section(key_name key, const std::function<void()>& body) = 0;
-  /// Calls `element` once per member with its name.
-  virtual void map(key_name key,
+  /// Calls `element` with the name of a member, new or one of `present`, once for each that is to
+  /// be visited.
+  virtual void map(key_name key, const std::vector<std::string>& present,
                    const std::function<void(const std::string&)>& element) = 0;
-  /// Calls `element` once per item, in order.
-  virtual void list(key_name key, const std::function<void()>& element) = 0;
+  /// Calls `element` with the index of an item, in order; `present` are there, and the index after
+  /// the last one makes another.
+  virtual void list(key_name key, size_t present,
+                    const std::function<void(size_t)>& element) = 0;
 
   virtual void flag(key_name key, bool& value) = 0;
   virtual void real(key_name key, double& value, bounds<double> range) = 0;

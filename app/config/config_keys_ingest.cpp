@@ -91,8 +91,8 @@ void visit_clients(key_visitor& v, ingest_section& c) {
 void visit_keys(key_visitor& v, std::vector<api_key_entry>& keys) {
   v.list(
     {"api_keys", "Who may write; none: everybody. Sent as `Authorization: Bearer …`."},
-    [&] {
-      auto& key = keys.emplace_back();
+    keys.size(), [&](size_t index) {
+      auto& key = index < keys.size() ? keys[index] : keys.emplace_back();
       v.text({"name", "Its name in logs; unique. Required."}, key.name, text_rule::label);
       v.text({"sha256", "SHA-256 of the secret, as `sha256sum` prints it. Required."},
              key.sha256, text_rule::sha256);
@@ -134,11 +134,14 @@ void visit_ingest(key_visitor& v, ingest_section& c) {
 }
 
 void visit_streams(key_visitor& v, config& c) {
+  std::vector<std::string> present;
+  for (const auto& [name, stream] : c.streams)
+    present.push_back(name);
   v.map(
     {"streams",
      "What may be sent to `/ingest/<name>`. Absent: one stream `default`, any JSON."},
-    [&](const std::string& name) {
-      auto& stream = c.streams.insert_or_assign(name, default_stream(name)).first->second;
+    present, [&](const std::string& name) {
+      auto& stream = c.streams.try_emplace(name, default_stream(name)).first->second;
       auto& s = stream.settings;
       v.text({"schema", "JSON Schema file its records must match.", "none"},
              stream.schema_file, text_rule::read_path);

@@ -125,7 +125,7 @@ void config_reader::section(key_name key, const std::function<void()>& body) {
   descend(found ? *found : absent, path(key.name) + ".", body);
 }
 
-void config_reader::map(key_name key,
+void config_reader::map(key_name key, const std::vector<std::string>&,
                         const std::function<void(const std::string&)>& element) {
   const auto* found = take(key.name);
   if (!found)
@@ -149,7 +149,8 @@ void config_reader::map(key_name key,
   }
 }
 
-void config_reader::list(key_name key, const std::function<void()>& element) {
+void config_reader::list(key_name key, size_t present,
+                         const std::function<void(size_t)>& element) {
   const auto* found = take(key.name);
   if (!found || found->what == yaml_node::kind::null)
     return;
@@ -164,7 +165,7 @@ void config_reader::list(key_name key, const std::function<void()>& element) {
     if (found->items[i].what != yaml_node::kind::map)
       error(found->items[i], key.name, "expected an element with keys of its own");
     else
-      descend(found->items[i], prefix, element);
+      descend(found->items[i], prefix, [&] { element(present++); });
   }
 }
 
@@ -319,6 +320,7 @@ std::string config_reader::broken_rule(std::string& value, text_rule rule) const
   // No `default:`: -Wswitch (an error here) reports a rule without a check.
   switch (rule) {
   case text_rule::any:
+  case text_rule::connection:
     return {};
   case text_rule::label:
     return is_label(value) ? "" : fmt::format("expected {}", label_pattern);

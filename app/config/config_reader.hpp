@@ -24,8 +24,10 @@ class config_reader final : public key_visitor {
   config_reader& operator=(const config_reader&) = delete;
 
   void section(key_name key, const std::function<void()>& body) override;
-  void map(key_name key, const std::function<void(const std::string&)>& element) override;
-  void list(key_name key, const std::function<void()>& element) override;
+  void map(key_name key, const std::vector<std::string>& present,
+           const std::function<void(const std::string&)>& element) override;
+  void list(key_name key, size_t present,
+            const std::function<void(size_t)>& element) override;
   void flag(key_name key, bool& value) override;
   void real(key_name key, double& value, bounds<double> range) override;
   void text(key_name key, std::string& value, text_rule rule) override;

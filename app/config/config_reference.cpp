@@ -17,14 +17,15 @@ class key_describer final : public key_visitor {
     add(key, "section", "", "");
     inside(key.name, body);
   }
-  void map(key_name key,
+  void map(key_name key, const std::vector<std::string>&,
            const std::function<void(const std::string&)>& element) override {
     add(key, "map by name", "`default`", "names `^[a-z0-9][a-z0-9_-]{0,63}$`");
     inside(std::string{key.name} + ".*", [&] { element("*"); });
   }
-  void list(key_name key, const std::function<void()>& element) override {
+  void list(key_name key, size_t present,
+            const std::function<void(size_t)>& element) override {
     add(key, "list", "none", "");
-    inside(std::string{key.name} + ".*", element);
+    inside(std::string{key.name} + ".*", [&] { element(present); });
   }
   void flag(key_name key, bool& value) override {
     add(key, "flag", value ? "`true`" : "`false`", "`true`, `false`");
@@ -88,6 +89,7 @@ class key_describer final : public key_visitor {
     // No `default:`: -Wswitch (an error here) reports a rule without a type.
     switch (rule) {
     case text_rule::any:
+    case text_rule::connection:
       return "text";
     case text_rule::label:
     case text_rule::node_name:
@@ -104,6 +106,7 @@ class key_describer final : public key_visitor {
     // No `default:`: -Wswitch (an error here) reports a rule without a range.
     switch (rule) {
     case text_rule::any:
+    case text_rule::connection:
       return "";
     case text_rule::label:
       return "`^[a-z0-9][a-z0-9_-]{0,63}$`";

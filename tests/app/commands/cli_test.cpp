@@ -167,3 +167,16 @@ TEST_F(cli, a_file_that_cannot_be_read_ends_with_1) {
   EXPECT_EQ(ca.code, exit_failed);
   EXPECT_EQ(ca.err, "--ca-file: /nowhere.pem: cannot open: No such file or directory\n");
 }
+
+TEST_F(cli, config_show_says_what_the_file_and_the_command_line_changed) {
+  const auto r =
+    run({"config", "show", "-c", file_, "--changed", "--set", "ingest.threads=3"});
+  EXPECT_EQ(r.code, exit_ok);
+  EXPECT_EQ(r.out, "node.name: from_file  # " + file_
+                     + ":1\n"
+                       "ingest.threads: 3     # --set\n");
+  EXPECT_THAT(run({"config", "show", "-c", file_, "--json"}).out,
+              HasSubstr(R"({"key":"node.name","value":"from_file","from":")" + file_));
+  EXPECT_EQ(run({"config", "show", "-c", "/nowhere.yaml"}).code, exit_bad_config);
+  EXPECT_EQ(run({"config"}).code, exit_usage);
+}
