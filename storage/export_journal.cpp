@@ -21,10 +21,6 @@ result<bool> is_there(const std::string& path) {
   return found;
 }
 
-std::string state_path(const sink_config& sink) {
-  return sink.kind == "sqlite" ? sink.path : sink.path + "/state.db";
-}
-
 } // namespace
 
 result<uint64_t> export_records(const export_options& options, file_system& files,
@@ -33,9 +29,8 @@ result<uint64_t> export_records(const export_options& options, file_system& file
   if (!journal_there)
     return tl::unexpected(journal_there.error());
   const bool journal_exists = *journal_there;
-  // A PostgreSQL sink has no file to look for.
-  if (options.sink.kind != "postgres")
-    if (const auto sink_there = is_there(state_path(options.sink)); !sink_there)
+  if (const auto& kind = kind_of(options.sink); !kind.is_server())
+    if (const auto sink_there = is_there(state_path(kind, options.sink)); !sink_there)
       return tl::unexpected(sink_there.error());
   if (!journal_exists && !sink_exists(options.sink))
     return fail(ec::io_failed, "neither the journal " + options.journal_directory

@@ -1,68 +1,83 @@
 #include "storage/open_sink.hpp"
 
-#include "storage/sinks/file/records.hpp"
-#include "storage/sinks/file/sink.hpp"
-#include "storage/sinks/null/sink.hpp"
-#include "storage/sinks/postgres/sink.hpp"
-#include "storage/sinks/sqlite/records.hpp"
-#include "storage/sinks/sqlite/sink.hpp"
-
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <stdexcept>
 
 namespace weir {
 
+extern const sink_kind sqlite_kind;
+extern const sink_kind file_kind;
+extern const sink_kind postgres_kind;
+extern const sink_kind null_kind;
+
 namespace {
 
+const std::array<const sink_kind*, 4> kinds{&sqlite_kind, &file_kind, &postgres_kind,
+                                            &null_kind};
+
 tl::unexpected<fault> unknown(const sink_config& config) {
+  std::string names;
+  for (const auto* kind : kinds)
+    names += (names.empty()          ? ""
+              : kind == kinds.back() ? " or "
+                                     : ", ")
+             + std::string{kind->name};
   return fail(ec::invalid_config,
-              "sink kind \"" + config.kind
-                + "\" is unknown: use sqlite, file, postgres or null");
+              "sink kind \"" + config.kind + "\" is unknown: use " + names);
 }
 
 } // namespace
 
+std::string state_path(const sink_kind& kind, const sink_config& config) {
+  return kind.state_file.empty() ? config.path
+                                 : config.path + "/" + std::string{kind.state_file};
+}
+
+std::span<const sink_kind* const> sink_kinds() noexcept {
+  return kinds;
+}
+
+const sink_kind* find_sink_kind(std::string_view name) noexcept {
+  const auto found = std::find_if(kinds.begin(), kinds.end(),
+                                  [&](const auto* kind) { return kind->name == name; });
+  return found == kinds.end() ? nullptr : *found;
+}
+
+const sink_kind& kind_of(const sink_config& config) {
+  const auto* const kind = find_sink_kind(config.kind);
+  if (!kind)
+    throw std::logic_error("a sink kind that was not checked: " + config.kind);
+  return *kind;
+}
+
 bool sink_exists(const sink_config& config) {
-  if (config.kind == "postgres")
-    return true; // if not, opening it tells
-  const std::filesystem::path path{config.path};
+  const auto* const kind = find_sink_kind(config.kind);
+  if (!kind || kind->is_server())
+    return kind != nullptr; // or opening it tells
   std::error_code ignored;
-  return std::filesystem::exists(config.kind == "sqlite" ? path : path / "state.db",
-                                 ignored);
+  return std::filesystem::exists(state_path(*kind, config), ignored);
 }
 
 result<void> look_at_sink_files(const sink_config& config) {
-  if (config.kind == "sqlite")
-    return sqlite::look(config.path, sqlite_sink_schema());
-  if (config.kind == "file")
-    return sqlite::look(config.path + "/state.db", file_sink_schema());
-  if (config.kind == "null")
-    return sqlite::look(config.path + "/state.db", null_sink_schema());
-  return {};
+  const auto* const kind = find_sink_kind(config.kind);
+  return kind && kind->look ? kind->look(config) : result<void>{};
 }
 
 result<std::unique_ptr<sink>> open_sink(const sink_config& config,
                                         const clock_source& clock) {
-  if (config.kind == "sqlite")
-    return open_sqlite_sink(config, clock);
-  if (config.kind == "file")
-    return open_file_sink(config, clock, posix_file_system());
-  if (config.kind == "postgres")
-    return open_postgres_sink(config, clock);
-  if (config.kind == "null")
-    return open_null_sink(config, clock);
-  return unknown(config);
+  const auto* const kind = find_sink_kind(config.kind);
+  if (!kind)
+    return unknown(config);
+  return kind->open(config, clock);
 }
 
 result<std::unique_ptr<sink>> open_sink_read_only(const sink_config& config) {
-  if (config.kind == "sqlite")
-    return open_sqlite_sink_read_only(config);
-  if (config.kind == "file")
-    return open_file_sink_read_only(config, posix_file_system());
-  if (config.kind == "postgres")
-    return open_postgres_sink_read_only(config);
-  if (config.kind == "null")
-    return open_null_sink_read_only(config);
-  return unknown(config);
+  const auto* const kind = find_sink_kind(config.kind);
+  if (!kind)
+    return unknown(config);
+  return kind->open_read_only(config);
 }
 
 } // namespace weir

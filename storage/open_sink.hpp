@@ -1,11 +1,20 @@
-// OPEN SINK: from a configuration to the sink it names. The one place that knows every kind.
+// OPEN SINK: from a configuration to the sink it names. The list of kinds is in the source.
 #pragma once
 
-#include "storage/sink/sink.hpp"
+#include "storage/sink/kind.hpp"
 
 #include <memory>
+#include <span>
+#include <string_view>
 
 namespace weir {
+
+/// Every kind, in the order of docs/config.md.
+std::span<const sink_kind* const> sink_kinds() noexcept;
+/// Null when there is no such kind.
+const sink_kind* find_sink_kind(std::string_view name) noexcept;
+/// The kind of a configuration that was checked; throws std::logic_error otherwise.
+const sink_kind& kind_of(const sink_config& config);
 
 /// True when there is something to open: a sink that never ran has no files yet.
 bool sink_exists(const sink_config& config);

@@ -6,7 +6,7 @@
 #include "app/config/config_reference.hpp"
 #include "app/config/units.hpp"
 #include "base/exit_code.hpp"
-#include "storage/sinks/postgres/sink.hpp"
+#include "storage/open_sink.hpp"
 
 #include <ostream>
 
@@ -56,27 +56,19 @@ std::string guarded(const tls_files& tls, size_t keys) {
 }
 
 std::string describe_sink(const sink_config& sink) {
-  if (sink.kind == "null")
-    return "sink null\n";
-  if (sink.kind != "postgres")
-    return fmt::format("sink {} {}\n", sink.kind, sink.path);
-  const auto& settings = sink.postgres;
-  return fmt::format(
-    "sink postgres {}, {} connection{}, {}\n",
-    postgres::shown(settings.url).value_or("?"), settings.connections,
-    settings.connections == 1 ? "" : "s",
-    settings.retention.count() == 0
-      ? "nothing is dropped"
-      : fmt::format("days before {} d are dropped", settings.retention.count()));
+  const auto& kind = kind_of(sink);
+  return fmt::format("sink {}\n",
+                     kind.describe ? kind.describe(sink) : sink.kind + ' ' + sink.path);
 }
 
 /// True if there is nothing to connect to, or it answered as it should.
 bool sink_answers(const config& settings, std::ostream& out, std::ostream& err) {
-  if (settings.sink.kind != "postgres") {
+  const auto probe = kind_of(settings.sink).probe;
+  if (!probe) {
     out << "--connect: the sink is local\n";
     return true;
   }
-  const auto found = probe_postgres(settings.sink, false);
+  const auto found = probe(settings.sink, false);
   if (found)
     out << *found << '\n';
   else

@@ -4,7 +4,7 @@
 #include "app/commands/registry.hpp"
 #include "base/clock.hpp"
 #include "base/exit_code.hpp"
-#include "storage/sinks/postgres/sink.hpp"
+#include "storage/open_sink.hpp"
 
 #include <CLI/CLI.hpp>
 #include <iostream>
@@ -14,21 +14,21 @@
 namespace weir {
 
 int command_migrate(const config& settings, std::ostream& out, std::ostream& err) {
-  if (settings.sink.kind != "postgres") {
+  const auto migrate = kind_of(settings.sink).migrate;
+  if (!migrate) {
     err << settings.where("sink.kind") << ": sink.kind: " << settings.sink.kind
         << " has nothing to migrate: its files are made when weir runs\n";
     return exit_failed;
   }
   const system_clock_source clock;
-  const auto report = migrate_postgres(settings.sink, clock);
+  const auto report = migrate(settings.sink, clock);
   if (!report) {
     err << "migrate: " << report.error().text << '\n';
     return exit_failed;
   }
   for (const auto& line : report->applied)
     out << line << '\n';
-  out << postgres::shown(settings.sink.postgres.url).value_or("?") << ": schema version "
-      << postgres::schema_version << (report->applied.empty() ? ", as it was\n" : "\n");
+  out << report->now << (report->applied.empty() ? ", as it was\n" : "\n");
   return exit_ok;
 }
 

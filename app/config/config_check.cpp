@@ -6,7 +6,7 @@
 #include "http/ingest/ingest_settings.hpp"
 #include "records/inflate.hpp"
 #include "storage/journal/codec.hpp"
-#include "storage/sinks/postgres/postgres.hpp"
+#include "storage/open_sink.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -162,8 +162,11 @@ class checker {
                        "lower one of them",
                        format_bytes(c_.ingest.batch_bytes), c_.ingest.batch_records,
                        format_bytes(grown), format_bytes(frame_bytes_max)));
-    if (c_.sink.kind == "postgres")
-      postgres();
+    const auto& kind = kind_of(c_.sink);
+    if (kind.check)
+      kind.check(c_.sink, [&](std::string_view key, const std::string& what) {
+        demand(false, "sink." + std::string{key}, what);
+      });
     paths();
   }
 
@@ -171,7 +174,7 @@ class checker {
   /// read whole at start, so nothing else may be in it.
   void paths() {
     const auto journal = whole_path(c_.journal.directory);
-    const auto sink = c_.sink.kind == "postgres" ? "" : whole_path(c_.sink.path);
+    const auto sink = kind_of(c_.sink).is_server() ? "" : whole_path(c_.sink.path);
     const auto letters = whole_path(c_.dead_letters.path);
     demand(sink != journal, "sink.path", "is also the journal's directory");
     demand(sink == journal || !is_inside(sink, journal), "sink.path",
@@ -180,17 +183,6 @@ class checker {
            "is also the path of the sink or the journal");
     demand(letters == journal || !is_inside(letters, journal), "dead_letters.path",
            "is inside the journal's directory");
-  }
-
-  void postgres() {
-    const auto& url = c_.sink.postgres.url;
-    demand(!url.empty(), "sink.url",
-           "is required for sink.kind: postgres, as postgresql://USER@HOST/DATABASE");
-    if (url.empty())
-      return;
-    const auto shown = postgres::shown(url); // its text never has the URL in it
-    demand(shown.has_value(), "sink.url",
-           "expected postgresql://USER@HOST/DATABASE or host=… dbname=…");
   }
 
   void memory() {

@@ -1,4 +1,5 @@
 #include "app/config/config_keys.hpp"
+#include "storage/open_sink.hpp"
 
 #include <algorithm>
 
@@ -108,6 +109,25 @@ void visit_postgres(key_visitor& v, postgres_settings& c) {
              c.timeout, {100ms, 10min});
 }
 
+std::vector<std::string_view> names_of_kinds() {
+  std::vector<std::string_view> names;
+  for (const auto* kind : sink_kinds())
+    names.push_back(kind->name);
+  return names;
+}
+
+/// "An SQLite database, …, or nowhere."
+std::string meaning_of_kinds() {
+  std::string text;
+  for (const auto* kind : sink_kinds())
+    text += (text.empty()                  ? ""
+             : kind == sink_kinds().back() ? ", or "
+                                           : ", ")
+            + std::string{kind->meaning};
+  text.front() = 'A'; // an article
+  return text + '.';
+}
+
 } // namespace
 
 void visit_node(key_visitor& v, config& c) {
@@ -146,14 +166,11 @@ void visit_storage(key_visitor& v, config& c) {
   // The configuration keeps seconds; the visitor takes a duration.
   std::chrono::seconds rotate_after{c.sink.rotate_seconds};
   v.section({"sink", "Where records end up."}, [&] {
-    static const std::vector<std::string_view> kinds{"sqlite", "file", "postgres",
-                                                     "null"};
+    static const auto kinds = names_of_kinds();
+    static const auto kinds_mean = meaning_of_kinds();
     auto kind = static_cast<size_t>(std::find(kinds.begin(), kinds.end(), c.sink.kind)
                                     - kinds.begin());
-    v.choice({"kind",
-              "An SQLite database, rotated NDJSON files, a PostgreSQL database, or "
-              "nowhere (for measurements)."},
-             kind, kinds);
+    v.choice({"kind", kinds_mean}, kind, kinds);
     c.sink.kind = kinds[kind];
     v.text({"path", "The database file, or the directory of the files.",
             "<data_dir>/weir.db or <data_dir>/records"},

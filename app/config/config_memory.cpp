@@ -2,11 +2,13 @@
 // so that the sum stays under the ceiling whatever arrives; what is left is for bodies.
 #include "app/config/config_check.hpp"
 #include "records/transform/plan.hpp"
+#include "storage/open_sink.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <thread>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace weir {
@@ -75,8 +77,7 @@ memory_share workers_share(const config& c) {
 }
 
 std::vector<memory_share> set_aside(const config& c) {
-  // A PostgreSQL transaction has its rows once more as COPY sends them, and a part of that again.
-  const bool copies = c.sink.kind == "postgres";
+  const auto copies = kind_of(c.sink).copies;
   const uint64_t per_connection =
     c.ingest.head_bytes_max + connection_bytes + (c.ingest.tls.enabled() ? tls_bytes : 0);
   std::vector<memory_share> shares{
@@ -91,9 +92,8 @@ std::vector<memory_share> set_aside(const config& c) {
     {"I/O threads", "ingest.threads × (512KiB + ingest.batch_records × 40B)",
      c.ingest.threads * (io_thread_bytes + c.ingest.batch_records * uint64_t{40})},
     {"journal group", "journal.group_bytes × 4", c.journal_group_bytes * 4},
-    {"sink transaction",
-     copies ? "sink.bytes_per_transaction × 4" : "sink.bytes_per_transaction × 2",
-     c.sink_bytes_per_transaction * (copies ? 4 : 2)},
+    {"sink transaction", fmt::format("sink.bytes_per_transaction × {}", copies),
+     c.sink_bytes_per_transaction * copies},
   };
   if (c.cluster.enabled())
     shares.push_back({"links", "cluster.peers_max × cluster.window.bytes × 2",
@@ -118,17 +118,11 @@ uint32_t derived_window(const ingest_section& in) {
     std::min<uint64_t>(std::clamp(fit, least, most), std::max(in.batches_in_flight, 1u)));
 }
 
-/// A database's transaction costs by the row. The other sinks pay by the sync, which
-/// delays the journal's, so they make fewer and larger ones.
-uint32_t derived_rows(const sink_config& sink) {
-  return sink.kind == "sqlite" || sink.kind == "postgres" ? 5'000 : 20'000;
-}
-
 uint32_t cores() {
   return std::clamp(std::thread::hardware_concurrency(), 1u, 256u);
 }
 
-std::string below(const std::string& directory, const char* name) {
+std::string below(const std::string& directory, std::string_view name) {
   return (std::filesystem::path{directory} / name).lexically_normal().string();
 }
 
@@ -177,7 +171,7 @@ void resolve_config(config& c) {
   if (c.journal.directory.empty())
     c.journal.directory = below(c.data_dir, "journal");
   if (c.sink.path.empty())
-    c.sink.path = below(c.data_dir, c.sink.kind == "file" ? "records" : "weir.db");
+    c.sink.path = below(c.data_dir, kind_of(c.sink).default_path);
   if (c.dead_letters.path.empty())
     c.dead_letters.path = below(c.data_dir, "dead-letters.db");
   c.sink.postgres.node = c.node_name;
@@ -194,7 +188,7 @@ void resolve_config(config& c) {
   if (c.ingest.budget_bytes == 0)
     c.ingest.budget_bytes = derived_budget(c);
   if (c.sink_rows_per_transaction == 0)
-    c.sink_rows_per_transaction = derived_rows(c.sink);
+    c.sink_rows_per_transaction = kind_of(c.sink).rows_per_transaction;
   if (c.ingest.request_window == 0)
     c.ingest.request_window = derived_window(c.ingest);
 }

@@ -1,6 +1,7 @@
 #include "app/node/data_lock.hpp"
 
 #include "storage/files/file_system.hpp"
+#include "storage/open_sink.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -41,11 +42,11 @@ std::vector<data_lock::place> data_lock::places(const config& settings) {
     return all;
   const auto& journal = settings.journal.directory;
   all.push_back({"journal.directory", journal, inside(journal), true});
-  const auto& kind = settings.sink.kind;
+  const auto place = kind_of(settings.sink).place;
   const auto& path = settings.sink.path;
-  if (kind == "sqlite")
+  if (place == sink_place::file)
     all.push_back({"sink.path", path, beside(path), false});
-  else if (kind != "postgres")
+  else if (place == sink_place::directory)
     all.push_back({"sink.path", path, inside(path), true});
   const auto& letters = settings.dead_letters.path;
   all.push_back({"dead_letters.path", letters, beside(letters), false});

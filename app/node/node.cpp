@@ -23,7 +23,6 @@
 #include "storage/dead_letters.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/open_sink.hpp"
-#include "storage/sinks/postgres/sink.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -240,9 +239,10 @@ result<void> node::look_at_files() {
 
 /// A server that is away is waited for; one whose tables are not ours is not.
 result<void> node::look_at_sink() {
-  if (settings_.sink.kind != "postgres")
+  const auto probe = kind_of(settings_.sink).probe;
+  if (!probe)
     return {};
-  const auto found = probe_postgres(settings_.sink, true);
+  const auto found = probe(settings_.sink, true);
   if (found) {
     log_event(log_level::info, "sink_found", {{"sink", *found}});
     return {};

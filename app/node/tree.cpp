@@ -190,7 +190,7 @@ result<journal_recall> recall(const tree_parts& parts) {
   // A server may be away for long, and durability does not need it: its cursor belongs to this
   // journal alone, and a request repeated from before the journal is recognised when it comes to be
   // stored.
-  const bool shared_sink = parts.settings.sink.kind == "postgres";
+  const bool shared_sink = kind_of(parts.settings.sink).is_server();
   if (!keys && shared_sink && keys.error().code == ec::sink_unavailable) {
     log_event(log_level::warning, "sink_not_recalled", {{"reason", keys.error().text}});
     return recalled;
@@ -252,11 +252,12 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
   sink_writer_config made;
   made.open_sink = parts.stores.open_sink;
   made.tail = make_tail(parts);
-  if (parts.settings.sink.kind == "postgres") {
-    made.tail.idle_commit = std::chrono::seconds{30}; // it looks after its tables in it
+  const auto& kind = kind_of(parts.settings.sink);
+  if (kind.idle_commit.count() > 0)
+    made.tail.idle_commit = kind.idle_commit;
+  if (kind.is_server())
     // Its restart is short, and clients that wait for `stored` wait for this actor.
     made.tail.retry_delay_max = std::chrono::seconds{1};
-  }
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
   made.clock = &parts.clock;
   made.figures = &parts.figures;

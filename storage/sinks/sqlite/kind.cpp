@@ -1,0 +1,28 @@
+#include "storage/sink/kind.hpp"
+
+#include "storage/sinks/sqlite/records.hpp"
+#include "storage/sinks/sqlite/sink.hpp"
+
+namespace weir {
+
+namespace {
+
+result<void> look(const sink_config& config) {
+  return sqlite::look(config.path, sqlite_sink_schema());
+}
+
+} // namespace
+
+extern const sink_kind sqlite_kind{
+  .name = "sqlite",
+  .meaning = "an SQLite database",
+  .place = sink_place::file,
+  .default_path = "weir.db",
+  // A database's transaction costs by the row; others cost a sync, so they make fewer.
+  .rows_per_transaction = 5'000,
+  .open = open_sqlite_sink,
+  .open_read_only = open_sqlite_sink_read_only,
+  .look = look,
+};
+
+} // namespace weir
