@@ -1,6 +1,5 @@
 #include "storage/sinks/file/records.hpp"
 
-#include "base/text.hpp"
 #include "storage/sink/key_walk.hpp"
 #include "storage/sink/state.hpp"
 
@@ -16,13 +15,6 @@ constexpr std::string_view name_suffix = ".ndjson";
 constexpr size_t name_digits = 20;
 constexpr size_t read_bytes = size_t{1} << 20;
 constexpr size_t line_bytes_max = size_t{1} << 30; ///< a journal frame is never longer
-
-template <class Integer>
-void append_number(std::string& to, Integer value) {
-  char digits[24];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  to.append(digits, end);
-}
 
 /// Takes `expected` off the front of `text`.
 bool skip(std::string_view& text, std::string_view expected) noexcept {
@@ -40,16 +32,6 @@ bool take_number(std::string_view& text, Integer& value) noexcept {
     return false;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return true;
-}
-
-/// Names of streams need no escapes; one that came from elsewhere must not stop the sink.
-void append_name(std::string& to, std::string_view stream) {
-  for (const char c : stream)
-    if (const auto byte = static_cast<unsigned char>(c);
-        byte < 0x20 || c == '"' || c == '\\')
-      to.append("\\u00").append({hex_lower[byte >> 4], hex_lower[byte & 15]});
-    else
-      to += c;
 }
 
 } // namespace
@@ -90,20 +72,6 @@ result<std::vector<record_file>> list_record_files(sqlite::connection& db) {
     if (!*row)
       return all;
     all.push_back({query->natural(0), query->natural(1), query->integer(2)});
-  }
-}
-
-void append_lines(std::string& to, const frame_view& frame) {
-  std::string between{R"(,"stream":")"}; // the same in every line
-  append_name(between, frame.stream);
-  between.append(R"(","received_at":)");
-  append_number(between, frame.received_at_us);
-  between.append(R"(,"body":)");
-  auto id = frame.first_sequence;
-  for (const auto body : frame.records) {
-    to.append(R"({"id":)");
-    append_number(to, id++);
-    to.append(between).append(body).append("}\n");
   }
 }
 

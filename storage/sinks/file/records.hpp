@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/files/file_system.hpp"
+#include "storage/sink/lines.hpp"
 #include "storage/sink/sink.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/sqlite.hpp"
@@ -29,8 +30,6 @@ std::optional<uint64_t> parse_record_file_name(std::string_view name);
 /// Ordered by first.
 result<std::vector<record_file>> list_record_files(sqlite::connection& db);
 
-/// A line for each record of the frame, numbered as the frame says.
-void append_lines(std::string& to, const frame_view& frame);
 /// Takes a line apart, without its newline; none if append_lines() cannot have written it.
 std::optional<stored_record> parse_line(std::string_view line);
 
