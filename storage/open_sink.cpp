@@ -10,12 +10,13 @@ namespace weir {
 extern const sink_kind sqlite_kind;
 extern const sink_kind file_kind;
 extern const sink_kind postgres_kind;
+extern const sink_kind stdout_kind;
 extern const sink_kind null_kind;
 
 namespace {
 
-const std::array<const sink_kind*, 4> kinds{&sqlite_kind, &file_kind, &postgres_kind,
-                                            &null_kind};
+const std::array kinds{&sqlite_kind, &file_kind, &postgres_kind, &stdout_kind,
+                       &null_kind};
 
 tl::unexpected<fault> unknown(const sink_config& config) {
   std::string names;

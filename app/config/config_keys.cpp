@@ -116,6 +116,20 @@ std::vector<std::string_view> names_of_kinds() {
   return names;
 }
 
+/// "<data_dir>/weir.db or <data_dir>/records".
+std::string default_paths_of_kinds() {
+  std::vector<std::string> paths;
+  for (const auto* kind : sink_kinds()) {
+    auto path = "<data_dir>/" + std::string{kind->default_path};
+    if (std::find(paths.begin(), paths.end(), path) == paths.end())
+      paths.push_back(std::move(path));
+  }
+  std::string text;
+  for (const auto& path : paths)
+    text += (text.empty() ? "" : &path == &paths.back() ? " or " : ", ") + path;
+  return text;
+}
+
 /// "An SQLite database, …, or nowhere."
 std::string meaning_of_kinds() {
   std::string text;
@@ -168,12 +182,12 @@ void visit_storage(key_visitor& v, config& c) {
   v.section({"sink", "Where records end up."}, [&] {
     static const auto kinds = names_of_kinds();
     static const auto kinds_mean = meaning_of_kinds();
+    static const auto default_paths = default_paths_of_kinds();
     auto kind = static_cast<size_t>(std::find(kinds.begin(), kinds.end(), c.sink.kind)
                                     - kinds.begin());
     v.choice({"kind", kinds_mean}, kind, kinds);
     c.sink.kind = kinds[kind];
-    v.text({"path", "The database file, or the directory of the files.",
-            "<data_dir>/weir.db or <data_dir>/records"},
+    v.text({"path", "The database file, or the directory of the files.", default_paths},
            c.sink.path, text_rule::data_path);
     v.bytes({"rotate_bytes", "`file`: a new file above this size."}, c.sink.rotate_bytes,
             {64 * kib, 1024 * gib});

@@ -86,7 +86,7 @@ struct postgres_settings {
 };
 
 struct sink_config {
-  std::string kind = "sqlite";                 ///< sqlite, file, postgres, null
+  std::string kind = "sqlite";                 ///< see sink_kinds()
   std::string path;                            ///< sqlite: database file; file: directory
   uint64_t rotate_bytes = uint64_t{256} << 20; ///< file: a new file above this
   uint64_t rotate_seconds = 3600;              ///< file: and after this

@@ -1,0 +1,30 @@
+#include "storage/sink/kind.hpp"
+#include "storage/sinks/stdout/sink.hpp"
+
+#include <unistd.h>
+
+namespace weir {
+
+namespace {
+
+result<std::unique_ptr<sink>> open(const sink_config& config, const clock_source& clock) {
+  return open_stdout_sink(config, clock, STDOUT_FILENO);
+}
+
+result<void> look(const sink_config& config) {
+  return sqlite::look(config.path + "/state.db", stdout_sink_schema());
+}
+
+} // namespace
+
+extern const sink_kind stdout_kind{
+  .name = "stdout",
+  .meaning = "NDJSON on standard output",
+  .default_path = "stdout",
+  .state_file = "state.db",
+  .open = open,
+  .open_read_only = open_stdout_sink_read_only,
+  .look = look,
+};
+
+} // namespace weir
