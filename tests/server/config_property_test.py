@@ -84,7 +84,7 @@ class CheckAndRunAgreeTest(ServerTest):
             if (value := draw(dice, kind, allowed)) is not None:
                 flat[key] = value
         # A limit that refuses every body is no failure: the test sends one anyway.
-        flat["sink.kind"] = dice.choice(["sqlite", "file", "null"])
+        flat["sink.kind"] = dice.choice(["sqlite", "file", "stdout", "null"])
         if dice.random() < 0.4:  # the batch and what hangs on it, together
             size = dice.choice([4 << 10, 64 << 10, 2 << 20, 4 << 20, 8188 << 10])
             flat.update({"ingest.batch_bytes": f"{size}B", "ingest.coalesce_bytes": "1KiB", "memory.ceiling": "16GiB",
