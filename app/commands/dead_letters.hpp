@@ -3,6 +3,7 @@
 // through.
 #pragma once
 
+#include "app/config/config.hpp"
 #include "app/send/server_options.hpp"
 #include "storage/dead_letters.hpp"
 

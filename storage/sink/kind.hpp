@@ -30,13 +30,13 @@ struct sink_migration {
 };
 
 struct sink_kind {
-  std::string_view name;    ///< `sink.kind`
-  std::string_view meaning; ///< with an article, for docs/config.md
+  std::string_view name{};    ///< `sink.kind`
+  std::string_view meaning{}; ///< with an article, for docs/config.md
   sink_place place = sink_place::directory;
   /// `sink.path` below data_dir when none is given; empty: it has none.
-  std::string_view default_path;
+  std::string_view default_path{};
   /// The database with the cursor, inside `sink.path` unless that is the database.
-  std::string_view state_file;
+  std::string_view state_file{};
   /// `sink.rows_per_transaction: auto`.
   uint32_t rows_per_transaction = 20'000;
   /// How often the bytes of one transaction are in memory.
