@@ -42,7 +42,7 @@ struct frame_view {
   uint32_t rejected = 0; ///< for the repeated answer of a keyed request
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
-  /// of `records`: parts of the same record as the one before it
+  /// how many of `records` are parts of the same record as the one before them
   uint32_t further_parts = 0;
   std::vector<std::string_view> records; ///< bodies: one JSON object each, no raw newline
   std::vector<dead_letter_view> dead_letters;

@@ -25,6 +25,7 @@ LINES_MAX = 500
 COLUMNS_MAX = 100
 # Frozen when made, or told by somebody else.
 FROZEN = ("docs/decisions/", "docs/history/", "LICENSE")
+MADE_UP = ("tests/server/readme_test.py",)  # writes a configuration of that name
 TELLS_OF_OTHERS = ("CHANGELOG.md",)
 
 
@@ -107,6 +108,9 @@ class Tidy(unittest.TestCase):
                 # A table's row can't be broken, nor can what is typed as it stands.
                 if name.endswith(".md") and (fenced or line.startswith(("|", "    ")) or "](http" in line):
                     continue
+                # A literal of JSON is one line, so that it can be searched for.
+                if name.startswith("tests/") and re.search(r'"(\)|\]|\}|\))|R"|\{\s*"', line):
+                    continue
                 if len(line) > COLUMNS_MAX:
                     found.append(f"{name}:{number}")
         self.none(found, f"at most {COLUMNS_MAX} columns")
@@ -128,7 +132,7 @@ class Tidy(unittest.TestCase):
                           + r")/[\w./-]*\.(?:cpp|hpp|def|md|py|yaml|json|txt|sh|cmake))\b")
         found = []
         for name in self.code + listed("*.md", "*.cmake", "*.py", "dev"):
-            if name.startswith(FROZEN + TELLS_OF_OTHERS):
+            if name.startswith(FROZEN + TELLS_OF_OTHERS + MADE_UP):
                 continue
             for number, line in enumerate(text_of(name).splitlines(), 1):
                 for other in path.findall(line):

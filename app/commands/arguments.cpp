@@ -3,7 +3,6 @@
 #include "app/config/config_text.hpp"
 #include "app/config/units.hpp"
 #include "base/exit_code.hpp"
-
 #include "records/formats/framer.hpp"
 
 #include <cstdlib>

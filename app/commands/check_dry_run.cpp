@@ -4,7 +4,6 @@
 #include "app/config/units.hpp"
 #include "app/send/file_source.hpp"
 #include "base/printable.hpp"
-
 #include "records/formats/framer.hpp"
 #include "records/work.hpp"
 

@@ -1,10 +1,9 @@
 #include "app/commands/dead_letters.hpp"
 
 #include "app/commands/send.hpp"
-#include "base/exit_code.hpp"
-
 #include "app/config/units.hpp"
 #include "app/send/server_post.hpp"
+#include "base/exit_code.hpp"
 #include "base/printable.hpp"
 
 #include <algorithm>

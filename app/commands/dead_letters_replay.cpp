@@ -1,6 +1,5 @@
 // Sends dead letters again as records of their streams.
 #include "app/commands/dead_letters.hpp"
-
 #include "app/commands/dead_letters_body.hpp"
 #include "app/config/units.hpp"
 #include "app/send/patient_post.hpp"

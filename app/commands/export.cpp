@@ -1,10 +1,9 @@
 #include "app/commands/export.hpp"
 
-#include "app/commands/output_file.hpp"
-#include "app/config/units.hpp"
-
 #include "app/commands/arguments.hpp"
+#include "app/commands/output_file.hpp"
 #include "app/commands/registry.hpp"
+#include "app/config/units.hpp"
 #include "base/exit_code.hpp"
 #include "storage/export.hpp"
 

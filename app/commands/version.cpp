@@ -1,6 +1,5 @@
-#include "app/logging/version.hpp"
-
 #include "app/commands/registry.hpp"
+#include "app/logging/version.hpp"
 #include "base/exit_code.hpp"
 
 #include <iostream>

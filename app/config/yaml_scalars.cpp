@@ -1,7 +1,6 @@
 // What a YAML scalar means: variables in it, and its type by the core schema.
-#include "app/config/yaml_tree.hpp"
-
 #include "app/config/units.hpp"
+#include "app/config/yaml_tree.hpp"
 #include "base/text.hpp"
 #include "records/json/limits.hpp"
 

@@ -1,9 +1,8 @@
 #include "http/ingest/outstanding.hpp"
 
-#include "http/ingest/keyed_body.hpp"
-
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "http/ingest/keyed_body.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"
 

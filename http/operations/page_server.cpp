@@ -1,6 +1,7 @@
 #include "http/operations/page_server.hpp"
 
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "http/wire/answer.hpp"
 #include "http/wire/request_head.hpp"
 
@@ -33,20 +34,13 @@ constexpr auto tick_time = std::chrono::milliseconds{100};
 constexpr auto linger_time = std::chrono::milliseconds{500};
 constexpr size_t head_bytes_begin = size_t{1} << 10;
 
-int digit_of(char c) noexcept {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  c = static_cast<char>(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 std::string decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const bool coded = text[i] == '%' && i + 2 < text.size() && digit_of(text[i + 1]) >= 0
-                       && digit_of(text[i + 2]) >= 0;
+    const bool coded = text[i] == '%' && i + 2 < text.size()
+                       && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
     if (coded) {
-      out += static_cast<char>(digit_of(text[i + 1]) * 16 + digit_of(text[i + 2]));
+      out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else {
       out += text[i] == '+' ? ' ' : text[i];
@@ -66,16 +60,12 @@ void read_query(std::string_view query, page_request& out) {
   }
 }
 
-/// `head.path` is a view into `text`: what follows it there is the query, or a space.
-page_request make_request(const request_head& head, std::string_view text) {
+page_request make_request(const request_head& head) {
   page_request out;
   out.method = head.method;
-  out.path = decoded(head.path);
+  out.path = head.path;
   out.authorization = head.find("authorization").value_or("");
-  const auto rest =
-    text.substr(static_cast<size_t>(head.path.data() - text.data()) + head.path.size());
-  if (rest.starts_with('?'))
-    read_query(rest.substr(1, rest.find(' ') - 1), out);
+  read_query(head.query, out);
   return out;
 }
 
@@ -252,7 +242,7 @@ class server final : public page_server {
       return refuse(one, parsed.error().code == ec::head_too_large ? 431 : 400);
     if (head.count("authorization") > 1) // which one counts would be anybody's guess
       return refuse(one, 400);
-    make_page(one, make_request(head, text));
+    make_page(one, make_request(head));
   }
 
   // -- the page

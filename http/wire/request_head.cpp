@@ -156,6 +156,7 @@ result<void> check_target(std::string_view target, request_head& out) {
     return malformed("a request target has no fragment (#)");
   if (out.method == "OPTIONS" && target == "*") {
     out.path = target;
+    out.query = {};
     return {};
   }
   if (target.empty() || target.front() != '/') {
@@ -166,6 +167,7 @@ result<void> check_target(std::string_view target, request_head& out) {
     target = *path;
   }
   out.path = target.substr(0, target.find('?'));
+  out.query = target.substr(std::min(out.path.size() + 1, target.size()));
   return decode_path(out);
 }
 

@@ -39,6 +39,7 @@ struct request_head {
 
   std::string_view method;
   std::string_view path;  ///< the target up to a `?`; `*` for OPTIONS
+  std::string_view query; ///< what follows the `?`, as it came
   int version = 11;       ///< 10 or 11
   bool keep_alive = true; ///< the client would send more on this connection
   bool chunked = false;

@@ -1,7 +1,6 @@
 #include "records/formats/decode.hpp"
 
 #include "base/printable.hpp"
-
 #include "base/text.hpp"
 #include "records/json/writer.hpp"
 

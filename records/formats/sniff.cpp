@@ -1,9 +1,8 @@
 // Finds out which format a body has: from its Content-Type, or from its first bytes.
-#include "records/formats/framer.hpp"
-
 #include "base/printable.hpp"
 #include "base/text.hpp"
 #include "records/formats/csv_guess.hpp"
+#include "records/formats/framer.hpp"
 
 #include <array>
 #include <optional>

@@ -1,5 +1,4 @@
 #include "records/schema/compiler.hpp"
-
 #include "records/schema/text.hpp"
 
 namespace weir::schema_detail {

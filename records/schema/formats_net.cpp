@@ -1,7 +1,6 @@
 // Checks the formats that name something on a network: addresses, hosts, mailboxes, URIs.
-#include "records/schema/formats.hpp"
-
 #include "base/text.hpp"
+#include "records/schema/formats.hpp"
 
 #include <algorithm>
 #include <cstdint>

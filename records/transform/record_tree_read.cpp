@@ -1,7 +1,6 @@
 // Reads a record tree: from the text alone, or with the help of tokens that are known.
-#include "records/transform/record_tree.hpp"
-
 #include "records/json/text.hpp"
+#include "records/transform/record_tree.hpp"
 
 #include <simdjson.h>
 

@@ -25,7 +25,7 @@ struct split_step;
 struct split_parts {
   const split_step* step = nullptr;
   const char* next = nullptr; ///< the next element; the array is compact JSON
-  const char* end = nullptr;  ///< of the array
+  const char* end = nullptr;  ///< where the array ends
   size_t count = 0;           ///< elements
   size_t made = 0;            ///< parts so far
   size_t bytes = 0;           ///< that they have taken
@@ -33,7 +33,7 @@ struct split_parts {
   arena memory;               ///< for one element
   record_tree element{memory};
 
-  static constexpr size_t parts_total_max = 10'000; ///< of one record, by all its splits
+  static constexpr size_t parts_total_max = 10'000; ///< one record's, by all its splits
 };
 
 /// What to do when the field is absent or null.

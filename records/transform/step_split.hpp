@@ -15,7 +15,7 @@ struct split_step {
   std::optional<field_pointer> into;
   bool keep = false; ///< the rest of the record, in each part
   int64_t parts_max = 1000;
-  int64_t bytes_max = int64_t{1} << 20; ///< of all parts of a record, part_bytes in each
+  int64_t bytes_max = int64_t{1} << 20; ///< all parts of a record, part_bytes in each
   when_missing missing = when_missing::skip;
 
   static split_step compile(step_arguments& arguments);

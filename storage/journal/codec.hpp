@@ -57,7 +57,7 @@ struct frame_head {
 static_assert(sizeof(frame_head) == 88);
 
 inline constexpr size_t frame_bytes_max = size_t{16} << 20;
-inline constexpr uint32_t further_parts_max = (uint32_t{1} << 20) - 1; ///< of a frame
+inline constexpr uint32_t further_parts_max = (uint32_t{1} << 20) - 1; ///< in one frame
 inline constexpr size_t stream_bytes_max = 0xfff;                      ///< its name
 
 /// CRC-32C (Castagnoli; RFC 3720 appendix B.4) with the SSE 4.2 instruction where there
@@ -76,7 +76,7 @@ struct part_slice {
   uint32_t quarantined = 0;
   uint32_t dropped = 0;
   bool follows = false; ///< see frame_head::follows()
-  /// of the records: parts of the same record as the one before
+  /// how many of the records are parts of the same record as the one before them
   uint32_t further_parts = 0;
 };
 

@@ -1,6 +1,5 @@
-#include "storage/journal/journal.hpp"
-
 #include "storage/journal/copies.hpp"
+#include "storage/journal/journal.hpp"
 #include "storage/journal/scan.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/journal/tail_cache.hpp"

@@ -1,6 +1,5 @@
-#include "storage/journal/journal.hpp"
-
 #include "storage/journal/group.hpp"
+#include "storage/journal/journal.hpp"
 #include "storage/journal/recovery.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/journal/segments.hpp"

@@ -1,8 +1,7 @@
 // How a database is opened: plainly for writing; for reading also in directories we may not
 // write to, where sqlite cannot make the shared-memory file that a WAL database needs.
-#include "storage/sqlite/sqlite.hpp"
-
 #include "base/text.hpp"
+#include "storage/sqlite/sqlite.hpp"
 
 #include <cerrno>
 

@@ -117,6 +117,15 @@ class Operations(ServerTest):
             s.sendall(request)
             return b"".join(iter(lambda: s.recv(65536), b""))
 
+    def test_a_page_has_one_name_however_it_is_percent_encoded(self):
+        node = self.node()
+        plain = node.operations("GET", "/dead-letters?limit=1")
+        self.assertEqual(plain.status, 200, plain.body)
+        for target in ("/dead%2Dletters?limit=1", "/%64ead-letters?limit=%31", "/dead-letters?%6cimit=1"):
+            answer = node.operations("GET", target)
+            self.assertEqual((answer.status, answer.body), (200, plain.body), target)
+        self.assertEqual(node.operations("GET", "/%6Cetrics").status, 404)
+
     def test_a_page_that_is_not_there_is_a_problem_with_a_type(self):
         answer = self.node().operations("GET", "/dead-letters/7")
         self.assertEqual((answer.status, answer.json["type"], answer.json["title"], answer.json["code"]),

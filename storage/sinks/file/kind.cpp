@@ -1,5 +1,4 @@
 #include "storage/sink/kind.hpp"
-
 #include "storage/sinks/file/records.hpp"
 #include "storage/sinks/file/sink.hpp"
 

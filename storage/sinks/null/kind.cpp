@@ -1,5 +1,4 @@
 #include "storage/sink/kind.hpp"
-
 #include "storage/sinks/null/sink.hpp"
 
 namespace weir {

@@ -1,5 +1,4 @@
 #include "storage/sink/kind.hpp"
-
 #include "storage/sinks/postgres/postgres.hpp"
 #include "storage/sinks/postgres/schema.hpp"
 #include "storage/sinks/postgres/sink.hpp"

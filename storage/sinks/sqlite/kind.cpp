@@ -1,5 +1,4 @@
 #include "storage/sink/kind.hpp"
-
 #include "storage/sinks/sqlite/records.hpp"
 #include "storage/sinks/sqlite/sink.hpp"
 

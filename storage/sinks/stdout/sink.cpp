@@ -48,7 +48,7 @@ class stdout_sink final : public database_sink {
   /// from the same cursor, with the same lines first, maybe with more of them.
   uint64_t written_ = 0;
   uint64_t written_after_ = 0;
-  std::string lines_; ///< of the commit at hand
+  std::string lines_; ///< those of the commit at hand
 };
 
 result<void> stdout_sink::opened(sqlite::connection&, const sink_cursor& cursor) {

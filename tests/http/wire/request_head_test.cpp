@@ -212,3 +212,20 @@ TEST(request_head, as_many_fields_are_taken_as_the_limit_says) {
     EXPECT_EQ(refused.error().code, ec::head_too_large);
   }
 }
+
+// A page's parameters are in it; the path may be a copy, the query never is.
+TEST(request_head, has_the_query_as_it_came) {
+  for (const auto& [target, path, query] :
+       std::initializer_list<std::array<const char*, 3>>{
+         {"/metrics", "/metrics", ""},
+         {"/metrics?", "/metrics", ""},
+         {"/dead%2Dletters?limit=1&after=%32", "/dead-letters", "limit=1&after=%32"},
+         {"http://h/a?b?c", "/a", "b?c"}}) {
+    const auto text = std::string{"GET "} + target + " HTTP/1.1\r\nHost: h\r\n\r\n";
+    request_head head;
+    head.query = "of an earlier request";
+    ASSERT_TRUE(parse_head(text, head)) << target;
+    EXPECT_EQ(head.path, path);
+    EXPECT_EQ(head.query, query);
+  }
+}

@@ -55,7 +55,7 @@ class batch_builder {
     text_ += body;
     return *this;
   }
-  /// Of the same record as the one before.
+  /// Another part of the record before.
   batch_builder& further_part(const std::string& body) {
     record(body);
     batch_->records.back().record = --source_->parts.back().records - 1;

@@ -19,7 +19,7 @@ struct journal_world {
   recovery_report report;
   std::unique_ptr<journal_writer> writer;
   std::vector<journal_position> ends;
-  std::vector<uint32_t> epochs; ///< of the frames that recovery has found
+  std::vector<uint32_t> epochs; ///< those of the frames that recovery has found
 
   void open() {
     writer.reset();
