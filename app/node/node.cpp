@@ -14,6 +14,7 @@
 #include "app/node/data_lock.hpp"
 #include "app/node/exit_watch.hpp"
 #include "app/node/free_memory.hpp"
+#include "app/node/process.hpp"
 #include "app/node/signals.hpp"
 #include "app/node/tree.hpp"
 #include "base/exit_code.hpp"
@@ -31,9 +32,6 @@
 #include <caf/send.hpp>
 
 #include <fmt/format.h>
-#include <malloc.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <atomic>
 #include <mutex>
@@ -54,30 +52,6 @@ struct system_config : caf::actor_system_config {
     set("logger.verbosity", caf::atom("quiet"));
   }
 };
-
-/// Files may hold anybody's data: only owner and group may use them, the sink's and SQLite's
-/// included.
-void close_files_to_others() {
-  const auto inherited = ::umask(0);
-  ::umask(inherited | 0027);
-}
-
-/// Raises the limit of descriptors to the hard limit: a connection takes one.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
-
-/// Batches are large and go from thread to thread: few arenas, and freed blocks go back
-/// at once, or the resident size would be the sum of every thread's worst moment.
-void tame_allocator() {
-  mallopt(M_ARENA_MAX, 2);
-  mallopt(M_MMAP_THRESHOLD, 4 << 20);
-  mallopt(M_TRIM_THRESHOLD, 16 << 20);
-}
 
 /// How long to wait for what is left once all is answered and stored, or given up: threads to join.
 constexpr std::chrono::seconds exit_patience{1};
