@@ -2,9 +2,11 @@
 words that a comment does not begin with, and that whatever is named exists."""
 
 import collections
+import importlib.util
 import pathlib
 import re
 import subprocess
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -149,6 +151,15 @@ class Tidy(unittest.TestCase):
             if name in self.product and name.endswith(".cpp") and own in self.code and includes(name)[:1] != [own]:
                 found.append(f"{name}: its own header comes first")
         self.none(found, "heads")
+
+    def test_pictures_are_what_their_script_draws(self):
+        spec = importlib.util.spec_from_file_location("draw", ROOT / "docs/pictures/draw.py")
+        draw = importlib.util.module_from_spec(spec)
+        sys.dont_write_bytecode = True  # nothing is left beside it
+        spec.loader.exec_module(draw)
+        committed = {pathlib.PurePosixPath(name).name: text_of(name) for name in listed("docs/pictures/*.svg")}
+        self.none(sorted(name for name, text in draw.drawn().items() if committed.get(name) != text)
+                  + sorted(committed.keys() - draw.drawn().keys()), "run docs/pictures/draw.py")
 
 
 if __name__ == "__main__":
