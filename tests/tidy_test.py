@@ -152,6 +152,11 @@ class Tidy(unittest.TestCase):
                 found.append(f"{name}: its own header comes first")
         self.none(found, "heads")
 
+    def test_decisions_say_whether_they_stand(self):
+        self.none([name for name in listed("docs/decisions/*.md")
+                   if not re.match(r"# .*\n\nStatus: (accepted|superseded by \d{4})\n\n", text_of(name))],
+                  "a decision begins with its heading and its status")
+
     def test_pictures_are_what_their_script_draws(self):
         spec = importlib.util.spec_from_file_location("draw", ROOT / "docs/pictures/draw.py")
         draw = importlib.util.module_from_spec(spec)
