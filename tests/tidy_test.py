@@ -49,6 +49,35 @@ def room_of(name):
     return str(pathlib.PurePosixPath(name).parent)
 
 
+def calls(text, function):
+    """The arguments of each call of a function, as they are written, split at the commas between them."""
+    for begin in re.finditer(rf"\b{function}\(", text):
+        depth, quoted, argument, found = 1, False, "", []
+        for at in range(begin.end(), len(text)):
+            c = text[at]
+            if c == '"' and text[at - 1] != "\\":
+                quoted = not quoted
+            depth += 0 if quoted else (c in "([{") - (c in ")]}")
+            if depth == 0 or (depth == 1 and c == "," and not quoted):
+                found.append(argument.strip())
+                argument = ""
+            else:
+                argument += c
+            if depth == 0:
+                break
+        yield found
+
+
+def table_rows(name):
+    """The cells of the rows of a document's tables that begin with something in backticks."""
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")]
+            for line in text_of(name).splitlines() if line.startswith("| `")]
+
+
+def quoted(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
 class Tidy(unittest.TestCase):
     maxDiff = None
 
@@ -151,6 +180,56 @@ class Tidy(unittest.TestCase):
             if name in self.product and name.endswith(".cpp") and own in self.code and includes(name)[:1] != [own]:
                 found.append(f"{name}: its own header comes first")
         self.none(found, "heads")
+
+    def same_rows(self, code, document, name):
+        self.none([f"only in the code: {row}" for row in sorted(code - document)]
+                  + [f"only in {name}: {row}" for row in sorted(document - code)], f"{name} says what the code does")
+
+    def test_every_log_event_has_its_row(self):
+        code = collections.defaultdict(lambda: (set(), set()))
+        for file in self.product:
+            for arguments in calls(text_of(file), "log_event"):
+                if len(arguments) < 2 or "log_level::" not in arguments[0]:
+                    continue  # its declaration
+                fields = re.findall(r'\{\s*(?:\w+ \? )?"(\w+)"(?: : "(\w+)")?\s*,', " ".join(arguments[2:]))
+                for event in re.findall(r'"(\w+)"', arguments[1]):
+                    code[event][0].update(re.findall(r"log_level::(\w+)", arguments[0]))
+                    code[event][1].update(field for pair in fields for field in pair if field)
+        self.assertGreater(len(code), 50)
+        rows = table_rows("docs/events.md")
+        self.same_rows({(event, tuple(sorted(levels)), tuple(sorted(fields))) for event, (levels, fields) in code.items()},
+                       {(quoted(row[0])[0], tuple(sorted(row[1].split(", "))), tuple(sorted(quoted(row[2]))))
+                        for row in rows}, "docs/events.md")
+        self.assertEqual(len(rows), len(code), "an event has one row")
+
+    def test_every_metric_has_its_row(self):
+        kinds = {"counter_family": "Counter", "gauge_family": "Gauge", "flow_family": "Gauge"}
+        names_of_kinds = {"gauge_type": "Gauge", "total": "Counter"}
+        code = set()
+        for file in self.product:
+            text = text_of(file)
+            if '"weir_' not in text:
+                continue
+            for function in ("family", "link_family", *kinds):
+                for arguments in calls(text, function):
+                    names = re.findall(r'^"(weir_\w+)"', "\n".join(arguments), re.M)
+                    said = re.findall(r"MetricType::(\w+)", " ".join(arguments))
+                    said += [names_of_kinds[word] for word in arguments if word in names_of_kinds]
+                    code.update((name, (said or [kinds.get(function)])[0].lower()) for name in names)
+        self.assertGreater(len(code), 40)
+        self.same_rows(code, {(quoted(row[0])[0], row[1]) for row in table_rows("docs/metrics.md")}, "docs/metrics.md")
+
+    def test_every_queue_has_its_row(self):
+        text = "".join(text_of(file) for file in self.product)
+        code = {name for function in ("describe", "describe_queue") for arguments in calls(text, function)
+                for name in re.findall(r'^"(\w+)"', arguments[0])}
+        # A stage's queue and a dispatcher's have the name of their role.
+        code.update(re.findall(r'make_stage_tree\(parts, \{"(\w+)"', text))
+        for pair in re.findall(r'\.role = work \? "(\w+)" : "(\w+)"', text):
+            code.update(pair)
+        table = re.search(r"^## Every queue.*?^## ", text_of("ARCHITECTURE.md"), re.M | re.S)[0]
+        rows = re.findall(r"^\| (`[^|]*) \|", table, re.M)
+        self.same_rows(code, {name for row in rows for name in quoted(row)}, "ARCHITECTURE.md, Every queue")
 
     def test_decisions_say_whether_they_stand(self):
         self.none([name for name in listed("docs/decisions/*.md")
