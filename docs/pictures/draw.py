@@ -141,7 +141,7 @@ def record():
         (152, 122, "actor", "I/O thread", ["reads, cuts at", "records, makes", "a batch"]),
         (314, 118, "actor", "validate", ["each record is", "JSON and fits", "its schema"]),
         (472, 118, "actor", "transform", ["the steps of", "the stream"]),
-        (630, 112, "disk", "journal", ["one write and", "one fdatasync", "for a group"]),
+        (630, 112, "disk", "journal", ["one write and", "one fdatasync", "for a commit"]),
         (782, 102, "disk", "sink", ["SQLite, files,", "PostgreSQL"]),
     ]
     for x, wide, kind, name, lines in boxes:
