@@ -64,7 +64,8 @@ def main():
         change = now[stage] / was - 1
         bad = abs(change) > TOLERANCE
         failed = failed or bad
-        print(f"{stage:10} {now[stage]:7} instructions per record, committed {was} ({change:+.1%}){' <--' if bad else ''}")
+        print(f"{stage:10} {now[stage]:7} instructions per record, committed {was} ({change:+.1%})"
+              f"{' <--' if bad else ''}")
     if failed:
         print("If this is meant, run bench/instructions.py PROGRAM --update and commit the figures with the change.")
     return 1 if failed else 0

@@ -35,7 +35,8 @@ def wrk(subject, stream, records, connections, seconds):
     requests, took, unit = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)\b", out).groups()
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", out)
     refused = int(errors.group(1)) if errors else 0
-    return {"records": (int(requests) - refused) * records, "refused": refused, "seconds": _milliseconds(took, unit) / 1e3,
+    return {"records": (int(requests) - refused) * records, "refused": refused,
+            "seconds": _milliseconds(took, unit) / 1e3,
             "p50_ms": _milliseconds(*re.search(r"50%\s+([\d.]+)(us|ms|s)", out).groups()),
             "p99_ms": _milliseconds(*re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups())}
 

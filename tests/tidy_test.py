@@ -159,7 +159,8 @@ class Tidy(unittest.TestCase):
         self.none(found, "a sentence has a subject: no comment begins with \"of\"")
 
     def test_what_is_named_exists(self):
-        path = re.compile(r"(?<![\w./-])((?:" + "|".join(FOLDERS + ("docs", "tests", "configs", "deploy", "bench", "fuzz"))
+        others = ("docs", "tests", "configs", "deploy", "bench", "fuzz")
+        path = re.compile(r"(?<![\w./-])((?:" + "|".join(FOLDERS + others)
                           + r")/[\w./-]*\.(?:cpp|hpp|def|md|py|yaml|json|txt|sh|cmake))\b")
         found = []
         for name in self.code + listed("*.md", "*.cmake", "*.py", "dev"):
@@ -197,7 +198,8 @@ class Tidy(unittest.TestCase):
                     code[event][1].update(field for pair in fields for field in pair if field)
         self.assertGreater(len(code), 50)
         rows = table_rows("docs/events.md")
-        self.same_rows({(event, tuple(sorted(levels)), tuple(sorted(fields))) for event, (levels, fields) in code.items()},
+        self.same_rows({(event, tuple(sorted(levels)), tuple(sorted(fields)))
+                        for event, (levels, fields) in code.items()},
                        {(quoted(row[0])[0], tuple(sorted(row[1].split(", "))), tuple(sorted(quoted(row[2]))))
                         for row in rows}, "docs/events.md")
         self.assertEqual(len(rows), len(code), "an event has one row")

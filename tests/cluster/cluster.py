@@ -8,7 +8,6 @@ import collections
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import shutil
 import signal

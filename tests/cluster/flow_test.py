@@ -5,7 +5,7 @@ import json
 import subprocess
 import unittest
 
-from cluster import BINARY, Cluster, Member, certificate, certificates, forget_certificates, free_port, wait_until
+from cluster import BINARY, Cluster, Member, certificate, certificates, forget_certificates, wait_until
 
 TWO_OF_EACH = {"gateway": 2, "worker": 2, "persister": 2}
 
@@ -94,7 +94,8 @@ class FlowTest(unittest.TestCase):
     def test_a_batch_can_be_followed_over_the_nodes_by_its_key(self):
         with Cluster({"gateway": 1, "worker": 1, "persister": 1}) as cluster:
             batch = cluster["gateway-1"].post("default", {"id": 1}).json["batch"]
-            for name, words in {"gateway-1": ["batch_sent"], "worker-1": ["batch_received", "batch_sent", "receipt_sent"],
+            for name, words in {"gateway-1": ["batch_sent"],
+                                "worker-1": ["batch_received", "batch_sent", "receipt_sent"],
                                 "persister-1": ["batch_received", "receipt_sent"]}.items():
                 lines = [line for line in cluster[name].log_text().splitlines() if batch in line]
                 for word in words:
@@ -164,7 +165,6 @@ class MembershipTest(unittest.TestCase):
                                    b"Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n")
             self.assertTrue(received.startswith(b"HTTP/1.1 503"), received[:100])
 
-
     def test_without_a_persister_all_that_speak_of_it_say_so(self):
         with contextlib.ExitStack() as over:
             cluster = Cluster({"gateway": 1, "worker": 1})
@@ -179,12 +179,14 @@ class MembershipTest(unittest.TestCase):
                             worker.operations("GET", "/readyz")]
                 return []
             wait_until(lambda: [a.status for a in pages()] == [503] * 3
-                       and all(a.json["state"] == "refusing" and "no persister" in a.json["reasons"][0] for a in pages()),
+                       and all(a.json["state"] == "refusing" and "no persister" in a.json["reasons"][0]
+                               for a in pages()),
                        20, lambda: f"they are not ready: {pages()}")
             self.assertEqual(pages()[0].json, pages()[1].json)
             detail = gateway.post("default", {"id": 1}).json["detail"]
             self.assertIn(pages()[0].json["reasons"][0], detail)
-            status = subprocess.run([BINARY, "cluster", "status", "--url", f"http://127.0.0.1:{gateway.operations_port}"],
+            status = subprocess.run([BINARY, "cluster", "status", "--url",
+                                     f"http://127.0.0.1:{gateway.operations_port}"],
                                     capture_output=True, text=True, check=True).stdout
             self.assertIn("This node is refusing: no persister", status)
             wait_until(lambda: "no persister" in gateway.log_text(), 10, "the log says so")

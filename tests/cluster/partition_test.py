@@ -23,7 +23,8 @@ def namespaces_work():
     if os.geteuid() != 0:
         return "needs root for network namespaces"
     probe = f"weir-{OWN}-probe"
-    for command in (["netns", "add", probe], ["-n", probe, "link", "set", "lo", "up"], ["netns", "exec", probe, "true"]):
+    for command in (["netns", "add", probe], ["-n", probe, "link", "set", "lo", "up"],
+                    ["netns", "exec", probe, "true"]):
         tried = ip(*command, check=False)
         if tried.returncode != 0:
             ip("netns", "del", probe, check=False)

@@ -1,5 +1,5 @@
-"""I16: received = stored + rejected + quarantined + in flight (and dropped, duplicate, failed), to the record, at rest and after
-a restart; and what clients were told adds up to what is in the stores."""
+"""I16: received = stored + rejected + quarantined + in flight (and dropped, duplicate, failed), to the record, at
+rest and after a restart; and what clients were told adds up to what is in the stores."""
 
 import json
 import threading
@@ -72,10 +72,11 @@ class AccountsBalance(FailureTest):
         rows = len(node.bodies())
         metrics = node.metrics()
         self.assertEqual(metrics["weir_records_accepted_total"], rows)
-        # A key that is repeated before its first request is stored may be told twice or not at all: not less than stored.
+        # A key that is repeated before its first request is stored may be told twice or not at all: not less
+        # than stored.
         self.assertEqual(told["accepted"], rows)
-        wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == told["rejected"] + told["quarantined"], 20,
-                   lambda: f"{told}, dead letters {node.metrics()['weir_dead_letters_stored_total']}")
+        wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == told["rejected"] + told["quarantined"],
+                   20, lambda: f"{told}, dead letters {node.metrics()['weir_dead_letters_stored_total']}")
         self.assertEqual(len(node.export()), rows)
         for end in (node.stop, node.kill):
             end()

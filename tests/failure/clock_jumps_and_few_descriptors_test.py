@@ -1,4 +1,5 @@
-"""I13: neither a clock that jumps nor a want of descriptors kills the node, expires anything wrongly or makes it spin."""
+"""I13: neither a clock that jumps nor a want of descriptors kills the node, expires anything wrongly or makes it
+spin."""
 
 import contextlib
 import json
@@ -27,7 +28,8 @@ class ClockJumpsAndFewDescriptors(FailureTest):
         self.assertLess(cpu_seconds(node) - before, 0.3 * seconds, "it spins")
 
     def keyed(self, node, n):
-        return node.post("default", json.dumps({"c": "key", "n": n}) + "\n", "application/x-ndjson", Idempotency_Key=f"k{n}")
+        return node.post("default", json.dumps({"c": "key", "n": n}) + "\n", "application/x-ndjson",
+                         Idempotency_Key=f"k{n}")
 
     def test_the_clock_jumps_under_load(self):
         node = self.faulty_node()
@@ -62,7 +64,8 @@ class ClockJumpsAndFewDescriptors(FailureTest):
             node.faults.shift_clock(jump)
             node.start()
             again = self.keyed(node, n)
-            self.assertEqual((again.status, again.json.get("duplicate")), (200, True), f"its key is forgotten by {jump} s")
+            self.assertEqual((again.status, again.json.get("duplicate")), (200, True),
+                             f"its key is forgotten by {jump} s")
         self.assertEqual(len(node.bodies()), 3)
 
     def test_64_descriptors(self):

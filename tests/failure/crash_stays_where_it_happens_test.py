@@ -1,5 +1,5 @@
-"""I12: any actor, any two at once and any supervisor may crash under load: nothing acknowledged is lost, nothing doubled, and
-only what ARCHITECTURE.md says is restarted."""
+"""I12: any actor, any two at once and any supervisor may crash under load: nothing acknowledged is lost, nothing
+doubled, and only what ARCHITECTURE.md says is restarted."""
 
 import itertools
 import unittest
@@ -77,7 +77,8 @@ class CrashStaysWhereItHappens(FailureTest):
     def test_the_tree_says_who_takes_whom_along(self):
         for name, actor in self.uut.actors().items():
             if "children" in actor:
-                self.assertEqual(actor["children"]["strategy"], "rest_for_one" if name in REST_FOR_ONE else "one_for_one")
+                self.assertEqual(actor["children"]["strategy"],
+                                 "rest_for_one" if name in REST_FOR_ONE else "one_for_one")
 
     def test_every_actor_and_every_supervisor(self):
         for victim in self.victims() * long_or(5, 1):

@@ -1,5 +1,5 @@
-"""I9: whatever the disk or the sink does, the node stays alive, loses nothing, says 503, and says 2xx again within 10 s of
-the fault's end. A journal file whose fsync failed is never written again."""
+"""I9: whatever the disk or the sink does, the node stays alive, loses nothing, says 503, and says 2xx again within
+10 s of the fault's end. A journal file whose fsync failed is never written again."""
 
 import contextlib
 import os

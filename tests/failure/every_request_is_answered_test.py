@@ -24,7 +24,8 @@ class EveryRequestIsAnswered(FailureTest):
         self.assert_ledger(node, *loads)
 
     def both_loads(self, node):
-        return [self.load(node, connections=24, rate=3000), self.load(node, connections=8, records=200, pad=100, rate=300)]
+        return [self.load(node, connections=24, rate=3000),
+                self.load(node, connections=8, records=200, pad=100, rate=300)]
 
     def test_while_actors_crash_one_after_the_other(self):
         node = self.node(top={"fault_injection": True}, settings=["supervision.restarts_max=1000"])

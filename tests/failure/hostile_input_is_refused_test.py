@@ -1,5 +1,5 @@
-"""I10: bad input and attacks on the protocol are answered 4xx with a reason, or closed; never 5xx, never a hang, and the
-neighbours do not notice."""
+"""I10: bad input and attacks on the protocol are answered 4xx with a reason, or closed; never 5xx, never a hang, and
+the neighbours do not notice."""
 
 import contextlib
 import gzip
@@ -84,7 +84,8 @@ BODIES = {
     "CSV that never closes a quote": with_length(b'a,b\n"' + b"x" * 2_000_000, POST + b"Content-Type: text/csv\r\n"),
     "not gzip": with_length(b"not gzip at all", NDJSON + b"Content-Encoding: gzip\r\n"),
     "gzip cut off": with_length(gzip.compress(ONE * 5000)[:60], NDJSON + b"Content-Encoding: gzip\r\n"),
-    "gzip with a wrong check sum": with_length(gzip.compress(ONE)[:-8] + b"\0" * 8, NDJSON + b"Content-Encoding: gzip\r\n"),
+    "gzip with a wrong check sum": with_length(gzip.compress(ONE)[:-8] + b"\0" * 8,
+                                               NDJSON + b"Content-Encoding: gzip\r\n"),
     "a gzip bomb": with_length(gzip.compress(b"\0" * (64 << 20)), NDJSON + b"Content-Encoding: gzip\r\n"),
     "a bomb of blank lines": with_length(gzip.compress(b"\n" * (64 << 20)), NDJSON + b"Content-Encoding: gzip\r\n"),
     "deflate": with_length(zlib.compress(ONE), NDJSON + b"Content-Encoding: deflate\r\n"),
@@ -181,7 +182,8 @@ class HostileInputIsRefused(FailureTest):
             data = bytearray(good)
             for _ in range(self.chance.randrange(1, 5)):
                 data[self.chance.randrange(len(data))] = self.chance.randrange(256)
-            answer = self.uut.raw(bytes(data) + b"\r\n\r\n" if self.chance.random() < 0.5 else bytes(data), timeout=0.05)
+            answer = self.uut.raw(bytes(data) + b"\r\n\r\n" if self.chance.random() < 0.5 else bytes(data),
+                                  timeout=0.05)
             self.assertNotRegex(answer, rb"HTTP/1\.1 5", bytes(data))
         wait_until(lambda: self.uut.post("default", {"ok": 1}).status == 200, 5, "alive")
         json.dumps(self.uut.bodies())

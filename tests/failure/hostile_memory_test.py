@@ -14,7 +14,8 @@ from weir import wait_until
 MIB = 1 << 20
 
 # What does not fit under a small ceiling with the defaults.
-SMALL = ["ingest.connections_max=600", "journal.keys_max=10000", "journal.group_bytes=2MiB", "sink.bytes_per_transaction=4MiB",
+SMALL = ["ingest.connections_max=600", "journal.keys_max=10000", "journal.group_bytes=2MiB",
+         "sink.bytes_per_transaction=4MiB",
          "ingest.clients_max=1000", "ingest.threads=1"]
 CEILINGS = {128: SMALL, 256: SMALL, 512: ["ingest.connections_max=1000"]}
 
@@ -63,7 +64,8 @@ def records_that_lack_their_last_byte(crowd):
 
 def huge_zstd_windows(crowd):
     for _ in range(long_or(600, 400)):
-        crowd.send(head(["Transfer-Encoding: chunked", "Content-Encoding: zstd"]) + chunk(zstd_frame(23, b'{"a":1}\n' * 8000)))
+        crowd.send(head(["Transfer-Encoding: chunked", "Content-Encoding: zstd"])
+                   + chunk(zstd_frame(23, b'{"a":1}\n' * 8000)))
 
 
 def stalled_uploads(crowd):
@@ -102,7 +104,8 @@ def many_short_fields(crowd):
 
 def ranges(crowd):
     for _ in range(12):
-        crowd.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b",".join(b"0-" for _ in range(2700)) + b"\r\n\r\n")
+        crowd.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b",".join(b"0-" for _ in range(2700))
+                   + b"\r\n\r\n")
 
 
 def pages_that_nobody_reads(crowd):

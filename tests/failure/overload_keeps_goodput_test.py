@@ -1,5 +1,6 @@
-"""I7: beyond its capacity a node answers 2xx, 429 or 503 and nothing else, keeps at least 80 % of its goodput, answers what
-it accepts within 2 s (p99), and is itself again within 5 s. And 2,000 idle connections cost the active ones nothing."""
+"""I7: beyond its capacity a node answers 2xx, 429 or 503 and nothing else, keeps at least 80 % of its goodput, answers
+what it accepts within 2 s (p99), and is itself again within 5 s. And 2,000 idle connections cost the active ones
+nothing."""
 
 import contextlib
 import resource

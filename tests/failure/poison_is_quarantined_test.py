@@ -1,5 +1,5 @@
-"""I11: records that crash or hang a worker are quarantined after at most three tries; everything else goes through, and no
-supervisor gives up."""
+"""I11: records that crash or hang a worker are quarantined after at most three tries; everything else goes through,
+and no supervisor gives up."""
 
 import json
 import signal
@@ -44,7 +44,8 @@ class PoisonIsQuarantined(FailureTest):
         wait_until(lambda: node.metrics()["weir_dead_letters_stored_total"] == len(kinds), 10, "dead letters")
         after = node.actors()
         self.assertLessEqual(worker_restarts(node.metrics()), 3 * len(kinds), "a record had more than three tries")
-        restarted = {i for i, a in after.items() if i not in before or a["restarts_total"] > before[i]["restarts_total"]}
+        restarted = {i for i, a in after.items() if i not in before
+                     or a["restarts_total"] > before[i]["restarts_total"]}
         self.assertTrue(all("/workers/worker-" in i for i in restarted), restarted)
         self.assert_accounts(node)
         self.assertEqual(node.stop(15), 0)

@@ -9,7 +9,8 @@ import unittest
 from failure import FailureTest, long_or, not_under_a_sanitizer
 from weir import wait_until
 
-HEAD = (b"POST /ingest/default HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n\r\n")
+HEAD = (b"POST /ingest/default HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\n"
+        b"Content-Length: 1000000\r\n\r\n")
 
 
 class Slow(threading.Thread):

@@ -39,7 +39,8 @@ class SigtermUnderLoad(FailureTest):
         import socket
         node = self.node()
         with contextlib.ExitStack() as stack:
-            for head in [b"", b"POST /ing", b"POST /ingest HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\n"
+            for head in [b"", b"POST /ing",
+                         b"POST /ingest HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\n"
                          b"Content-Length: 100000000\r\n\r\n" + b'{"c":"half","n":1}\n' * 200_000] * 10:
                 s = stack.enter_context(socket.create_connection(("127.0.0.1", node.port)))
                 s.setblocking(False)
@@ -51,7 +52,8 @@ class SigtermUnderLoad(FailureTest):
         """Its one seed is a name about which the name server says nothing."""
         from faults import RESOLVE
         node = self.faulty_node(start=False, top={"node": {"name": "one"}, "cluster": {
-            "roles": ["gateway", "worker", "persister"], "listen": f"127.0.0.1:{free_port()}", "seeds": ["away.example:7400"]}})
+            "roles": ["gateway", "worker", "persister"], "listen": f"127.0.0.1:{free_port()}",
+            "seeds": ["away.example:7400"]}})
         self.asked = node.faults.rule(RESOLVE, "away.example", error="EAGAIN", delay_ms=60_000)
         return node
 

@@ -1,4 +1,5 @@
-"""I14: under steady load memory and descriptors stay where they are: 10 minutes in the long form, a quarter of one else."""
+"""I14: under steady load memory and descriptors stay where they are: 10 minutes in the long form, a quarter of one
+else."""
 
 import statistics
 import time
@@ -36,7 +37,8 @@ class SoakStaysFlat(FailureTest):
         for load in loads:
             self.assert_only(load.stop(), 200)
         print(f"soak of {SECONDS} s: {slope(samples):.2f} MiB a minute, resident {samples[-1][1] / 1048576:.0f} MiB, "
-              f"{sum(load.acknowledged for load in loads)} records, descriptors {min(descriptors)} to {max(descriptors)}")
+              f"{sum(load.acknowledged for load in loads)} records, "
+              f"descriptors {min(descriptors)} to {max(descriptors)}")
         self.assertLess(slope(samples), SLOPE_MIB_PER_MINUTE)
         half = len(descriptors) // 2
         self.assertLessEqual(max(descriptors[half:]), max(descriptors[:half]) + (0 if LONG else 2))

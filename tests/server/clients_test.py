@@ -1,7 +1,6 @@
 """Idle, slow, rude and too many clients do not hurt the others."""
 
 import contextlib
-import http.client
 import json
 import socket
 import threading
@@ -21,7 +20,8 @@ class Clients(ServerTest):
                 s.sendall(b"GET /livez HTTP/1.1\r\nHost: w\r\n\r\n")
             connection = stack.enter_context(contextlib.closing(node.connection()))
             for n in range(200):
-                connection.request("POST", "/ingest/default", json.dumps({"n": n}), {"Content-Type": "application/json"})
+                connection.request("POST", "/ingest/default", json.dumps({"n": n}),
+                                   {"Content-Type": "application/json"})
                 answer = connection.getresponse()
                 self.assertEqual((answer.status, json.loads(answer.read())["accepted"]), (200, 1))
             self.assertGreaterEqual(node.metrics()["weir_http_connections_open"], 901)

@@ -26,7 +26,8 @@ def rows():
     for line in table.splitlines()[2:]:
         key, kind, default, allowed, _ = (cell.strip() for cell in line.strip("|").split(" | ", 4))
         key = key.strip("`")
-        if kind not in ("section", "list", "map by name") and key not in FIXED and not key.startswith("ingest.api_keys"):
+        if (kind not in ("section", "list", "map by name") and key not in FIXED
+                and not key.startswith("ingest.api_keys")):
             yield key, kind, default.strip("`"), allowed
 
 
@@ -57,7 +58,9 @@ def draw(dice, kind, allowed):
         return round(value, 3)
     whole = int(min(max(value, low[0]), high[0]))
     if kind == "duration":
-        return f"{whole // UNITS['d'] * 24}h" if whole >= UNITS["d"] else f"{whole // 1000}s" if whole >= 10_000 else f"{whole}ms"
+        if whole >= UNITS["d"]:
+            return f"{whole // UNITS['d'] * 24}h"
+        return f"{whole // 1000}s" if whole >= 10_000 else f"{whole}ms"
     return f"{whole}B" if kind == "bytes" else whole
 
 
@@ -137,7 +140,8 @@ class CheckAndRunAgreeTest(ServerTest):
         # What the configuration itself asks for, and only that.
         reasons = {413: ("ingest.body_bytes_max", "streams.*.record_bytes_max"), 408: ("ingest.body_rate_min", ),
                    429: ("streams.*.records_per_second", "ingest.client_rate"),
-                   503: ("ingest.request_timeout", "pipeline.work_deadline", "journal.bytes_max", "ingest.batch_records",
+                   503: ("ingest.request_timeout", "pipeline.work_deadline", "journal.bytes_max",
+                         "ingest.batch_records",
                          "ingest.delay_max", "ingest.batches_in_flight", "ingest.budget_bytes", "memory.ceiling",
                          "streams.*.admission", "streams.*.admission_wait"),
                    422: ("streams.*.json_depth_max", ), 431: ("ingest.head_bytes_max", "ingest.head_fields_max")}

@@ -19,6 +19,10 @@ COMBINED = re.compile(
     r'(\S+) (\S+) (\S+) \[([^\]]+)\] "([^"]*)" (\d{3}) (\S+) "([^"]*)" "([^"]*)"')
 
 
+def none_if_dash(text):
+    return None if text == "-" else text
+
+
 def combined_lines(count, seed):
     """Access-log lines of the test's own making."""
     chance = random.Random(seed)
@@ -46,8 +50,10 @@ class Formats(ServerTest):
         self.assertEqual(self.uut.bodies(), [{"a": 1, "b": [True, None, "é\n"]}])
 
     def test_redaction_is_not_passed_by_with_a_name_that_occurs_twice(self):
-        node = self.node(streams={"default": {"transform": [{"redact": {"field": "n", "pattern": "[0-9]+", "with": "#"}}]}})
-        for record in ('{"n":"secret 99","n":"none"}', '{"n":"secret 99","\\u006e":"none"}', '{ "n" : "none", "n":"secret 99" }'):
+        node = self.node(streams={"default": {"transform": [{"redact": {"field": "n", "pattern": "[0-9]+",
+                                                                        "with": "#"}}]}})
+        for record in ('{"n":"secret 99","n":"none"}', '{"n":"secret 99","\\u006e":"none"}',
+                       '{ "n" : "none", "n":"secret 99" }'):
             self.assertEqual(node.post("default", record, "application/json").status, 200)
         node.rows()
         with contextlib.closing(sqlite3.connect(node.data / "weir.db")) as db:
@@ -140,7 +146,8 @@ class Formats(ServerTest):
                 answer = self.uut.post("default", form % (deepest, too_deep, '{"n":1}'), kind)
                 self.assertEqual((answer.status, answer.json["accepted"]), (200, 2), (kind, inside, answer))
                 self.assertEqual(answer.json["errors"], [
-                    {"record": 2, "line": 2, "code": "too_deep", "pointer": "", "detail": "nested deeper than 64 levels (json_depth_max)"}])
+                    {"record": 2, "line": 2, "code": "too_deep", "pointer": "",
+                     "detail": "nested deeper than 64 levels (json_depth_max)"}])
         self.assertEqual(len(self.uut.bodies()), 16)
 
     def test_ndjson_keeps_order_and_names_the_bad_line(self):
@@ -166,7 +173,8 @@ class Formats(ServerTest):
 
     def test_csv_with_a_delimiter_that_the_media_type_names(self):
         for kind, d in [('text/csv; delimiter=";"', ";"), ("text/csv; delimiter=semicolon", ";"),
-                        ("text/csv; delimiter=%7C", "|"), ("text/tab-separated-values", "\t"), ('text/csv; delimiter="\t"', "\t")]:
+                        ("text/csv; delimiter=%7C", "|"), ("text/tab-separated-values", "\t"),
+                        ('text/csv; delimiter="\t"', "\t")]:
             before = len(self.uut.rows())
             answer = self.uut.post("default", f'a{d}"b, c"\r\n1,5{d}"x{d}y\n"\r\n', kind)
             self.assertEqual(answer.status, 200, (kind, answer))
@@ -177,7 +185,8 @@ class Formats(ServerTest):
                 ("excel", "text/csv", "id;;id\n1;2;3\n", [{"id": "1", "column_2": "2", "column_3": "3"}]),
                 ("excel", None, "a;b\n1;2\n", [{"a": "1", "b": "2"}]),
                 ("excel", 'text/csv; delimiter=","', "a,b\n1,2\n", [{"a": "1", "b": "2"}]),
-                ("bare", "text/csv", "1\t2\n3\t4\n", [{"column_1": "1", "column_2": "2"}, {"column_1": "3", "column_2": "4"}]),
+                ("bare", "text/csv", "1\t2\n3\t4\n",
+                 [{"column_1": "1", "column_2": "2"}, {"column_1": "3", "column_2": "4"}]),
                 ("bare", "text/csv; header=present", "a\tb\n1\t2\n", [{"a": "1", "b": "2"}]),
                 ("default", "text/csv; header=absent", "1,2\n", [{"column_1": "1", "column_2": "2"}])]:
             before = len(self.uut.bodies(stream))
@@ -234,7 +243,8 @@ class Formats(ServerTest):
         sent = send("rows.csv", b"n;v\n" + rows, "--format", "csv", "--csv-delimiter", ";", "--batch-bytes", "4KiB")
         self.assertEqual(sent.returncode, 0, sent)
         self.assertEqual(self.uut.bodies()[1:], [{"n": str(n), "v": f"x,{n}"} for n in range(3000)])
-        sent = send("bare.csv", rows, "--content-type", 'text/csv; header=absent; delimiter=";"', "--batch-bytes", "4KiB")
+        sent = send("bare.csv", rows, "--content-type", 'text/csv; header=absent; delimiter=";"', "--batch-bytes",
+                    "4KiB")
         self.assertEqual(sent.returncode, 0, sent)
         self.assertEqual(self.uut.bodies()[3001:], [{"column_1": str(n), "column_2": f"x,{n}"} for n in range(3000)])
 
@@ -247,7 +257,8 @@ class Formats(ServerTest):
                            ('{"a":3}\n{"a":4}\n', [{"a": 3}, {"a": 4}]),
                            ("a,b\n5,6\n", [{"a": "5", "b": "6"}]), ("plain words\n", [{"message": "plain words"}]),
                            ("Hello, world\n", [{"message": "Hello, world"}]), ("a,b\n", [{"message": "a,b"}]),
-                           ("Dear Ann,hello\nbye,Bob\nps\n", [{"message": m} for m in ("Dear Ann,hello", "bye,Bob", "ps")]),
+                           ("Dear Ann,hello\nbye,Bob\nps\n",
+                            [{"message": m} for m in ("Dear Ann,hello", "bye,Bob", "ps")]),
                            ("{pid 1} up\n{pid 2} up\n", [{"message": "{pid 1} up"}, {"message": "{pid 2} up"}]),
                            ("[1, 2] up\n", [{"message": "[1, 2] up"}])]:
             before = len(self.uut.rows())
@@ -312,11 +323,10 @@ class Formats(ServerTest):
         for line, got in zip(lines, stored):
             host, _, user, _, request, status, size, referrer, agent = COMBINED.fullmatch(line).groups()
             method, path, protocol = request.split(" ")
-            blank = lambda text: None if text == "-" else text
             self.assertEqual((got["host"], got["user"], got["method"], got["path"], got["protocol"], got["status"],
                               got["bytes"], got["referrer"], got["user_agent"]),
-                             (host, blank(user), method, path, protocol, int(status),
-                              None if size == "-" else int(size), blank(referrer), agent))
+                             (host, none_if_dash(user), method, path, protocol, int(status),
+                              None if size == "-" else int(size), none_if_dash(referrer), agent))
             self.assertRegex(got["time"], r"^2015-05-\d\dT08:\d\d:03Z$")
 
     def test_a_streamed_body_of_many_batches_is_counted_whole(self):

@@ -28,8 +28,9 @@ class Health(ServerTest):
         return self.said[1]
 
     def assert_well(self, node):
-        wait_until(lambda: self.both(node) == (200, {"ready": True, "status": "ready", "state": "ready", "reasons": []}),
-                   20, lambda: f"it is ready without a reason: {self.both(node)}")
+        well = {"ready": True, "status": "ready", "state": "ready", "reasons": []}
+        wait_until(lambda: self.both(node) == (200, well), 20,
+                   lambda: f"it is ready without a reason: {self.both(node)}")
 
     def break_store(self, node, name):
         """Nobody can write the database while somebody else has begun to."""

@@ -2,7 +2,6 @@
 it was cut. An answer with `durable_records: n` means that exactly the first n records have their verdict and
 nothing after them is stored."""
 
-import http.client
 import json
 import signal
 
@@ -77,7 +76,8 @@ class LongBodies(ServerTest):
         node = self.node()
         body = lines(0, 10_000, bad={17, 5_000})
         self.assert_answer(self.post_keyed(node, "k", body), accepted=9_998, rejected=2)
-        for settings in (["ingest.batch_records=1000"], ["ingest.batch_records=7"], ["ingest.batch_bytes=1MiB", "ingest.batch_records=2500"],
+        for settings in (["ingest.batch_records=1000"], ["ingest.batch_records=7"],
+                         ["ingest.batch_bytes=1MiB", "ingest.batch_records=2500"],
                          ["ingest.batch_records=100000"], ["ingest.coalesce_bytes=1KiB", "ingest.request_window=1"]):
             self.restart(node, *settings)
             again = self.post_keyed(node, "k", body)

@@ -90,7 +90,8 @@ class Malformed(ServerTest):
         for record, column, word in [
                 ('{"a":NaN}', 6, "NaN"), ('{"a":1,}', 7, "comma"), ("{'a':1}", 2, "single quote"),
                 ('{"a":1} {"b":2}', 9, "another value"), ("{a:1}", 2, "`a`"), ('{"a":/*x*/1}', 6, "comment"),
-                ('{"a":undefined}', 6, "undefined"), ('{"a":-Infinity}', 6, "Infinity"), ('{"a":01}', 6, "begin with 0"),
+                ('{"a":undefined}', 6, "undefined"), ('{"a":-Infinity}', 6, "Infinity"),
+                ('{"a":01}', 6, "begin with 0"),
                 ('{"a":+1}', 6, "+"), ('{"a":.5}', 6, "0.5"), ('{"a":"\t"}', 7, "tab"), ('{"a":"\\x"}', 7, "escape"),
                 ('{"a":1 "b":2}', 8, "comma"), ('{"a" 1}', 6, "colon"), ('{"a":"x', 6, "does not end"),
                 ('{"a":1', 6, "ends here")]:
@@ -156,7 +157,8 @@ class Malformed(ServerTest):
 
     def test_heads_that_are_too_large_or_have_too_many_fields(self):
         self.assert_raw(HEAD + b"Big: " + b"x" * 20_000 + b"\r\n\r\n", 431, 400)
-        self.assert_raw(HEAD + b"".join(b"F%d: x\r\n" % i for i in range(100)) + b"Content-Length: 2\r\n\r\n{}", 431, 400)
+        self.assert_raw(HEAD + b"".join(b"F%d: x\r\n" % i for i in range(100)) + b"Content-Length: 2\r\n\r\n{}",
+                        431, 400)
 
     def test_garbage_on_the_socket(self):
         self.assert_raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 200, 400, None)

@@ -35,7 +35,8 @@ class Operations(ServerTest):
                      "weir_processing_errors_total", "weir_worker_restarts_total"):
             self.assertTrue([k for k in m if k.startswith(name)], name)
         self.assertEqual({k for k in m if k.startswith("weir_credit_available")},
-                         {f'weir_credit_available{{stage="{stage}"}}' for stage in ("gateway", "validate", "transform")})
+                         {f'weir_credit_available{{stage="{stage}"}}'
+                          for stage in ("gateway", "validate", "transform")})
         self.assert_accounts(node)
 
     def test_the_tree_and_the_queues_are_there_to_read(self):
@@ -135,7 +136,8 @@ class Operations(ServerTest):
         node = self.node(streams={"default": {"schema": "s.json", "dead_letters": "store"}},
                          files={"s.json": json.dumps(SCHEMA)})
         node.post("default", '{"n":1}\n{"n":11}\n', "application/x-ndjson")
-        letters = wait_until(lambda: node.operations("GET", "/dead-letters").json.get("dead_letters"), 10, "a dead letter")
+        letters = wait_until(lambda: node.operations("GET", "/dead-letters").json.get("dead_letters"), 10,
+                             "a dead letter")
         self.assertEqual((letters[0]["code"], letters[0]["pointer"], letters[0]["line"]), ("schema_violation", "/n", 2))
         shown = node.operations("GET", f"/dead-letters/{letters[0]['id']}").json
         self.assertEqual(shown["body"], '{"n":11}')
@@ -177,7 +179,8 @@ class Operations(ServerTest):
         node.post("default", {"n": 11})
         def open_letters():
             letters = node.operations("GET", "/dead-letters").json.get("dead_letters", [])
-            return [letter["id"] for letter in letters if not letter.get("replayed_at") and "superseded_at" not in letter]
+            return [letter["id"] for letter in letters if not letter.get("replayed_at")
+                    and "superseded_at" not in letter]
         def replay(*arguments):
             return subprocess.run(node.command("dead-letters", "replay", "--all", *arguments),
                                   capture_output=True, text=True)
@@ -195,7 +198,8 @@ class Operations(ServerTest):
         self.assertEqual(node.bodies(), [{"n": 11}])
 
     def test_send_accounts_for_each_record_also_where_the_stream_answers_at_once(self):
-        node = self.node(streams={"default": {"schema": "s.json", "ack": "accepted"}}, files={"s.json": json.dumps(SCHEMA)})
+        node = self.node(streams={"default": {"schema": "s.json", "ack": "accepted"}},
+                         files={"s.json": json.dumps(SCHEMA)})
         (node.directory / "f.ndjson").write_text('{"n":1}\n{"n":11}\n')
         sent = subprocess.run(node.command("send", str(node.directory / "f.ndjson")), capture_output=True, text=True)
         self.assertEqual(sent.returncode, 1, sent)
@@ -234,7 +238,8 @@ class Operations(ServerTest):
         self.assertIn("dead-letters.db: cannot open the database", said("dead-letters", "list"))
         self.assertIn("has weir run with this configuration?", said("dead-letters", "list"))
         self.assertIn('--stream: "nope": there is no such stream', said("export", "--stream", "nope"))
-        self.assertIn('--stream: "nope": there is no such stream', said("dead-letters", "replay", "--all", "--stream", "nope"))
+        self.assertIn('--stream: "nope": there is no such stream',
+                      said("dead-letters", "replay", "--all", "--stream", "nope"))
 
     def test_a_port_that_is_taken_is_told_with_its_key(self):
         node = self.node()
@@ -322,7 +327,8 @@ class Operations(ServerTest):
         }
         for what, settings in places.items():
             with self.subTest(what):
-                first, second = ([f"{key}={value if key == 'sink.kind' else shared / value}" for key, value in one.items()]
+                first, second = ([f"{key}={value if key == 'sink.kind' else shared / value}"
+                                  for key, value in one.items()]
                                  for one in settings)
                 node = self.node(settings=first)
                 beside = Node(settings=second)
@@ -357,7 +363,8 @@ class Operations(ServerTest):
         node = self.node(streams={"default": {"records_per_second": 4000, "burst": 4000}})
         path = node.directory / "events.ndjson"
         path.write_text("".join(json.dumps({"n": n}) + "\n" for n in range(6000)))
-        done = subprocess.run(node.command("send", str(path), "--batch-bytes", "20KiB"), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(node.command("send", str(path), "--batch-bytes", "20KiB"), capture_output=True, text=True,
+                              timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(sorted(b["n"] for b in node.bodies()), list(range(6000)))
 
@@ -365,14 +372,17 @@ class Operations(ServerTest):
         node = self.node()
         plain = "".join(json.dumps({"n": n}) + "\n" for n in range(5000)).encode()
         (node.directory / "a.gz").write_bytes(gzip.compress(plain[:30000]) + gzip.compress(plain[30000:]))
-        (node.directory / "a.zst").write_bytes(subprocess.run(["zstd", "-c"], input=plain, capture_output=True, check=True).stdout)
+        (node.directory / "a.zst").write_bytes(subprocess.run(["zstd", "-c"], input=plain, capture_output=True,
+                                                              check=True).stdout)
         for name in ("a.gz", "a.zst"):
-            done = subprocess.run(node.command("send", str(node.directory / name)), capture_output=True, text=True, timeout=60)
+            done = subprocess.run(node.command("send", str(node.directory / name)), capture_output=True, text=True,
+                                  timeout=60)
             self.assertEqual((done.returncode, done.stderr), (0, ""))
             self.assertIn("5000 accepted", done.stdout)
         self.assertEqual(sorted(b["n"] for b in node.bodies()), sorted(list(range(5000)) * 2))
         (node.directory / "cut.gz").write_bytes(gzip.compress(plain)[:-20])
-        done = subprocess.run(node.command("send", str(node.directory / "cut.gz")), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(node.command("send", str(node.directory / "cut.gz")), capture_output=True, text=True,
+                              timeout=60)
         self.assertEqual(done.returncode, 1)
         self.assertIn("cut.gz: the compressed file ends in the middle", done.stdout)
 

@@ -1,8 +1,8 @@
 """Every command of README is run here as it is written, in a copy of the checkout.
 
 A network of its own gives it the ports that README names. Of the commands only those are not run that
-would build or measure for minutes (`./dev test`, `mutate`, `lint`, `bench`: they must be in `./dev --help`) and Docker's,
-as there may be none: what README says of its ports is compared with docker-compose.yml."""
+would build or measure for minutes (`./dev test`, `mutate`, `lint`, `bench`: they must be in `./dev --help`) and
+Docker's, as there may be none: what README says of its ports is compared with docker-compose.yml."""
 
 import contextlib
 import os
@@ -121,7 +121,8 @@ class Readme(scripts_test.Checkout):
         self.assertEqual(len(re.findall(r'"accepted":[13]\b', sent)), 3, sent)
         wait_until(lambda: re.search("malformed|transform_failed", self.letters()), 20, "the dead letter is stored")
         looked = self.run_block(commands["Look"][0])
-        for word in ("root/gateway", '"bounded_by"', "weir_build_info", '"ready":true', "Hopper, Ltd.", "transform_failed"):
+        for word in ("root/gateway", '"bounded_by"', "weir_build_info", '"ready":true', "Hopper, Ltd.",
+                     "transform_failed"):
             self.assertIn(word, looked)
         self.assertIn("Hopper, Ltd.", self.run_block(commands["Configure"][0]))
 

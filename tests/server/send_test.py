@@ -27,7 +27,8 @@ class SendTest(ServerTest):
 
     def begin(self, command):
         """A send whose stderr is gathered while it runs."""
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)
         process.said = ""
 
         def gather():
@@ -184,7 +185,8 @@ class SendTest(ServerTest):
             self.assertEqual(self.send(node, path, "--timeout", wrong).returncode, 2)
 
     def test_a_stream_whose_ack_is_stored_is_not_answered_before_the_sink_has_it(self):
-        node = self.node(streams={"default": {"ack": "stored"}}, top={"sink": {"gather": "10s", "rows_per_transaction": 100_000}})
+        node = self.node(streams={"default": {"ack": "stored"}},
+                         top={"sink": {"gather": "10s", "rows_per_transaction": 100_000}})
         path = self.write(node, "f", ndjson(range(10)))
         self.assertEqual(self.send(node, path).returncode, 0)
         self.assertEqual(node.metrics()["weir_sink_lag_records"], 0)

@@ -19,7 +19,8 @@ class Shutdown(ServerTest):
         self.addCleanup(s.close)
         s.sendall(b"POST /ingest HTTP/1.1\r\nHost: w\r\nContent-Type: application/x-ndjson\r\n"
                   b"Content-Length: %d\r\n\r\n" % (len(first) + len(rest)) + first)
-        wait_until(lambda: node.metrics()["weir_http_received_bytes_total"] >= len(first), 10, "its first part has come")
+        wait_until(lambda: node.metrics()["weir_http_received_bytes_total"] >= len(first), 10,
+                   "its first part has come")
 
         def finish():
             s.sendall(rest)
@@ -56,7 +57,8 @@ class Shutdown(ServerTest):
     def test_several_signals_at_once_are_one_request_to_stop(self):
         """`timeout` signals the process and then its group; a terminal's SIGINT meets a script's SIGTERM."""
         for signals in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM),
-                        (signal.SIGTERM, signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP)):
+                        (signal.SIGTERM, signal.SIGINT, signal.SIGTERM),
+                        (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP)):
             with self.subTest(signals):
                 node = self.node()
                 finish = self.upload(node, b'{"n":1}\n', b'{"n":2}\n')

@@ -18,7 +18,8 @@ class Startup(ServerTest):
         node = Node(**arguments)
         try:
             node.start(wait=False)
-            wait_until(lambda: node.assert_runs() or '"event":"ready"' in node.log_text(), 60, "it says that it is ready")
+            wait_until(lambda: node.assert_runs() or '"event":"ready"' in node.log_text(), 60,
+                       "it says that it is ready")
             self.assertEqual(node.operations("GET", "/readyz").json, {
                 "ready": True, "status": "ready", "state": "ready", "reasons": []})
             self.assertEqual(node.post("default", {"n": 1}).status, 200, "whoever heard of it can send at once")
@@ -77,7 +78,8 @@ class Startup(ServerTest):
                     node.assert_runs()
                     listed = subprocess.run(node.command("dead-letters", "list"), capture_output=True, text=True)
                     self.assertNotIn("empty", listed.stderr)
-                self.assertEqual(subprocess.run(node.command("dead-letters", "list"), capture_output=True).returncode, 0)
+                letters = subprocess.run(node.command("dead-letters", "list"), capture_output=True)
+                self.assertEqual(letters.returncode, 0)
                 with contextlib.suppress(AttributeError):
                     self.assertEqual(node.operations("GET", "/dead-letters").json["dead_letters"], [])
             finally:
