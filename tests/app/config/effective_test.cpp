@@ -54,7 +54,7 @@ TEST(effective_values, have_each_stream_and_each_key_as_it_is) {
                        + digest
                        + "}\n"
                          "    - {name: two, sha256: "
-                       + digest + ", streams: [web]}\n");
+                       + std::string(64, 'b') + ", streams: [web]}\n");
   EXPECT_EQ(find(rows, "streams.web.ack").value, "stored");
   EXPECT_EQ(find(rows, "streams.web.ack").from, "weir.yaml:2");
   EXPECT_EQ(find(rows, "streams.web.priority").from, "default");

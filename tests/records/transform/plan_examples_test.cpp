@@ -21,7 +21,7 @@ struct example {
 };
 
 std::filesystem::path reference() {
-  return std::filesystem::path(__FILE__).parent_path() / "../../docs/transform.md";
+  return std::filesystem::path(__FILE__).parent_path() / "../../../docs/transform.md";
 }
 
 // The fenced blocks that begin with ```json and a kind.
