@@ -1,5 +1,5 @@
-#include "app/commands/registry.hpp"
 #include "app/logging/version.hpp"
+#include "app/commands/registry.hpp"
 #include "base/exit_code.hpp"
 
 #include <iostream>

@@ -38,13 +38,13 @@ TEST(text, hashes_as_the_authors_of_fnv_do) {
 TEST(text, tells_utf8_from_what_only_looks_like_it) {
   for (const std::string good : {"", "weir", "é", "€", "😀", "\xf4\x8f\xbf\xbf"})
     EXPECT_TRUE(is_utf8(good)) << good;
-  for (const std::string bad :
-       {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-        "\xff", "a\xe2\x82"})
+  for (const std::string bad : {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80",
+                                "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "a\xe2\x82"})
     EXPECT_FALSE(is_utf8(bad));
 }
 
 TEST(hex, writes_the_high_half_first) {
   const auto digits = hex_digits(0x0123456789abcdefULL, 0xfedcba9876543210ULL);
-  EXPECT_EQ(std::string(digits.data(), digits.size()), "0123456789abcdeffedcba9876543210");
+  EXPECT_EQ(std::string(digits.data(), digits.size()),
+            "0123456789abcdeffedcba9876543210");
 }
