@@ -108,7 +108,8 @@ void io_thread::accepted(tcp_socket socket, std::string peer) {
     return turn_away(socket);
   auto link = shared_.tls ? shared_.tls->make_transport(std::move(socket))
                           : make_plain_transport(std::move(socket));
-  sessions_.push_back(std::make_shared<session>(*this, std::move(link), std::move(peer)));
+  sessions_.push_back(
+    std::make_shared<session>(*this, shared_, std::move(link), std::move(peer)));
   sessions_.back()->start(std::prev(sessions_.end()));
 }
 

@@ -42,7 +42,6 @@ class io_thread {
   void join();
 
   // -- by its sessions, on its thread
-  ingest_state& shared() noexcept { return shared_; }
   boost::asio::io_context& context() noexcept { return context_; }
   /// Scratch: valid until the next head is parsed.
   request_head& head() noexcept { return head_; }

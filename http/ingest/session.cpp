@@ -20,21 +20,20 @@ constexpr auto linger_time = std::chrono::milliseconds{2'000};
 
 } // namespace
 
-session::session(io_thread& thread, std::unique_ptr<transport> link, std::string peer)
-  : thread_(thread), link_(std::move(link)), peer_(std::move(peer)),
-    scanner_(thread.shared().config.head_bytes_max) {
-  auto& shared = thread_.shared();
-  shared.connections.fetch_add(1, std::memory_order_relaxed);
-  add(shared.context.figures.connections_accepted);
-  shared.context.figures.connections_open.fetch_add(1, std::memory_order_relaxed);
+session::session(io_thread& thread, ingest_state& state, std::unique_ptr<transport> link,
+                 std::string peer)
+  : thread_(thread), state_(state), link_(std::move(link)), peer_(std::move(peer)),
+    scanner_(state.config.head_bytes_max) {
+  state_.connections.fetch_add(1, std::memory_order_relaxed);
+  add(state_.context.figures.connections_accepted);
+  state_.context.figures.connections_open.fetch_add(1, std::memory_order_relaxed);
 }
 
 session::~session() {
   unpark();
   return_answer();
-  auto& shared = thread_.shared();
-  shared.connections.fetch_sub(1, std::memory_order_relaxed);
-  shared.context.figures.connections_open.fetch_sub(1, std::memory_order_relaxed);
+  state_.connections.fetch_sub(1, std::memory_order_relaxed);
+  state_.context.figures.connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void session::failed(const std::exception& why) noexcept {
@@ -43,7 +42,7 @@ void session::failed(const std::exception& why) noexcept {
 }
 
 session::time_point session::now() const noexcept {
-  return thread_.shared().context.clock.now();
+  return state_.context.clock.now();
 }
 
 void session::expect_within(std::chrono::milliseconds time) {
@@ -54,7 +53,7 @@ void session::start(session_list::iterator place) {
   place_ = place;
   const auto self = shared_from_this();
   guarded([this] {
-    expect_within(thread_.shared().config.handshake_timeout);
+    expect_within(state_.config.handshake_timeout);
     link_->handshake(shared_from_this());
   });
 }
@@ -84,7 +83,7 @@ void session::on_written(error_code failure) {
 }
 
 void session::take_input(size_t bytes) {
-  add(thread_.shared().context.figures.bytes_received, bytes);
+  add(state_.context.figures.bytes_received, bytes);
   const bool into_body = std::exchange(reads_into_body_, false);
   if (std::exchange(drops_, false))
     phase_ == phase::discarding ? discard_left_ -= bytes : lingered_ += bytes;
@@ -152,11 +151,11 @@ void session::next_request(time_point at) {
     std::string{}.swap(out_); // `= {}` would keep its room
   head_begun_ = !in_.empty();
   if (head_begun_) {
-    deadline_ = at + thread_.shared().config.head_timeout;
+    deadline_ = at + state_.config.head_timeout;
     return parse_input();
   }
   // Also while draining: a client that has not heard of it may be sending, and is answered.
-  deadline_ = at + thread_.shared().config.idle_timeout;
+  deadline_ = at + state_.config.idle_timeout;
   if (!reading_)
     thread_.read_soon(shared_from_this());
 }
@@ -188,13 +187,13 @@ void session::parse_input() {
     return refuse_and_close(length.error());
   if (*length == 0) {
     if (!std::exchange(head_begun_, true))
-      expect_within(thread_.shared().config.head_timeout);
+      expect_within(state_.config.head_timeout);
     return read_more(scanner_.bytes_max());
   }
   auto& head = thread_.head();
   known_.forget();
   const auto text = in_.view().substr(0, *length);
-  const auto fields_max = thread_.shared().config.head_fields_max;
+  const auto fields_max = state_.config.head_fields_max;
   if (auto parsed = parse_head(text, head, fields_max); !parsed)
     return refuse_and_close(parsed.error());
   in_.consume(*length); // its bytes stay where they are until the next read
@@ -205,12 +204,11 @@ void session::parse_input() {
 /// read from it still holds. Rates, health and admission are asked anew.
 bool session::begin_as_before() {
   const auto again = known_.match(in_.view());
-  auto& shared = thread_.shared();
   // begin() answers a request without a body, or with one that is too long.
   if (!again || again->content_length == 0
-      || again->content_length > shared.config.body_bytes_max
-      || terms_.streams != shared.context.streams.get()
-      || terms_.limits != shared.limits())
+      || again->content_length > state_.config.body_bytes_max
+      || terms_.streams != state_.context.streams.get()
+      || terms_.limits != state_.limits())
     return false;
   in_.consume(again->bytes);
   open_request();
@@ -225,7 +223,7 @@ void session::open_request() {
   began_ = now();
   deadline_ = time_point::max();
   open_request_ = true;
-  thread_.shared().requests.fetch_add(1, std::memory_order_relaxed);
+  state_.requests.fetch_add(1, std::memory_order_relaxed);
 }
 
 void session::begin(std::string_view text, const request_head& head) {
@@ -253,9 +251,8 @@ void session::begin(std::string_view text, const request_head& head) {
     return answer_options(where);
   if (where != route::ingest)
     return answer_probe(where);
-  auto& shared = thread_.shared();
-  auto terms = read_terms(head, stream, shared.context.streams.get(), shared.limits(),
-                          shared.config);
+  auto terms = read_terms(head, stream, state_.context.streams.get(), state_.limits(),
+                          state_.config);
   if (!terms)
     return refuse(terms.error());
   terms_ = std::move(*terms);
@@ -307,7 +304,7 @@ void session::on_deadline() {
 
 void session::after_answer(time_point at) {
   if (std::exchange(open_request_, false))
-    thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
+    state_.requests.fetch_sub(1, std::memory_order_relaxed);
   // Closing with input unread would reset the connection, and the client may lose the answer.
   if (linger_ || (!keep_alive_ && (!in_.empty() || discard_left_ > 0))) {
     phase_ = phase::lingering;
@@ -319,7 +316,7 @@ void session::after_answer(time_point at) {
     return close();
   if (discard_left_ > 0) {
     phase_ = phase::discarding;
-    expect_within(thread_.shared().config.head_timeout);
+    expect_within(state_.config.head_timeout);
     return discard();
   }
   next_request(at);

@@ -35,6 +35,7 @@
 namespace weir {
 
 class io_thread;
+struct ingest_state;
 class session;
 using session_list = std::list<std::shared_ptr<session>>;
 
@@ -44,7 +45,9 @@ class session final : public std::enable_shared_from_this<session>,
  public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  session(io_thread& thread, std::unique_ptr<transport> link, std::string peer);
+  /// Both outlive it.
+  session(io_thread& thread, ingest_state& state, std::unique_ptr<transport> link,
+          std::string peer);
   ~session() override;
 
   /// `place` is where the thread's list holds it.
@@ -196,6 +199,7 @@ class session final : public std::enable_shared_from_this<session>,
   bool answer_is_due() const noexcept;
 
   io_thread& thread_;
+  ingest_state& state_;
   std::unique_ptr<transport> link_;
   const std::string peer_;
   session_list::iterator place_;

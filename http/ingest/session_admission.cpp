@@ -50,14 +50,13 @@ constexpr size_t surplus_bytes_min = size_t{64} << 10;
 } // namespace
 
 void session::admit() {
-  auto& shared = thread_.shared();
-  auto closed = shared.context.health.closed();
+  auto closed = state_.context.health.closed();
   // This listener's own drain is what the client should hear of first.
-  if (shared.draining.load(std::memory_order_relaxed))
+  if (state_.draining.load(std::memory_order_relaxed))
     closed = ec::draining;
   if (closed != ec::none)
-    return refuse({closed, refusal_of(shared.context.health)});
-  const int wait = shared.rates.check(rate_subject(terms_, peer_), began_);
+    return refuse({closed, refusal_of(state_.context.health)});
+  const int wait = state_.rates.check(rate_subject(terms_, peer_), began_);
   if (wait > 0)
     return refuse_with(problem{ec::rate_limited,
                                "the stream's or the client's rate of records is used "
@@ -70,13 +69,12 @@ void session::admit() {
 }
 
 void session::enter_gate() {
-  auto& shared = thread_.shared();
   const auto& settings = terms_.stream->settings;
-  const auto first = first_claim(shared.config, terms_);
+  const auto first = first_claim(state_.config, terms_);
   wanted_ = first.all;
   wanted_held_ = first.held;
   const auto [what, ticket] =
-    shared.gate.enter(wanted_, terms_.level, settings.admission,
+    state_.gate.enter(wanted_, terms_.level, settings.admission,
                       [this] { // waiting_self_ keeps us until then
                         boost::asio::post(thread_.context(), [this] { granted(); });
                       });
@@ -116,7 +114,7 @@ void session::wait_for_grant(std::chrono::milliseconds time) {
 /// The ticket may just have been granted: then the claim is on its way and the request
 /// goes on.
 void session::give_up_waiting() {
-  if (ticket_ == 0 || !thread_.shared().gate.cancel(ticket_))
+  if (ticket_ == 0 || !state_.gate.cancel(ticket_))
     return;
   stop_waiting();
   const fault why{ec::saturated, "the wait for admission was over"};
@@ -124,7 +122,7 @@ void session::give_up_waiting() {
 }
 
 void session::stop_waiting() noexcept {
-  if (ticket_ != 0 && phase_ == phase::closed && !thread_.shared().gate.cancel(ticket_))
+  if (ticket_ != 0 && phase_ == phase::closed && !state_.gate.cancel(ticket_))
     return; // granted() is on its way and gives the claim back
   ticket_ = 0;
   waiting_timer_.reset();
@@ -140,7 +138,7 @@ void session::granted() {
   const bool paused = phase_ == phase::paused;
   // The request has ended meanwhile.
   if (!work_ || (phase_ != phase::admission && !paused))
-    return thread_.shared().gate.return_unused(wanted_);
+    return state_.gate.return_unused(wanted_);
   take_granted();
   guarded([&] {
     if (!paused)
@@ -166,16 +164,15 @@ void session::take_granted() noexcept {
 /// rate is used up, the rest of a streamed body waits unread instead of failing: this slows the
 /// client down. True: it waits, without a claim.
 bool session::wait_for_opening() {
-  auto& shared = thread_.shared();
-  const auto closed = shared.context.health.closed();
+  const auto closed = state_.context.health.closed();
   const bool opens = closed == ec::journal_full || closed == ec::stage_away;
-  const int tokens_in = shared.rates.check(rate_subject(terms_, peer_), now());
+  const int tokens_in = state_.rates.check(rate_subject(terms_, peer_), now());
   if (!opens && tokens_in == 0)
     return false;
   phase_ = phase::paused;
   waits_for_opening_ = true;
   waits_for_tokens_ = !opens;
-  expect_within(shared.config.request_timeout + std::chrono::seconds{tokens_in});
+  expect_within(state_.config.request_timeout + std::chrono::seconds{tokens_in});
   return true;
 }
 
@@ -199,28 +196,26 @@ void session::claim_next_batch() {
 }
 
 size_t session::next_batch_charge() const noexcept {
-  const auto& config = thread_.shared().config;
+  const auto& config = state_.config;
   return batch_charge(config) + terms_.stream->parts_room(config.batch_bytes);
 }
 
 /// One that splits its records is not gathered: what they become is charged to their request,
 /// and must not be in the way of another's.
 gathered session::gathers(uint64_t weight) const noexcept {
-  return terms_.stream->parts_room(0) > 0 ? gathered::no
-                                          : thread_.shared().config.gathers(weight);
+  return terms_.stream->parts_room(0) > 0 ? gathered::no : state_.config.gathers(weight);
 }
 
 size_t session::charge_of(size_t weight, size_t records) const noexcept {
-  return budget_charge(thread_.shared().config, weight, records)
+  return budget_charge(state_.config, weight, records)
          + terms_.stream->parts_room(weight);
 }
 
 void session::claim_and_wait(const claim& wanted, size_t held) {
-  auto& shared = thread_.shared();
   wanted_ = wanted;
   wanted_held_ = held;
   const auto [what, ticket] =
-    shared.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
+    state_.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
       boost::asio::post(thread_.context(), [this] { granted(); });
     });
   switch (what) {
@@ -231,7 +226,7 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
     ticket_ = ticket;
     // The timer of wait_for_grant() ends the wait, not the tick.
     deadline_ = time_point::max();
-    return wait_for_grant(shared.config.request_timeout);
+    return wait_for_grant(state_.config.request_timeout);
   case admission::verdict::refused:
     return fail_body({ec::saturated, "no room for the rest of the body"});
   }
@@ -242,7 +237,7 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
 /// other holds would wait for ever.
 void session::claim_decoder() {
   auto& x = *work_;
-  auto& gate = thread_.shared().gate;
+  auto& gate = state_.gate;
   const auto more = x.reader->memory_wanted() - x.decoder;
   if (x.reader->text_bytes() == 0) {
     gate.return_unused(std::exchange(x.charged, {}));
@@ -258,19 +253,18 @@ void session::claim_decoder() {
 /// A small body that is not all here is cut by a reader, whose list of records may be longer
 /// than the body.
 bool session::claim_reader() {
-  auto& shared = thread_.shared();
   auto& charged = work_->charged;
   const auto length = terms_.length.value_or(0);
   // A body of unknown length (or none) was charged for its reader at the gate.
   if (work_->held > 0 || length == 0)
     return true;
   const auto needed =
-    unread_charge(shared.config, length) + terms_.stream->parts_room(length);
+    unread_charge(state_.config, length) + terms_.stream->parts_room(length);
   if (needed <= charged.bytes + missing_bytes_min)
     return true;
   const claim missing{needed - charged.bytes, 0};
   const auto asked =
-    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+    state_.gate.enter(missing, terms_.level, admission_policy::reject, {});
   if (asked.what != admission::verdict::granted)
     return false;
   charged.bytes += missing.bytes;
@@ -280,7 +274,6 @@ bool session::claim_reader() {
 /// A body was charged for its length; its rows and records may weigh more. It does not wait
 /// for the difference: others may wait for what it holds.
 bool session::claim_weight(size_t weight, size_t records, gathered as) {
-  auto& shared = thread_.shared();
   auto& charged = work_->charged;
   const auto needed = charge_of(weight, records);
   claim missing;
@@ -290,7 +283,7 @@ bool session::claim_weight(size_t weight, size_t records, gathered as) {
   if (missing.batches == 0 && missing.bytes <= missing_bytes_min)
     return true;
   const auto asked =
-    shared.gate.enter(missing, terms_.level, admission_policy::reject, {});
+    state_.gate.enter(missing, terms_.level, admission_policy::reject, {});
   if (asked.what != admission::verdict::granted)
     return false;
   charged.bytes += missing.bytes;
@@ -309,14 +302,14 @@ void session::return_surplus(size_t weight, size_t records, bool small) {
     return;
   charged.bytes -= surplus.bytes;
   charged.batches -= surplus.batches;
-  thread_.shared().gate.return_unused(surplus);
+  state_.gate.return_unused(surplus);
 }
 
 /// A batch goes; the text of the next one that is here already stays while the session waits
 /// for its claim. What the batch does not need pays for it, which is nearly always enough.
 bool session::hold_rest(size_t needed) {
   auto& x = *work_;
-  auto& gate = thread_.shared().gate;
+  auto& gate = state_.gate;
   const auto text = x.reader->text_bytes();
   const auto base = reader_bytes + x.decoder;
   const auto wanted = base + (text > surplus_bytes_min ? text : 0);
@@ -355,13 +348,13 @@ void session::drop_reader() noexcept {
   if (!x.reader || (reading_ && reads_into_body_))
     return;
   x.reader.reset();
-  thread_.shared().gate.return_unused({std::exchange(x.held, 0), 0});
+  state_.gate.return_unused({std::exchange(x.held, 0), 0});
 }
 
 void session::unpark() noexcept {
   parked_reader_.reset();
   if (parked_.bytes > 0)
-    thread_.shared().gate.return_unused(std::exchange(parked_, {}));
+    state_.gate.return_unused(std::exchange(parked_, {}));
 }
 
 /// An answer that did not fit in the socket's buffer stays here until its client reads. It is
@@ -369,8 +362,8 @@ void session::unpark() noexcept {
 void session::charge_answer() {
   if (out_.capacity() <= answer_bytes_free)
     return;
-  const auto asked = thread_.shared().gate.enter({out_.capacity(), 0}, terms_.level,
-                                                 admission_policy::reject, {});
+  const auto asked =
+    state_.gate.enter({out_.capacity(), 0}, terms_.level, admission_policy::reject, {});
   if (asked.what != admission::verdict::granted)
     return close();
   answer_charge_ = out_.capacity();
@@ -378,7 +371,7 @@ void session::charge_answer() {
 
 void session::return_answer() noexcept {
   if (answer_charge_ > 0)
-    thread_.shared().gate.return_unused({std::exchange(answer_charge_, 0), 0});
+    state_.gate.return_unused({std::exchange(answer_charge_, 0), 0});
 }
 
 /// The batches are settled and their claims are back, but the answer waits for the sink: its
@@ -389,7 +382,7 @@ void session::charge_verdicts() {
   if (!x.request->all_settled() || x.held > 0 || bytes <= answer_bytes_free)
     return;
   const auto asked =
-    thread_.shared().gate.enter({bytes, 0}, terms_.level, admission_policy::reject, {});
+    state_.gate.enter({bytes, 0}, terms_.level, admission_policy::reject, {});
   if (asked.what == admission::verdict::granted)
     x.held = bytes;
   else

@@ -27,9 +27,9 @@ void session::refuse(const fault& why) {
 void session::refuse_with(problem p) {
   leave_body_unread(p.code);
   if (p.retry_after == 0 && p.code == ec::rate_limited && work_)
-    p.retry_after = thread_.shared().rates.check(rate_subject(terms_, peer_), now());
+    p.retry_after = state_.rates.check(rate_subject(terms_, peer_), now());
   if (p.retry_after == 0 && http_status(p.code) == 503)
-    p.retry_after = thread_.shared().gate.retry_after(now());
+    p.retry_after = state_.gate.retry_after(now());
   auto& text = thread_.scratch();
   text.clear();
   append_problem(text, p);
@@ -68,7 +68,7 @@ void session::answer_options(route where) {
 }
 
 void session::answer_probe(route where) {
-  const auto& health = thread_.shared().context.health;
+  const auto& health = state_.context.health;
   auto& text = thread_.scratch();
   text.clear();
   leave_body_unread(ec::none);
@@ -123,8 +123,7 @@ void session::answer_failure(const fault& why) {
 
 void session::respond(int status, std::string_view type, std::string_view body,
                       std::string_view fields) {
-  auto& shared = thread_.shared();
-  if (shared.draining.load(std::memory_order_relaxed) || peer_done_)
+  if (state_.draining.load(std::memory_order_relaxed) || peer_done_)
     keep_alive_ = false;
   const bool usual = status == 200 && type == json_type;
   const auto other = usual ? std::string{} : response_start(status, thread_.date(), type);
@@ -139,12 +138,12 @@ void session::respond(int status, std::string_view type, std::string_view body,
     r.connection = connection_note::keep_alive;
   out_.clear();
   append_response(out_, r);
-  add(shared.context.figures.responses[static_cast<size_t>(status)]);
+  add(state_.context.figures.responses[static_cast<size_t>(status)]);
   const auto at = now();
-  shared.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
+  state_.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
   phase_ = phase::answering;
   end_exchange();
-  deadline_ = at + shared.config.write_timeout;
+  deadline_ = at + state_.config.write_timeout;
   if (!link_->write(out_, shared_from_this()))
     return charge_answer();
   if (in_.empty())

@@ -29,7 +29,7 @@ void session::start_body() {
     return;
   if (!claim_reader())
     return refuse({ec::saturated, "nothing of the request was read or stored"});
-  const auto& config = thread_.shared().config;
+  const auto& config = state_.config;
   body_terms body;
   if (terms_.type)
     body.format = terms_.type->format;
@@ -120,7 +120,6 @@ bool session::feed_body() {
 }
 
 void session::send_cut(body_cut cut, bool last) {
-  auto& shared = thread_.shared();
   auto& x = *work_;
   if (x.request && x.request->skipping())
     return skip_cut(std::move(cut), last);
@@ -150,7 +149,7 @@ void session::send_cut(body_cut cut, bool last) {
   if (last) {
     // Before the batch goes: its refusal may be answered within submit().
     phase_ = phase::awaiting;
-    expect_within(shared.config.request_timeout);
+    expect_within(state_.config.request_timeout);
   }
   thread_.submit(std::move(batch));
   count_streaming();
@@ -161,19 +160,18 @@ void session::send_cut(body_cut cut, bool last) {
   if (x.request->in_flight() < window())
     return claim_next_batch();
   phase_ = phase::paused;
-  expect_within(shared.config.request_timeout);
+  expect_within(state_.config.request_timeout);
 }
 
 /// How many of the request's batches may be in flight. The first of a keyed request goes alone:
 /// its receipt tells whether an earlier request has stored this body, or another under the key.
 uint32_t session::window() const noexcept {
   const bool asks = !terms_.key.empty() && !work_->request->first_is_durable();
-  return asks ? 1 : thread_.shared().streams_share();
+  return asks ? 1 : state_.streams_share();
 }
 
 /// An earlier request seems to have stored this cut; what is new in it is sent.
 void session::skip_cut(body_cut cut, bool last) {
-  auto& shared = thread_.shared();
   auto& x = *work_;
   const auto records = cut.records.size();
   auto rest = x.request->skip(std::move(cut), last);
@@ -181,16 +179,16 @@ void session::skip_cut(body_cut cut, bool last) {
     return fail_body(rest.error());
   const auto known = records - (*rest ? (*rest)->records.size() : 0);
   count_records(known);
-  add(shared.context.figures.records_received, known);
-  add(shared.context.figures.records_duplicate, known);
+  add(state_.context.figures.records_received, known);
+  add(state_.context.figures.records_duplicate, known);
   if (*rest)
     return send_cut(std::move(**rest), last);
   if (!last)
     return; // reads on with the same claim
   x.body_done = true;
-  shared.gate.return_unused(std::exchange(x.charged, {}));
+  state_.gate.return_unused(std::exchange(x.charged, {}));
   phase_ = phase::awaiting;
-  expect_within(shared.config.request_timeout);
+  expect_within(state_.config.request_timeout);
   if (terms_.ack == ack_level::stored)
     thread_.await_sink(x.request);
   on_progress();
@@ -212,7 +210,7 @@ void session::send_rest() {
 /// A small body that is all here, not compressed and well-formed needs no reader: it is cut
 /// where it lies, as a reader would cut it. False: the reader takes it and says what is wrong.
 bool session::gather_at_once() {
-  const auto& config = thread_.shared().config;
+  const auto& config = state_.config;
   const auto length = terms_.length.value_or(0);
   if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
       || !terms_.coding.empty() || gathers(length) != gathered::small)
@@ -262,7 +260,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   x.request->add_chunk(part.records, part.key);
   // Before the batch goes: its refusal may be answered within coalesce().
   phase_ = phase::awaiting;
-  deadline_ = at + thread_.shared().config.request_timeout;
+  deadline_ = at + state_.config.request_timeout;
   thread_.coalesce(as, {terms_.stream->settings.name,
                         terms_.level,
                         body.bytes,
@@ -291,13 +289,12 @@ std::shared_ptr<ingest_request> session::fresh_request() {
 /// A body is read no faster than its rate allows: a burst at a time.
 uint32_t session::batch_records() const noexcept {
   return rate_limiter::batch_records(rate_subject(terms_, peer_),
-                                     thread_.shared().config.batch_records);
+                                     state_.config.batch_records);
 }
 
 void session::count_records(size_t records) {
-  auto& shared = thread_.shared();
-  shared.rates.charge(rate_subject(terms_, peer_), records, now());
-  add(shared.stage.records_processed, records);
+  state_.rates.charge(rate_subject(terms_, peer_), records, now());
+  add(state_.stage.records_processed, records);
 }
 
 batch_part session::make_part(const whole_body& body, uint64_t record_base) {
@@ -354,7 +351,7 @@ void session::count_streaming() noexcept {
   const bool now = work_->streamed && work_->request->in_flight() > 0;
   if (std::exchange(work_->streaming, now) == now)
     return;
-  auto& streaming = thread_.shared().streaming;
+  auto& streaming = state_.streaming;
   now ? streaming.fetch_add(1, std::memory_order_relaxed)
       : streaming.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -369,13 +366,13 @@ void session::fail_body(fault why) {
   note_unread();
   drop_reader();
   if (!x.reader)
-    thread_.shared().gate.return_unused(std::exchange(x.charged, {}));
+    state_.gate.return_unused(std::exchange(x.charged, {}));
   phase_ = phase::awaiting;
-  expect_within(thread_.shared().config.request_timeout);
+  expect_within(state_.config.request_timeout);
 }
 
 void session::check_body_rate(time_point at) {
-  const auto& config = thread_.shared().config;
+  const auto& config = state_.config;
   if (at - last_byte_ >= config.body_stall_timeout)
     return fail_body({ec::request_timeout, "no byte of the body came for too long"});
   // Only whole windows count, so the first one is the grace for a slow start.
@@ -399,17 +396,17 @@ void session::count_body_bytes(size_t bytes) {
 /// The request is answered or its client is gone; what was sent goes on without us.
 void session::end_exchange() noexcept {
   if (phase_ == phase::closed && std::exchange(open_request_, false))
-    thread_.shared().requests.fetch_sub(1, std::memory_order_relaxed);
+    state_.requests.fetch_sub(1, std::memory_order_relaxed);
   if (!work_)
     return;
   if (work_->streaming)
-    thread_.shared().streaming.fetch_sub(1, std::memory_order_relaxed);
+    state_.streaming.fetch_sub(1, std::memory_order_relaxed);
   const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
   const bool parks = reading_ && reads_into_body_;
   if (parks)
     parked_ = charged;
   else if (charged.bytes > 0)
-    thread_.shared().gate.return_unused(charged);
+    state_.gate.return_unused(charged);
   if (work_->request)
     work_->request->abandon();
   if (last_request_ && last_request_->extra_bytes() > 0)
