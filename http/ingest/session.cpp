@@ -99,7 +99,7 @@ void session::take_input(size_t bytes) {
   case phase::admission:
     return hear_when_it_goes();
   case phase::body:
-    count_body_bytes(bytes);
+    pace_.count(bytes, now());
     return pump_body();
   case phase::discarding:
     return discard();
@@ -265,7 +265,7 @@ void session::begin(std::string_view text, const request_head& head) {
 
 void session::tick(time_point at) {
   if (phase_ == phase::body)
-    guarded([&] { check_body_rate(at); });
+    guarded([&] { check_pace(at); });
   if (waits_for_opening_)
     guarded([&] { look_whether_open(); });
   if (phase_ != phase::closed && at >= deadline_)

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "http/ingest/admission.hpp"
+#include "http/ingest/body_pace.hpp"
 #include "http/ingest/body_reader.hpp"
 #include "http/ingest/ingest_request.hpp"
 #include "http/ingest/ingest_terms.hpp"
@@ -191,8 +192,7 @@ class session final : public std::enable_shared_from_this<session>,
   void return_surplus(size_t weight, size_t records, bool small);
   void count_streaming() noexcept;
   void fail_body(fault why);
-  void check_body_rate(time_point at);
-  void count_body_bytes(size_t bytes);
+  void check_pace(time_point at);
   void end_exchange() noexcept;
   void progressed() override;
   void on_progress();
@@ -255,11 +255,7 @@ class session final : public std::enable_shared_from_this<session>,
                                       boost::asio::wait_traits<std::chrono::steady_clock>,
                                       boost::asio::io_context::executor_type>;
   std::optional<timer> waiting_timer_;
-
-  // -- the body's speed
-  time_point last_byte_{};
-  time_point window_began_{};
-  size_t window_bytes_ = 0;
+  body_pace pace_;
 };
 
 } // namespace weir

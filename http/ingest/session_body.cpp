@@ -62,8 +62,7 @@ void session::start_body() {
 void session::read_body() {
   phase_ = phase::body;
   deadline_ = time_point::max();
-  last_byte_ = window_began_ = now();
-  window_bytes_ = 0;
+  pace_.begin(now());
   pump_body();
 }
 
@@ -371,26 +370,12 @@ void session::fail_body(fault why) {
   expect_within(state_.config.request_timeout);
 }
 
-void session::check_body_rate(time_point at) {
+void session::check_pace(time_point at) {
   const auto& config = state_.config;
-  if (at - last_byte_ >= config.body_stall_timeout)
-    return fail_body({ec::request_timeout, "no byte of the body came for too long"});
-  // Only whole windows count, so the first one is the grace for a slow start.
-  if (at - window_began_ < config.body_rate_window)
-    return;
-  const double seconds = std::chrono::duration<double>(at - window_began_).count();
-  if (static_cast<double>(window_bytes_)
-      < static_cast<double>(config.body_rate_min) * seconds)
-    return fail_body({ec::request_timeout, "the body came at less than "
-                                             + std::to_string(config.body_rate_min)
-                                             + " bytes a second"});
-  window_began_ = at;
-  window_bytes_ = 0;
-}
-
-void session::count_body_bytes(size_t bytes) {
-  last_byte_ = now();
-  window_bytes_ += bytes;
+  auto kept = pace_.check(
+    {config.body_stall_timeout, config.body_rate_window, config.body_rate_min}, at);
+  if (!kept)
+    fail_body(std::move(kept.error()));
 }
 
 /// The request is answered or its client is gone; what was sent goes on without us.
