@@ -13,10 +13,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr size_t linger_bytes_max = size_t{16} << 20;
 /// Room for an answer that an idle connection keeps: enough for nearly all.
 constexpr size_t idle_answer_bytes = size_t{1} << 10;
-constexpr auto linger_time = std::chrono::milliseconds{2'000};
 
 } // namespace
 
@@ -65,10 +63,10 @@ void session::on_open(error_code failure) {
 }
 
 void session::on_read(error_code failure, size_t bytes) {
-  reading_ = false;
+  const auto into = std::exchange(reads_, read_target::nothing);
   if (phase_ == phase::closed)
     return;
-  guarded([&] { failure ? connection_lost() : take_input(bytes); });
+  guarded([&] { failure ? connection_lost() : take_input(into, bytes); });
 }
 
 void session::on_written(error_code failure) {
@@ -82,17 +80,16 @@ void session::on_written(error_code failure) {
   });
 }
 
-void session::take_input(size_t bytes) {
+void session::take_input(read_target into, size_t bytes) {
   add(state_.context.figures.bytes_received, bytes);
-  const bool into_body = std::exchange(reads_into_body_, false);
-  if (std::exchange(drops_, false))
-    phase_ == phase::discarding ? discard_left_ -= bytes : lingered_ += bytes;
-  else if (parked_reader_) // the request has failed meanwhile
-    drop_parked(bytes);
-  else if (into_body)
-    work_->reader->commit(bytes);
-  else
+  if (into == read_target::input) {
     in_.commit(bytes);
+  } else if (into == read_target::body && !parked_reader_) {
+    work_->reader->commit(bytes);
+  } else { // the request has failed meanwhile, and this is of its rest
+    unpark();
+    unread_.dropped(bytes);
+  }
   switch (phase_) {
   case phase::head:
     return parse_input();
@@ -110,18 +107,11 @@ void session::take_input(size_t bytes) {
   }
 }
 
-/// The bytes belong to the rest that was to be dropped.
-void session::drop_parked(size_t bytes) {
-  unpark();
-  discard_left_ -= std::min<uint64_t>(bytes, discard_left_);
-}
-
 /// The client sends no more. It may half-close after a complete request and still read; then
 /// it gets its answer.
 void session::connection_lost() {
   peer_done_ = true;
   unpark();
-  reads_into_body_ = false;
   const bool body_is_here =
     phase_ == phase::admission && terms_.length && in_.size() >= *terms_.length;
   const bool whole_request = body_is_here || phase_ == phase::paused
@@ -145,7 +135,7 @@ void session::close() noexcept {
 void session::next_request(time_point at) {
   phase_ = phase::head;
   scanner_.reset();
-  if (!reading_)
+  if (reads_ == read_target::nothing)
     in_.shrink();
   if (out_.capacity() > idle_answer_bytes)
     std::string{}.swap(out_); // `= {}` would keep its room
@@ -156,7 +146,7 @@ void session::next_request(time_point at) {
   }
   // Also while draining: a client that has not heard of it may be sending, and is answered.
   deadline_ = at + state_.config.idle_timeout;
-  if (!reading_)
+  if (reads_ == read_target::nothing)
     thread_.read_soon(shared_from_this());
 }
 
@@ -166,12 +156,12 @@ void session::read_head() {
 }
 
 void session::read_more(size_t bytes_max) {
-  if (reading_)
+  if (reads_ != read_target::nothing)
     return;
   const auto room = in_.prepare(bytes_max);
   if (room.empty())
     return;
-  reading_ = true;
+  reads_ = read_target::input;
   link_->read(room, shared_from_this());
 }
 
@@ -212,8 +202,8 @@ bool session::begin_as_before() {
     return false;
   in_.consume(again->bytes);
   open_request();
-  body_unread_ = true;
-  body_left_ = terms_.length = again->content_length;
+  terms_.length = again->content_length;
+  unread_.due(terms_.length);
   work_.emplace();
   admit();
   return true;
@@ -228,12 +218,15 @@ void session::open_request() {
 
 void session::begin(std::string_view text, const request_head& head) {
   open_request();
-  keep_alive_ = head.keep_alive;
-  http_1_0_ = head.version == 10;
+  note_ = !head.keep_alive     ? connection_note::close
+          : head.version == 10 ? connection_note::keep_alive
+                               : connection_note::none;
   head_only_ = head.method == "HEAD";
-  body_unread_ = head.has_body();
-  body_left_ = head.content_length;
-  expects_ = head.find("expect").has_value();
+  // After Expect the client decides whether a body comes.
+  const bool expects = head.find("expect").has_value();
+  unread_.none();
+  if (head.has_body())
+    unread_.due(expects ? std::nullopt : head.content_length);
   const auto [where, stream] = find_route(head.path);
   if (where == route::unknown)
     return refuse({ec::unknown_stream,
@@ -256,8 +249,7 @@ void session::begin(std::string_view text, const request_head& head) {
   if (!terms)
     return refuse(terms.error());
   terms_ = std::move(*terms);
-  // After Expect the client decides whether a body comes: such a head is read anew.
-  if (head.has_body() && keep_alive_ && !expects_)
+  if (head.has_body() && head.keep_alive && !expects) // else it is read anew
     known_.remember(text, head);
   work_.emplace();
   admit();
@@ -305,45 +297,44 @@ void session::on_deadline() {
 void session::after_answer(time_point at) {
   if (std::exchange(open_request_, false))
     state_.requests.fetch_sub(1, std::memory_order_relaxed);
-  // Closing with input unread would reset the connection, and the client may lose the answer.
-  if (linger_ || (!keep_alive_ && (!in_.empty() || discard_left_ > 0))) {
-    phase_ = phase::lingering;
-    expect_within(linger_time);
-    link_->shut_sending();
-    return linger();
-  }
-  if (!keep_alive_ || peer_done_)
-    return close();
-  if (discard_left_ > 0) {
+  switch (unread_.after_answer(keeps_alive(), peer_done_, !in_.empty())) {
+  case unread_body::step::next_request:
+    return next_request(at);
+  case unread_body::step::discard:
     phase_ = phase::discarding;
     expect_within(state_.config.head_timeout);
     return discard();
+  case unread_body::step::linger:
+    phase_ = phase::lingering;
+    expect_within(unread_body::linger_time);
+    link_->shut_sending();
+    return linger();
+  case unread_body::step::close:
+    return close();
   }
-  next_request(at);
 }
 
 void session::discard() {
-  const auto here = std::min<uint64_t>(in_.size(), discard_left_);
+  const auto here = std::min<uint64_t>(in_.size(), unread_.to_discard());
   in_.consume(here);
-  discard_left_ -= here;
-  if (discard_left_ == 0)
+  unread_.dropped(here);
+  if (unread_.to_discard() == 0)
     return next_request(now());
-  drop_more(discard_left_);
+  drop_more(unread_.to_discard());
 }
 
 void session::linger() {
-  lingered_ += in_.size();
+  unread_.dropped(in_.size());
   in_.consume(in_.size());
-  if (lingered_ > linger_bytes_max || peer_done_)
+  if (unread_.lingered_enough() || peer_done_)
     return close();
-  drop_more(linger_bytes_max);
+  drop_more(unread_body::linger_bytes_max);
 }
 
 void session::drop_more(size_t bytes_max) {
-  if (reading_)
+  if (reads_ != read_target::nothing)
     return;
-  reading_ = true;
-  drops_ = true;
+  reads_ = read_target::nowhere;
   link_->drop(bytes_max, shared_from_this());
 }
 

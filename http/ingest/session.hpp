@@ -16,6 +16,8 @@
 #include "http/ingest/ingest_request.hpp"
 #include "http/ingest/ingest_terms.hpp"
 #include "http/ingest/outstanding.hpp"
+#include "http/ingest/unread_body.hpp"
+#include "http/wire/answer.hpp"
 #include "http/wire/input_buffer.hpp"
 #include "http/wire/known_head.hpp"
 #include "http/wire/problem.hpp"
@@ -80,6 +82,9 @@ class session final : public std::enable_shared_from_this<session>,
     closed,
   };
 
+  /// Where the bytes go of the read that is under way.
+  enum class read_target : uint8_t { nothing, input, body, nowhere };
+
   /// The request in hand, once its head is accepted.
   struct exchange {
     std::unique_ptr<body_reader> reader;
@@ -126,19 +131,20 @@ class session final : public std::enable_shared_from_this<session>,
   void begin(std::string_view text, const request_head& head);
   void open_request();
   void on_deadline();
-  void take_input(size_t bytes);
-  void drop_parked(size_t bytes);
+  void take_input(read_target into, size_t bytes);
   void connection_lost();
   void discard();
   void linger();
   void drop_more(size_t bytes_max);
   void after_answer(time_point at);
+  bool keeps_alive() const noexcept { return note_ != connection_note::close; }
+  bool reads_into_body() const noexcept { return reads_ == read_target::body; }
 
   // -- answers (session_answer.cpp)
   void refuse_with(problem p);
   void refuse(const fault& why);
   void refuse_and_close(const fault& why);
-  void leave_body_unread(ec why);
+  void leave_body(ec why);
   void answer_options(route where);
   void answer_probe(route where);
   void answer_request();
@@ -208,11 +214,9 @@ class session final : public std::enable_shared_from_this<session>,
   input_buffer in_;
   std::string out_;
   head_scanner scanner_;
-  bool reading_ = false;         ///< a read is under way
-  bool reads_into_body_ = false; ///< the read goes into the body, not into in_
-  bool drops_ = false;           ///< the read's bytes are thrown away
-  bool peer_done_ = false;       ///< the client has closed its side
-  bool head_begun_ = false;      ///< the first byte of a head is here
+  read_target reads_ = read_target::nothing;
+  bool peer_done_ = false;  ///< the client has closed its side
+  bool head_begun_ = false; ///< the first byte of a head is here
 
   known_head known_;
   /// The terms of the last ingest request; known_ may hold its head.
@@ -224,16 +228,10 @@ class session final : public std::enable_shared_from_this<session>,
   std::optional<exchange> work_;
   time_point began_{};
   bool open_request_ = false; ///< counted in ingest_state::requests
-  bool keep_alive_ = true;
-  bool http_1_0_ = false;
+  connection_note note_ =
+    connection_note::none; ///< of its answer: none is kept alive too
   bool head_only_ = false;
-  bool body_unread_ = false;
-  /// The head has an Expect field: whether a body comes is the client's choice.
-  bool expects_ = false;
-  bool linger_ = false;
-  std::optional<uint64_t> body_left_; ///< bytes of an unread body; empty: chunked
-  uint64_t discard_left_ = 0;
-  size_t lingered_ = 0;
+  unread_body unread_;
   /// Kept while a read into its memory is still under way, though its request has failed.
   std::unique_ptr<body_reader> parked_reader_;
   claim parked_;             ///< what is charged for it

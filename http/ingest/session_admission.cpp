@@ -333,19 +333,20 @@ bool session::hold_rest(size_t needed) {
   return true;
 }
 
-/// How much of the body is still to come, for leave_body_unread().
+/// How much of the body is still to come.
 void session::note_unread() noexcept {
   if (!work_ || !work_->reader || work_->body_done)
     return;
-  body_unread_ = !work_->reader->transferred();
-  body_left_ = work_->reader->remaining();
-  expects_ = false;
+  if (work_->reader->transferred())
+    unread_.none();
+  else
+    unread_.due(work_->reader->remaining());
 }
 
 /// Frees the reader and its charge, unless a read into its memory is under way.
 void session::drop_reader() noexcept {
   auto& x = *work_;
-  if (!x.reader || (reading_ && reads_into_body_))
+  if (!x.reader || reads_into_body())
     return;
   x.reader.reset();
   state_.gate.return_unused({std::exchange(x.held, 0), 0});

@@ -10,7 +10,6 @@ namespace weir {
 
 namespace {
 
-constexpr uint64_t discard_bytes_max = size_t{256} << 10;
 constexpr std::string_view text_type = "text/plain; charset=utf-8";
 constexpr std::string_view root_text =
   "This is weir, a server that takes records (JSON, CSV, lines of text) in and stores "
@@ -25,7 +24,7 @@ void session::refuse(const fault& why) {
 }
 
 void session::refuse_with(problem p) {
-  leave_body_unread(p.code);
+  leave_body(p.code);
   if (p.retry_after == 0 && p.code == ec::rate_limited && work_)
     p.retry_after = state_.rates.check(rate_subject(terms_, peer_), now());
   if (p.retry_after == 0 && http_status(p.code) == 503)
@@ -41,28 +40,17 @@ void session::refuse_and_close(const fault& why) {
   if (!open_request_)
     open_request();
   head_only_ = false;
-  body_unread_ = true;
-  body_left_.reset();
+  unread_.due(std::nullopt);
   refuse(why);
 }
 
-/// A short rest of a body is read and dropped so that the connection can go on; a long
-/// one, or one that may never come, ends it.
-void session::leave_body_unread(ec why) {
-  if (!body_unread_)
-    return;
-  body_unread_ = false;
-  if (body_left_ && *body_left_ <= discard_bytes_max && !expects_
-      && why != ec::request_timeout) {
-    discard_left_ = *body_left_;
-    return;
-  }
-  keep_alive_ = false;
-  linger_ = true;
+void session::leave_body(ec why) {
+  if (!unread_.leave(why))
+    note_ = connection_note::close;
 }
 
 void session::answer_options(route where) {
-  leave_body_unread(ec::none);
+  leave_body(ec::none);
   std::string fields{"Allow: "};
   respond(200, text_type, {}, fields.append(allowed_methods(where)).append("\r\n"));
 }
@@ -71,7 +59,7 @@ void session::answer_probe(route where) {
   const auto& health = state_.context.health;
   auto& text = thread_.scratch();
   text.clear();
-  leave_body_unread(ec::none);
+  leave_body(ec::none);
   if (where == route::root)
     return respond(200, text_type, text = root_text, {});
   if (where == route::livez)
@@ -124,7 +112,7 @@ void session::answer_failure(const fault& why) {
 void session::respond(int status, std::string_view type, std::string_view body,
                       std::string_view fields) {
   if (state_.draining.load(std::memory_order_relaxed) || peer_done_)
-    keep_alive_ = false;
+    note_ = connection_note::close;
   const bool usual = status == 200 && type == json_type;
   const auto other = usual ? std::string{} : response_start(status, thread_.date(), type);
   response r;
@@ -132,10 +120,7 @@ void session::respond(int status, std::string_view type, std::string_view body,
   r.body = body;
   r.fields = fields;
   r.head_only = head_only_;
-  if (!keep_alive_)
-    r.connection = connection_note::close;
-  else if (http_1_0_)
-    r.connection = connection_note::keep_alive;
+  r.connection = note_;
   out_.clear();
   append_response(out_, r);
   add(state_.context.figures.responses[static_cast<size_t>(status)]);

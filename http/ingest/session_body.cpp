@@ -48,7 +48,7 @@ void session::start_body() {
   if (!reader)
     return refuse(reader.error());
   work_->reader = std::move(*reader);
-  body_unread_ = false;
+  unread_.none();
   // A client that sends already does not wait to be invited.
   if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
     phase_ = phase::inviting;
@@ -105,12 +105,11 @@ bool session::feed_body() {
     in_.consume(*used);
     return true;
   }
-  if (reading_)
+  if (reads_ != read_target::nothing)
     return false;
   // The socket reads straight into the batch if the body needs no decoding.
   if (reader.direct()) {
-    reading_ = true;
-    reads_into_body_ = true;
+    reads_ = read_target::body;
     link_->read(reader.prepare(), shared_from_this());
   } else {
     read_more(piece_bytes);
@@ -235,7 +234,7 @@ bool session::gather_at_once() {
   if (weight > config.coalesce_bytes
       || !claim_weight(weight, records.size(), gathered::small))
     return false; // the reader says so
-  body_unread_ = false;
+  unread_.none();
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
   const bool waited = phase_ == phase::admission;
@@ -387,7 +386,7 @@ void session::end_exchange() noexcept {
   if (work_->streaming)
     state_.streaming.fetch_sub(1, std::memory_order_relaxed);
   const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
-  const bool parks = reading_ && reads_into_body_;
+  const bool parks = reads_into_body();
   if (parks)
     parked_ = charged;
   else if (charged.bytes > 0)
