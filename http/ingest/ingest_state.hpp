@@ -13,8 +13,32 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace weir {
+
+/// One more in a shared counter, for as long as it lives.
+template <class Number>
+class counted {
+ public:
+  counted() = default;
+  explicit counted(std::atomic<Number>& in) noexcept : in_(&in) {
+    in.fetch_add(1, std::memory_order_relaxed);
+  }
+  counted(counted&& other) noexcept : in_(std::exchange(other.in_, nullptr)) {}
+  counted& operator=(counted&& other) noexcept {
+    std::swap(in_, other.in_);
+    return *this;
+  }
+  ~counted() {
+    if (in_)
+      in_->fetch_sub(1, std::memory_order_relaxed);
+  }
+  explicit operator bool() const noexcept { return in_ != nullptr; }
+
+ private:
+  std::atomic<Number>* in_ = nullptr;
+};
 
 struct ingest_state {
   ingest_state(const ingest_config& config_, ingest_context context_,

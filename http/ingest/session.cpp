@@ -20,18 +20,15 @@ constexpr size_t idle_answer_bytes = size_t{1} << 10;
 
 session::session(io_thread& thread, ingest_state& state, std::unique_ptr<transport> link,
                  std::string peer)
-  : thread_(thread), state_(state), link_(std::move(link)), peer_(std::move(peer)),
-    scanner_(state.config.head_bytes_max) {
-  state_.connections.fetch_add(1, std::memory_order_relaxed);
+  : thread_(thread), state_(state), connection_(state.connections),
+    open_connection_(state.context.figures.connections_open), link_(std::move(link)),
+    peer_(std::move(peer)), scanner_(state.config.head_bytes_max) {
   add(state_.context.figures.connections_accepted);
-  state_.context.figures.connections_open.fetch_add(1, std::memory_order_relaxed);
 }
 
 session::~session() {
   unpark();
   return_answer();
-  state_.connections.fetch_sub(1, std::memory_order_relaxed);
-  state_.context.figures.connections_open.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void session::failed(const std::exception& why) noexcept {
@@ -212,8 +209,7 @@ bool session::begin_as_before() {
 void session::open_request() {
   began_ = now();
   deadline_ = time_point::max();
-  open_request_ = true;
-  state_.requests.fetch_add(1, std::memory_order_relaxed);
+  open_request_ = counted{state_.requests};
 }
 
 void session::begin(std::string_view text, const request_head& head) {
@@ -295,8 +291,7 @@ void session::on_deadline() {
 }
 
 void session::after_answer(time_point at) {
-  if (std::exchange(open_request_, false))
-    state_.requests.fetch_sub(1, std::memory_order_relaxed);
+  open_request_ = {};
   switch (unread_.after_answer(keeps_alive(), peer_done_, !in_.empty())) {
   case unread_body::step::next_request:
     return next_request(at);

@@ -14,6 +14,7 @@
 #include "http/ingest/body_pace.hpp"
 #include "http/ingest/body_reader.hpp"
 #include "http/ingest/ingest_request.hpp"
+#include "http/ingest/ingest_state.hpp"
 #include "http/ingest/ingest_terms.hpp"
 #include "http/ingest/outstanding.hpp"
 #include "http/ingest/unread_body.hpp"
@@ -38,7 +39,6 @@
 namespace weir {
 
 class io_thread;
-struct ingest_state;
 class session;
 using session_list = std::list<std::shared_ptr<session>>;
 
@@ -94,9 +94,8 @@ class session final : public std::enable_shared_from_this<session>,
     size_t decoder = 0; ///< the part of `held` that the decoder may use
     std::optional<fault> failure; ///< the rest of the body is not wanted
     bool body_done = false;
-    bool streamed = false;  ///< in more than one batch
-    bool streaming = false; ///< counted in ingest_state::streaming
-    uint64_t number = 0;    ///< batch_part::request, if it has several batches
+    uint64_t number = 0; ///< batch_part::request, if it has several batches; else 0
+    counted<uint32_t> streaming; ///< while some of several are in flight
   };
 
   /// A complete body.
@@ -206,6 +205,8 @@ class session final : public std::enable_shared_from_this<session>,
 
   io_thread& thread_;
   ingest_state& state_;
+  const counted<size_t> connection_; ///< gone when all else is
+  const counted<int64_t> open_connection_;
   std::unique_ptr<transport> link_;
   const std::string peer_;
   session_list::iterator place_;
@@ -227,9 +228,9 @@ class session final : public std::enable_shared_from_this<session>,
   // -- the request in hand
   std::optional<exchange> work_;
   time_point began_{};
-  bool open_request_ = false; ///< counted in ingest_state::requests
+  counted<size_t> open_request_; ///< in ingest_state::requests
   connection_note note_ =
-    connection_note::none; ///< of its answer: none is kept alive too
+    connection_note::none; ///< its answer's; `none` is kept alive too
   bool head_only_ = false;
   unread_body unread_;
   /// Kept while a read into its memory is still under way, though its request has failed.

@@ -143,7 +143,6 @@ void session::send_cut(body_cut cut, bool last) {
     batch.arrived->parts.front().home = x.request->key().low;
   }
   x.body_done = last;
-  x.streamed = !whole;
   if (last) {
     // Before the batch goes: its refusal may be answered within submit().
     phase_ = phase::awaiting;
@@ -346,12 +345,10 @@ submission session::make_submission(body_cut cut, bool last) {
 void session::count_streaming() noexcept {
   if (!work_)
     return;
-  const bool now = work_->streamed && work_->request->in_flight() > 0;
-  if (std::exchange(work_->streaming, now) == now)
+  const bool streams = work_->number != 0 && work_->request->in_flight() > 0;
+  if (streams == static_cast<bool>(work_->streaming))
     return;
-  auto& streaming = state_.streaming;
-  now ? streaming.fetch_add(1, std::memory_order_relaxed)
-      : streaming.fetch_sub(1, std::memory_order_relaxed);
+  work_->streaming = streams ? counted{state_.streaming} : counted<uint32_t>{};
 }
 
 /// Nothing more of the body is wanted. Batches that are on their way are waited for, so
@@ -379,12 +376,10 @@ void session::check_pace(time_point at) {
 
 /// The request is answered or its client is gone; what was sent goes on without us.
 void session::end_exchange() noexcept {
-  if (phase_ == phase::closed && std::exchange(open_request_, false))
-    state_.requests.fetch_sub(1, std::memory_order_relaxed);
+  if (phase_ == phase::closed)
+    open_request_ = {};
   if (!work_)
     return;
-  if (work_->streaming)
-    state_.streaming.fetch_sub(1, std::memory_order_relaxed);
   const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
   const bool parks = reads_into_body();
   if (parks)
