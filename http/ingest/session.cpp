@@ -22,7 +22,8 @@ session::session(io_thread& thread, ingest_state& state, std::unique_ptr<transpo
                  std::string peer)
   : thread_(thread), state_(state), connection_(state.connections),
     open_connection_(state.context.figures.connections_open), link_(std::move(link)),
-    peer_(std::move(peer)), scanner_(state.config.head_bytes_max) {
+    peer_(std::move(peer)), scanner_(state.config.head_bytes_max),
+    ticket_(state.gate, thread.context()) {
   add(state_.context.figures.connections_accepted);
 }
 
@@ -123,7 +124,7 @@ void session::close() noexcept {
     return;
   const auto self = weak_from_this().lock();
   phase_ = phase::closed;
-  stop_waiting();
+  ticket_.withdraw();
   end_exchange();
   link_->close();
   thread_.strike(place_);
@@ -269,8 +270,8 @@ void session::on_deadline() {
     return close();
   case phase::paused:
     // The body waits for a claim, for room or tokens, or else for a receipt.
-    if (ticket_ != 0)
-      return give_up_waiting();
+    if (ticket_.waits())
+      return ticket_.give_up() ? on_wait_over() : void();
     if (std::exchange(waits_for_opening_, false))
       return fail_body(
         waits_for_tokens_

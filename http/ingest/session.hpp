@@ -11,6 +11,7 @@
 #pragma once
 
 #include "http/ingest/admission.hpp"
+#include "http/ingest/admission_ticket.hpp"
 #include "http/ingest/body_pace.hpp"
 #include "http/ingest/body_reader.hpp"
 #include "http/ingest/ingest_request.hpp"
@@ -32,9 +33,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace weir {
 
@@ -64,6 +62,10 @@ class session final : public std::enable_shared_from_this<session>,
   void on_read(boost::system::error_code failure, size_t bytes) override;
   void on_written(boost::system::error_code failure) override;
 
+  // -- by its ticket
+  void on_granted(const claim& what);
+  void on_wait_over();
+
   /// Called by the thread after next_request() has asked for it.
   void read_head();
 
@@ -90,7 +92,9 @@ class session final : public std::enable_shared_from_this<session>,
     std::unique_ptr<body_reader> reader;
     std::shared_ptr<ingest_request> request; ///< from the first batch on
     claim charged;                           ///< for the batch being made
-    size_t held = 0;    ///< bytes charged for the reader, for as long as it lives
+    size_t held = 0; ///< bytes charged for the reader, for as long as it lives
+    size_t held_when_granted =
+      0;                ///< bytes of the claim that waits which are for the reader
     size_t decoder = 0; ///< the part of `held` that the decoder may use
     std::optional<fault> failure; ///< the rest of the body is not wanted
     bool body_done = false;
@@ -154,12 +158,8 @@ class session final : public std::enable_shared_from_this<session>,
   // -- its claims (session_admission.cpp)
   void admit();
   void enter_gate();
-  void granted();
-  void take_granted() noexcept;
+  void take(const claim& granted) noexcept;
   void hear_when_it_goes();
-  void wait_for_grant(std::chrono::milliseconds time);
-  void stop_waiting() noexcept;
-  void give_up_waiting();
   void claim_next_batch();
   size_t next_batch_charge() const noexcept;
   size_t charge_of(size_t weight, size_t records) const noexcept;
@@ -238,22 +238,9 @@ class session final : public std::enable_shared_from_this<session>,
   claim parked_;             ///< what is charged for it
   size_t answer_charge_ = 0; ///< for an answer that the client is slow to take
 
-  // -- while it waits for admission
-  claim wanted_;
-  size_t wanted_held_ = 0;         ///< bytes of wanted_ that are for the reader
+  admission_ticket ticket_;
   bool waits_for_opening_ = false; ///< a streamed body: until admission reopens
   bool waits_for_tokens_ = false;  ///< or until its rate allows more
-  uint64_t ticket_ = 0;
-  std::shared_ptr<session> waiting_self_;
-  using work_guard =
-    boost::asio::executor_work_guard<boost::asio::io_context::executor_type>;
-  /// The thread must not end before the grant has come.
-  std::optional<work_guard> waiting_work_;
-  using timer =
-    boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                      boost::asio::wait_traits<std::chrono::steady_clock>,
-                                      boost::asio::io_context::executor_type>;
-  std::optional<timer> waiting_timer_;
   body_pace pace_;
 };
 

@@ -5,8 +5,6 @@
 #include "proto/health.hpp"
 #include "records/inflate.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -71,21 +69,14 @@ void session::admit() {
 void session::enter_gate() {
   const auto& settings = terms_.stream->settings;
   const auto first = first_claim(state_.config, terms_);
-  wanted_ = first.all;
-  wanted_held_ = first.held;
-  const auto [what, ticket] =
-    state_.gate.enter(wanted_, terms_.level, settings.admission,
-                      [this] { // waiting_self_ keeps us until then
-                        boost::asio::post(thread_.context(), [this] { granted(); });
-                      });
-  switch (what) {
+  work_->held_when_granted = first.held;
+  switch (ticket_.ask(*this, first.all, terms_.level, settings.admission,
+                      settings.admission_wait)) {
   case admission::verdict::granted:
-    take_granted();
+    take(first.all);
     return start_body();
   case admission::verdict::waiting:
     phase_ = phase::admission;
-    ticket_ = ticket;
-    wait_for_grant(settings.admission_wait);
     return hear_when_it_goes();
   case admission::verdict::refused:
     return refuse({ec::saturated, "nothing of the request was read or stored"});
@@ -100,48 +91,17 @@ void session::hear_when_it_goes() {
     read_more(head_scanner::bytes_usual);
 }
 
-void session::wait_for_grant(std::chrono::milliseconds time) {
-  waiting_self_ = shared_from_this();
-  waiting_work_.emplace(thread_.context().get_executor());
-  waiting_timer_.emplace(thread_.context().get_executor(), time);
-  waiting_timer_->async_wait(
-    [self = shared_from_this(), ticket = ticket_](boost::system::error_code failure) {
-      if (!failure && self->ticket_ == ticket && self->phase_ != phase::closed)
-        self->guarded([&] { self->give_up_waiting(); });
-    });
+void session::on_wait_over() {
+  guarded([this] {
+    const fault why{ec::saturated, "the wait for admission was over"};
+    phase_ == phase::paused ? fail_body(why) : refuse(why);
+  });
 }
 
-/// The ticket may just have been granted: then the claim is on its way and the request
-/// goes on.
-void session::give_up_waiting() {
-  if (ticket_ == 0 || !state_.gate.cancel(ticket_))
-    return;
-  stop_waiting();
-  const fault why{ec::saturated, "the wait for admission was over"};
-  phase_ == phase::paused ? fail_body(why) : refuse(why);
-}
-
-void session::stop_waiting() noexcept {
-  if (ticket_ != 0 && phase_ == phase::closed && !state_.gate.cancel(ticket_))
-    return; // granted() is on its way and gives the claim back
-  ticket_ = 0;
-  waiting_timer_.reset();
-  waiting_work_.reset();
-  waiting_self_.reset();
-}
-
-void session::granted() {
-  const auto self = std::move(waiting_self_);
-  ticket_ = 0;
-  waiting_timer_.reset();
-  waiting_work_.reset();
-  const bool paused = phase_ == phase::paused;
-  // The request has ended meanwhile.
-  if (!work_ || (phase_ != phase::admission && !paused))
-    return state_.gate.return_unused(wanted_);
-  take_granted();
+void session::on_granted(const claim& what) {
   guarded([&] {
-    if (!paused)
+    take(what);
+    if (phase_ == phase::admission)
       return start_body();
     if (work_->request && work_->request->failure())
       return fail_body(*work_->request->failure());
@@ -149,10 +109,10 @@ void session::granted() {
   });
 }
 
-void session::take_granted() noexcept {
+void session::take(const claim& granted) noexcept {
   auto& x = *work_;
-  const auto held = std::exchange(wanted_held_, 0);
-  x.charged = {wanted_.bytes - held, wanted_.batches};
+  const auto held = std::exchange(x.held_when_granted, 0);
+  x.charged = {granted.bytes - held, granted.batches};
   x.held += held;
   if (!x.reader)
     x.decoder = inflater_bytes(terms_.coding);
@@ -212,21 +172,16 @@ size_t session::charge_of(size_t weight, size_t records) const noexcept {
 }
 
 void session::claim_and_wait(const claim& wanted, size_t held) {
-  wanted_ = wanted;
-  wanted_held_ = held;
-  const auto [what, ticket] =
-    state_.gate.enter(wanted_, terms_.level, admission_policy::wait, [this] {
-      boost::asio::post(thread_.context(), [this] { granted(); });
-    });
-  switch (what) {
+  work_->held_when_granted = held;
+  switch (ticket_.ask(*this, wanted, terms_.level, admission_policy::wait,
+                      state_.config.request_timeout)) {
   case admission::verdict::granted:
-    return take_granted();
+    return take(wanted);
   case admission::verdict::waiting:
     phase_ = phase::paused;
-    ticket_ = ticket;
-    // The timer of wait_for_grant() ends the wait, not the tick.
+    // The ticket ends the wait, not the tick.
     deadline_ = time_point::max();
-    return wait_for_grant(state_.config.request_timeout);
+    return;
   case admission::verdict::refused:
     return fail_body({ec::saturated, "no room for the rest of the body"});
   }

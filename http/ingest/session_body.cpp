@@ -409,7 +409,7 @@ void session::on_progress() {
   if (phase_ == phase::awaiting)
     charge_verdicts();
   // A wait for a claim, room or tokens is ended elsewhere.
-  if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
+  if (phase_ != phase::paused || ticket_.waits() || waits_for_opening_)
     return;
   const auto& request = *work_->request;
   if (request.failure())
