@@ -55,26 +55,26 @@ void session::start(session_list::iterator place) {
 }
 
 void session::on_open(error_code failure) {
-  if (phase_ == phase::closed)
+  if (cycle_.closed())
     return;
   guarded([&] { failure ? close() : next_request(now()); });
 }
 
 void session::on_read(error_code failure, size_t bytes) {
   const auto into = std::exchange(reads_, read_target::nothing);
-  if (phase_ == phase::closed)
+  if (cycle_.closed())
     return;
   guarded([&] { failure ? connection_lost() : take_input(into, bytes); });
 }
 
 void session::on_written(error_code failure) {
   return_answer();
-  if (phase_ == phase::closed)
+  if (cycle_.closed())
     return;
   guarded([&] {
     if (failure)
       return close();
-    phase_ == phase::inviting ? read_body() : after_answer(now());
+    cycle_.is(phase::inviting) ? read_body() : after_answer(now());
   });
 }
 
@@ -88,7 +88,8 @@ void session::take_input(read_target into, size_t bytes) {
     unpark();
     unread_.dropped(bytes);
   }
-  switch (phase_) {
+  switch (cycle_.now()) {
+  case phase::idle:
   case phase::head:
     return parse_input();
   case phase::admission:
@@ -110,20 +111,15 @@ void session::take_input(read_target into, size_t bytes) {
 void session::connection_lost() {
   peer_done_ = true;
   unpark();
-  const bool body_is_here =
-    phase_ == phase::admission && terms_.length && in_.size() >= *terms_.length;
-  const bool whole_request = body_is_here || phase_ == phase::paused
-                             || phase_ == phase::awaiting || phase_ == phase::answering
-                             || phase_ == phase::inviting;
-  if (!whole_request)
+  if (!cycle_.outlives_half_close(terms_.length && in_.size() >= *terms_.length))
     close();
 }
 
 void session::close() noexcept {
-  if (phase_ == phase::closed)
+  if (cycle_.closed())
     return;
   const auto self = weak_from_this().lock();
-  phase_ = phase::closed;
+  cycle_.on(event::closes);
   ticket_.withdraw();
   end_exchange();
   link_->close();
@@ -131,14 +127,14 @@ void session::close() noexcept {
 }
 
 void session::next_request(time_point at) {
-  phase_ = phase::head;
+  cycle_.on(event::next_request);
   scanner_.reset();
   if (reads_ == read_target::nothing)
     in_.shrink();
   if (out_.capacity() > idle_answer_bytes)
     std::string{}.swap(out_); // `= {}` would keep its room
-  head_begun_ = !in_.empty();
-  if (head_begun_) {
+  if (!in_.empty()) {         // a pipelined one
+    cycle_.on(event::head_began);
     deadline_ = at + state_.config.head_timeout;
     return parse_input();
   }
@@ -149,7 +145,7 @@ void session::next_request(time_point at) {
 }
 
 void session::read_head() {
-  if (phase_ == phase::head)
+  if (cycle_.takes_head())
     guarded([this] { read_more(scanner_.bytes_max()); });
 }
 
@@ -174,8 +170,9 @@ void session::parse_input() {
   if (!length)
     return refuse_and_close(length.error());
   if (*length == 0) {
-    if (!std::exchange(head_begun_, true))
+    if (cycle_.is(phase::idle))
       expect_within(state_.config.head_timeout);
+    cycle_.on(event::head_began);
     return read_more(scanner_.bytes_max());
   }
   auto& head = thread_.head();
@@ -208,6 +205,7 @@ bool session::begin_as_before() {
 }
 
 void session::open_request() {
+  cycle_.on(event::head_ended);
   began_ = now();
   deadline_ = time_point::max();
   open_request_ = counted{state_.requests};
@@ -253,41 +251,37 @@ void session::begin(std::string_view text, const request_head& head) {
 }
 
 void session::tick(time_point at) {
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     guarded([&] { check_pace(at); });
-  if (waits_for_opening_)
-    guarded([&] { look_whether_open(); });
-  if (phase_ != phase::closed && at >= deadline_)
+  if (cycle_.looks_again())
+    guarded([&] { look_again(); });
+  if (!cycle_.closed() && at >= deadline_)
     guarded([&] { on_deadline(); });
 }
 
 void session::on_deadline() {
-  switch (phase_) {
-  case phase::head:
-    if (head_begun_)
-      return refuse_and_close(
-        {ec::request_timeout, "the head of the request took too long"});
+  using expiry = request_cycle::expiry;
+  switch (cycle_.at_deadline()) {
+  case expiry::close:
     return close();
-  case phase::paused:
-    // The body waits for a claim, for room or tokens, or else for a receipt.
-    if (ticket_.waits())
-      return ticket_.give_up() ? on_wait_over() : void();
-    if (std::exchange(waits_for_opening_, false))
-      return fail_body(
-        waits_for_tokens_
-          ? fault{ec::rate_limited, "others have used up the rate of records"}
-          : fault{ec::journal_full,
-                  "the journal had no room for the rest of the body in time"});
-    [[fallthrough]];
-  case phase::awaiting:
+  case expiry::slow_head:
+    return refuse_and_close(
+      {ec::request_timeout, "the head of the request took too long"});
+  case expiry::no_claim:
+    return ticket_.give_up() ? on_wait_over() : void();
+  case expiry::no_room:
+    return fail_body(
+      {ec::journal_full, "the journal had no room for the rest of the body in time"});
+  case expiry::no_tokens:
+    return fail_body({ec::rate_limited, "others have used up the rate of records"});
+  case expiry::no_outcome:
+    // All may be settled when only the sink is waited for.
     return answer_failure(
       {ec::deadline_exceeded,
        work_->request && work_->request->all_settled()
          ? "the records are durable, but the sink has not committed them yet; it will"
          : "the outcome is not known yet; repeat the request with the same "
            "Idempotency-Key"});
-  default:
-    return close();
   }
 }
 
@@ -297,11 +291,11 @@ void session::after_answer(time_point at) {
   case unread_body::step::next_request:
     return next_request(at);
   case unread_body::step::discard:
-    phase_ = phase::discarding;
+    cycle_.on(event::discards);
     expect_within(state_.config.head_timeout);
     return discard();
   case unread_body::step::linger:
-    phase_ = phase::lingering;
+    cycle_.on(event::lingers);
     expect_within(unread_body::linger_time);
     link_->shut_sending();
     return linger();

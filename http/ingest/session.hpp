@@ -2,9 +2,14 @@
 // Requests of a connection are served one after the other; a pipelined one waits in the
 // input buffer.
 //
-//   handshake → head → admission → body ⇄ paused → awaiting → answering → head …
-//                 └──────────── refused ─────────────────────┘   ├→ discarding → head
-//                                                                 └→ lingering → closed
+//   connection  session.cpp            heads, deadlines, what follows an answer
+//   admission   session_admission.cpp  who is let in, and what a batch is charged
+//   body        session_body.cpp       cutting it into batches and sending these
+//   answer      session_answer.cpp     refusals, verdicts, probes
+//
+// What can be decided without a socket is decided beside it: which phase follows which in
+// request_cycle, waiting at the gate in admission_ticket, a body's speed in body_pace, what
+// becomes of one that is not read in unread_body.
 //
 // Lives on its I/O thread, which keeps it alive until it is closed; after that, operations
 // still under way do. An exception in it closes it and touches nobody else.
@@ -18,6 +23,7 @@
 #include "http/ingest/ingest_state.hpp"
 #include "http/ingest/ingest_terms.hpp"
 #include "http/ingest/outstanding.hpp"
+#include "http/ingest/request_cycle.hpp"
 #include "http/ingest/unread_body.hpp"
 #include "http/wire/answer.hpp"
 #include "http/wire/input_buffer.hpp"
@@ -70,19 +76,9 @@ class session final : public std::enable_shared_from_this<session>,
   void read_head();
 
  private:
-  enum class phase : uint8_t {
-    handshake,
-    head,      ///< between requests, or in the middle of a head
-    admission, ///< the body is unread until a claim is granted
-    inviting,  ///< 100 Continue is being sent
-    body,
-    paused,   ///< a streamed body waits for a receipt or for its next claim
-    awaiting, ///< all sent; the receipts are not all here
-    answering,
-    discarding, ///< the rest of a refused body
-    lingering,  ///< answered; reads on so that the client sees the answer, not a reset
-    closed,
-  };
+  using phase = request_cycle::phase;
+  using event = request_cycle::event;
+  using wait = request_cycle::wait;
 
   /// Where the bytes go of the read that is under way.
   enum class read_target : uint8_t { nothing, input, body, nowhere };
@@ -175,11 +171,11 @@ class session final : public std::enable_shared_from_this<session>,
   void return_answer() noexcept;
   void charge_verdicts();
   bool wait_for_opening();
-  void look_whether_open();
+  void look_again();
 
   // -- the request's body and its batches (session_body.cpp)
-  void start_body();
-  bool gather_at_once();
+  void start_body(time_point at);
+  bool gather_at_once(time_point at);
   void gather(gathered as, whole_body body, time_point at);
   std::shared_ptr<ingest_request> fresh_request();
   void read_body();
@@ -201,6 +197,7 @@ class session final : public std::enable_shared_from_this<session>,
   void end_exchange() noexcept;
   void progressed() override;
   void on_progress();
+  void go_on();
   bool answer_is_due() const noexcept;
 
   io_thread& thread_;
@@ -210,14 +207,13 @@ class session final : public std::enable_shared_from_this<session>,
   std::unique_ptr<transport> link_;
   const std::string peer_;
   session_list::iterator place_;
-  phase phase_ = phase::handshake;
+  request_cycle cycle_;
   time_point deadline_ = time_point::max();
   input_buffer in_;
   std::string out_;
   head_scanner scanner_;
   read_target reads_ = read_target::nothing;
-  bool peer_done_ = false;  ///< the client has closed its side
-  bool head_begun_ = false; ///< the first byte of a head is here
+  bool peer_done_ = false; ///< the client has closed its side
 
   known_head known_;
   /// The terms of the last ingest request; known_ may hold its head.
@@ -239,8 +235,6 @@ class session final : public std::enable_shared_from_this<session>,
   size_t answer_charge_ = 0; ///< for an answer that the client is slow to take
 
   admission_ticket ticket_;
-  bool waits_for_opening_ = false; ///< a streamed body: until admission reopens
-  bool waits_for_tokens_ = false;  ///< or until its rate allows more
   body_pace pace_;
 };
 

@@ -54,12 +54,12 @@ void session::admit() {
     closed = ec::draining;
   if (closed != ec::none)
     return refuse({closed, refusal_of(state_.context.health)});
-  const int wait = state_.rates.check(rate_subject(terms_, peer_), began_);
-  if (wait > 0)
+  const int tokens_in = state_.rates.check(rate_subject(terms_, peer_), began_);
+  if (tokens_in > 0)
     return refuse_with(problem{ec::rate_limited,
                                "the stream's or the client's rate of records is used "
                                "up; nothing of the request was read or stored",
-                               wait,
+                               tokens_in,
                                {},
                                nullptr,
                                {}});
@@ -74,9 +74,8 @@ void session::enter_gate() {
                       settings.admission_wait)) {
   case admission::verdict::granted:
     take(first.all);
-    return start_body();
+    return start_body(began_);
   case admission::verdict::waiting:
-    phase_ = phase::admission;
     return hear_when_it_goes();
   case admission::verdict::refused:
     return refuse({ec::saturated, "nothing of the request was read or stored"});
@@ -94,15 +93,15 @@ void session::hear_when_it_goes() {
 void session::on_wait_over() {
   guarded([this] {
     const fault why{ec::saturated, "the wait for admission was over"};
-    phase_ == phase::paused ? fail_body(why) : refuse(why);
+    cycle_.is(phase::paused) ? fail_body(why) : refuse(why);
   });
 }
 
 void session::on_granted(const claim& what) {
   guarded([&] {
     take(what);
-    if (phase_ == phase::admission)
-      return start_body();
+    if (cycle_.is(phase::admission))
+      return start_body(now());
     if (work_->request && work_->request->failure())
       return fail_body(*work_->request->failure());
     read_body();
@@ -129,22 +128,17 @@ bool session::wait_for_opening() {
   const int tokens_in = state_.rates.check(rate_subject(terms_, peer_), now());
   if (!opens && tokens_in == 0)
     return false;
-  phase_ = phase::paused;
-  waits_for_opening_ = true;
-  waits_for_tokens_ = !opens;
+  cycle_.pause(opens ? wait::room : wait::tokens);
   expect_within(state_.config.request_timeout + std::chrono::seconds{tokens_in});
   return true;
 }
 
-/// Called once per tick.
-void session::look_whether_open() {
-  if (!waits_for_opening_ || phase_ != phase::paused)
-    return;
-  waits_for_opening_ = false;
+/// Called once per tick. What it still waits for then, it has not begun to wait for now.
+void session::look_again() {
+  const auto waited_for = cycle_.waits_for();
   const auto deadline = deadline_;
-  const bool for_tokens = waits_for_tokens_;
-  on_progress();
-  if (waits_for_opening_ && waits_for_tokens_ == for_tokens)
+  go_on();
+  if (cycle_.waits_for() == waited_for)
     deadline_ = deadline;
 }
 
@@ -178,7 +172,7 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
   case admission::verdict::granted:
     return take(wanted);
   case admission::verdict::waiting:
-    phase_ = phase::paused;
+    cycle_.pause(wait::claim);
     // The ticket ends the wait, not the tick.
     deadline_ = time_point::max();
     return;

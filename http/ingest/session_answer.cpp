@@ -37,8 +37,7 @@ void session::refuse_with(problem p) {
 
 /// For failures after which it is not known where the next request would begin.
 void session::refuse_and_close(const fault& why) {
-  if (!open_request_)
-    open_request();
+  open_request();
   head_only_ = false;
   unread_.due(std::nullopt);
   refuse(why);
@@ -126,7 +125,7 @@ void session::respond(int status, std::string_view type, std::string_view body,
   add(state_.context.figures.responses[static_cast<size_t>(status)]);
   const auto at = now();
   state_.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
-  phase_ = phase::answering;
+  cycle_.on(event::answers);
   end_exchange();
   deadline_ = at + state_.config.write_timeout;
   if (!link_->write(out_, shared_from_this()))

@@ -24,8 +24,9 @@ framing_limits framing_of(const ingest_terms& terms) noexcept {
 
 } // namespace
 
-void session::start_body() {
-  if (gather_at_once())
+/// `at` is now, or near enough: when the request began, if it has not waited.
+void session::start_body(time_point at) {
+  if (gather_at_once(at))
     return;
   if (!claim_reader())
     return refuse({ec::saturated, "nothing of the request was read or stored"});
@@ -51,7 +52,7 @@ void session::start_body() {
   unread_.none();
   // A client that sends already does not wait to be invited.
   if (terms_.expects_continue && in_.empty() && !work_->reader->transferred()) {
-    phase_ = phase::inviting;
+    cycle_.on(event::invites);
     expect_within(config.write_timeout);
     if (!link_->write("HTTP/1.1 100 Continue\r\n\r\n", shared_from_this()))
       return;
@@ -60,14 +61,14 @@ void session::start_body() {
 }
 
 void session::read_body() {
-  phase_ = phase::body;
+  cycle_.on(event::reads_body);
   deadline_ = time_point::max();
   pace_.begin(now());
   pump_body();
 }
 
 void session::pump_body() {
-  while (phase_ == phase::body) {
+  while (cycle_.is(phase::body)) {
     const auto step = work_->reader->next();
     if (!step)
       return fail_body(step.error());
@@ -145,7 +146,7 @@ void session::send_cut(body_cut cut, bool last) {
   x.body_done = last;
   if (last) {
     // Before the batch goes: its refusal may be answered within submit().
-    phase_ = phase::awaiting;
+    cycle_.on(event::sent_all);
     expect_within(state_.config.request_timeout);
   }
   thread_.submit(std::move(batch));
@@ -156,7 +157,7 @@ void session::send_cut(body_cut cut, bool last) {
     return fail_body(*x.request->failure());
   if (x.request->in_flight() < window())
     return claim_next_batch();
-  phase_ = phase::paused;
+  cycle_.pause(wait::receipt);
   expect_within(state_.config.request_timeout);
 }
 
@@ -184,7 +185,7 @@ void session::skip_cut(body_cut cut, bool last) {
     return; // reads on with the same claim
   x.body_done = true;
   state_.gate.return_unused(std::exchange(x.charged, {}));
-  phase_ = phase::awaiting;
+  cycle_.on(event::sent_all);
   expect_within(state_.config.request_timeout);
   if (terms_.ack == ack_level::stored)
     thread_.await_sink(x.request);
@@ -196,17 +197,17 @@ void session::send_rest() {
   auto& x = *work_;
   auto rest = x.request->take_rest();
   x.body_done = false;
-  phase_ = phase::body;
+  cycle_.on(event::finds_rest);
   if (!claim_weight(rest->cut.weight, rest->cut.records.size(), gathered::no))
     return fail_body({ec::saturated, "no room for the rest of the body"});
   send_cut(std::move(rest->cut), rest->last);
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     read_body();
 }
 
 /// A small body that is all here, not compressed and well-formed needs no reader: it is cut
 /// where it lies, as a reader would cut it. False: the reader takes it and says what is wrong.
-bool session::gather_at_once() {
+bool session::gather_at_once(time_point at) {
   const auto& config = state_.config;
   const auto length = terms_.length.value_or(0);
   if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
@@ -236,13 +237,11 @@ bool session::gather_at_once() {
   unread_.none();
   in_.consume(length); // its bytes stay where they are until the next read
   const auto end = size_t{records.back().offset} + records.back().size;
-  const bool waited = phase_ == phase::admission;
   const auto text = bytes.substr(0, end);
   const auto fingerprint =
     terms_.key.empty() ? 0 : closed_fingerprint(text, *format, frames.header().get());
   gather(gathered::small,
-         {text, records, *format, frames.header(), fingerprint, weight, nullptr},
-         waited ? now() : began_);
+         {text, records, *format, frames.header(), fingerprint, weight, nullptr}, at);
   return true;
 }
 
@@ -256,7 +255,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // Before the batch goes: its refusal may be answered within coalesce().
-  phase_ = phase::awaiting;
+  cycle_.on(event::sent_all);
   deadline_ = at + state_.config.request_timeout;
   thread_.coalesce(as, {terms_.stream->settings.name,
                         terms_.level,
@@ -362,7 +361,7 @@ void session::fail_body(fault why) {
   drop_reader();
   if (!x.reader)
     state_.gate.return_unused(std::exchange(x.charged, {}));
-  phase_ = phase::awaiting;
+  cycle_.on(event::body_failed);
   expect_within(state_.config.request_timeout);
 }
 
@@ -376,7 +375,7 @@ void session::check_pace(time_point at) {
 
 /// The request is answered or its client is gone; what was sent goes on without us.
 void session::end_exchange() noexcept {
-  if (phase_ == phase::closed)
+  if (cycle_.closed())
     open_request_ = {};
   if (!work_)
     return;
@@ -404,21 +403,23 @@ void session::on_progress() {
   count_streaming();
   if (work_ && work_->request->has_rest() && !work_->failure)
     return send_rest();
-  if (phase_ == phase::awaiting && answer_is_due())
-    return answer_request();
-  if (phase_ == phase::awaiting)
-    charge_verdicts();
+  if (cycle_.is(phase::awaiting))
+    return answer_is_due() ? answer_request() : charge_verdicts();
   // A wait for a claim, room or tokens is ended elsewhere.
-  if (phase_ != phase::paused || ticket_.waits() || waits_for_opening_)
-    return;
+  if (cycle_.waits_for() == wait::receipt)
+    go_on();
+}
+
+/// A paused body goes on if it may have one more batch in flight.
+void session::go_on() {
   const auto& request = *work_->request;
   if (request.failure())
     return fail_body(*request.failure());
   if (request.in_flight() >= window())
-    return;
-  phase_ = phase::body;
+    return cycle_.pause(wait::receipt);
+  cycle_.on(event::reads_body);
   claim_next_batch();
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     read_body();
 }
 
