@@ -27,11 +27,6 @@ session::session(io_thread& thread, ingest_state& state, std::unique_ptr<transpo
   add(state_.context.figures.connections_accepted);
 }
 
-session::~session() {
-  unpark();
-  return_answer();
-}
-
 void session::failed(const std::exception& why) noexcept {
   log_event(log_level::error, "connection_failed", {{"reason", why.what()}});
   close();
@@ -68,7 +63,7 @@ void session::on_read(error_code failure, size_t bytes) {
 }
 
 void session::on_written(error_code failure) {
-  return_answer();
+  answer_charge_.reset();
   if (cycle_.closed())
     return;
   guarded([&] {
@@ -82,10 +77,10 @@ void session::take_input(read_target into, size_t bytes) {
   add(state_.context.figures.bytes_received, bytes);
   if (into == read_target::input) {
     in_.commit(bytes);
-  } else if (into == read_target::body && !parked_reader_) {
+  } else if (into == read_target::body && !parked_) {
     work_->reader->commit(bytes);
   } else { // the request has failed meanwhile, and this is of its rest
-    unpark();
+    parked_.reset();
     unread_.dropped(bytes);
   }
   switch (cycle_.now()) {
@@ -110,7 +105,7 @@ void session::take_input(read_target into, size_t bytes) {
 /// it gets its answer.
 void session::connection_lost() {
   peer_done_ = true;
-  unpark();
+  parked_.reset();
   if (!cycle_.outlives_half_close(terms_.length && in_.size() >= *terms_.length))
     close();
 }
@@ -199,7 +194,7 @@ bool session::begin_as_before() {
   open_request();
   terms_.length = again->content_length;
   unread_.due(terms_.length);
-  work_.emplace();
+  work_.emplace(request_charge{state_.gate, state_.config, terms_});
   admit();
   return true;
 }
@@ -246,7 +241,7 @@ void session::begin(std::string_view text, const request_head& head) {
   terms_ = std::move(*terms);
   if (head.has_body() && head.keep_alive && !expects) // else it is read anew
     known_.remember(text, head);
-  work_.emplace();
+  work_.emplace(request_charge{state_.gate, state_.config, terms_});
   admit();
 }
 
@@ -287,6 +282,7 @@ void session::on_deadline() {
 
 void session::after_answer(time_point at) {
   open_request_ = {};
+  // What is still to come of a body that was refused stands before the next request.
   switch (unread_.after_answer(keeps_alive(), peer_done_, !in_.empty())) {
   case unread_body::step::next_request:
     return next_request(at);

@@ -8,8 +8,9 @@
 //   answer      session_answer.cpp     refusals, verdicts, probes
 //
 // What can be decided without a socket is decided beside it: which phase follows which in
-// request_cycle, waiting at the gate in admission_ticket, a body's speed in body_pace, what
-// becomes of one that is not read in unread_body.
+// request_cycle, waiting at the gate in admission_ticket, what is held of the budget in
+// request_charge, a body's speed in body_pace, what becomes of one that is not read in
+// unread_body.
 //
 // Lives on its I/O thread, which keeps it alive until it is closed; after that, operations
 // still under way do. An exception in it closes it and touches nobody else.
@@ -23,6 +24,7 @@
 #include "http/ingest/ingest_state.hpp"
 #include "http/ingest/ingest_terms.hpp"
 #include "http/ingest/outstanding.hpp"
+#include "http/ingest/request_charge.hpp"
 #include "http/ingest/request_cycle.hpp"
 #include "http/ingest/unread_body.hpp"
 #include "http/wire/answer.hpp"
@@ -55,7 +57,6 @@ class session final : public std::enable_shared_from_this<session>,
   /// Both outlive it.
   session(io_thread& thread, ingest_state& state, std::unique_ptr<transport> link,
           std::string peer);
-  ~session() override;
 
   /// `place` is where the thread's list holds it.
   void start(session_list::iterator place);
@@ -85,17 +86,21 @@ class session final : public std::enable_shared_from_this<session>,
 
   /// The request in hand, once its head is accepted.
   struct exchange {
+    explicit exchange(request_charge what) : charge(std::move(what)) {}
+
     std::unique_ptr<body_reader> reader;
     std::shared_ptr<ingest_request> request; ///< from the first batch on
-    claim charged;                           ///< for the batch being made
-    size_t held = 0; ///< bytes charged for the reader, for as long as it lives
-    size_t held_when_granted =
-      0;                ///< bytes of the claim that waits which are for the reader
-    size_t decoder = 0; ///< the part of `held` that the decoder may use
+    request_charge charge;
     std::optional<fault> failure; ///< the rest of the body is not wanted
     bool body_done = false;
     uint64_t number = 0; ///< batch_part::request, if it has several batches; else 0
     counted<uint32_t> streaming; ///< while some of several are in flight
+  };
+
+  /// Kept while a read into its memory is still under way, though its request has failed.
+  struct parked_read {
+    std::unique_ptr<body_reader> reader;
+    request_charge charge;
   };
 
   /// A complete body.
@@ -154,21 +159,14 @@ class session final : public std::enable_shared_from_this<session>,
   // -- its claims (session_admission.cpp)
   void admit();
   void enter_gate();
-  void take(const claim& granted) noexcept;
+  void take(const claim& granted);
   void hear_when_it_goes();
   void claim_next_batch();
-  size_t next_batch_charge() const noexcept;
-  size_t charge_of(size_t weight, size_t records) const noexcept;
-  gathered gathers(uint64_t weight) const noexcept;
-  void claim_and_wait(const claim& wanted, size_t held);
+  void claim_and_wait(const claim& wanted);
   void claim_decoder();
-  bool claim_reader();
-  bool hold_rest(size_t needed);
   void note_unread() noexcept;
   void drop_reader() noexcept;
-  void unpark() noexcept;
   void charge_answer();
-  void return_answer() noexcept;
   void charge_verdicts();
   bool wait_for_opening();
   void look_again();
@@ -185,12 +183,11 @@ class session final : public std::enable_shared_from_this<session>,
   void skip_cut(body_cut cut, bool last);
   void send_rest();
   uint32_t window() const noexcept;
+  void number_part(batch_part& part);
   batch_part make_part(const whole_body& body, uint64_t record_base);
   submission make_submission(body_cut cut, bool last);
   uint32_t batch_records() const noexcept;
   void count_records(size_t records);
-  bool claim_weight(size_t weight, size_t records, gathered as);
-  void return_surplus(size_t weight, size_t records, bool small);
   void count_streaming() noexcept;
   void fail_body(fault why);
   void check_pace(time_point at);
@@ -229,10 +226,8 @@ class session final : public std::enable_shared_from_this<session>,
     connection_note::none; ///< its answer's; `none` is kept alive too
   bool head_only_ = false;
   unread_body unread_;
-  /// Kept while a read into its memory is still under way, though its request has failed.
-  std::unique_ptr<body_reader> parked_reader_;
-  claim parked_;             ///< what is charged for it
-  size_t answer_charge_ = 0; ///< for an answer that the client is slow to take
+  std::optional<parked_read> parked_;
+  std::optional<request_charge> answer_charge_; ///< while the client is slow to take it
 
   admission_ticket ticket_;
   body_pace pace_;

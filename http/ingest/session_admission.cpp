@@ -3,34 +3,13 @@
 #include "http/ingest/io_thread.hpp"
 #include "http/ingest/session.hpp"
 #include "proto/health.hpp"
-#include "records/inflate.hpp"
 
-#include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace weir {
 
 namespace {
-
-/// What a request is charged before its body is read.
-struct first_charge {
-  claim all;
-  size_t held = 0; ///< bytes of `all` that are for the reader
-};
-
-first_charge first_claim(const ingest_config& config,
-                         const ingest_terms& terms) noexcept {
-  const bool known =
-    terms.length && *terms.length <= config.batch_bytes && terms.coding.empty();
-  const auto parts = terms.stream->parts_room(known ? *terms.length : config.batch_bytes);
-  if (!known) {
-    const auto held = reader_bytes + inflater_bytes(terms.coding);
-    return {{batch_charge(config) + held + parts, 1}, held};
-  }
-  if (config.gathers(*terms.length) == gathered::small && parts == 0)
-    return {{budget_charge(config, *terms.length), 0}};
-  return {{unread_charge(config, *terms.length) + parts, 1}};
-}
 
 /// Why the node is closed; without a cause if that has just ended, or is our own drain.
 std::string refusal_of(const node_health& health) {
@@ -39,11 +18,8 @@ std::string refusal_of(const node_health& health) {
          + "nothing of the request was read or stored";
 }
 
-/// A smaller shortfall is not worth the lock: the 4 KiB charged for a request cover it.
-constexpr size_t missing_bytes_min = size_t{2} << 10;
-/// An answer up to this size is not charged either.
+/// An answer up to this size is not charged: the 4 KiB charged for a request cover it.
 constexpr size_t answer_bytes_free = size_t{2} << 10;
-constexpr size_t surplus_bytes_min = size_t{64} << 10;
 
 } // namespace
 
@@ -68,12 +44,11 @@ void session::admit() {
 
 void session::enter_gate() {
   const auto& settings = terms_.stream->settings;
-  const auto first = first_claim(state_.config, terms_);
-  work_->held_when_granted = first.held;
-  switch (ticket_.ask(*this, first.all, terms_.level, settings.admission,
+  const auto first = work_->charge.first_claim();
+  switch (ticket_.ask(*this, first, terms_.level, settings.admission,
                       settings.admission_wait)) {
   case admission::verdict::granted:
-    take(first.all);
+    take(first);
     return start_body(began_);
   case admission::verdict::waiting:
     return hear_when_it_goes();
@@ -99,6 +74,7 @@ void session::on_wait_over() {
 
 void session::on_granted(const claim& what) {
   guarded([&] {
+    assert(work_); // a wait ends before its exchange does
     take(what);
     if (cycle_.is(phase::admission))
       return start_body(now());
@@ -108,15 +84,12 @@ void session::on_granted(const claim& what) {
   });
 }
 
-void session::take(const claim& granted) noexcept {
+void session::take(const claim& granted) {
   auto& x = *work_;
-  const auto held = std::exchange(x.held_when_granted, 0);
-  x.charged = {granted.bytes - held, granted.batches};
-  x.held += held;
-  if (!x.reader)
-    x.decoder = inflater_bytes(terms_.coding);
-  else if (held > 0)
-    x.reader->allow_memory(x.decoder += held);
+  const auto before = x.charge.for_decoder();
+  x.charge.granted(granted);
+  if (x.charge.for_decoder() > before)
+    x.reader->allow_memory(x.charge.for_decoder());
 }
 
 /// While a full journal or a stage's restart closes admission, or the stream's or the client's
@@ -133,7 +106,7 @@ bool session::wait_for_opening() {
   return true;
 }
 
-/// Called once per tick. What it still waits for then, it has not begun to wait for now.
+/// Called once per tick. If it goes on waiting for the same, its deadline stays where it was.
 void session::look_again() {
   const auto waited_for = cycle_.waits_for();
   const auto deadline = deadline_;
@@ -146,27 +119,10 @@ void session::look_again() {
 /// unread is what slows its client down.
 void session::claim_next_batch() {
   if (!wait_for_opening())
-    claim_and_wait({next_batch_charge(), 1}, 0);
+    claim_and_wait(work_->charge.next_claim());
 }
 
-size_t session::next_batch_charge() const noexcept {
-  const auto& config = state_.config;
-  return batch_charge(config) + terms_.stream->parts_room(config.batch_bytes);
-}
-
-/// One that splits its records is not gathered: what they become is charged to their request,
-/// and must not be in the way of another's.
-gathered session::gathers(uint64_t weight) const noexcept {
-  return terms_.stream->parts_room(0) > 0 ? gathered::no : state_.config.gathers(weight);
-}
-
-size_t session::charge_of(size_t weight, size_t records) const noexcept {
-  return budget_charge(state_.config, weight, records)
-         + terms_.stream->parts_room(weight);
-}
-
-void session::claim_and_wait(const claim& wanted, size_t held) {
-  work_->held_when_granted = held;
+void session::claim_and_wait(const claim& wanted) {
   switch (ticket_.ask(*this, wanted, terms_.level, admission_policy::wait,
                       state_.config.request_timeout)) {
   case admission::verdict::granted:
@@ -186,100 +142,14 @@ void session::claim_and_wait(const claim& wanted, size_t held) {
 /// other holds would wait for ever.
 void session::claim_decoder() {
   auto& x = *work_;
-  auto& gate = state_.gate;
-  const auto more = x.reader->memory_wanted() - x.decoder;
+  const auto more = x.reader->memory_wanted() - x.charge.for_decoder();
   if (x.reader->text_bytes() == 0) {
-    gate.return_unused(std::exchange(x.charged, {}));
-    return claim_and_wait({next_batch_charge() + more, 1}, more);
+    x.charge.return_batch();
+    return claim_and_wait(x.charge.next_claim(more));
   }
-  const auto asked = gate.enter({more, 0}, terms_.level, admission_policy::reject, {});
-  if (asked.what != admission::verdict::granted)
+  if (!x.charge.cover_decoder(more))
     return fail_body({ec::saturated, "no room for the window of a later zstd frame"});
-  x.held += more;
-  x.reader->allow_memory(x.decoder += more);
-}
-
-/// A small body that is not all here is cut by a reader, whose list of records may be longer
-/// than the body.
-bool session::claim_reader() {
-  auto& charged = work_->charged;
-  const auto length = terms_.length.value_or(0);
-  // A body of unknown length (or none) was charged for its reader at the gate.
-  if (work_->held > 0 || length == 0)
-    return true;
-  const auto needed =
-    unread_charge(state_.config, length) + terms_.stream->parts_room(length);
-  if (needed <= charged.bytes + missing_bytes_min)
-    return true;
-  const claim missing{needed - charged.bytes, 0};
-  const auto asked =
-    state_.gate.enter(missing, terms_.level, admission_policy::reject, {});
-  if (asked.what != admission::verdict::granted)
-    return false;
-  charged.bytes += missing.bytes;
-  return true;
-}
-
-/// A body was charged for its length; its rows and records may weigh more. It does not wait
-/// for the difference: others may wait for what it holds.
-bool session::claim_weight(size_t weight, size_t records, gathered as) {
-  auto& charged = work_->charged;
-  const auto needed = charge_of(weight, records);
-  claim missing;
-  missing.bytes = needed - std::min(charged.bytes, needed);
-  // A body that was charged as a small one and is none needs batch credit after all.
-  missing.batches = as == gathered::small || charged.batches > 0 ? 0 : 1;
-  if (missing.batches == 0 && missing.bytes <= missing_bytes_min)
-    return true;
-  const auto asked =
-    state_.gate.enter(missing, terms_.level, admission_policy::reject, {});
-  if (asked.what != admission::verdict::granted)
-    return false;
-  charged.bytes += missing.bytes;
-  charged.batches += missing.batches;
-  return true;
-}
-
-/// A body of unknown length was charged for a whole batch; now it is known to be less.
-void session::return_surplus(size_t weight, size_t records, bool small) {
-  auto& charged = work_->charged;
-  const auto needed = charge_of(weight, records);
-  claim surplus;
-  surplus.bytes = charged.bytes - std::min(charged.bytes, needed);
-  surplus.batches = small ? charged.batches : 0;
-  if (surplus.batches == 0 && surplus.bytes < surplus_bytes_min)
-    return;
-  charged.bytes -= surplus.bytes;
-  charged.batches -= surplus.batches;
-  state_.gate.return_unused(surplus);
-}
-
-/// A batch goes; the text of the next one that is here already stays while the session waits
-/// for its claim. What the batch does not need pays for it, which is nearly always enough.
-bool session::hold_rest(size_t needed) {
-  auto& x = *work_;
-  auto& gate = state_.gate;
-  const auto text = x.reader->text_bytes();
-  const auto base = reader_bytes + x.decoder;
-  const auto wanted = base + (text > surplus_bytes_min ? text : 0);
-  if (wanted + surplus_bytes_min < x.held)
-    gate.return_unused({x.held - wanted, 0}), x.held = wanted;
-  if (wanted <= x.held)
-    return true;
-  auto missing = wanted - x.held;
-  // The batch keeps what it needs itself.
-  const auto spare =
-    std::min(missing, x.charged.bytes - std::min(needed, x.charged.bytes));
-  x.charged.bytes -= spare;
-  x.held += spare;
-  missing -= spare;
-  if (missing == 0)
-    return true;
-  const auto asked = gate.enter({missing, 0}, terms_.level, admission_policy::reject, {});
-  if (asked.what != admission::verdict::granted)
-    return false;
-  x.held += missing;
-  return true;
+  x.reader->allow_memory(x.charge.for_decoder());
 }
 
 /// How much of the body is still to come.
@@ -298,13 +168,7 @@ void session::drop_reader() noexcept {
   if (!x.reader || reads_into_body())
     return;
   x.reader.reset();
-  state_.gate.return_unused({std::exchange(x.held, 0), 0});
-}
-
-void session::unpark() noexcept {
-  parked_reader_.reset();
-  if (parked_.bytes > 0)
-    state_.gate.return_unused(std::exchange(parked_, {}));
+  x.charge.return_reader();
 }
 
 /// An answer that did not fit in the socket's buffer stays here until its client reads. It is
@@ -312,16 +176,10 @@ void session::unpark() noexcept {
 void session::charge_answer() {
   if (out_.capacity() <= answer_bytes_free)
     return;
-  const auto asked =
-    state_.gate.enter({out_.capacity(), 0}, terms_.level, admission_policy::reject, {});
-  if (asked.what != admission::verdict::granted)
+  request_charge charge{state_.gate, state_.config, terms_};
+  if (!charge.cover_answer(out_.capacity()))
     return close();
-  answer_charge_ = out_.capacity();
-}
-
-void session::return_answer() noexcept {
-  if (answer_charge_ > 0)
-    state_.gate.return_unused({std::exchange(answer_charge_, 0), 0});
+  answer_charge_.emplace(std::move(charge));
 }
 
 /// The batches are settled and their claims are back, but the answer waits for the sink: its
@@ -329,13 +187,10 @@ void session::return_answer() noexcept {
 void session::charge_verdicts() {
   auto& x = *work_;
   const auto bytes = x.request->extra_bytes();
-  if (!x.request->all_settled() || x.held > 0 || bytes <= answer_bytes_free)
+  if (!x.request->all_settled() || x.charge.for_reader() > 0
+      || bytes <= answer_bytes_free)
     return;
-  const auto asked =
-    state_.gate.enter({bytes, 0}, terms_.level, admission_policy::reject, {});
-  if (asked.what == admission::verdict::granted)
-    x.held = bytes;
-  else
+  if (!x.charge.cover_answer(bytes))
     x.request->forget_errors();
 }
 

@@ -28,7 +28,7 @@ framing_limits framing_of(const ingest_terms& terms) noexcept {
 void session::start_body(time_point at) {
   if (gather_at_once(at))
     return;
-  if (!claim_reader())
+  if (!work_->charge.cover_reader())
     return refuse({ec::saturated, "nothing of the request was read or stored"});
   const auto& config = state_.config;
   body_terms body;
@@ -39,7 +39,7 @@ void session::start_body(time_point at) {
   body.coding = terms_.coding;
   body.inflate.ratio_max = config.inflate_ratio_max;
   body.inflate.window_max = config.zstd_window_max;
-  body.inflate.memory_free = work_->decoder;
+  body.inflate.memory_free = work_->charge.for_decoder();
   body.framing = framing_of(terms_);
   body.body_bytes_max = config.body_bytes_max;
   body.batch_bytes = config.batch_bytes;
@@ -123,9 +123,10 @@ void session::send_cut(body_cut cut, bool last) {
   if (x.request && x.request->skipping())
     return skip_cut(std::move(cut), last);
   const bool whole = last && !x.request;
-  const auto as = whole ? gathers(cut.weight) : gathered::no;
-  if (!claim_weight(cut.weight, cut.records.size(), as)
-      || (!last && !hold_rest(charge_of(cut.weight, cut.records.size()))))
+  const auto as = whole ? x.charge.gathers(cut.weight) : gathered::no;
+  const auto records = cut.records.size();
+  if (!x.charge.cover_batch(cut.weight, records, as)
+      || (!last && !x.charge.keep_text(x.reader->text_bytes(), cut.weight, records)))
     return fail_body({ec::saturated, "no room for what becomes of the rows"});
   if (as != gathered::no)
     return gather(as,
@@ -134,15 +135,11 @@ void session::send_cut(body_cut cut, bool last) {
                   now());
   if (!x.request)
     x.request = fresh_request();
-  count_records(cut.records.size());
-  return_surplus(cut.weight, cut.records.size(), false);
+  count_records(records);
+  x.charge.return_surplus(cut.weight, records, false);
   auto batch = make_submission(std::move(cut), last);
-  if (!whole) {
-    if (x.number == 0)
-      x.number = thread_.next_key().low << 1 | 1;
-    batch.arrived->parts.front().request = x.number;
-    batch.arrived->parts.front().home = x.request->key().low;
-  }
+  if (!whole)
+    number_part(batch.arrived->parts.front());
   x.body_done = last;
   if (last) {
     // Before the batch goes: its refusal may be answered within submit().
@@ -159,6 +156,15 @@ void session::send_cut(body_cut cut, bool last) {
     return claim_next_batch();
   cycle_.pause(wait::receipt);
   expect_within(state_.config.request_timeout);
+}
+
+/// The part is one of several: the number tells which belong together, and so have an order.
+void session::number_part(batch_part& part) {
+  auto& x = *work_;
+  if (x.number == 0)
+    x.number = thread_.next_key().low << 1 | 1; // never 0
+  part.request = x.number;
+  part.home = x.request->key().low;
 }
 
 /// How many of the request's batches may be in flight. The first of a keyed request goes alone:
@@ -184,7 +190,7 @@ void session::skip_cut(body_cut cut, bool last) {
   if (!last)
     return; // reads on with the same claim
   x.body_done = true;
-  state_.gate.return_unused(std::exchange(x.charged, {}));
+  x.charge.return_batch();
   cycle_.on(event::sent_all);
   expect_within(state_.config.request_timeout);
   if (terms_.ack == ack_level::stored)
@@ -198,7 +204,7 @@ void session::send_rest() {
   auto rest = x.request->take_rest();
   x.body_done = false;
   cycle_.on(event::finds_rest);
-  if (!claim_weight(rest->cut.weight, rest->cut.records.size(), gathered::no))
+  if (!x.charge.cover_batch(rest->cut.weight, rest->cut.records.size(), gathered::no))
     return fail_body({ec::saturated, "no room for the rest of the body"});
   send_cut(std::move(rest->cut), rest->last);
   if (cycle_.is(phase::body))
@@ -211,7 +217,7 @@ bool session::gather_at_once(time_point at) {
   const auto& config = state_.config;
   const auto length = terms_.length.value_or(0);
   if (length == 0 || length > std::min(config.coalesce_bytes, in_.size())
-      || !terms_.coding.empty() || gathers(length) != gathered::small)
+      || !terms_.coding.empty() || work_->charge.gathers(length) != gathered::small)
     return false;
   const auto bytes = in_.view().substr(0, length);
   const auto framing = framing_of(terms_);
@@ -232,7 +238,7 @@ bool session::gather_at_once(time_point at) {
   const auto weight =
     body_weight(length, records.size() * names_of_a_row(frames.header().get()));
   if (weight > config.coalesce_bytes
-      || !claim_weight(weight, records.size(), gathered::small))
+      || !work_->charge.cover_batch(weight, records.size(), gathered::small))
     return false; // the reader says so
   unread_.none();
   in_.consume(length); // its bytes stay where they are until the next read
@@ -251,7 +257,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
   x.request = fresh_request();
   x.body_done = true;
   count_records(body.records.size());
-  return_surplus(body.weight, body.records.size(), as == gathered::small);
+  x.charge.return_surplus(body.weight, body.records.size(), as == gathered::small);
   auto part = make_part(body, 0);
   x.request->add_chunk(part.records, part.key);
   // Before the batch goes: its refusal may be answered within coalesce().
@@ -264,7 +270,7 @@ void session::gather(gathered as, whole_body body, time_point at) {
                         body.records,
                         std::move(part),
                         {x.request, 0, true, 0},
-                        std::exchange(x.charged, {}),
+                        x.charge.take_batch(),
                         at,
                         body.text,
                         terms_.streams});
@@ -336,7 +342,7 @@ submission session::make_submission(body_cut cut, bool last) {
   out.arrived->parts.push_back(std::move(part));
   out.records = std::move(cut.records);
   out.owners.push_back({x.request, chunk, last, 0});
-  out.charged = std::exchange(x.charged, {});
+  out.charged = x.charge.take_batch();
   return out;
 }
 
@@ -360,7 +366,7 @@ void session::fail_body(fault why) {
   note_unread();
   drop_reader();
   if (!x.reader)
-    state_.gate.return_unused(std::exchange(x.charged, {}));
+    x.charge.return_batch();
   cycle_.on(event::body_failed);
   expect_within(state_.config.request_timeout);
 }
@@ -379,18 +385,13 @@ void session::end_exchange() noexcept {
     open_request_ = {};
   if (!work_)
     return;
-  const claim charged{work_->charged.bytes + work_->held, work_->charged.batches};
-  const bool parks = reads_into_body();
-  if (parks)
-    parked_ = charged;
-  else if (charged.bytes > 0)
-    state_.gate.return_unused(charged);
   if (work_->request)
     work_->request->abandon();
   if (last_request_ && last_request_->extra_bytes() > 0)
     last_request_.reset(); // an idle connection keeps what is small and nothing else
-  if (parks)
-    parked_reader_ = std::move(work_->reader);
+  if (reads_into_body()) {
+    parked_.emplace(parked_read{std::move(work_->reader), std::move(work_->charge)});
+  }
   work_.reset();
 }
 
