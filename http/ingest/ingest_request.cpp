@@ -83,6 +83,21 @@ void ingest_request::fail_chunk(uint32_t, fault why, bool was_sent, bool doubtfu
   doubtful_ = doubtful_ || doubtful;
 }
 
+bool ingest_request::answer_is_due(bool body_failed) const noexcept {
+  // A failure tells how many records are durable, so the batches on their way are waited for.
+  if (body_failed || failure_)
+    return all_settled();
+  switch (ack_) {
+  case ack_level::accepted:
+    return all_sent();
+  case ack_level::durable:
+    return all_settled();
+  case ack_level::stored:
+    return all_settled() && in_sink();
+  }
+  return true;
+}
+
 uint64_t ingest_request::durable_records() const noexcept {
   if (another_body_ || !first_.durable)
     return 0;

@@ -77,6 +77,8 @@ class ingest_request {
   // -- for the answer
   ack_level ack() const noexcept { return ack_; }
   uint32_t in_flight() const noexcept { return in_flight_; }
+  /// Nothing is left to wait for. `body_failed`: nothing more of the body is wanted.
+  bool answer_is_due(bool body_failed) const noexcept;
   bool all_sent() const noexcept { return unsent_ == 0; }
   bool all_settled() const noexcept { return unsent_ == 0 && in_flight_ == 0; }
   /// Tells of what is settled so far; a later chunk may make it false again.

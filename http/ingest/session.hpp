@@ -195,7 +195,6 @@ class session final : public std::enable_shared_from_this<session>,
   void progressed() override;
   void on_progress();
   void go_on();
-  bool answer_is_due() const noexcept;
 
   io_thread& thread_;
   ingest_state& state_;

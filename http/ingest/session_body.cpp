@@ -405,7 +405,8 @@ void session::on_progress() {
   if (work_ && work_->request->has_rest() && !work_->failure)
     return send_rest();
   if (cycle_.is(phase::awaiting))
-    return answer_is_due() ? answer_request() : charge_verdicts();
+    return work_->request->answer_is_due(work_->failure.has_value()) ? answer_request()
+                                                                     : charge_verdicts();
   // A wait for a claim, room or tokens is ended elsewhere.
   if (cycle_.waits_for() == wait::receipt)
     go_on();
@@ -422,21 +423,6 @@ void session::go_on() {
   claim_next_batch();
   if (cycle_.is(phase::body))
     read_body();
-}
-
-bool session::answer_is_due() const noexcept {
-  const auto& request = *work_->request;
-  if (work_->failure || request.failure())
-    return request.all_settled();
-  switch (request.ack()) {
-  case ack_level::accepted:
-    return request.all_sent();
-  case ack_level::durable:
-    return request.all_settled();
-  case ack_level::stored:
-    return request.all_settled() && request.in_sink();
-  }
-  return true;
 }
 
 } // namespace weir

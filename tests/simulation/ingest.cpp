@@ -190,18 +190,21 @@ session::session(ingest& owner, size_t thread, request_terms terms, cut_listener
                  std::function<void(const answer&)> on_answer)
   : owner_(owner), thread_(thread), terms_(std::move(terms)), on_cut_(std::move(on_cut)),
     on_answer_(std::move(on_answer)), streams_(owner.context_.streams.get()),
-    stream_(streams_->find(terms_.stream)) {}
+    stream_(streams_->find(terms_.stream)) {
+  cycle_.on(event::next_request);
+  cycle_.on(event::head_ended);
+}
 
 void session::receive(std::string_view bytes) {
   in_ += bytes;
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     pump_body();
 }
 
 void session::hang_up() {
-  if (phase_ == phase::closed)
+  if (closed())
     return;
-  phase_ = phase::closed;
+  cycle_.on(event::closes);
   if (ticket_ != 0 && owner_.gate_.cancel(ticket_))
     ticket_ = 0; // else granted() is on its way and gives the claim back
   end_exchange();
@@ -237,7 +240,8 @@ void session::enter_gate(const claim& wanted, admission_policy policy, duration 
     return paused ? fail_body(why) : answer_failure(why);
   }
   ticket_ = ticket;
-  phase_ = paused ? phase::paused : phase::admission;
+  if (paused)
+    cycle_.pause(wait::claim);
   deadline_ = time_point::max();
   owner_.events_.in(time, [this, self = weak_from_this(), mine = ticket] {
     if (const auto held = self.lock(); held && ticket_ == mine && !closed())
@@ -247,14 +251,14 @@ void session::enter_gate(const claim& wanted, admission_policy policy, duration 
 
 void session::granted(const claim& given) {
   ticket_ = 0;
-  if (phase_ != phase::admission && phase_ != phase::paused)
+  if (closed())
     return owner_.gate_.return_unused(given);
   charged_ = given;
-  if (phase_ == phase::admission)
+  if (cycle_.is(phase::admission))
     return start_body();
   if (request_->failure())
     return fail_body(*request_->failure());
-  phase_ = phase::body;
+  cycle_.on(event::reads_body);
   pump_body();
 }
 
@@ -268,7 +272,7 @@ void session::start_body() {
   body.batch_records = owner_.config_.batch_records;
   body.keyed = !terms_.key.empty();
   reader_ = std::move(*body_reader::make(std::move(body)));
-  phase_ = phase::body;
+  cycle_.on(event::reads_body);
   pump_body();
 }
 
@@ -277,11 +281,11 @@ void session::give_up_waiting() {
     return;
   ticket_ = 0;
   const fault why{ec::saturated, "the wait for admission was over"};
-  phase_ == phase::paused ? fail_body(why) : answer_failure(why);
+  cycle_.is(phase::paused) ? fail_body(why) : answer_failure(why);
 }
 
 void session::pump_body() {
-  while (phase_ == phase::body) {
+  while (cycle_.is(phase::body)) {
     const auto next = reader_->next();
     if (!next)
       return fail_body(next.error());
@@ -327,7 +331,7 @@ void session::send_cut(body_cut cut, bool last) {
   }
   body_done_ = last;
   if (last) {
-    phase_ = phase::awaiting;
+    cycle_.on(event::sent_all);
     deadline_ = now() + owner_.config_.request_timeout;
   }
   auto& thread = *owner_.threads_[thread_];
@@ -347,7 +351,7 @@ void session::send_cut(body_cut cut, bool last) {
     return fail_body(*request_->failure());
   if (request_->in_flight() < window())
     return claim_next_batch();
-  phase_ = phase::paused;
+  cycle_.pause(wait::receipt);
   deadline_ = now() + owner_.config_.request_timeout;
 }
 
@@ -371,7 +375,7 @@ void session::skip_cut(body_cut cut, bool last) {
     return;
   body_done_ = true;
   owner_.gate_.return_unused(std::exchange(charged_, {}));
-  phase_ = phase::awaiting;
+  cycle_.on(event::sent_all);
   deadline_ = now() + owner_.config_.request_timeout;
   if (terms_.ack == ack_level::stored)
     owner_.threads_[thread_]->sent.await_sink(request_);
@@ -381,14 +385,14 @@ void session::skip_cut(body_cut cut, bool last) {
 void session::send_rest() {
   auto rest = request_->take_rest();
   body_done_ = false;
-  phase_ = phase::body;
+  cycle_.on(event::finds_rest);
   const claim wanted{budget_charge(owner_.config_, rest->cut.weight), 1};
   if (owner_.gate_.enter(wanted, terms_.level, admission_policy::reject, nullptr).what
       != admission::verdict::granted)
     return fail_body({ec::saturated, "no room for the rest of the body"});
   charged_ = wanted;
   send_cut(std::move(rest->cut), rest->last);
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     pump_body();
 }
 
@@ -440,8 +444,7 @@ bool session::wait_for_opening() {
   const auto closed = owner_.context_.health.closed();
   if (closed != ec::journal_full && closed != ec::stage_away)
     return false;
-  phase_ = phase::paused;
-  waits_for_opening_ = true;
+  cycle_.pause(wait::room);
   deadline_ = now() + owner_.config_.request_timeout;
   return true;
 }
@@ -457,28 +460,31 @@ void session::fail_body(fault why) {
   failure_ = std::move(why);
   if (!request_ || request_->all_settled())
     return answer_failure(fault{*failure_});
-  phase_ = phase::awaiting;
+  cycle_.on(event::body_failed);
   deadline_ = now() + owner_.config_.request_timeout;
 }
 
 void session::tick(time_point at) {
   if (closed())
     return;
-  if (waits_for_opening_ && phase_ == phase::paused) {
-    waits_for_opening_ = false;
+  const auto self = shared_from_this();
+  if (cycle_.looks_again()) {
     const auto deadline = deadline_;
-    progressed();
-    if (waits_for_opening_)
+    go_on();
+    if (cycle_.looks_again())
       deadline_ = deadline;
   }
   if (closed() || at < deadline_)
     return;
-  if (phase_ == phase::paused && ticket_ != 0)
+  switch (cycle_.at_deadline()) {
+  case request_cycle::expiry::no_claim:
     return give_up_waiting();
-  if (phase_ == phase::paused && std::exchange(waits_for_opening_, false))
+  case request_cycle::expiry::no_room:
     return fail_body(
       {ec::journal_full, "the journal had no room for the rest of the body in time"});
-  answer_failure({ec::deadline_exceeded, "the outcome is not known yet"});
+  default:
+    answer_failure({ec::deadline_exceeded, "the outcome is not known yet"});
+  }
 }
 
 void session::progressed() {
@@ -487,17 +493,20 @@ void session::progressed() {
   const auto self = shared_from_this();
   if (request_ && request_->has_rest() && !failure_)
     return send_rest();
-  if (phase_ == phase::awaiting && answer_is_due())
+  if (cycle_.is(phase::awaiting) && request_->answer_is_due(failure_.has_value()))
     return answer_request();
-  if (phase_ != phase::paused || ticket_ != 0 || waits_for_opening_)
-    return;
+  if (cycle_.waits_for() == wait::receipt)
+    go_on();
+}
+
+void session::go_on() {
   if (request_->failure())
     return fail_body(*request_->failure());
   if (request_->in_flight() >= window())
-    return;
-  phase_ = phase::body;
+    return cycle_.pause(wait::receipt);
+  cycle_.on(event::reads_body);
   claim_next_batch();
-  if (phase_ == phase::body)
+  if (cycle_.is(phase::body))
     pump_body();
 }
 

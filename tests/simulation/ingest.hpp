@@ -1,6 +1,7 @@
 // INGEST: the listener's side of a simulated node without its sockets. Framing, batches,
-// coalescing, admission and what is owed for every batch are the real ones; a session
-// here does what http/ingest/session.cpp does between them, and gives its answer to a function.
+// coalescing, admission, the phases of a request and what is owed for every batch are the real
+// ones; a session here does what http/ingest/session.cpp does between them, and gives its answer
+// to a function.
 #pragma once
 
 #include "http/ingest/admission.hpp"
@@ -9,6 +10,7 @@
 #include "http/ingest/ingest_request.hpp"
 #include "http/ingest/ingest_settings.hpp"
 #include "http/ingest/outstanding.hpp"
+#include "http/ingest/request_cycle.hpp"
 #include "proto/ports.hpp"
 #include "records/catalog.hpp"
 #include "tests/simulation/chance.hpp"
@@ -108,11 +110,13 @@ class session final : public request_owner, public std::enable_shared_from_this<
   // -- by the listener
   void admit();
   void tick(time_point now);
-  bool closed() const noexcept { return phase_ == phase::closed; }
+  bool closed() const noexcept { return cycle_.closed(); }
   void progressed() override;
 
  private:
-  enum class phase : uint8_t { admission, body, paused, awaiting, closed };
+  using phase = request_cycle::phase;
+  using event = request_cycle::event;
+  using wait = request_cycle::wait;
 
   void enter_gate(const claim& wanted, admission_policy policy, duration time,
                   bool paused);
@@ -129,9 +133,9 @@ class session final : public request_owner, public std::enable_shared_from_this<
                              claim charged, uint64_t settled) const;
   catalog_ptr rules() const;
   void claim_next_batch();
+  void go_on();
   bool wait_for_opening();
   void fail_body(fault why);
-  bool answer_is_due() const noexcept;
   void answer_request();
   void answer_failure(const fault& why);
   void respond(const answer& what);
@@ -145,7 +149,7 @@ class session final : public request_owner, public std::enable_shared_from_this<
   std::function<void(const answer&)> on_answer_;
   catalog_ptr streams_;
   const stream_spec* stream_ = nullptr;
-  phase phase_ = phase::admission;
+  request_cycle cycle_;
   time_point deadline_ = time_point::max();
   std::unique_ptr<body_reader> reader_;
   std::string in_;
@@ -156,7 +160,6 @@ class session final : public request_owner, public std::enable_shared_from_this<
   std::optional<fault> failure_;
   bool body_done_ = false;
   uint64_t number_ = 0; ///< batch_part::request of its batches
-  bool waits_for_opening_ = false;
 };
 
 } // namespace weir::simulation

@@ -5,22 +5,6 @@
 
 namespace weir::simulation {
 
-bool session::answer_is_due() const noexcept {
-  if (!request_)
-    return false;
-  if (failure_ || request_->failure())
-    return request_->all_settled();
-  switch (request_->ack()) {
-  case ack_level::accepted:
-    return request_->all_sent();
-  case ack_level::durable:
-    return request_->all_settled();
-  case ack_level::stored:
-    return request_->all_settled() && request_->in_sink();
-  }
-  return true;
-}
-
 void session::answer_request() {
   if (failure_ && !request_->doubtful())
     return answer_failure(fault{*failure_});
@@ -58,7 +42,8 @@ void session::answer_failure(const fault& why) {
 }
 
 void session::respond(const answer& what) {
-  phase_ = phase::closed;
+  cycle_.on(event::answers);
+  cycle_.on(event::closes);
   const auto tell = std::move(on_answer_);
   end_exchange();
   if (tell)
