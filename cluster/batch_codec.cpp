@@ -61,18 +61,18 @@ void write_known(byte_writer& to, const stored_prefix& known) {
   to.flag(known.records > 0);
   if (known.records == 0)
     return;
-  for (const auto number : {known.records, known.fingerprint, known.accepted,
-                            known.rejected, known.quarantined, known.dropped})
-    to.number(number);
+  to.number(known.records);
+  to.number(known.fingerprint);
+  write_counts(to, known.counts());
 }
 
 stored_prefix read_known(byte_reader& from) {
   stored_prefix known;
   if (!from.flag())
     return known;
-  for (auto* number : {&known.records, &known.fingerprint, &known.accepted,
-                       &known.rejected, &known.quarantined, &known.dropped})
-    *number = from.number<uint64_t>();
+  known.records = from.number<uint64_t>();
+  known.fingerprint = from.number<uint64_t>();
+  read_counts(from, known.counts());
   if (known.records == 0)
     from.spoil();
   return known;
@@ -432,10 +432,7 @@ std::string encode_receipt(const batch_receipt& receipt, size_t known, size_t ro
     to.text(cut_text(part.detail, small_text_bytes_max));
     write_key(to, part.key);
     to.flag(part.duplicate);
-    to.number(part.accepted);
-    to.number(part.rejected);
-    to.number(part.quarantined);
-    to.number(part.dropped);
+    write_counts(to, part.counts());
     to.flag(part.doubtful);
     write_known(to, part.known);
   }
@@ -460,10 +457,7 @@ result<arrived_receipt> decode_receipt(std::string_view bytes) {
     part.detail = from.text(small_text_bytes_max);
     part.key = read_key(from);
     part.duplicate = from.flag();
-    part.accepted = from.number<uint32_t>();
-    part.rejected = from.number<uint32_t>();
-    part.quarantined = from.number<uint32_t>();
-    part.dropped = from.number<uint32_t>();
+    read_counts(from, part.counts());
     part.doubtful = from.flag();
     part.known = read_known(from);
     // Nobody could act on an outcome that this version does not know.
@@ -483,10 +477,9 @@ bool belongs_to(const arrived_receipt& receipt, const record_batch& batch) noexc
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto& told = receipt.parts[i];
     const auto& mine = parts[i];
-    const auto not_stored = uint64_t{told.rejected} + told.quarantined + told.dropped;
     // A repeat is told the counts of its first time, whose body may have been cut differently.
     if (told.part != i || told.key != mine.key || told.request != mine.request
-        || (!told.duplicate && not_stored > mine.records))
+        || (!told.duplicate && told.not_stored() > mine.records))
       return false;
   }
   return std::all_of(

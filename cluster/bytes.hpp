@@ -3,6 +3,8 @@
 // it bad, and afterwards everything it returns is zero or empty.
 #pragma once
 
+#include "proto/part_counts.hpp"
+
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -98,5 +100,21 @@ class byte_reader {
   std::string_view left_;
   bool good_ = true;
 };
+
+/// The counts of a part or of a body, in the width that they have in memory.
+template <class Number>
+void write_counts(byte_writer& to, const verdict_counts<Number>& counts) {
+  to.number(counts.accepted);
+  to.number(counts.rejected);
+  to.number(counts.quarantined);
+  to.number(counts.dropped);
+}
+
+template <class Number>
+void read_counts(byte_reader& from, verdict_counts<Number>& counts) {
+  for (auto* number :
+       {&counts.accepted, &counts.rejected, &counts.quarantined, &counts.dropped})
+    *number = from.number<Number>();
+}
 
 } // namespace weir

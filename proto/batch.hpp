@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/codes.hpp"
+#include "proto/part_counts.hpp"
 
 #include <array>
 #include <atomic>
@@ -233,22 +234,18 @@ struct record_batch {
 using batch_ptr = std::shared_ptr<const record_batch>;
 
 /// What the journal knows of a keyed request whose body was cut at other places, or differs.
-struct stored_prefix {
+/// The counts add up to `records`.
+struct stored_prefix : total_counts {
   uint64_t records = 0;     ///< leading records with a verdict; 0: nothing is known
   uint64_t fingerprint = 0; ///< the fingerprint of the last of those parts
-  /// How many of those records were stored; the four counts add up to them.
-  uint64_t accepted = 0;
-  uint64_t rejected = 0;
-  uint64_t quarantined = 0;
-  uint64_t dropped = 0;
   uint64_t last_sequence = 0;
 };
 
 /// What became of one part.
-struct part_receipt {
+struct part_receipt : part_counts {
   uint64_t request = 0;
   uint32_t part = 0;
-  /// none: final as counted below. Else nothing of the part is stored.
+  /// none: final as counted. Else nothing of the part is stored.
   ec outcome = ec::none;
   std::string detail; ///< explains a failed outcome
   batch_key key;
@@ -256,10 +253,6 @@ struct part_receipt {
   bool doubtful = false;
   /// The key was known: an earlier request stored this part.
   bool duplicate = false;
-  uint32_t accepted = 0; ///< stored records
-  uint32_t rejected = 0;
-  uint32_t quarantined = 0;
-  uint32_t dropped = 0;
   uint64_t last_sequence = 0; ///< the last stored record's, for `ack: stored`; 0 if none
   /// With outcome key_reused for a body's first part: nothing was stored now, but it may
   /// be the same body in other pieces; only the owner of its text can tell.

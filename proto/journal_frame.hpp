@@ -30,8 +30,8 @@ struct dead_letter_view {
 };
 
 /// One frame: what one request's share of a batch left behind. Views point into the reader's
-/// buffer and live until its next read.
-struct frame_view {
+/// buffer and live until its next read. Its counts are for the repeated answer of a keyed request.
+struct frame_view : part_unstored {
   uint32_t epoch = 0;          ///< grows by one at each start of the journal's writer
   uint64_t first_sequence = 0; ///< records[0]'s; records are numbered without a gap
   int64_t received_at_us = 0;  ///< unix microseconds
@@ -39,9 +39,6 @@ struct frame_view {
   batch_key key;
   bool keyed = false;
   uint64_t fingerprint = 0;
-  uint32_t rejected = 0; ///< for the repeated answer of a keyed request
-  uint32_t quarantined = 0;
-  uint32_t dropped = 0;
   /// how many of `records` are parts of the same record as the one before them
   uint32_t further_parts = 0;
   std::vector<std::string_view> records; ///< bodies: one JSON object each, no raw newline

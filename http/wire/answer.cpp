@@ -11,19 +11,15 @@ namespace weir {
 
 void verdicts::add(const batch_part& part, const part_receipt& receipt,
                    std::span<const rejection> rejections) {
-  accepted += receipt.accepted;
-  rejected += receipt.rejected;
-  quarantined += receipt.quarantined;
-  dropped += receipt.dropped;
+  counts() += receipt.counts();
   ++parts;
   duplicate_parts += receipt.duplicate;
-  const uint64_t refused = uint64_t{receipt.rejected} + receipt.quarantined;
   const auto listed =
     std::count_if(rejections.begin(), rejections.end(),
                   [&](const auto& r) { return r.part == receipt.part; });
   // The part was judged by other rules when it was stored: this list would not match its counts.
-  if (receipt.duplicate && static_cast<uint64_t>(listed) != refused) {
-    truncated_ = truncated_ || refused > 0;
+  if (receipt.duplicate && static_cast<uint64_t>(listed) != receipt.refused()) {
+    truncated_ = truncated_ || receipt.refused() > 0;
     return;
   }
   for (const auto& r : rejections)
@@ -61,13 +57,10 @@ void verdicts::forget_errors() noexcept {
 }
 
 void verdicts::add(const stored_prefix& known) {
-  accepted += known.accepted;
-  rejected += known.rejected;
-  quarantined += known.quarantined;
-  dropped += known.dropped;
+  counts() += known.counts();
   ++parts;
   ++duplicate_parts;
-  truncated_ = truncated_ || known.rejected + known.quarantined > 0;
+  truncated_ = truncated_ || known.refused() > 0;
 }
 
 void append_number(std::string& out, uint64_t number) {

@@ -24,14 +24,10 @@ struct record_error {
 
 /// The sum over a request's parts. Bounded: it keeps the errors of the first `errors_max`
 /// records that have one, whatever order the parts come in.
-class verdicts {
+class verdicts : public total_counts {
  public:
   static constexpr size_t errors_max = 100;
 
-  uint64_t accepted = 0;
-  uint64_t rejected = 0;
-  uint64_t quarantined = 0;
-  uint64_t dropped = 0;
   uint32_t parts = 0;
   uint32_t duplicate_parts = 0;
 
@@ -53,7 +49,7 @@ class verdicts {
   /// Every part was stored by an earlier request.
   bool duplicate() const noexcept { return parts > 0 && duplicate_parts == parts; }
   bool all_rejected() const noexcept {
-    return accepted == 0 && dropped == 0 && rejected + quarantined > 0;
+    return accepted == 0 && dropped == 0 && refused() > 0;
   }
 
  private:

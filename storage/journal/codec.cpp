@@ -234,9 +234,7 @@ frame_view decode_frame(std::span<const std::byte> frame, journal_position next)
   view_of.key = head.key();
   view_of.keyed = head.keyed();
   view_of.fingerprint = head.fingerprint;
-  view_of.rejected = head.rejected;
-  view_of.quarantined = head.quarantined;
-  view_of.dropped = head.dropped;
+  view_of.unstored() = head.counts().unstored();
   view_of.further_parts = head.further_parts();
   view_of.next = next;
   const auto* sizes = frame.data() + sizeof head;

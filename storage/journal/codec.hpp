@@ -48,7 +48,9 @@ struct frame_head {
   uint32_t stream_bytes() const noexcept { return stream_and_parts & 0xfff; }
   /// How many of the records are parts of the same record as the one before.
   uint32_t further_parts() const noexcept { return stream_and_parts >> 12; }
-  uint32_t accepted() const noexcept { return records - further_parts(); }
+  part_counts counts() const noexcept {
+    return {{rejected, quarantined, dropped}, records - further_parts()};
+  }
   void set_stream(uint32_t bytes, uint32_t parts) noexcept {
     stream_and_parts = bytes | parts << 12;
     version = parts == 0 ? 1 : 2; // who knows no parts must not read it
@@ -66,15 +68,12 @@ inline constexpr size_t stream_bytes_max = 0xfff;                      ///< its 
 uint32_t crc32c(std::span<const std::byte> bytes, uint32_t start = 0) noexcept;
 
 /// One part's share of a batch: what a frame is made of.
-struct part_slice {
+struct part_slice : part_unstored {
   const record_batch* batch = nullptr;
   uint32_t part = 0;
   uint32_t first = 0;   ///< index into batch->records
   uint32_t records = 0; ///< how many of them from there
   uint32_t dead_letters = 0;
-  uint32_t rejected = 0;
-  uint32_t quarantined = 0;
-  uint32_t dropped = 0;
   bool follows = false; ///< see frame_head::follows()
   /// how many of the records are parts of the same record as the one before them
   uint32_t further_parts = 0;

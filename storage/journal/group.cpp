@@ -22,16 +22,8 @@ void refuse_reused_key(part_receipt& answer) {
 
 void repeat(part_receipt& answer, const part_receipt& first, bool keyed) {
   answer.duplicate = keyed;
-  answer.accepted = first.accepted;
-  answer.rejected = first.rejected;
-  answer.quarantined = first.quarantined;
-  answer.dropped = first.dropped;
+  answer.counts() = first.counts();
   answer.last_sequence = first.last_sequence;
-}
-
-/// Records of the part that the entry remembers: each has one verdict.
-uint64_t records_of(const key_entry& entry) noexcept {
-  return uint64_t{entry.accepted} + entry.rejected + entry.quarantined + entry.dropped;
 }
 
 /// One slice per part: its run of records and what was counted against it.
@@ -84,9 +76,7 @@ void commit_group::add_part(batch_receipt& receipt, part_slice& slice, size_t fr
   answer.request = part.request;
   answer.part = slice.part;
   answer.key = part.key;
-  answer.rejected = slice.rejected;
-  answer.quarantined = slice.quarantined;
-  answer.dropped = slice.dropped;
+  answer.unstored() = slice.unstored();
   if (is_known(answer, part) || is_echo(part, slice.part))
     return;
   const bool links_others = part.keyed && part.request != 0;
@@ -137,7 +127,7 @@ bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
   if (part.keyed && part.record_base == 0 && (!same || part.request != 0)) {
     answer.known = prefix_from(*known);
     // More is stored of a longer body: it is compared as a whole before more of it comes.
-    same = same && answer.known.records == records_of(*known);
+    same = same && answer.known.records == known->all();
   }
   if (!same) {
     refuse_reused_key(answer);
@@ -145,10 +135,7 @@ bool commit_group::is_known(part_receipt& answer, const batch_part& part) {
   }
   answer.known = {};
   answer.duplicate = part.keyed; // else the same request, submitted again after a crash
-  answer.accepted = known->accepted;
-  answer.rejected = known->rejected;
-  answer.quarantined = known->quarantined;
-  answer.dropped = known->dropped;
+  answer.counts() = known->counts();
   answer.last_sequence = known->last_sequence;
   return true;
 }
@@ -159,15 +146,12 @@ stored_prefix commit_group::prefix_from(const key_entry& first) const {
   stored_prefix all;
   for (const auto* part = &first; part != nullptr;
        part = keys_.find(continued_key(first.key, all.records), true)) {
-    const auto records = records_of(*part);
+    const auto records = part->all();
     if (records == 0)
       break; // a part has some: this entry is damaged, and would lead nowhere
     all.records += records;
     all.fingerprint = part->fingerprint;
-    all.accepted += part->accepted;
-    all.rejected += part->rejected;
-    all.quarantined += part->quarantined;
-    all.dropped += part->dropped;
+    all += part->counts();
     all.last_sequence = std::max(all.last_sequence, part->last_sequence);
   }
   return all;
@@ -190,10 +174,7 @@ void commit_group::succeed(const group_frame& frame, uint64_t first_sequence) {
   entry.key = part.key;
   entry.fingerprint = part.fingerprint;
   entry.last_sequence = answer.last_sequence;
-  entry.accepted = answer.accepted;
-  entry.rejected = answer.rejected;
-  entry.quarantined = answer.quarantined;
-  entry.dropped = answer.dropped;
+  entry.counts() = answer.counts();
   keys_.add(entry, part.keyed);
 }
 

@@ -71,10 +71,9 @@ struct journal_figures {
 };
 
 /// A key a sink remembers from before the journal's first segment.
-struct remembered_key {
+struct remembered_key : part_counts {
   batch_key key;
   uint64_t fingerprint = 0;
-  uint32_t accepted = 0, rejected = 0, quarantined = 0, dropped = 0;
   uint64_t last_sequence = 0;
   int64_t received_at_us = 0;
 };

@@ -22,14 +22,10 @@
 
 namespace weir {
 
-struct key_entry {
+struct key_entry : part_counts {
   batch_key key;
   uint64_t fingerprint = 0;
   uint64_t last_sequence = 0;
-  uint32_t accepted = 0;
-  uint32_t rejected = 0;
-  uint32_t quarantined = 0;
-  uint32_t dropped = 0;
   uint32_t learned_s = 0; ///< seconds since the index was made
 };
 

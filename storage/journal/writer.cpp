@@ -17,10 +17,7 @@ key_entry entry_of(const frame_head& head) noexcept {
   entry.key = head.key();
   entry.fingerprint = head.fingerprint;
   entry.last_sequence = head.records == 0 ? 0 : head.first_sequence + head.records - 1;
-  entry.accepted = head.accepted();
-  entry.rejected = head.rejected;
-  entry.quarantined = head.quarantined;
-  entry.dropped = head.dropped;
+  entry.counts() = head.counts();
   return entry;
 }
 
@@ -29,10 +26,7 @@ key_entry entry_of(const remembered_key& kept) noexcept {
   entry.key = kept.key;
   entry.fingerprint = kept.fingerprint;
   entry.last_sequence = kept.last_sequence;
-  entry.accepted = kept.accepted;
-  entry.rejected = kept.rejected;
-  entry.quarantined = kept.quarantined;
-  entry.dropped = kept.dropped;
+  entry.counts() = kept.counts();
   return entry;
 }
 

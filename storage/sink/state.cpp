@@ -166,10 +166,14 @@ result<std::vector<remembered_key>> sink_state::keys() {
     if (!*row)
       return all;
     auto& q = list_keys_;
-    all.push_back(
-      {decode_key(q.bytes(0)), q.natural(1), static_cast<uint32_t>(q.integer(2)),
-       static_cast<uint32_t>(q.integer(3)), static_cast<uint32_t>(q.integer(4)),
-       static_cast<uint32_t>(q.integer(5)), q.natural(6), q.integer(7)});
+    const auto count = [&q](int column) {
+      return static_cast<uint32_t>(q.integer(column));
+    };
+    all.push_back({{{count(3), count(4), count(5)}, count(2)},
+                   decode_key(q.bytes(0)),
+                   q.natural(1),
+                   q.natural(6),
+                   q.integer(7)});
   }
 }
 

@@ -468,7 +468,7 @@ TEST_F(journal_actor_test, when_it_crashes_its_successor_knows_what_was_stored) 
 TEST_F(journal_actor_test,
        when_the_sink_remembers_a_key_the_request_is_not_stored_again) {
   settings.recall = []() -> result<journal_recall> {
-    return journal_recall{101, 0, {{{5, 5}, 77, 3, 1, 0, 0, 100, 0}}};
+    return journal_recall{101, 0, {{{{1, 0, 0}, 3}, {5, 5}, 77, 100, 0}}};
   };
   start();
   batch_builder build;

@@ -83,8 +83,9 @@ class simulated_sink final : public sink {
     if (!frame.keyed)
       return;
     const auto accepted = static_cast<uint32_t>(frame.records.size());
-    own_.keys.push_back({frame.key, frame.fingerprint, accepted, frame.rejected,
-                         frame.quarantined, frame.dropped,
+    own_.keys.push_back({{frame.unstored(), accepted},
+                         frame.key,
+                         frame.fingerprint,
                          accepted == 0 ? 0 : frame.first_sequence + accepted - 1,
                          frame.received_at_us});
   }

@@ -228,11 +228,14 @@ result<std::vector<remembered_key>> list_keys(connection& db, uint64_t source,
       + " FROM batch_keys WHERE keyed"
         " ORDER BY received_at DESC, last_sequence DESC LIMIT $2::bigint",
     {std::to_string(source), std::to_string(keys_max)}, [&](const answer& r) {
-      youngest_first.push_back(
-        {key_of_uuid(r.text(0, 0)), static_cast<uint64_t>(r.integer(0, 1)),
-         static_cast<uint32_t>(r.integer(0, 2)), static_cast<uint32_t>(r.integer(0, 3)),
-         static_cast<uint32_t>(r.integer(0, 4)), static_cast<uint32_t>(r.integer(0, 5)),
-         static_cast<uint64_t>(r.integer(0, 6)), r.integer(0, 7)});
+      const auto count = [&r](int column) {
+        return static_cast<uint32_t>(r.integer(0, column));
+      };
+      youngest_first.push_back({{{count(3), count(4), count(5)}, count(2)},
+                                key_of_uuid(r.text(0, 0)),
+                                static_cast<uint64_t>(r.integer(0, 1)),
+                                static_cast<uint64_t>(r.integer(0, 6)),
+                                r.integer(0, 7)});
       return true;
     });
   if (!visited)

@@ -248,8 +248,11 @@ class crash_run {
     std::vector<remembered_key> keys;
     for (const auto& [key, part] : parts_)
       if (part.what == owed::released && part.keyed)
-        keys.push_back({key, key.low, static_cast<uint32_t>(part.records.size()), 0, 0, 0,
-                        part.last_sequence, 0});
+        keys.push_back({{{}, static_cast<uint32_t>(part.records.size())},
+                        key,
+                        key.low,
+                        part.last_sequence,
+                        0});
     return keys;
   }
 

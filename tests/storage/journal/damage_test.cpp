@@ -155,7 +155,7 @@ TEST_F(journal_damage, does_not_bring_a_frame_from_inside_a_body_to_life) {
   batch_builder forged;
   forged.part({6, 6}).record("{\"forged\":true}");
   const auto inner = forged.done();
-  const part_slice slice{inner.get(), 0, 0, 1, 0, 0, 0, 0};
+  const part_slice slice{{}, inner.get(), 0, 0, 1};
   std::vector<std::byte> frame(frame_bytes(slice));
   encode_frame(slice, frame);
   // Where the body will lie: behind head, table entry, stream, pointer and a detail of 11
