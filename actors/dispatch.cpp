@@ -27,7 +27,7 @@ using dispatch_ptr = dispatch_actor::stateful_pointer<dispatch_state>;
 void show_peer(const dispatch_state& st, link_id link) {
   const auto figures = st.table->figures(link);
   st.config.board->update(st.peers.at(link), [&](link_view& view) {
-    auto& out = view.out[static_cast<size_t>(st.config.flow)];
+    auto& out = view.out[index_of(st.config.flow)];
     out.window = figures ? figures->window : link_window{};
     out.used = figures ? figures->used : link_window{};
   });
@@ -47,10 +47,7 @@ void send_to_peer(dispatch_ptr self, const dispatch_table::delivery& sent) {
              {"flow", to_string(st.config.flow)},
              {"to", peer},
              {"bytes", bytes}});
-  st.config.board->update(peer, [&](link_view& view) {
-    ++view.batches_sent;
-    view.bytes_sent += bytes;
-  });
+  st.config.board->sent(peer, 1, bytes);
   show_peer(st, sent.to);
 }
 
@@ -99,7 +96,7 @@ void on_closed(dispatch_ptr self, const link_closed& link) {
   // The table marks what comes back as copied: the peer may have stored it.
   const auto back = st.table->link_down(link.link);
   st.config.board->update(peer->second, [&](link_view& view) {
-    view.out[static_cast<size_t>(st.config.flow)] = {};
+    view.out[index_of(st.config.flow)] = {};
     view.resends += back;
   });
   if (back > 0)

@@ -1,7 +1,8 @@
 // LINKS: this node's relations to its peers. It knows who they are and whether they still
 // answer, grants them windows, takes their batches into this node's stages and sends the
-// receipts back. What this node itself sends is left to the dispatchers, which hear from
-// here of links, windows and receipts.
+// receipts back. cluster/peer_table.hpp decides what a peer may send and what its link is
+// closed for; this actor sends. What this node itself sends is left to the dispatchers,
+// which hear from here of links, windows and receipts.
 //
 //   Accepts:     link_opened,
 //                link_closed,
@@ -26,10 +27,10 @@
 
 #include "actors/link_ports.hpp"
 #include "actors/roles.hpp"
-#include "cluster/assembler.hpp"
 #include "cluster/board.hpp"
 #include "cluster/members.hpp"
 #include "cluster/network.hpp"
+#include "cluster/peer_table.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
 #include "proto/ports.hpp"
@@ -83,43 +84,17 @@ struct links_state {
   static inline const char* name = "links";
   using time_point = std::chrono::steady_clock::time_point;
 
-  struct peer_link {
-    explicit peer_link(node_card who, size_t piece_bytes_held_max)
-      : card(std::move(who)), pieces(piece_bytes_held_max) {}
-    node_card card;
-    assembler pieces;
-    time_point heard{};          ///< when it last said anything
-    int64_t peer_sent_at_ns = 0; ///< its last heartbeat's stamp, on its clock
-    time_point peer_sent_came{}; ///< when that came, on ours
-    std::array<link_window, link_flows> granted;   ///< granted by us
-    std::array<link_window, link_flows> held;      ///< what we hold of its batches
-    std::array<link_window, link_flows> grants_us; ///< granted by the peer
-  };
-  /// A peer's batch in this node's stages.
-  struct held_batch {
-    link_id link = 0;
-    link_flow flow = link_flow::work;
-    uint64_t number = 0;
-    size_t bytes = 0;
-    batch_ptr batch;
-  };
-
   links_config config;
   std::optional<members> known;
-  std::map<link_id, peer_link> peers;
-  std::map<uint64_t, held_batch> held;                ///< by envelope
-  std::multimap<uint64_t, receipt_ptr> awaiting_sink; ///< by last sequence
+  std::optional<peer_table> peers;
   std::map<std::string, caf::strong_actor_ptr> local; ///< by role, null: away
   queue_gauge* queue = nullptr;
-  time_point last_tick{};
   uint32_t ticks = 0;
   bool draining = false;
 
   void open(links_config with, time_point now);
-  /// Bounds a peer's batches in one flow, and the pieces of its unfinished ones.
-  size_t peer_bytes_max() const noexcept;
-  /// What a peer may send in this flow now: nothing while this node can't take it.
-  link_window window_for(link_flow flow) const;
+  /// True while this node takes peers' batches of this flow.
+  bool takes(link_flow flow) const;
   caf::strong_actor_ptr local_actor(const std::string& role) const;
   void show() const;
 };

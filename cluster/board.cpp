@@ -16,6 +16,46 @@ void cluster_board::update(const std::string& peer,
   change(link);
 }
 
+void cluster_board::link_up(const std::string& peer) {
+  update(peer, [](link_view& view) { view.up = true; });
+}
+
+void cluster_board::link_down(const std::string& peer) {
+  update(peer, [](link_view& view) {
+    view.up = false;
+    view.in = {};
+    view.round_trip_seconds = 0;
+    ++view.losses;
+  });
+}
+
+void cluster_board::round_trip(const std::string& peer, double seconds) {
+  update(peer, [&](link_view& view) { view.round_trip_seconds = seconds; });
+}
+
+void cluster_board::received(const std::string& peer, uint64_t batches, uint64_t bytes) {
+  update(peer, [&](link_view& view) {
+    view.batches_received += batches;
+    view.bytes_received += bytes;
+  });
+}
+
+void cluster_board::sent(const std::string& peer, uint64_t batches, uint64_t bytes) {
+  update(peer, [&](link_view& view) {
+    view.batches_sent += batches;
+    view.bytes_sent += bytes;
+  });
+}
+
+void cluster_board::holds(const std::string& peer,
+                          const std::array<link_window, link_flows>& granted,
+                          const std::array<link_window, link_flows>& used) {
+  update(peer, [&](link_view& view) {
+    for (size_t i = 0; i < link_flows; ++i)
+      view.in[i] = {granted[i], used[i]};
+  });
+}
+
 void cluster_board::set_members(std::vector<member_view> members) {
   const std::lock_guard guard{lock_};
   members_ = std::move(members);

@@ -7,7 +7,9 @@
 
 #include "proto/cluster_view.hpp"
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -25,6 +27,14 @@ class cluster_board final : public cluster_view {
   /// Every peer has been told that this node drains.
   std::atomic<bool> drain_announced{false};
 
+  void link_up(const std::string& peer);
+  void link_down(const std::string& peer);
+  void received(const std::string& peer, uint64_t batches, uint64_t bytes);
+  void sent(const std::string& peer, uint64_t batches, uint64_t bytes);
+  void round_trip(const std::string& peer, double seconds);
+  /// What the peer was granted and has here now, by link_flow.
+  void holds(const std::string& peer, const std::array<link_window, link_flows>& granted,
+             const std::array<link_window, link_flows>& used);
   /// Runs `change` under the lock: it must be short.
   void update(const std::string& peer, const std::function<void(link_view&)>& change);
   void set_members(std::vector<member_view> members);

@@ -152,6 +152,13 @@ result<link_frame_content> decode_frame(std::string_view bytes) {
   return content;
 }
 
+bool has_its_text(const link_frame_content& frame, size_t text_bytes) noexcept {
+  const auto* piece = std::get_if<piece_frame>(&frame);
+  return text_bytes == 0
+         || (piece && piece->what == piece_of::batch
+             && piece->bytes.size() + text_bytes == piece->total);
+}
+
 std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,
                                           outgoing_frame whole, size_t bytes_max) {
   std::vector<outgoing_frame> frames;

@@ -64,6 +64,9 @@ using link_frame_content =
 std::string encode_frame(const link_frame_content& content);
 result<link_frame_content> decode_frame(std::string_view bytes);
 
+/// True if the text that came beside the frame is that of a whole batch, or if there is none.
+bool has_its_text(const link_frame_content& frame, size_t text_bytes) noexcept;
+
 /// Cuts what follows `piece_head_bytes` of room in `whole` into frames, in order. A whole that fits
 /// into a single frame becomes that frame in place; only then the text is not copied.
 std::vector<outgoing_frame> cut_in_pieces(piece_of what, link_flow flow, uint64_t number,

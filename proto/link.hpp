@@ -3,6 +3,7 @@
 
 #include "proto/node_card.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -41,6 +42,12 @@ enum class link_flow : uint8_t {
   persist, ///< from a worker to a persister
 };
 inline constexpr size_t link_flows = 2;
+inline constexpr std::array<link_flow, link_flows> all_flows{link_flow::work,
+                                                             link_flow::persist};
+/// A flow's place in an array of what there is for each.
+constexpr size_t index_of(link_flow flow) noexcept {
+  return static_cast<size_t>(flow);
+}
 
 std::string_view to_string(link_flow flow) noexcept;
 

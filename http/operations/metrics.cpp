@@ -207,8 +207,8 @@ void flow_family(collection& out, const cluster_snapshot& cluster, const char* n
                  const char* help, Value value) {
   out.family(name, help, MetricType::Gauge);
   for (const auto& link : cluster.links)
-    for (const auto flow : {link_flow::work, link_flow::persist}) {
-      const auto index = static_cast<size_t>(flow);
+    for (const auto flow : all_flows) {
+      const auto index = index_of(flow);
       const auto add = [&](const char* direction, const flow_view& view) {
         out.sample(static_cast<double>(value(view)),
                    {{"peer", link.peer},

@@ -72,8 +72,8 @@ json link_entry(const link_view& link) {
   json entry{{"peer", link.peer},
              {"up", link.up},
              {"round_trip_ms", rounded(link.round_trip_seconds * 1e3)}};
-  for (const auto flow : {link_flow::work, link_flow::persist}) {
-    const auto index = static_cast<size_t>(flow);
+  for (const auto flow : all_flows) {
+    const auto index = index_of(flow);
     entry[std::string{to_string(flow)}] = {{"sent", flow_entry(link.out[index])},
                                            {"received", flow_entry(link.in[index])}};
   }

@@ -294,7 +294,7 @@ void network::count_sent(connection& c, size_t end, const outgoing_frame& frame)
   const auto piece = piece_in(frame.head);
   if (!piece || piece->what != piece_of::batch || !complaint_.empty())
     return;
-  auto& out = c.from[end].out[static_cast<size_t>(piece->flow)];
+  auto& out = c.from[end].out[index_of(piece->flow)];
   out[piece->number] = piece->total;
   uint64_t bytes = 0;
   for (const auto& [number, size] : out)
@@ -311,7 +311,7 @@ void network::count_received(connection& c, size_t end, std::string_view head) {
   const auto piece = piece_in(head);
   if (piece && piece->what == piece_of::receipt
       && piece->offset + piece->bytes.size() == piece->total)
-    c.from[end].out[static_cast<size_t>(piece->flow)].erase(piece->number);
+    c.from[end].out[index_of(piece->flow)].erase(piece->number);
 }
 
 } // namespace weir::simulation
