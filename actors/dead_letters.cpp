@@ -1,5 +1,7 @@
 #include "actors/dead_letters.hpp"
 
+#include "proto/role_names.hpp"
+
 namespace weir {
 
 namespace {
@@ -7,8 +9,8 @@ namespace {
 class letter_store final : public tail_store {
  public:
   explicit letter_store(dead_letters_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage("dead_letters")),
-      queue_(config_.figures->queue("dead_letters")) {}
+    : config_(std::move(config)), stage_(config_.figures->stage(role_name::dead_letters)),
+      queue_(config_.figures->queue(role_name::dead_letters)) {}
 
   result<void> open() override {
     auto opened = config_.open_store();
@@ -67,7 +69,7 @@ tail_actor::behavior_type
 dead_letters(tail_actor::stateful_pointer<dead_letters_state> self,
              dead_letters_config config) {
   auto tailing = config.tail;
-  tailing.reader = "dead_letters";
+  tailing.reader = role_name::dead_letters;
   return tail(self, self->state, std::move(tailing),
               std::make_unique<letter_store>(std::move(config)));
 }

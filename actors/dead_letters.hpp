@@ -12,6 +12,7 @@
 
 #include "actors/tail.hpp"
 #include "proto/health.hpp"
+#include "proto/role_names.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/dead_letters.hpp"
 
@@ -20,7 +21,7 @@
 namespace weir {
 
 struct dead_letters_config {
-  tail_config tail; ///< its `reader` is set to "dead_letters"
+  tail_config tail; ///< its `reader` is set to role_name::dead_letters
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_store;
   telemetry* figures = nullptr;        ///< outlives the actor
   const clock_source* clock = nullptr; ///< outlives the actor; for latencies
@@ -28,7 +29,7 @@ struct dead_letters_config {
 };
 
 struct dead_letters_state : tail_state {
-  static inline const char* name = "dead_letters";
+  static inline const char* name = role_name::dead_letters;
 };
 
 tail_actor::behavior_type

@@ -15,6 +15,7 @@
 
 #include "actors/roles.hpp"
 #include "proto/health.hpp"
+#include "proto/role_names.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -29,7 +30,8 @@
 namespace weir {
 
 struct gateway_config {
-  std::vector<std::string> stages{"validate", "transform", "journal"};
+  std::vector<std::string> stages{role_name::validate, role_name::transform,
+                                  role_name::journal};
   std::chrono::milliseconds drain_deadline{8000};
   std::chrono::milliseconds drain_poll{20};
   std::function<void()> resubmit;       ///< pipeline::resubmit
@@ -40,7 +42,7 @@ struct gateway_config {
 };
 
 struct gateway_state {
-  static inline const char* name = "gateway";
+  static inline const char* name = role_name::gateway;
 
   gateway_config config;
   std::map<std::string, caf::actor_id> seen; ///< who played each role last

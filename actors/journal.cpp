@@ -52,7 +52,7 @@ void log_recovery(const recovery_report& report) {
 
 result<void> journal_state::open(journal_actor_config with) {
   config = std::move(with);
-  stage = &config.figures->stage("journal");
+  stage = &config.figures->stage(role_name::journal);
   group_queue = &config.figures->queue("journal_group");
   disk_queue = &config.figures->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
@@ -221,7 +221,7 @@ void journal_state::delete_passed() {
 journal_position journal_state::needed_from(const std::string& reader) const {
   const auto known = cursors.find(reader);
   const auto position = known == cursors.end() ? journal_position{} : known->second;
-  const bool has_all = reader == letters_reader && position >= dead_letters_end;
+  const bool has_all = reader == role_name::dead_letters && position >= dead_letters_end;
   return has_all ? writer->durable_end() : position;
 }
 
@@ -286,7 +286,7 @@ void journal_state::publish_room() {
   auto& health = *config.health;
   const bool full = writer->full();
   const auto keeper = full ? slowest_reader() : std::string{};
-  health.set(condition::letters_behind, keeper == "dead_letters");
+  health.set(condition::letters_behind, keeper == role_name::dead_letters);
   // Logged only at a change, because this runs after every commit.
   if (full && !health.is(condition::journal_full))
     log_event(log_level::warning, "journal_full",

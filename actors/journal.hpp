@@ -32,6 +32,7 @@
 #include "base/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
+#include "proto/role_names.hpp"
 #include "proto/telemetry.hpp"
 #include "storage/journal/journal.hpp"
 #include "storage/journal/request_order.hpp"
@@ -77,11 +78,8 @@ struct journal_actor_config {
   bool upkeep_thread = false; ///< otherwise its work is done between commits
 };
 
-/// The reader that needs only dead letters.
-inline constexpr std::string_view letters_reader = "dead_letters";
-
 struct journal_state {
-  static inline const char* name = "journal";
+  static inline const char* name = role_name::journal;
   using time_point = std::chrono::steady_clock::time_point;
 
   journal_actor_config config;

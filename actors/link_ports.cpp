@@ -1,6 +1,7 @@
 #include "actors/link_ports.hpp"
 
 #include "proto/messages.hpp"
+#include "proto/role_names.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -13,7 +14,7 @@ namespace {
 
 template <class Message>
 void tell(const role_table& roles, Message message) noexcept {
-  if (const auto links = roles.find("links"))
+  if (const auto links = roles.find(role_name::links))
     caf::anon_send(caf::actor_cast<links_actor>(links), std::move(message));
 }
 

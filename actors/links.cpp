@@ -237,7 +237,7 @@ void on_resubmit(links_state& st) {
 // -- this node
 
 void on_role(links_state& st, role_change& change) {
-  if (change.role == "links") {
+  if (change.role == role_name::links) {
     if (change.handle && st.config.heard)
       st.config.heard();
     return;
@@ -288,7 +288,7 @@ void links_state::open(links_config with, time_point now) {
     rules.takes[index_of(flow)] = !config.flows[index_of(flow)].stage.empty();
   peers.emplace(rules, now);
   queue = &config.figures->describe_queue(
-    "links", int64_t{config.window.batches} * config.peers_max,
+    role_name::links, int64_t{config.window.batches} * config.peers_max,
     {"batches", "cluster.window.batches × cluster.peers_max",
      "the peer: it keeps its batches until there is room in its window",
      "yes: it has other nodes to send to, and its clients wait or hear 503",
@@ -323,7 +323,7 @@ links_actor::behavior_type links(links_ptr self, links_config config) {
       if (!role->empty())
         st.config.roles->subscribe(*role, role_rank::stage, me);
   if (st.config.heard)
-    st.config.roles->subscribe("links", role_rank::stage, me);
+    st.config.roles->subscribe(role_name::links, role_rank::stage, me);
   self->delayed_send(self, st.config.heartbeat, tick_atom_v);
   return {
     [self](const link_opened& opened) { on_opened(self, opened); },

@@ -34,6 +34,7 @@
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
 #include "proto/ports.hpp"
+#include "proto/role_names.hpp"
 #include "proto/telemetry.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -81,7 +82,7 @@ struct links_config {
 };
 
 struct links_state {
-  static inline const char* name = "links";
+  static inline const char* name = role_name::links;
   using time_point = std::chrono::steady_clock::time_point;
 
   links_config config;

@@ -1,4 +1,5 @@
 #include "actors/sink_writer.hpp"
+#include "proto/role_names.hpp"
 #include "storage/open_sink.hpp"
 
 namespace weir {
@@ -8,8 +9,8 @@ namespace {
 class sink_store final : public tail_store {
  public:
   explicit sink_store(sink_writer_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage("sink")),
-      queue_(config_.figures->queue("sink")) {}
+    : config_(std::move(config)), stage_(config_.figures->stage(role_name::sink)),
+      queue_(config_.figures->queue(role_name::sink)) {}
 
   result<void> open() override {
     auto opened = config_.open_sink();
@@ -83,7 +84,7 @@ tail_actor::behavior_type
 sink_writer(tail_actor::stateful_pointer<sink_writer_state> self,
             sink_writer_config config) {
   auto tailing = config.tail;
-  tailing.reader = "sink";
+  tailing.reader = role_name::sink;
   return tail(self, self->state, std::move(tailing),
               std::make_unique<sink_store>(std::move(config)));
 }

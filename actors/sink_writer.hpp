@@ -24,7 +24,7 @@
 namespace weir {
 
 struct sink_writer_config {
-  tail_config tail; ///< its `reader` is set to "sink"
+  tail_config tail; ///< its `reader` is set to role_name::sink
   std::function<result<std::unique_ptr<sink>>()> open_sink;
   /// Called after each commit and once the sink is open: every record up to `sequence` is
   /// committed. On the actor's thread; must not block or throw.

@@ -3,6 +3,7 @@
 #include "actors/exits.hpp"
 #include "base/log.hpp"
 #include "proto/health.hpp"
+#include "proto/role_names.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -217,7 +218,7 @@ void on_tick(self_pointer self, tail_state& state) {
 }
 
 void follow(self_pointer self, tail_state& state, const role_change& change) {
-  if (change.role != "journal")
+  if (change.role != role_name::journal)
     return;
   state.journal = caf::actor_cast<journal_actor>(change.handle);
   ++state.journal_number;

@@ -222,13 +222,16 @@ class Tidy(unittest.TestCase):
         self.same_rows(code, {(quoted(row[0])[0], row[1]) for row in table_rows("docs/metrics.md")}, "docs/metrics.md")
 
     def test_every_queue_has_its_row(self):
-        text = "".join(text_of(file) for file in self.product)
+        roles = text_of("proto/role_names.hpp")
+        named = dict(re.findall(r'const char\* (\w+) = "(\w+)";', roles))
+        text = re.sub(r"role_name::(\w+)\b(?!\()", lambda use: f'"{named[use[1]]}"',
+                      "".join(text_of(file) for file in self.product))
         code = {name for function in ("describe", "describe_queue") for arguments in calls(text, function)
                 for name in re.findall(r'^"(\w+)"', arguments[0])}
         # A stage's queue and a dispatcher's have the name of their role.
-        code.update(re.findall(r'make_stage_tree\(parts, \{"(\w+)"', text))
-        for pair in re.findall(r'\.role = work \? "(\w+)" : "(\w+)"', text):
-            code.update(pair)
+        code.update(re.findall(r'make_stage_tree\(\s*parts,\s*\{\s*"(\w+)"', text))
+        self.assertIn(".role = role_name::dispatcher_of(", text)
+        code.update(named[name] for name in re.search(r"dispatcher_of\(.*?\? (\w+) : (\w+);", roles, re.S).groups())
         table = re.search(r"^## Every queue.*?^## ", text_of("ARCHITECTURE.md"), re.M | re.S)[0]
         rows = re.findall(r"^\| (`[^|]*) \|", table, re.M)
         self.same_rows(code, {name for row in rows for name in quoted(row)}, "ARCHITECTURE.md, Every queue")

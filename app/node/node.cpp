@@ -21,6 +21,7 @@
 #include "http/ingest/ingest_server.hpp"
 #include "http/operations/operations.hpp"
 #include "proto/messages.hpp"
+#include "proto/role_names.hpp"
 #include "storage/dead_letters.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/open_sink.hpp"
@@ -60,7 +61,8 @@ class node {
  public:
   explicit node(const run_options& options)
     : options_(options), settings_(options.settings), roles_(clock_, health_),
-      flow_(roles_, settings_.cluster.enabled() ? "to_worker" : "validate"),
+      flow_(roles_,
+            settings_.cluster.enabled() ? role_name::to_worker : role_name::validate),
       streams_(nullptr), board_(settings_.node_name),
       link_events_(make_link_events(roles_)) {}
 

@@ -6,6 +6,7 @@
 #include "actors/worker.hpp"
 #include "app/node/tree_queues.hpp"
 #include "app/node/tree_wiring.hpp"
+#include "proto/role_names.hpp"
 
 #include <utility>
 
@@ -133,13 +134,13 @@ std::vector<std::string> watched_stages(const tree_parts& parts) {
   const auto roles = parts.settings.roles();
   std::vector<std::string> stages;
   if (roles.gateway && parts.cluster)
-    stages.emplace_back("to_worker");
+    stages.emplace_back(role_name::to_worker);
   if (roles.worker)
-    stages.insert(stages.end(), {"validate", "transform"});
+    stages.insert(stages.end(), {role_name::validate, role_name::transform});
   if (roles.worker && parts.cluster)
-    stages.emplace_back("to_persister");
+    stages.emplace_back(role_name::to_persister);
   if (roles.persister)
-    stages.emplace_back("journal");
+    stages.emplace_back(role_name::journal);
   return stages;
 }
 
@@ -152,8 +153,8 @@ child_spec make_gateway(const tree_parts& parts) {
   made.in_flight = parts.in_flight;
   made.health = &parts.health;
   made.roles = &parts.roles;
-  auto child =
-    make_child("gateway", "gateway", "gateway", start_with(false, gateway, made));
+  auto child = make_child("gateway", "gateway", role_name::gateway,
+                          start_with(false, gateway, made));
   child.drains = true;
   // It waits for answers until the deadline itself, so it needs a little longer.
   child.shutdown = parts.settings.shutdown_deadline + std::chrono::seconds{1};
@@ -184,15 +185,15 @@ supervisor_spec make_tree(const tree_parts& parts) {
   if (parts.cluster)
     root.children.push_back(make_cluster(parts));
   if (roles.worker) {
-    const auto last = parts.cluster ? "to_persister" : "journal";
+    const auto last = parts.cluster ? role_name::to_persister : role_name::journal;
     const bool fuses = pipeline.fuse_bytes > 0;
     root.children.push_back(
-      make_stage_tree(parts, {"transform", last, "", &parts.transform, nullptr,
+      make_stage_tree(parts, {role_name::transform, last, "", &parts.transform, nullptr,
                               pipeline.transform_workers}));
-    root.children.push_back(
-      make_stage_tree(parts, {"validate", "transform", fuses ? last : "", &parts.validate,
-                              fuses ? &parts.validate_and_transform : nullptr,
-                              pipeline.validate_workers}));
+    root.children.push_back(make_stage_tree(
+      parts,
+      {role_name::validate, role_name::transform, fuses ? last : "", &parts.validate,
+       fuses ? &parts.validate_and_transform : nullptr, pipeline.validate_workers}));
   }
   // Started last, when all that admission needs is there, and stopped first.
   root.children.push_back(make_gateway(parts));

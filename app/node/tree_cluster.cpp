@@ -2,6 +2,7 @@
 #include "actors/dispatch.hpp"
 #include "actors/links.hpp"
 #include "app/node/tree_wiring.hpp"
+#include "proto/role_names.hpp"
 
 namespace weir {
 
@@ -12,17 +13,15 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
   const auto& settings = parts.settings;
   const bool work = flow == link_flow::work;
   dispatch_config made;
-  made.role = work ? "to_worker" : "to_persister";
+  made.role = role_name::dispatcher_of(flow);
   made.flow = flow;
   made.rules.policy = work ? dispatch_policy::most_credit : dispatch_policy::rendezvous;
   made.rules.own_name = settings.node_name;
   made.rules.own_batches_max = 2 * settings.pipeline.validate_workers;
-  if (work && settings.roles().worker) {
-    made.own_role = "validate";
-    made.own_has_queue = true;
-  }
-  if (!work && settings.roles().persister)
-    made.own_role = "journal";
+  const auto roles = settings.roles();
+  if (work ? roles.worker : roles.persister)
+    made.own_role = role_name::stage_of(flow);
+  made.own_has_queue = work && roles.worker;
   made.own_closed_by =
     work ? std::vector{condition::no_persister}
          : std::vector{condition::journal_full, condition::storage_failed};
@@ -61,8 +60,12 @@ child_spec make_links(const tree_parts& parts) {
   links_config made;
   made.self = parts.cluster->self;
   // The stage that peers' batches enter, and the dispatcher of this node's own.
-  made.flows[0] = {roles.worker ? "validate" : "", roles.gateway ? "to_worker" : ""};
-  made.flows[1] = {roles.persister ? "journal" : "", roles.worker ? "to_persister" : ""};
+  const auto flow_of = [](link_flow flow, bool taken, bool sent) -> flow_roles {
+    return {taken ? role_name::stage_of(flow) : "",
+            sent ? role_name::dispatcher_of(flow) : ""};
+  };
+  made.flows = {flow_of(link_flow::work, roles.worker, roles.gateway),
+                flow_of(link_flow::persist, roles.persister, roles.worker)};
   made.heartbeat = settings.cluster.heartbeat;
   made.silence = settings.cluster.silence;
   made.window = {settings.cluster.window_batches, settings.cluster.window_bytes};
@@ -77,7 +80,8 @@ child_spec make_links(const tree_parts& parts) {
   made.board = &parts.cluster->board;
   made.network = &parts.cluster->network;
   made.heard = parts.cluster->links_hear;
-  auto child = make_child("links", "links", "links", start_with(false, links, made));
+  auto child =
+    make_child("links", "links", role_name::links, start_with(false, links, made));
   child.shutdown = settings.shutdown_deadline;
   return child;
 }

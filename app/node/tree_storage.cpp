@@ -4,6 +4,7 @@
 #include "actors/sink_writer.hpp"
 #include "app/node/tree_wiring.hpp"
 #include "base/log.hpp"
+#include "proto/role_names.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/open_sink.hpp"
 
@@ -77,7 +78,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.durable = parts.durable;
   // Nothing is deleted before both have reported.
-  made.readers = {"sink", "dead_letters"};
+  made.readers = {role_name::sink, role_name::dead_letters};
   made.upkeep_thread = parts.own_threads;
   made.recall = [&parts] { return recall(parts); };
   return made;
@@ -105,7 +106,7 @@ tail_config make_tail(const tree_parts& parts) {
 starter follow_journal(const tree_parts& parts, starter start) {
   return [&roles = parts.roles, start = std::move(start)](caf::local_actor& parent) {
     auto reader = start(parent);
-    roles.subscribe("journal", role_rank::reader, reader);
+    roles.subscribe(role_name::journal, role_rank::reader, reader);
     return reader;
   };
 }
@@ -150,12 +151,12 @@ child_spec make_partition(const tree_parts& parts) {
     rules_of(parts.settings.supervision, restart_strategy::rest_for_one),
     {}};
   partition.children.push_back(
-    make_child("journal", "journal", "journal", start_journal(parts)));
+    make_child("journal", "journal", role_name::journal, start_journal(parts)));
   // It is up only after its recovery, and never two write one directory.
   partition.children.back().opens = true;
   partition.children.back().sole_owner = true;
   partition.children.push_back(
-    make_child("sink", "sink writer", "sink",
+    make_child("sink", "sink writer", role_name::sink,
                follow_journal(parts, start_with(parts.own_threads, sink_writer,
                                                 make_sink_writer(parts)))));
   partition.children.back().sole_owner = true;
@@ -182,7 +183,7 @@ child_spec make_dead_letters(const tree_parts& parts) {
   made.health = &parts.health;
   made.clock = &parts.clock;
   auto child = make_child(
-    "dead-letters", "dead letters", "dead_letters",
+    "dead-letters", "dead letters", role_name::dead_letters,
     follow_journal(parts, start_with(parts.own_threads, dead_letters, std::move(made))));
   child.sole_owner = true;
   return child;

@@ -6,6 +6,7 @@
 #include "http/ingest/ingest_settings.hpp"
 #include "http/ingest/rate_limit.hpp"
 #include "http/wire/transport.hpp"
+#include "proto/role_names.hpp"
 #include "proto/telemetry.hpp"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ struct ingest_state {
     : config(config_), context(context_),
       gate({config_.budget_bytes, config_.batches_max, config_.waiters_max,
             first->shed_low, first->shed_normal, config_.delay_max}),
-      rates(first->clients_max), stage(context_.figures.stage("gateway")),
+      rates(first->clients_max), stage(context_.figures.stage(role_name::gateway)),
       admission_queue(context_.figures.queue("admission")),
       connections_queue(context_.figures.queue("connections")),
       outstanding_queue(context_.figures.queue("outstanding")),
