@@ -1,6 +1,6 @@
-// WORKER: does one batch at a time. Its work is a function from records/work.hpp, for a
-// fused order one that does the next stage's work as well; it gets work from the stage
-// that plays `stage_role` now.
+// WORKER: does one batch at a time. Its work is a function of records/: validate or transform, and
+// for a fused order one that does the next stage's work as well. It gets work from the stage that
+// plays `stage_role` now.
 //
 //   Accepts:     work_order    runs the function, answers the stage with work_result,
 //                              which is a pull as well

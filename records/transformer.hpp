@@ -1,8 +1,10 @@
-// TRANSFORMER: what a stream's steps make of the records of one batch. A part of work.cpp, in a
-// header so that the loop over a batch's records is one piece of code.
+// TRANSFORMER: what a stream's steps make of the records of one batch, one record at a time. In a
+// header, so that the loop over a batch's records is one piece of code: in transform.cpp over all
+// of them, in fuse.cpp over those that were validated just before.
 #pragma once
 
 #include "proto/batch.hpp"
+#include "records/batch_result.hpp"
 #include "records/catalog.hpp"
 
 #include <iterator>
@@ -13,24 +15,6 @@
 #include <vector>
 
 namespace weir {
-
-/// `text` is the record's as it came to the stage that refuses it.
-inline rejection make_rejection(const record_ref& ref, reject code, std::string pointer,
-                                std::string detail, std::string_view text,
-                                const stream_settings& settings) {
-  const bool stored = settings.dead_letters == dead_letter_policy::store;
-  return {ref.part,
-          ref.record,
-          ref.line,
-          code,
-          std::move(pointer),
-          std::move(detail),
-          stored ? std::string{text} : std::string{}};
-}
-
-inline void reserve_for(const record_batch& from, std::string& text) {
-  text.reserve(from.text->size() + from.text->size() / 2 + text_padding);
-}
 
 /// See plan::parts_room(). A batch that is a piece of one, after a crash, has its share.
 inline size_t parts_room(const record_batch& batch, const plan& steps) noexcept {

@@ -5,7 +5,7 @@
 #include "app/send/file_source.hpp"
 #include "base/printable.hpp"
 #include "records/formats/framer.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
 
 #include <algorithm>
 #include <ostream>

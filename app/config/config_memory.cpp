@@ -21,7 +21,7 @@ constexpr uint64_t remembered_key_bytes = 96;   ///< in the journal's table
 constexpr uint64_t client_bytes = 256;          ///< one peer's bucket
 /// A worker's parser, arena and texts for small records; and how much more a record
 /// larger than 32 KiB takes, parsed and taken apart, one at a time in the process
-/// (records/work.cpp).
+/// (records/large_record.hpp).
 constexpr uint64_t worker_bytes = uint64_t{1} << 20;
 constexpr uint64_t large_record_factor = 16;
 /// What each step `split` of a stream takes more: the parts' trees, of 1024 fields in a record and

@@ -11,7 +11,9 @@
 #include "base/clock.hpp"
 #include "cluster/board.hpp"
 #include "cluster/network.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
+#include "records/transform.hpp"
+#include "records/validate.hpp"
 #include "storage/dead_letters.hpp"
 #include "storage/files/file_system.hpp"
 #include "storage/journal/tail_cache.hpp"
@@ -24,7 +26,7 @@
 
 namespace weir {
 
-/// What a stage's workers do with a batch; see records/work.hpp.
+/// What a stage's workers do with a batch; see records/validate.hpp, transform.hpp and fuse.hpp.
 using batch_work = std::function<batch_ptr(const record_batch&, const catalog&,
                                            work_scratch&, std::atomic<uint32_t>& mark)>;
 using fused_batch_work =

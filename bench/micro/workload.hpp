@@ -5,7 +5,9 @@
 #include "bench/load/events.hpp"
 #include "proto/batch.hpp"
 #include "records/formats/framer.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
+#include "records/transform.hpp"
+#include "records/validate.hpp"
 #include "storage/files/file_system.hpp"
 #include "storage/journal/journal.hpp"
 

@@ -1,8 +1,9 @@
 // Batches that are validated and transformed in one go, as the work table sees them.
 #include "base/clock.hpp"
 #include "records/formats/framer.hpp"
+#include "records/fuse.hpp"
 #include "records/transform/plan.hpp"
-#include "records/work.hpp"
+#include "records/validate.hpp"
 #include "tests/actors/work_table_fixture.hpp"
 
 #include <nlohmann/json.hpp>

@@ -4,7 +4,7 @@
 #include "tests/records/transform/plan_fixture.hpp"
 
 #include "base/clock.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
 
 using namespace weir;
 using namespace weir::testing_plans;

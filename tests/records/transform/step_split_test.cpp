@@ -3,7 +3,9 @@
 #include "tests/records/transform/plan_fixture.hpp"
 
 #include "base/clock.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
+#include "records/transform.hpp"
+#include "records/validate.hpp"
 
 #include <cstdlib>
 #include <map>

@@ -4,7 +4,9 @@
 
 #include "base/clock.hpp"
 #include "records/formats/framer.hpp"
-#include "records/work.hpp"
+#include "records/fuse.hpp"
+#include "records/transform.hpp"
+#include "records/validate.hpp"
 
 #include <gmock/gmock.h>
 

@@ -1,6 +1,6 @@
 // What crosses links is a peer's making: a batch may be none that our own listener would make.
 #include "records/formats/framer.hpp"
-#include "records/work.hpp"
+#include "records/validate.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
