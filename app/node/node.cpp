@@ -5,7 +5,7 @@
 #include "actors/links.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "app/config/catalog_loader.hpp"
 #include "app/config/config_reference.hpp"
 #include "app/config/module_configs.hpp"

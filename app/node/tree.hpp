@@ -6,7 +6,7 @@
 #include "actors/link_ports.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "app/config/config.hpp"
 #include "base/clock.hpp"
 #include "cluster/board.hpp"

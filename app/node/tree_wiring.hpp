@@ -1,7 +1,7 @@
 // TREE WIRING: what the parts of the tree are made with. tree.cpp puts them together.
 #pragma once
 
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "app/node/tree.hpp"
 
 #include <caf/actor_cast.hpp>

@@ -4,7 +4,7 @@
 #include "actors/pipeline.hpp"
 #include "actors/registry.hpp"
 #include "actors/stage.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "actors/worker.hpp"
 #include "proto/ports.hpp"
 #include "tests/actors/tree_fixture.hpp"

@@ -4,7 +4,7 @@
 
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"
 #include "tests/actors/fixture.hpp"

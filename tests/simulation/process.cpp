@@ -2,7 +2,7 @@
 
 #include "actors/exits.hpp"
 #include "actors/link_ports.hpp"
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 #include "proto/messages.hpp"
 #include "tests/simulation/workload.hpp"
 

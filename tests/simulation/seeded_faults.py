@@ -59,7 +59,7 @@ FAULTS = [
     ("forgets_where_bodies_end", "http/ingest/keyed_body.cpp",
      "  if (stored_ended && !ends_here)",
      "  if (stored_ended && !ends_here && !FAULT)"),
-    ("leaves_two_writers", "actors/supervisor.cpp",
+    ("leaves_two_writers", "actors/supervision/supervisor.cpp",
      "  if (auto old = st.context->roles->leftover(st.path_of(i))) {",
      "  if (auto old = st.context->roles->leftover(st.path_of(i)); old && !FAULT) {"),
     ("forgets_batches_of_lost_link", "cluster/dispatch_table.cpp",

@@ -1,4 +1,4 @@
-#include "actors/restart_policy.hpp"
+#include "actors/supervision/restart_policy.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 
 #include "tests/actors/tree_fixture.hpp"
 

@@ -1,6 +1,6 @@
 // SUPERVISOR: starts its children, starts them again when they end as its policy says,
-// and fails upwards when they end too often. restart_policy.hpp decides; this actor
-// carries out.
+// and fails upwards when they end too often. restart_policy.hpp decides, this actor
+// carries out, and notes.hpp tells of it.
 //
 //   Accepts:     drain_atom             stops the children right to left, each finished
 //                                       before the next, then quits with user_shutdown;
@@ -29,8 +29,8 @@
 // `shutdown`, the node can't go on.
 #pragma once
 
-#include "actors/restart_policy.hpp"
 #include "actors/roles.hpp"
+#include "actors/supervision/restart_policy.hpp"
 #include "proto/telemetry.hpp"
 
 #include <caf/actor.hpp>
@@ -125,9 +125,10 @@ struct supervisor_state {
   uint64_t stops = 0;
   steady_time armed_until{}; ///< when the pending restart_atom comes; 0: none pending
 
+  void open(supervisor_spec with, std::shared_ptr<const tree_context> of,
+            const std::string& parent);
   std::string path_of(size_t child) const { return path + '/' + spec.children[child].id; }
   std::optional<size_t> child_of(const caf::actor_addr& who) const;
-  void declare_nodes() const;
 };
 
 /// `parent` is the path of the supervisor above, empty for the root.

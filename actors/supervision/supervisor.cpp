@@ -1,6 +1,7 @@
-#include "actors/supervisor.hpp"
+#include "actors/supervision/supervisor.hpp"
 
 #include "actors/exits.hpp"
+#include "actors/supervision/notes.hpp"
 #include "base/log.hpp"
 #include "base/printable.hpp"
 #include "base/text.hpp"
@@ -27,88 +28,32 @@ uint64_t seed_for(uint64_t seed, std::string_view path) noexcept {
   return fnv1a(path, seed);
 }
 
-void advance(supervisor_ptr self);
+void start_child(supervisor_ptr self, size_t i);
+void stop_child(supervisor_ptr self, size_t i);
+void arm_restart(supervisor_ptr self, steady_time now, steady_time until);
+void finish(supervisor_ptr self);
 
-// -- what is noted and logged, one function per event -----------------------------------
-
-void note_up(supervisor_state& st, size_t i) {
-  const auto& child = st.spec.children[i];
-  if (!child.plays.empty())
-    st.context->roles->up(child.plays, st.slots[i].handle);
-}
-
-void note_started(supervisor_state& st, size_t i) {
-  const auto& child = st.spec.children[i];
-  const auto& handle = st.slots[i].handle;
-  if (st.context->roles->started(st.path_of(i), handle)) {
-    if (!child.stage.empty())
-      add(st.context->figures->stage(child.stage).restarts);
-    log_event(log_level::info, "actor_restarted",
-              {{"path", st.path_of(i)}, {"actor", handle->id()}});
+/// Carries out what the policy wants until it has to wait for something.
+void advance(supervisor_ptr self) {
+  const auto now = self->clock().now();
+  for (;;) {
+    const auto step = self->state.policy->next(now);
+    // Each step changes what the policy wants next, also if a child fails to start.
+    switch (step.what) {
+    case action::start:
+      start_child(self, step.child);
+      break;
+    case action::stop:
+      stop_child(self, step.child);
+      break;
+    case action::wait:
+      return arm_restart(self, now, step.until);
+    case action::finished:
+      return finish(self);
+    case action::none:
+      return;
+    }
   }
-  if (!child.opens)
-    note_up(st, i);
-}
-
-void note_gone(supervisor_state& st, size_t i, verdict what, const std::string& crash) {
-  const auto& child = st.spec.children[i];
-  if (!child.plays.empty())
-    st.context->roles->down(child.plays, st.slots[i].handle);
-  const bool again = what == verdict::restart;
-  st.context->roles->ended(st.path_of(i), again ? "restarting" : "stopped", crash);
-  if (again)
-    st.context->roles->noted_restart(st.path);
-  if (!crash.empty())
-    log_event(
-      log_level::warning, "actor_ended",
-      {{"path", st.path_of(i)}, {"reason", crash}, {"then", again ? "restart" : "stop"}});
-}
-
-/// Runs on the thread on which the actor ended, maybe long after the supervisor that gave it up.
-void note_recovered(const tree_context& context, const std::string& path,
-                    caf::actor_id actor) {
-  context.figures->workers_hung.fetch_sub(1);
-  context.roles->released(path, actor);
-  log_event(log_level::warning, "hung_actor_ended", {{"path", path}, {"actor", actor}});
-}
-
-void note_hung(supervisor_state& st, size_t i) {
-  auto& handle = st.slots[i].handle;
-  const auto path = st.path_of(i);
-  st.context->roles->abandoned(path, handle->id());
-  const auto now_hung = st.context->figures->workers_hung.fetch_add(1) + 1;
-  log_event(log_level::error, "actor_abandoned",
-            {{"path", path}, {"actor", handle->id()}, {"hung_now", now_hung}});
-  // It counts as hung until it ends, not until its supervisor does.
-  handle->get()->attach_functor([context = st.context, path, actor = handle->id()] {
-    note_recovered(*context, path, actor);
-  });
-  if (now_hung < st.context->hung_workers_max || st.policy->draining()
-      || st.context->health->is(condition::workers_hung))
-    return;
-  st.context->health->set(condition::workers_hung, true);
-  if (st.context->on_fatal)
-    st.context->on_fatal(std::to_string(now_hung) + " actors hang, the last was " + path);
-}
-
-void note_overdue(supervisor_state& st, size_t i) {
-  log_event(log_level::error, "actor_overdue",
-            {{"path", st.path_of(i)}, {"actor", st.slots[i].handle->id()}});
-  if (++st.slots[i].overdue == 2 && st.context->on_fatal)
-    st.context->on_fatal(st.path_of(i)
-                         + " does not end, and has no successor while it lives");
-}
-
-void note_limit(supervisor_state& st) {
-  const auto text = st.path + ": more than " + std::to_string(st.spec.rules.restarts_max)
-                    + " restarts within " + std::to_string(st.spec.rules.window.count())
-                    + " ms";
-  log_event(log_level::error, "restart_limit_reached",
-            {{"path", st.path},
-             {"restarts_max", st.spec.rules.restarts_max},
-             {"window_ms", st.spec.rules.window.count()}});
-  if (st.root && st.context->on_fatal)
-    st.context->on_fatal(text);
 }
 
 // -- children ---------------------------------------------------------------------------
@@ -248,45 +193,6 @@ void arm_restart(supervisor_ptr self, steady_time now, steady_time until) {
   self->delayed_send(self, until - now, restart_atom_v);
 }
 
-/// Carries out what the policy wants until it has to wait for something.
-void advance(supervisor_ptr self) {
-  const auto now = self->clock().now();
-  for (;;) {
-    const auto step = self->state.policy->next(now);
-    // Each step changes what the policy wants next, also if a child fails to start.
-    switch (step.what) {
-    case action::start:
-      start_child(self, step.child);
-      break;
-    case action::stop:
-      stop_child(self, step.child);
-      break;
-    case action::wait:
-      return arm_restart(self, now, step.until);
-    case action::finished:
-      return finish(self);
-    case action::none:
-      return;
-    }
-  }
-}
-
-actor_view fixed_view(const child_spec& child, const std::string& parent) {
-  actor_view view;
-  view.id = parent + '/' + child.id;
-  view.parent = parent;
-  view.role = child.supervises ? "supervisor" : child.role;
-  view.kind = child.supervises ? "supervisor" : "worker";
-  view.state = "starting";
-  return view;
-}
-
-void describe(actor_view& view, const restart_rules& rules) {
-  view.strategy = to_string(rules.strategy);
-  view.restarts_max = static_cast<uint32_t>(rules.restarts_max);
-  view.window_seconds = std::chrono::duration<double>(rules.window).count();
-}
-
 } // namespace
 
 child_spec supervised(supervisor_spec spec, std::string plays) {
@@ -296,6 +202,23 @@ child_spec supervised(supervisor_spec spec, std::string plays) {
   child.plays = std::move(plays);
   child.supervises = std::make_shared<const supervisor_spec>(std::move(spec));
   return child;
+}
+
+void supervisor_state::open(supervisor_spec with, std::shared_ptr<const tree_context> of,
+                            const std::string& parent) {
+  spec = std::move(with);
+  context = std::move(of);
+  root = parent.empty();
+  path = root ? spec.id : parent + '/' + spec.id;
+  std::vector<restart_type> types;
+  for (const auto& child : spec.children)
+    types.push_back(child.restart);
+  policy.emplace(spec.rules, std::move(types), seed_for(context->seed, path));
+  // The policy knows children by their index, and only these facts of them.
+  for (size_t i = 0; i < spec.children.size(); ++i)
+    if (spec.children[i].drains)
+      policy->needed_to_drain(i);
+  slots.resize(spec.children.size());
 }
 
 supervisor_state::~supervisor_state() {
@@ -317,42 +240,12 @@ std::optional<size_t> supervisor_state::child_of(const caf::actor_addr& who) con
   return std::nullopt;
 }
 
-void supervisor_state::declare_nodes() const {
-  for (const auto& child : spec.children) {
-    auto view = fixed_view(child, path);
-    if (child.supervises)
-      describe(view, child.supervises->rules);
-    context->roles->declare(view, child.plays);
-  }
-}
-
 caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
                          supervisor_spec spec,
                          std::shared_ptr<const tree_context> context,
                          std::string parent) {
-  auto& st = self->state;
-  st.root = parent.empty();
-  st.path = st.root ? spec.id : parent + '/' + spec.id;
-  std::vector<restart_type> types;
-  for (const auto& child : spec.children)
-    types.push_back(child.restart);
-  st.policy.emplace(spec.rules, std::move(types), seed_for(context->seed, st.path));
-  for (size_t i = 0; i < spec.children.size(); ++i)
-    if (spec.children[i].drains)
-      st.policy->needed_to_drain(i);
-  st.slots.resize(spec.children.size());
-  st.spec = std::move(spec);
-  st.context = std::move(context);
-  // Every other supervisor is declared by the one above it.
-  if (st.root) {
-    actor_view view;
-    view.id = st.path;
-    view.role = view.kind = "supervisor";
-    describe(view, st.spec.rules);
-    st.context->roles->declare(view, {});
-    st.context->roles->started(st.path, caf::actor_cast<caf::strong_actor_ptr>(self));
-  }
-  st.declare_nodes();
+  self->state.open(std::move(spec), std::move(context), parent);
+  note_nodes(self->state, caf::actor_cast<caf::strong_actor_ptr>(self));
   self->set_down_handler([self](const caf::down_msg& msg) { on_down(self, msg); });
   self->set_exception_handler(
     [](std::exception_ptr& thrown) { return crashed_by(thrown); });
