@@ -1,3 +1,10 @@
+// WRITER: the journal's one writer, from a group of frames to numbered records on disk. group.hpp
+// decides what becomes a frame and who is told what; segments.hpp owns the files; here a group is
+// divided into runs that fit into a segment, and each run becomes durable as a whole or is refused.
+//
+//   start      recover what is there, learn its keys, open a segment
+//   commit     for each run: number and seal its frames, write, sync, then answer
+//   release    give back segments that every reader is done with
 #include "storage/journal/group.hpp"
 #include "storage/journal/journal.hpp"
 #include "storage/journal/recovery.hpp"
@@ -103,11 +110,12 @@ class writer final : public journal_writer {
   journal_figures figures() const noexcept override { return figures_; }
 
  private:
-  /// Then nobody will read what is written now from the file, but after a restart.
+  /// True if nobody will read what is written now from the file, unless after a restart.
   bool readers_keep_up() const {
     return slowest_ >= store_->end() || tail_->at(slowest_).has_value();
   }
   size_t commit_run(std::span<const group_frame> frames);
+  void append(std::span<const group_frame> run);
   size_t fitting(std::span<const group_frame> frames) const noexcept;
   std::vector<frame_run> seal(std::span<const group_frame> frames);
   void refuse(std::span<const group_frame> frames, const fault& why,
@@ -155,7 +163,7 @@ size_t writer::fitting(std::span<const group_frame> frames) const noexcept {
   return count;
 }
 
-/// Numbers the frames and ties them to their places, in which they are one behind the other.
+/// Numbers the frames and ties them to their places, which follow each other.
 std::vector<frame_run> writer::seal(std::span<const group_frame> frames) {
   std::vector<frame_run> pieces;
   auto sequence = next_sequence_;
@@ -183,7 +191,7 @@ void writer::refuse(std::span<const group_frame> frames, const fault& why,
     group_.fail(frame, code, why.text + and_then, *and_then != '\0');
 }
 
-/// Writes as many frames as the current segment takes, or refuses them; how many it was.
+/// Writes as many frames as the current segment takes, or refuses them; returns how many it was.
 size_t writer::commit_run(std::span<const group_frame> frames) {
   if (group_.follows_a_failure(frames.front())) {
     refuse(frames.first(1),
@@ -200,15 +208,21 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
     return frames.size();
   }
   const auto run = frames.first(fitting(frames));
+  append(run);
+  return run.size();
+}
+
+/// One write and one sync. A frame has its numbers for good only when they have succeeded.
+void writer::append(std::span<const group_frame> run) {
   auto sealed = seal(run);
   if (auto done = store_->append(sealed, readers_keep_up()); !done) {
     ++figures_.sync_failures;
+    // Some of the run may be on disk all the same: the segment must end before it, durably.
     const bool ended = store_->abandon(done.error(), next_sequence_);
-    refuse(run, done.error(),
-           ended
-             ? ""
-             : "; the disk takes no mark of it either: after a crash it may be stored");
-    return run.size();
+    return refuse(
+      run, done.error(),
+      ended ? ""
+            : "; the disk takes no mark of it either: after a crash it may be stored");
   }
   ++figures_.syncs;
   for (auto& piece : sealed) {
@@ -219,7 +233,6 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
     group_.succeed(frame, next_sequence_);
     next_sequence_ += frame.records;
   }
-  return run.size();
 }
 
 } // namespace
