@@ -158,8 +158,7 @@ class KeysAreReadTest(unittest.TestCase):
     GATES = {"allow_remote"}  # without it another value is refused; it does nothing itself
 
     def setUp(self):
-        sources = [path for folder in ("app", "actors", "base", "cluster", "http", "proto", "records",
-                                                    "storage")
+        sources = [path for folder in ("app", "actors", "base", "cluster", "http", "proto", "records", "storage")
                    for path in (ROOT / folder).rglob("*.[ch]pp")]
         self.texts = {path.relative_to(ROOT).as_posix(): path.read_text() for path in sources}
 
