@@ -99,7 +99,9 @@ bool ingest_request::answer_is_due(bool body_failed) const noexcept {
 }
 
 uint64_t ingest_request::durable_records() const noexcept {
-  if (another_body_ || !first_.durable)
+  // What is stored under the key counts only once it is known to be of this body.
+  const bool compared = !known_ || all_known_is_read_;
+  if (another_body_ || !compared || !first_.durable)
     return 0;
   uint64_t records = first_.records;
   for (const auto& chunk : later_) {

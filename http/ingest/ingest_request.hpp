@@ -96,7 +96,8 @@ class ingest_request {
   const batch_key& key() const noexcept { return key_; }
   bool streamed() const noexcept { return !later_.empty(); }
   bool first_is_durable() const noexcept { return first_.durable; }
-  /// Records in the leading chunks whose fate is final; 0 if another body is stored.
+  /// Records in the leading chunks whose fate is final; 0 if another body is stored under the key,
+  /// or may be: what is stored has not all come again.
   uint64_t durable_records() const noexcept;
 
  private:

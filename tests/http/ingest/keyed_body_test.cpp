@@ -178,8 +178,9 @@ TEST(ingest_requests, that_turn_out_to_be_another_body_have_nothing_durable) {
     request.add_chunk(3, {});
     request.sent();
     EXPECT_EQ(request.recall(std::move(now[0].cut), false, known), 3u);
-    EXPECT_EQ(request.durable_records(), 3u);
+    EXPECT_EQ(request.durable_records(), 0u) << "the stored body may be another";
     EXPECT_TRUE(request.skip(std::move(now[1].cut), false));
+    EXPECT_EQ(request.durable_records(), 0u) << "and it may be still";
     EXPECT_EQ(request.skip(std::move(now[2].cut), true).has_value(), same);
     EXPECT_EQ(request.durable_records(), same ? 9u : 0u);
     EXPECT_EQ(request.last_sequence(), same ? 33u : 0u)
