@@ -4,7 +4,7 @@ with everything lost that was not fsynced, directory entries included."""
 import unittest
 
 from failure import FailureTest, Ledger, long_or, pause, stored_by
-from power_loss import Disk, read_trace
+from power_loss import Disk, Survived, read_trace
 from weir import Node
 
 # Small segments, so that new ones are begun and old ones deleted all the time.
@@ -32,16 +32,18 @@ class AcknowledgedSurvives(FailureTest):
         node.start()
         loads = [self.load(node, connections=4, records=1, keyed=True, repeat=True, rate=400),
                  self.load(node, connections=2, records=100, pad=200, keyed=True, repeat=True, rate=60)]
+        survived = []
         for _ in range(2):  # recovery has its own writes
             pause(1.5)
             node.kill()
+            survived.append(Survived(node.directory))
             node.start()
         pause(0.5)
         for load in loads:
             self.assertGreater(load.stop().acknowledged, 0)
         node.kill()
         entries = read_trace(trace)
-        disk = Disk(node.directory, outside=[node.directory / "log"])
+        disk = Disk(node.directory, outside=[node.directory / "log"], survived=survived)
         cuts = sorted(self.chance.randrange(len(entries)) for _ in range(long_or(100, 12)))
         for number, cut in enumerate(cuts):
             while disk.applied <= cut:

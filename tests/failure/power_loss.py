@@ -31,6 +31,20 @@ def read_trace(path):
     return entries
 
 
+class Survived:
+    """What a killed process has left to the next one, in memory or on the disk: names and files below `root`. The last
+    call of each of its threads may have been carried out without an entry in the trace."""
+
+    def __init__(self, root):
+        self.names, self.files = {}, {}
+        for path in [pathlib.Path(root), *pathlib.Path(root).rglob("*")]:
+            if path.is_dir():
+                self.names[str(path)] = {child.name: "directory" if child.is_dir() else child.stat().st_ino
+                                         for child in path.iterdir()}
+            elif not path.name.endswith("-shm"):  # mapped, and never read again
+                self.files[path.stat().st_ino] = path.read_bytes()
+
+
 class File:
     def __init__(self):
         self.durable, self.pending = bytearray(), []
@@ -49,6 +63,20 @@ class File:
     def sync(self, before):
         while self.pending and self.pending[0][0] < before:
             self.change(self.durable, self.pending.pop(0)[1])
+
+    def settle(self, index, time_ns, path, inode, found):
+        """Adds what is in `found` and in no entry."""
+        content = bytearray(self.durable)
+        for _, entry in self.pending:
+            self.change(content, entry)
+        if len(found) < len(content):
+            self.pending.append((index, Entry(SIZE, time_ns, index, path, inode, len(found), b"")))
+            del content[len(found):]
+        if found != content:
+            content.extend(bytes(len(found) - len(content)))
+            other = [at for at in range(0, len(found), SECTOR) if found[at:at + SECTOR] != content[at:at + SECTOR]]
+            begin, end = (other[0], other[-1] + SECTOR) if other else (len(found), len(found))
+            self.pending.append((index, Entry(WRITE, time_ns, index, path, inode, begin, found[begin:end])))
 
     def after_power_loss(self, chance, torn):
         content = bytearray(self.durable)
@@ -86,6 +114,17 @@ class Directory:
         while self.pending and self.pending[0][0] < before:
             self.change(self.durable, self.pending.pop(0)[1])
 
+    def settle(self, index, time_ns, path, found):
+        """Adds what is in `found` and in no entry."""
+        names = dict(self.durable)
+        for _, entry in self.pending:
+            self.change(names, entry)
+        for name in names.keys() | found.keys():
+            what = found.get(name)
+            if what != names.get(name):
+                kind = UNLINK if what is None else MKDIR if what == "directory" else CREATE
+                self.pending.append((index, Entry(kind, time_ns, index, f"{path}/{name}", what, 0, b"")))
+
     def after_power_loss(self, chance):
         names = dict(self.durable)
         for _, entry in self.pending[:chance.randrange(len(self.pending) + 1)]:
@@ -95,10 +134,12 @@ class Directory:
 
 class Disk:
     """The state of the disk at some place of the trace. `root` existed before the process did, and so did the files
-    `outside`, which are nobody's business here."""
+    `outside`, which are nobody's business here. `survived`: one Survived for each process but the last, taken when it
+    had been killed."""
 
-    def __init__(self, root, outside=()):
-        self.root, self.outside = str(root), {str(path) for path in outside}
+    def __init__(self, root, outside=(), survived=()):
+        self.root, self.outside, self.survived = str(root), {str(path) for path in outside}, list(survived)
+        self.starts = 0
         self.directories = {self.root: Directory()}
         self.files = {}
         self.applied = 0
@@ -107,7 +148,11 @@ class Disk:
         index, self.applied = self.applied, self.applied + 1
         if entry.path in self.outside:
             return
-        if entry.kind in (CREATE, RENAME, UNLINK, MKDIR):
+        if entry.kind == START:
+            self.starts += 1
+            if 1 < self.starts <= len(self.survived) + 1:
+                self._settle(index, entry.time_ns, self.survived[self.starts - 2])
+        elif entry.kind in (CREATE, RENAME, UNLINK, MKDIR):
             self.directories[str(pathlib.PurePath(entry.path).parent)].pending.append((index, entry))
         if entry.kind == CREATE:
             self.files[entry.inode] = File()
@@ -118,6 +163,17 @@ class Disk:
         elif entry.kind == SYNC:
             synced = self.directories.get(entry.path) or self.files[entry.inode]
             synced.sync(entry.before)
+
+    def _settle(self, index, time_ns, survived):
+        paths = {}
+        for path, names in survived.names.items():
+            if path == self.root:
+                continue  # the test's own files are there
+            self.directories.setdefault(path, Directory()).settle(index, time_ns, path, names)
+            paths.update({what: f"{path}/{name}" for name, what in names.items()})
+        for inode, content in survived.files.items():
+            if inode in paths:
+                self.files.setdefault(inode, File()).settle(index, time_ns, paths[inode], inode, content)
 
     def after_power_loss(self, target, chance, torn):
         """Writes one of the states the disk may be in to the directory `target`, which stands for `root`."""
