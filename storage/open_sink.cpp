@@ -1,5 +1,7 @@
 #include "storage/open_sink.hpp"
 
+#include "storage/sink/database_sink.hpp"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -32,8 +34,7 @@ tl::unexpected<fault> unknown(const sink_config& config) {
 } // namespace
 
 std::string state_path(const sink_kind& kind, const sink_config& config) {
-  return kind.state_file.empty() ? config.path
-                                 : config.path + "/" + std::string{kind.state_file};
+  return kind.place == sink_place::file ? config.path : state_database(config);
 }
 
 std::span<const sink_kind* const> sink_kinds() noexcept {
@@ -63,7 +64,9 @@ bool sink_exists(const sink_config& config) {
 
 result<void> look_at_sink_files(const sink_config& config) {
   const auto* const kind = find_sink_kind(config.kind);
-  return kind && kind->look ? kind->look(config) : result<void>{};
+  return kind && kind->state_schema
+           ? sqlite::look(state_path(*kind, config), kind->state_schema())
+           : result<void>{};
 }
 
 result<std::unique_ptr<sink>> open_sink(const sink_config& config,

@@ -2,6 +2,15 @@
 
 namespace weir {
 
+std::string state_database(const sink_config& config) {
+  return config.path + "/state.db";
+}
+
+result<void> no_records(sqlite::connection&, uint64_t, uint64_t,
+                        const std::function<bool(const stored_record&)>&) {
+  return {};
+}
+
 database_sink::database_sink(const sink_config& config, std::string database,
                              const sqlite::schema& schema, const clock_source& clock)
   : config_(config), database_(std::move(database)), schema_(schema), clock_(clock) {}

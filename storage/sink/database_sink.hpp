@@ -18,6 +18,9 @@
 
 namespace weir {
 
+/// Where a sink whose `path` is a directory keeps its cursor and keys.
+std::string state_database(const sink_config& config);
+
 class database_sink : public sink {
  public:
   database_sink(const sink_config& config, std::string database,
@@ -79,5 +82,9 @@ result<std::unique_ptr<sink>> open_database_read_only(const sink_config& config,
                                                       const std::string& database,
                                                       const sqlite::schema& schema,
                                                       record_walk walk);
+
+/// The walk of a sink that keeps no records.
+result<void> no_records(sqlite::connection& db, uint64_t after, uint64_t last,
+                        const std::function<bool(const stored_record&)>& visit);
 
 } // namespace weir

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "storage/sink/sink.hpp"
+#include "storage/sqlite/schema.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -35,8 +36,6 @@ struct sink_kind {
   sink_place place = sink_place::directory;
   /// `sink.path` below data_dir when none is given; empty: it has none.
   std::string_view default_path{};
-  /// The database with the cursor, inside `sink.path` unless that is the database.
-  std::string_view state_file{};
   /// `sink.rows_per_transaction: auto`.
   uint32_t rows_per_transaction = 20'000;
   /// How often the bytes of one transaction are in memory.
@@ -49,8 +48,8 @@ struct sink_kind {
   result<std::unique_ptr<sink>> (*open_read_only)(const sink_config&) = nullptr;
 
   // -- what not every kind has
-  /// Refuses a file of another program or of a newer weir; changes nothing.
-  result<void> (*look)(const sink_config&) = nullptr;
+  /// What its database with the cursor is; a sink on a server has none of its own.
+  const sqlite::schema& (*state_schema)() = nullptr;
   /// Calls `wrong` with a key of the section and what is wrong with it.
   void (*check)(const sink_config&,
                 const std::function<void(std::string_view, std::string)>& wrong) =
@@ -65,7 +64,7 @@ struct sink_kind {
   bool is_server() const noexcept { return place == sink_place::server; }
 };
 
-/// The file that says how far a sink of this kind has come.
+/// The database that says how far a local sink of this kind has come.
 std::string state_path(const sink_kind& kind, const sink_config& config);
 
 } // namespace weir

@@ -14,20 +14,15 @@ result<std::unique_ptr<sink>> open_read_only(const sink_config& config) {
   return open_file_sink_read_only(config, posix_file_system());
 }
 
-result<void> look(const sink_config& config) {
-  return sqlite::look(config.path + "/state.db", file_sink_schema());
-}
-
 } // namespace
 
 extern const sink_kind file_kind{
   .name = "file",
   .meaning = "rotated NDJSON files",
   .default_path = "records",
-  .state_file = "state.db",
   .open = open,
   .open_read_only = open_read_only,
-  .look = look,
+  .state_schema = file_sink_schema,
 };
 
 } // namespace weir

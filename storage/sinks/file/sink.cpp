@@ -14,7 +14,7 @@ namespace {
 class file_sink final : public database_sink {
  public:
   file_sink(const sink_config& config, const clock_source& clock, file_system& files)
-    : database_sink(config, config.path + "/state.db", file_sink_schema(), clock),
+    : database_sink(config, state_database(config), file_sink_schema(), clock),
       files_(files) {}
 
  private:
@@ -320,7 +320,7 @@ open_file_sink(const sink_config& config, const clock_source& clock, file_system
 
 result<std::unique_ptr<sink>> open_file_sink_read_only(const sink_config& config,
                                                        file_system& files) {
-  return open_database_read_only(config, config.path + "/state.db", file_sink_schema(),
+  return open_database_read_only(config, state_database(config), file_sink_schema(),
                                  [&files, directory = config.path](
                                    auto& db, auto after, auto last, const auto& visit) {
                                    return each_line(db, files, directory, after, last,

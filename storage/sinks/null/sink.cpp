@@ -9,15 +9,10 @@ namespace {
 /// Application id "WeiN".
 const sqlite::schema schema{0x5765694e, 1, "null sink's state", sink_state_tables};
 
-result<void> no_records(sqlite::connection&, uint64_t, uint64_t,
-                        const std::function<bool(const stored_record&)>&) {
-  return {};
-}
-
 class null_sink final : public database_sink {
  public:
   null_sink(const sink_config& config, const clock_source& clock)
-    : database_sink(config, config.path + "/state.db", schema, clock) {}
+    : database_sink(config, state_database(config), schema, clock) {}
 
  private:
   result<void> opened(sqlite::connection&, const sink_cursor&) override { return {}; }
@@ -47,7 +42,7 @@ result<std::unique_ptr<sink>> open_null_sink(const sink_config& config,
 }
 
 result<std::unique_ptr<sink>> open_null_sink_read_only(const sink_config& config) {
-  return open_database_read_only(config, config.path + "/state.db", schema, no_records);
+  return open_database_read_only(config, state_database(config), schema, no_records);
 }
 
 } // namespace weir

@@ -4,14 +4,6 @@
 
 namespace weir {
 
-namespace {
-
-result<void> look(const sink_config& config) {
-  return sqlite::look(config.path, sqlite_sink_schema());
-}
-
-} // namespace
-
 extern const sink_kind sqlite_kind{
   .name = "sqlite",
   .meaning = "an SQLite database",
@@ -21,7 +13,7 @@ extern const sink_kind sqlite_kind{
   .rows_per_transaction = 5'000,
   .open = open_sqlite_sink,
   .open_read_only = open_sqlite_sink_read_only,
-  .look = look,
+  .state_schema = sqlite_sink_schema,
 };
 
 } // namespace weir

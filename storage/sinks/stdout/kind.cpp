@@ -11,20 +11,15 @@ result<std::unique_ptr<sink>> open(const sink_config& config, const clock_source
   return open_stdout_sink(config, clock, STDOUT_FILENO);
 }
 
-result<void> look(const sink_config& config) {
-  return sqlite::look(config.path + "/state.db", stdout_sink_schema());
-}
-
 } // namespace
 
 extern const sink_kind stdout_kind{
   .name = "stdout",
   .meaning = "NDJSON on standard output",
   .default_path = "stdout",
-  .state_file = "state.db",
   .open = open,
   .open_read_only = open_stdout_sink_read_only,
-  .look = look,
+  .state_schema = stdout_sink_schema,
 };
 
 } // namespace weir

@@ -18,16 +18,11 @@ namespace {
 /// Application id "WeiO".
 const sqlite::schema schema{0x5765694f, 1, "stdout sink's state", sink_state_tables};
 
-result<void> no_records(sqlite::connection&, uint64_t, uint64_t,
-                        const std::function<bool(const stored_record&)>&) {
-  return {};
-}
-
 class stdout_sink final : public database_sink {
  public:
   stdout_sink(const sink_config& config, const clock_source& clock, int fd,
               std::chrono::milliseconds patience)
-    : database_sink(config, config.path + "/state.db", schema, clock), fd_(fd),
+    : database_sink(config, state_database(config), schema, clock), fd_(fd),
       patience_(patience) {}
 
  private:
@@ -115,7 +110,7 @@ result<std::unique_ptr<sink>> open_stdout_sink(const sink_config& config,
 }
 
 result<std::unique_ptr<sink>> open_stdout_sink_read_only(const sink_config& config) {
-  return open_database_read_only(config, config.path + "/state.db", schema, no_records);
+  return open_database_read_only(config, state_database(config), schema, no_records);
 }
 
 } // namespace weir
