@@ -310,9 +310,10 @@ bool segment_store::abandon(const fault& reason, uint64_t next_sequence) {
   assert(current_);
   const auto failed = std::move(current_);
   failure_ = reason;
-  // The mark is worth a segment over the limit: without it a refused group could come
-  // back.
-  if (allocate(true) && begin_spare(next_sequence))
+  // The mark is worth one segment over the limit: without it a refused group could come back. A
+  // disk that goes on failing must not get one for each group, so from there on cutting will do.
+  const bool within_the_limit = bytes_on_disk() <= config_.bytes_max;
+  if (allocate(within_the_limit) && begin_spare(next_sequence))
     return true;
   return cut(*failed);
 }
