@@ -2,8 +2,10 @@
 #include "http/ingest/request_charge.hpp"
 
 #include "http/ingest/ingest_terms.hpp"
+#include "records/transform/plan.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <optional>
 #include <random>
@@ -51,6 +53,19 @@ TEST_F(charge_steps, a_small_body_takes_no_batch_credit_and_a_larger_one_does) {
   terms.length = config.coalesce_bytes + 1;
   EXPECT_EQ(held.first_claim().batches, 1u);
   EXPECT_EQ(held.first_claim().bytes, unread_charge(config, config.coalesce_bytes + 1));
+}
+
+/// Its parts need room that only a batch of its own is charged for.
+TEST_F(charge_steps, a_body_whose_records_are_split_gathers_with_no_other) {
+  const auto steps = plan::compile(nlohmann::json::parse(R"([{"split":{"field":"logs"}}])"));
+  ASSERT_TRUE(steps) << steps.error().text;
+  terms.length = 1000;
+  EXPECT_EQ(fresh().gathers(1000), gathered::small);
+  EXPECT_EQ(fresh().gathers(config.coalesce_bytes + 1), gathered::large);
+  stream.steps = std::make_shared<const plan>(*steps);
+  EXPECT_EQ(fresh().gathers(1000), gathered::no);
+  EXPECT_EQ(fresh().gathers(config.coalesce_bytes + 1), gathered::no);
+  EXPECT_EQ(fresh().first_claim().batches, 1u);
 }
 
 TEST_F(charge_steps, a_body_of_unknown_length_pays_for_a_batch_and_its_reader) {
