@@ -57,12 +57,13 @@ TEST_F(charge_steps, a_small_body_takes_no_batch_credit_and_a_larger_one_does) {
 
 /// Its parts need room that only a batch of its own is charged for.
 TEST_F(charge_steps, a_body_whose_records_are_split_gathers_with_no_other) {
-  const auto steps = plan::compile(nlohmann::json::parse(R"([{"split":{"field":"logs"}}])"));
+  const auto steps =
+    plan::compile(nlohmann::json::parse(R"([{"split":"logs"}])"), "test", {});
   ASSERT_TRUE(steps) << steps.error().text;
   terms.length = 1000;
   EXPECT_EQ(fresh().gathers(1000), gathered::small);
   EXPECT_EQ(fresh().gathers(config.coalesce_bytes + 1), gathered::large);
-  stream.steps = std::make_shared<const plan>(*steps);
+  stream.steps = *steps;
   EXPECT_EQ(fresh().gathers(1000), gathered::no);
   EXPECT_EQ(fresh().gathers(config.coalesce_bytes + 1), gathered::no);
   EXPECT_EQ(fresh().first_claim().batches, 1u);
