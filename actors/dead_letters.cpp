@@ -9,8 +9,9 @@ namespace {
 class letter_store final : public tail_store {
  public:
   explicit letter_store(dead_letters_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage(role_name::dead_letters)),
-      queue_(config_.figures->queue(role_name::dead_letters)) {}
+    : config_(std::move(config)), metrics_{*config_.metrics},
+      stage_(config_.metrics->stage(role_name::dead_letters)),
+      queue_(config_.metrics->queue(role_name::dead_letters)) {}
 
   result<void> open() override {
     auto opened = config_.open_store();
@@ -37,7 +38,7 @@ class letter_store final : public tail_store {
     const std::chrono::duration<double> took = config_.clock->now() - began;
     stage_.latency.observe(took.count());
     add(stage_.records_processed, letters);
-    add(config_.figures->dead_letters_stored, letters);
+    add(metrics_.stored, letters);
     report();
     return {};
   }
@@ -58,6 +59,7 @@ class letter_store final : public tail_store {
   }
 
   dead_letters_config config_;
+  dead_letter_metrics metrics_;
   stage_gauge& stage_;
   queue_gauge& queue_;
   std::unique_ptr<dead_letter_store> store_;

@@ -20,10 +20,16 @@
 
 namespace weir {
 
+struct dead_letter_metrics {
+  telemetry& in;
+  counter& stored =
+    in.counter({"weir_dead_letters_stored_total", "Dead letters committed."});
+};
+
 struct dead_letters_config {
   tail_config tail; ///< its `reader` is set to role_name::dead_letters
   std::function<result<std::unique_ptr<dead_letter_store>>()> open_store;
-  telemetry* figures = nullptr;        ///< outlives the actor
+  telemetry* metrics = nullptr;        ///< outlives the actor
   const clock_source* clock = nullptr; ///< outlives the actor; for latencies
   node_health* health = nullptr;       ///< optional; outlives the actor
 };

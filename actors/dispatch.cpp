@@ -25,11 +25,11 @@ namespace {
 using dispatch_ptr = dispatch_actor::stateful_pointer<dispatch_state>;
 
 void show_peer(const dispatch_state& st, link_id link) {
-  const auto figures = st.table->figures(link);
+  const auto use = st.table->use_of(link);
   st.config.board->update(st.peers.at(link), [&](link_view& view) {
     auto& out = view.out[index_of(st.config.flow)];
-    out.window = figures ? figures->window : link_window{};
-    out.used = figures ? figures->used : link_window{};
+    out.window = use ? use->window : link_window{};
+    out.used = use ? use->used : link_window{};
   });
 }
 
@@ -207,8 +207,8 @@ void dispatch_state::open(dispatch_config with) {
   config = std::move(with);
   table.emplace(config.rules);
   if (config.own_has_queue)
-    own_queue = &config.figures->queue(config.own_role);
-  queue = &config.figures->describe_queue(
+    own_queue = &config.metrics->queue(config.own_role);
+  queue = &config.metrics->describe_queue(
     config.role, static_cast<int64_t>(config.capacity),
     {"batches", config.bound, "whoever sends batches: their credit is not given back",
      "yes: clients wait or hear 503 before their body is read",

@@ -57,7 +57,7 @@ struct dispatch_config {
   std::string bound; ///< the formula that bounds what waits, for /queues
   size_t capacity = 0;
   role_table* roles = nullptr;
-  telemetry* figures = nullptr;
+  telemetry* metrics = nullptr;
   /// Set on a gateway that is no worker: nothing else there knows whether it reaches a persister.
   bool tells_of_persisters = false;
   node_health* health = nullptr;
@@ -70,7 +70,7 @@ struct dispatch_state {
 
   dispatch_config config;
   std::optional<dispatch_table> table;
-  std::map<link_id, std::string> peers; ///< names, for figures and logs
+  std::map<link_id, std::string> peers; ///< names, for metrics and logs
   caf::strong_actor_ptr own;            ///< null: away, or this node has none
   queue_gauge* queue = nullptr;
   queue_gauge* own_queue = nullptr; ///< null: this node's own queue does not count

@@ -2,6 +2,7 @@
 
 #include "actors/exits.hpp"
 #include "actors/receipts.hpp"
+#include "actors/sink_metrics.hpp"
 #include "base/log.hpp"
 #include "proto/asks.hpp"
 #include "proto/ports.hpp"
@@ -26,10 +27,10 @@ bool has_dead_letters(const record_batch& batch) noexcept {
 }
 
 /// Called even if recovery failed afterwards: the next one finds the copies and is silent.
-void tell_damage(const recovery_report& report, telemetry& figures) {
+void tell_damage(const recovery_report& report, counter& damaged) {
   for (const auto& alarm : report.alarms)
     log_event(log_level::error, "journal_damaged", {{"reason", alarm}});
-  weir::add(figures.journal_frames_quarantined, report.frames_quarantined);
+  weir::add(damaged, report.frames_quarantined);
 }
 
 /// The readers of this process never go back before what they were told. A journal whose files are
@@ -52,15 +53,16 @@ void log_recovery(const recovery_report& report) {
 
 result<void> journal_state::open(journal_actor_config with) {
   config = std::move(with);
-  stage = &config.figures->stage(role_name::journal);
-  group_queue = &config.figures->queue("journal_group");
-  disk_queue = &config.figures->queue("journal_disk");
+  metrics.emplace(*config.metrics);
+  stage = &config.metrics->stage(role_name::journal);
+  group_queue = &config.metrics->queue("journal_group");
+  disk_queue = &config.metrics->queue("journal_disk");
   auto recalled = config.recall ? config.recall() : journal_recall{};
   if (!recalled) { // the stores failed, not the disk here
     // If the dead letters' store failed, whoever asked it has said so already.
     if (!config.health->is(condition::letters_down)) {
       config.health->set(condition::sink_down, true);
-      config.figures->sink_healthy = 0;
+      sink_metrics{* config.metrics}.healthy = 0;
     }
     return fail(ec::sink_unavailable, recalled.error().text);
   }
@@ -69,13 +71,13 @@ result<void> journal_state::open(journal_actor_config with) {
   config.journal.segment_number_min = recalled->segment;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);
-  tell_damage(recovered, *config.figures);
+  tell_damage(recovered, metrics->frames_quarantined);
   if (!opened)
     return tl::unexpected{opened.error()};
   writer = std::move(*opened);
   writer->remember(recalled->keys);
   dead_letters_end = recovered.dead_letters_end;
-  config.figures->journal_bytes_max = static_cast<int64_t>(config.journal.bytes_max);
+  metrics->disk_max_bytes = static_cast<int64_t>(config.journal.bytes_max);
   log_recovery(recovered);
   publish();
   return {};
@@ -247,19 +249,18 @@ void journal_state::answer_waiting() {
 }
 
 void journal_state::publish() {
-  auto& figures = *config.figures;
   // The writer counts from its own start; telemetry outlives it and adds only the difference.
-  const auto now = writer->figures();
-  weir::add(figures.journal_bytes_written, now.bytes_written - counted.bytes_written);
-  weir::add(figures.journal_syncs, now.syncs - counted.syncs);
+  const auto now = writer->counts();
+  weir::add(metrics->written_bytes, now.bytes_written - counted.bytes_written);
+  weir::add(metrics->syncs, now.syncs - counted.syncs);
   const auto failures = now.sync_failures - counted.sync_failures;
-  weir::add(figures.journal_sync_failures, failures);
+  weir::add(metrics->sync_failures, failures);
   weir::add(stage->errors, failures);
   counted = now;
   const auto on_disk = static_cast<int64_t>(writer->bytes_on_disk());
-  figures.journal_bytes = on_disk;
+  metrics->disk_bytes = on_disk;
   disk_queue->depth = on_disk;
-  figures.journal_sequence = static_cast<int64_t>(writer->last_sequence());
+  metrics->sequence = static_cast<int64_t>(writer->last_sequence());
   if (config.durable)
     config.durable->advance(writer->durable_end(), writer->last_sequence(),
                             dead_letters_end, awaited_end);

@@ -29,6 +29,7 @@
 #pragma once
 
 #include "actors/durable_mark.hpp"
+#include "actors/journal_metrics.hpp"
 #include "base/clock.hpp"
 #include "proto/health.hpp"
 #include "proto/messages.hpp"
@@ -47,6 +48,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,7 +67,7 @@ struct journal_actor_config {
   journal_config journal;
   file_system* files = nullptr;
   const clock_source* clock = nullptr;
-  telemetry* figures = nullptr;
+  telemetry* metrics = nullptr;
   node_health* health = nullptr;
   size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
   std::chrono::milliseconds retry_after{100};
@@ -83,6 +85,7 @@ struct journal_state {
   using time_point = std::chrono::steady_clock::time_point;
 
   journal_actor_config config;
+  std::optional<journal_metrics> metrics; ///< set by open()
   std::unique_ptr<journal_writer> writer;
   stage_gauge* stage = nullptr;
   queue_gauge* group_queue = nullptr;
@@ -100,7 +103,7 @@ struct journal_state {
   journal_position dead_letters_end;
   /// The end of the last commit with a batch that was awaited.
   journal_position awaited_end;
-  journal_figures counted; ///< what the telemetry knows already
+  journal_counts counted; ///< what the telemetry knows already
   std::map<std::string, journal_position> cursors;
   std::string last_release_failure;
   std::map<caf::actor_id, caf::typed_response_promise<durable_until>> waiting;

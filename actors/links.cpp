@@ -287,7 +287,7 @@ void links_state::open(links_config with, time_point now) {
   for (const auto flow : all_flows)
     rules.takes[index_of(flow)] = !config.flows[index_of(flow)].stage.empty();
   peers.emplace(rules, now);
-  queue = &config.figures->describe_queue(
+  queue = &config.metrics->describe_queue(
     role_name::links, int64_t{config.window.batches} * config.peers_max,
     {"batches", "cluster.window.batches × cluster.peers_max",
      "the peer: it keeps its batches until there is room in its window",

@@ -72,7 +72,7 @@ struct links_config {
   /// The origin of peers' batches: sends receipts here.
   std::shared_ptr<link_origin> origin;
   role_table* roles = nullptr;
-  telemetry* figures = nullptr;
+  telemetry* metrics = nullptr;
   node_health* health = nullptr;
   cluster_board* board = nullptr;
   network_port* network = nullptr;

@@ -12,8 +12,8 @@ namespace weir {
 namespace {
 
 /// -1 if there is no queue of that name.
-int64_t depth_of(telemetry& figures, const std::string& role) {
-  for (const auto* queue : figures.queues())
+int64_t depth_of(telemetry& metrics, const std::string& role) {
+  for (const auto* queue : metrics.queues())
     if (queue->name == role)
       return queue->depth.load(std::memory_order_relaxed);
   return -1;
@@ -21,14 +21,14 @@ int64_t depth_of(telemetry& figures, const std::string& role) {
 
 } // namespace
 
-void registry_state::take_figures(std::chrono::steady_clock::time_point now) {
+void registry_state::measure(std::chrono::steady_clock::time_point now) {
   for (const auto& role : config.roles->played()) {
     const stage_gauge* stage = nullptr;
-    for (const auto* known : config.figures->stages())
+    for (const auto* known : config.metrics->stages())
       if (known->name == role)
         stage = known;
     if (stage == nullptr)
-      continue; // a role without figures, such as a supervisor's
+      continue; // a role without metrics, such as a supervisor's
     const sample fresh{stage->records_processed.load(std::memory_order_relaxed), now};
     const auto before = last.emplace(role, fresh).first;
     const std::chrono::duration<double> spent = now - before->second.at;
@@ -37,10 +37,10 @@ void registry_state::take_figures(std::chrono::steady_clock::time_point now) {
         ? static_cast<double>(fresh.records - before->second.records) / spent.count()
         : 0.0;
     before->second = fresh;
-    const auto depth = depth_of(*config.figures, role);
+    const auto depth = depth_of(*config.metrics, role);
     const auto credit = stage->credit_available.load(std::memory_order_relaxed);
     const bool shown = depth >= 0 && credit != stage_gauge::no_credit;
-    config.roles->set_figures(role, rate, depth, shown ? credit : -1);
+    config.roles->set_flow(role, rate, depth, shown ? credit : -1);
   }
 }
 
@@ -53,7 +53,7 @@ registry(registry_actor::stateful_pointer<registry_state> self, registry_config 
   self->send(self, tick_atom_v);
   return {
     [self](tick_atom) {
-      self->state.take_figures(self->clock().now());
+      self->state.measure(self->clock().now());
       self->delayed_send(self, self->state.config.interval, tick_atom_v);
     },
     [](crash_atom) { throw std::runtime_error("crash requested"); },

@@ -24,7 +24,7 @@ namespace weir {
 struct registry_config {
   std::chrono::milliseconds interval{1000};
   role_table* roles = nullptr;  ///< outlives the actor system
-  telemetry* figures = nullptr; ///< outlives the actor system
+  telemetry* metrics = nullptr; ///< outlives the actor system
 };
 
 struct registry_state {
@@ -37,7 +37,7 @@ struct registry_state {
   registry_config config;
   std::map<std::string, sample> last; ///< by role
 
-  void take_figures(std::chrono::steady_clock::time_point now);
+  void measure(std::chrono::steady_clock::time_point now);
 };
 
 registry_actor::behavior_type

@@ -196,8 +196,8 @@ caf::strong_actor_ptr role_table::leftover(std::string_view path) const {
   return nullptr;
 }
 
-void role_table::set_figures(std::string_view name, double per_second, int64_t depth,
-                             int64_t credit) {
+void role_table::set_flow(std::string_view name, double per_second, int64_t depth,
+                          int64_t credit) {
   const std::lock_guard guard{lock_};
   for (auto& n : nodes_) {
     if (n.plays != name)

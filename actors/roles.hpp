@@ -60,7 +60,7 @@ class role_table final : public node_view {
 
   // -- the tree; `path` is actor_view::id
   /// Adds a node or renews its fixed fields; counts and the last crash stay. `plays`: the
-  /// role it is found by and the name of its figures, or empty.
+  /// role it is found by and the name of its metrics, or empty.
   void declare(const actor_view& fixed, std::string_view plays);
   /// True if the node has been started before: this is a restart.
   bool started(std::string_view path, const caf::strong_actor_ptr& handle);
@@ -75,9 +75,8 @@ class role_table final : public node_view {
   void released(std::string_view path, uint64_t actor);
   /// The actor last started at `path` and not reported as ended; it may be dead by now.
   caf::strong_actor_ptr leftover(std::string_view path) const;
-  /// The figures of the node that plays `role`; -1 where there is none.
-  void set_figures(std::string_view role, double per_second, int64_t depth,
-                   int64_t credit);
+  /// What goes through the node that plays `role`; -1 where there is none.
+  void set_flow(std::string_view role, double per_second, int64_t depth, int64_t credit);
   std::vector<std::string> played() const;
 
   std::vector<actor_view> actors() const override;

@@ -1,4 +1,6 @@
 #include "actors/sink_writer.hpp"
+
+#include "actors/sink_metrics.hpp"
 #include "proto/role_names.hpp"
 #include "storage/open_sink.hpp"
 
@@ -9,8 +11,9 @@ namespace {
 class sink_store final : public tail_store {
  public:
   explicit sink_store(sink_writer_config config)
-    : config_(std::move(config)), stage_(config_.figures->stage(role_name::sink)),
-      queue_(config_.figures->queue(role_name::sink)) {}
+    : config_(std::move(config)), metrics_(*config_.metrics),
+      stage_(config_.metrics->stage(role_name::sink)),
+      queue_(config_.metrics->queue(role_name::sink)) {}
 
   result<void> open() override {
     auto opened = config_.open_sink();
@@ -30,7 +33,7 @@ class sink_store final : public tail_store {
     queue_.depth.store(static_cast<int64_t>(rows), std::memory_order_relaxed);
     const auto aside = sink_->set_aside();
     auto stored = sink_->commit(frames, next);
-    add(config_.figures->sink_set_aside, sink_->set_aside() - aside);
+    add(metrics_.set_aside, sink_->set_aside() - aside);
     queue_.depth.store(0, std::memory_order_relaxed);
     if (!stored) {
       report(); // the rows may be stored all the same; the cursor tells
@@ -39,7 +42,7 @@ class sink_store final : public tail_store {
     const std::chrono::duration<double> took = config_.clock->now() - began;
     stage_.latency.observe(took.count());
     add(stage_.records_processed, rows);
-    add(config_.figures->sink_rows, rows);
+    add(metrics_.rows, rows);
     report();
     return {};
   }
@@ -49,7 +52,7 @@ class sink_store final : public tail_store {
   void available(bool yes) noexcept override {
     if (!yes)
       add(stage_.errors);
-    config_.figures->sink_healthy.store(yes ? 1 : 0, std::memory_order_relaxed);
+    metrics_.healthy.store(yes ? 1 : 0, std::memory_order_relaxed);
     config_.health->set(condition::sink_down, !yes);
   }
 
@@ -66,13 +69,13 @@ class sink_store final : public tail_store {
 
   void report() {
     const auto sequence = sink_->cursor().last_sequence;
-    config_.figures->sink_sequence.store(static_cast<int64_t>(sequence),
-                                         std::memory_order_relaxed);
+    metrics_.sequence.store(static_cast<int64_t>(sequence), std::memory_order_relaxed);
     if (config_.on_stored)
       config_.on_stored(sequence);
   }
 
   sink_writer_config config_;
+  sink_metrics metrics_;
   stage_gauge& stage_;
   queue_gauge& queue_;
   std::unique_ptr<sink> sink_;

@@ -29,7 +29,7 @@ struct sink_writer_config {
   /// Called after each commit and once the sink is open: every record up to `sequence` is
   /// committed. On the actor's thread; must not block or throw.
   std::function<void(uint64_t sequence)> on_stored;
-  telemetry* figures = nullptr;        ///< outlives the actor
+  telemetry* metrics = nullptr;        ///< outlives the actor
   node_health* health = nullptr;       ///< outlives the actor
   const clock_source* clock = nullptr; ///< outlives the actor; for latencies
 };

@@ -114,7 +114,7 @@ void on_down(stage_ptr self, const caf::down_msg& msg) {
   const bool crashed = is_abnormal(msg.reason) && msg.reason != caf::exit_reason::kill;
   const auto reason = reason_text(self->system(), msg.reason, reason_bytes_max);
   if (st.table->lost(worker, crashed ? loss::crashed : loss::left, reason) && crashed) {
-    add(st.figures->errors);
+    add(st.counts->errors);
     log_event(log_level::warning, "worker_crashed",
               {{"stage", st.config.role}, {"actor", worker}, {"reason", reason}});
   }
@@ -128,7 +128,7 @@ void give_up(stage_ptr self, caf::actor_id worker) {
   forget(st, worker);
   st.abandoned.insert(worker);
   st.table->lost(worker, loss::hung, {});
-  add(st.figures->errors);
+  add(st.counts->errors);
   log_event(log_level::error, "worker_hung",
             {{"stage", st.config.role}, {"actor", worker}});
   if (const auto supervisor = st.config.roles->find(st.config.workers_role))
@@ -193,10 +193,10 @@ void on_tick(stage_ptr self) {
 void stage_state::open(stage_config with) {
   config = std::move(with);
   table.emplace(config.limits);
-  figures = &config.figures->stage(config.role);
+  counts = &config.metrics->stage(config.role);
   if (!config.fused_role.empty())
-    next_figures = &config.figures->stage(config.next_role);
-  queue = &config.figures->describe_queue(
+    next_counts = &config.metrics->stage(config.next_role);
+  queue = &config.metrics->describe_queue(
     config.role, static_cast<int64_t>(config.limits.capacity),
     {"batches", config.bound, config.who_blocks, config.acceptable, config.failure_mode});
   show();
@@ -205,19 +205,19 @@ void stage_state::open(stage_config with) {
 void stage_state::count(const work_table::finished& done,
                         caf::actor_clock::time_point now) const {
   using seconds = std::chrono::duration<double>;
-  add(figures->records_processed, done.records);
-  figures->latency.observe(seconds{now - done.since - done.next.took}.count());
+  add(counts->records_processed, done.records);
+  counts->latency.observe(seconds{now - done.since - done.next.took}.count());
   if (!done.fused)
     return;
-  add(next_figures->records_processed, done.next.records);
-  next_figures->latency.observe(seconds{done.next.took}.count());
+  add(next_counts->records_processed, done.next.records);
+  next_counts->latency.observe(seconds{done.next.took}.count());
 }
 
 void stage_state::show() const {
   const auto depth = static_cast<int64_t>(table->depth());
   queue->depth.store(depth, std::memory_order_relaxed);
-  figures->credit_available.store(static_cast<int64_t>(config.limits.capacity) - depth,
-                                  std::memory_order_relaxed);
+  counts->credit_available.store(static_cast<int64_t>(config.limits.capacity) - depth,
+                                 std::memory_order_relaxed);
 }
 
 stage_actor::behavior_type stage(stage_actor::stateful_pointer<stage_state> self,

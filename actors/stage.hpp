@@ -41,7 +41,7 @@
 namespace weir {
 
 struct stage_config {
-  std::string role;      ///< the role it plays and the name of its figures: validate
+  std::string role;      ///< the role it plays and the name of its metrics: validate
   std::string next_role; ///< where its batches go: transform
   /// Where fused batches go, whose next stage's work is done here: journal; empty: none are fused.
   std::string fused_role{};
@@ -55,7 +55,7 @@ struct stage_config {
   std::string acceptable;
   std::string failure_mode;
   role_table* roles = nullptr;  ///< outlives the actor system
-  telemetry* figures = nullptr; ///< outlives the actor system
+  telemetry* metrics = nullptr; ///< outlives the actor system
 };
 
 struct stage_state {
@@ -64,10 +64,10 @@ struct stage_state {
   stage_config config;
   std::optional<work_table> table;
   queue_gauge* queue = nullptr;
-  stage_gauge* figures = nullptr;
-  stage_gauge* next_figures = nullptr; ///< for work of the next stage that is done here
-  caf::strong_actor_ptr next;          ///< null while the next stage is away
-  caf::strong_actor_ptr behind_next;   ///< likewise; needed only for fused batches
+  stage_gauge* counts = nullptr;
+  stage_gauge* next_counts = nullptr; ///< for work of the next stage that is done here
+  caf::strong_actor_ptr next;         ///< null while the next stage is away
+  caf::strong_actor_ptr behind_next;  ///< likewise; needed only for fused batches
   std::map<caf::actor_id, caf::strong_actor_ptr> known; ///< monitored workers
   /// Workers that were here before this stage and have not asked yet, with the time it met them.
   std::map<caf::actor_id, caf::actor_clock::time_point> unheard;

@@ -1,4 +1,4 @@
-// BOARD: the cluster's figures, written by its actors and read by /cluster and /metrics. A plain
+// BOARD: the cluster's metrics, written by its actors and read by /cluster and /metrics. A plain
 // object with one lock; it outlives every actor, so that a restart loses no count.
 //
 //   Bounded:  by the peers there have been, whose names come from certificates of our own CA;

@@ -179,11 +179,11 @@ bool dispatch_table::available() const noexcept {
          });
 }
 
-std::optional<dispatch_table::peer_figures> dispatch_table::figures(link_id link) const {
+std::optional<dispatch_table::peer_use> dispatch_table::use_of(link_id link) const {
   const auto found = peers_.find(link);
   if (found == peers_.end())
     return {};
-  return peer_figures{found->second.window, found->second.used};
+  return peer_use{found->second.window, found->second.used};
 }
 
 } // namespace weir

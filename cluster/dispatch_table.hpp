@@ -81,17 +81,17 @@ class dispatch_table {
   /// Removes and returns all waiting batches: their senders have other nodes to ask.
   std::vector<batch_ptr> give_back();
 
-  // -- figures
+  // -- for the metrics
   /// True if some node takes work, this one included.
   bool available() const noexcept;
   size_t waiting() const noexcept { return waiting_.size(); }
   size_t outstanding() const noexcept { return ids_.size() - waiting_.size(); }
   bool empty() const noexcept { return ids_.empty(); }
-  struct peer_figures {
+  struct peer_use {
     link_window window;
     link_window used;
   };
-  std::optional<peer_figures> figures(link_id link) const;
+  std::optional<peer_use> use_of(link_id link) const;
 
  private:
   struct sent {

@@ -15,7 +15,7 @@ int64_t stamp(peer_table::time_point at) noexcept {
   return duration_cast<nanoseconds>(at.time_since_epoch()).count();
 }
 
-/// A peer's stamp may be anything; an overflow wraps and spoils only that peer's figures.
+/// A peer's stamp may be anything; an overflow wraps and spoils only that peer's metrics.
 int64_t later(int64_t stamp, uint64_t by_ns) noexcept {
   return static_cast<int64_t>(static_cast<uint64_t>(stamp) + by_ns);
 }

@@ -235,9 +235,9 @@ using gateway_actor = caf::typed_actor<
   // Stop accepting, wait for what is in flight, then quit.
   caf::reacts_to<drain_atom>>;
 
-/// REGISTRY: computes the figures of the live tree once a second.
+/// REGISTRY: measures the live tree once a second.
 using registry_actor = caf::typed_actor<
-  // Take the figures.
+  // Take the metrics.
   caf::reacts_to<tick_atom>,
   // Test-only: throw.
   caf::reacts_to<crash_atom>,

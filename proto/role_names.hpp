@@ -1,5 +1,5 @@
 // ROLE NAMES: what the actors of a node play for each other. Whoever plays a role is found by its
-// name in the role table, and the name is also that of its figures: `stage` and `queue` in metrics,
+// name in the role table, and the name is also a label of its metrics, `stage` and `queue`, and in
 // /queues and /actors. So a name here is part of what operators see.
 #pragma once
 

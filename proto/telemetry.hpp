@@ -1,49 +1,25 @@
-// The figures weir keeps about itself: plain atomics that any thread adds to and the
-// operations server reads. No prometheus type here; http/operations/metrics.cpp gives
-// them their public names. One `telemetry` lives as long as the process and outlives
-// every actor: a restart loses no count.
+// TELEMETRY: all that one node counts of itself. Modules ask it for their counters at their start
+// (proto/metric.hpp says how) and then add to plain atomics; the operations listener reads them.
+// One lives as long as the process and outlives every actor: who is restarted finds the same
+// counters, and no count is lost. Two in one process share nothing.
+//
+//   Bounded:  by the metrics that the code declares and the label values that the configuration
+//             fixes; nothing is ever taken away.
 #pragma once
 
-#include "base/codes.hpp"
+#include "proto/metric.hpp"
 
-#include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <memory>
+#include <functional>
 #include <mutex>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
-
-using counter = std::atomic<uint64_t>;
-using gauge = std::atomic<int64_t>;
-
-inline void add(counter& c, uint64_t n = 1) noexcept {
-  c.fetch_add(n, std::memory_order_relaxed);
-}
-
-/// Latency in seconds, fixed buckets from 100 µs to 10 s. observe() makes two relaxed additions.
-class latency_histogram {
- public:
-  static constexpr std::array<double, 16> bounds{
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-    0.05,   0.1,     0.25,   0.5,   1.0,    2.5,   5.0,  10.0};
-  void observe(double seconds) noexcept;
-  /// Observations at or below bounds[i] but above bounds[i-1]; index bounds.size() is the rest.
-  uint64_t bucket(size_t i) const noexcept {
-    return buckets_[i].load(std::memory_order_relaxed);
-  }
-  double sum_seconds() const noexcept {
-    return static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) * 1e-9;
-  }
-
- private:
-  std::array<counter, bounds.size() + 1> buckets_{};
-  counter sum_ns_{0};
-};
 
 /// What an operator should know of a queue, whatever it holds.
 struct queue_answers {
@@ -69,51 +45,42 @@ struct stage_gauge {
   counter records_processed{0};
   counter errors{0}; ///< crashes, hangs and I/O failures, not rejected records
   counter restarts{0};
-  static constexpr int64_t no_credit = INT64_MIN;
+  static constexpr int64_t no_credit = gauge_absent;
   gauge credit_available{no_credit}; ///< batches; no_credit: the stage gives none
   latency_histogram latency;
 };
 
-struct telemetry {
-  // The identity of accounting: received = stored + rejected + quarantined + dropped + in
-  // flight. `received` counts records of admitted requests only.
-  counter records_received{0};
-  counter records_accepted{0}; ///< durable in the journal (stored)
-  /// Repeated by an Idempotency-Key: counted as received, not as accepted.
-  counter records_duplicate{0};
-  counter records_dropped{0}; ///< removed by a drop or sample step
-  /// By `reject`; quarantined included.
-  std::array<counter, reject_codes> records_rejected{};
-  /// Records of parts that were admitted and then refused whole: mostly 503, key_reused,
-  /// body_too_large.
-  counter records_failed{0};
-  gauge records_in_flight{0};
+class telemetry {
+ public:
+  telemetry() = default;
+  telemetry(const telemetry&) = delete;
+  telemetry& operator=(const telemetry&) = delete;
 
-  // -- HTTP
-  std::array<counter, 600> responses{}; ///< by status code
-  counter connections_accepted{0};
-  gauge connections_open{0};
-  counter bytes_received{0};
-  gauge budget_bytes_used{0};
-  gauge budget_bytes_max{0};
+  // Each finds or adds one series; the reference is valid for the life of this object. They take
+  // a lock: ask once, at the start. A metric that is declared in two ways, or whose name does not
+  // say its type, is a bug: std::logic_error.
+  weir::counter& counter(const metric_spec& spec, const metric_labels& labels = {});
+  weir::gauge& gauge(const metric_spec& spec, const metric_labels& labels = {},
+                     int64_t first = 0);
+  latency_histogram& histogram(const metric_spec& spec, const metric_labels& labels = {});
+  /// One counter for each number below `count`, which is the value of `label`. Those that are 0
+  /// are not shown.
+  std::span<weir::counter> numbered(const metric_spec& spec, std::string_view label,
+                                    size_t count);
 
-  // -- persist
-  counter journal_bytes_written{0};
-  counter journal_syncs{0};
-  counter journal_sync_failures{0};
-  counter journal_frames_quarantined{0};
-  gauge journal_bytes{0}; ///< on disk now
-  gauge journal_bytes_max{0};
-  gauge journal_sequence{0}; ///< last durable record
-  gauge sink_sequence{0};    ///< last record committed in the sink
-  gauge sink_healthy{1};
-  counter sink_rows{0};
-  /// How many of these rows the store keeps beside its records.
-  counter sink_set_aside{0};
-  counter dead_letters_stored{0};
-  gauge workers_hung{0};
-  gauge config_reload_failed{0}; ///< 1 when the last SIGHUP was refused
-  counter config_reloads{0};
+  // What is worked out when the page is read, under the lock: the functions must not ask this
+  // object anything, and what they look at lives as long as it is read.
+  using value_function = std::function<double()>;
+  void computed(const metric_spec& spec, metric_type type, const metric_labels& labels,
+                value_function value);
+  /// Series that come and go.
+  using sample_function = std::function<std::vector<metric_sample>()>;
+  void sampled(const metric_spec& spec, metric_type type,
+               std::vector<std::string_view> labels, sample_function samples);
+
+  /// All of it as it is now, in the order in which it was declared. Any thread; the counters keep
+  /// moving meanwhile.
+  std::vector<metric_family> families();
 
   /// Finds or adds; the reference is valid for the process's life. Any thread; takes a
   /// lock, so call it at the start and keep the reference.
@@ -125,9 +92,41 @@ struct telemetry {
                               queue_answers said);
   std::vector<queue_gauge*> queues(); ///< those that have been described
   std::vector<stage_gauge*> stages();
+  /// The metrics of stages and queues, before there are any.
+  void declare_stages();
+  void declare_queues();
 
  private:
+  struct series {
+    std::vector<std::string> label_values;
+    weir::counter* counter = nullptr;
+    weir::gauge* gauge = nullptr;
+    latency_histogram* histogram = nullptr;
+    value_function value{};
+  };
+  struct family {
+    metric_spec spec;
+    metric_type type = metric_type::level;
+    std::vector<std::string_view> labels;
+    std::vector<series> all{};
+    sample_function samples{};
+    std::span<weir::counter> numbers{};
+  };
+
+  family& declare(const metric_spec& spec, metric_type type,
+                  std::vector<std::string_view> labels);
+  series& find_or_add(const metric_spec& spec, metric_type type,
+                      const metric_labels& labels);
+  queue_gauge& unlocked_queue(std::string_view name);
+  static std::vector<metric_sample> read(const family& from);
+
   std::mutex lock_;
+  std::deque<family> families_;
+  std::deque<weir::counter> counters_;
+  std::deque<weir::gauge> gauges_;
+  std::deque<latency_histogram> histograms_;
+  std::deque<std::vector<weir::counter>> tables_;
+  series unseen_; ///< who declares a metric without a label's value
   std::deque<queue_gauge> queues_;
   std::deque<stage_gauge> stages_;
 };

@@ -29,7 +29,7 @@ void describe(actor_view& view, const restart_rules& rules) {
 /// Runs on the thread on which the actor ended, maybe long after the supervisor that gave it up.
 void note_recovered(const tree_context& context, const std::string& path,
                     caf::actor_id actor) {
-  context.figures->workers_hung.fetch_sub(1);
+  context.counted.workers_hung.fetch_sub(1);
   context.roles->released(path, actor);
   log_event(log_level::warning, "hung_actor_ended", {{"path", path}, {"actor", actor}});
 }
@@ -65,7 +65,7 @@ void note_started(supervisor_state& st, size_t i) {
   const auto& handle = st.slots[i].handle;
   if (st.context->roles->started(st.path_of(i), handle)) {
     if (!child.stage.empty())
-      add(st.context->figures->stage(child.stage).restarts);
+      add(st.context->metrics.stage(child.stage).restarts);
     log_event(log_level::info, "actor_restarted",
               {{"path", st.path_of(i)}, {"actor", handle->id()}});
   }
@@ -91,7 +91,7 @@ void note_hung(supervisor_state& st, size_t i) {
   auto& handle = st.slots[i].handle;
   const auto path = st.path_of(i);
   st.context->roles->abandoned(path, handle->id());
-  const auto now_hung = st.context->figures->workers_hung.fetch_add(1) + 1;
+  const auto now_hung = st.context->counted.workers_hung.fetch_add(1) + 1;
   log_event(log_level::error, "actor_abandoned",
             {{"path", path}, {"actor", handle->id()}, {"hung_now", now_hung}});
   // It counts as hung until it ends, not until its supervisor does.

@@ -1,5 +1,5 @@
 // NOTES: what a supervisor tells of its children, one function an event: to those who find them by
-// role, to /actors, to the figures, to the log, and to app/ when the node can't go on.
+// role, to /actors, to the metrics, to the log, and to app/ when the node can't go on.
 #pragma once
 
 #include "actors/supervision/supervisor.hpp"

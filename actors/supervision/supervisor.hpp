@@ -48,10 +48,21 @@
 
 namespace weir {
 
+struct supervision_metrics {
+  telemetry& in;
+  gauge& workers_hung =
+    in.gauge({"weir_workers_hung", "Workers abandoned because they hang.",
+              "Workers abandoned because they hang; at `pipeline.hung_workers_max` the "
+              "node gives up."});
+};
+
 /// What all supervisors of one tree share. The pointers outlive the actor system.
 struct tree_context {
+  explicit tree_context(telemetry& metrics_) : metrics(metrics_), counted{metrics_} {}
+
   role_table* roles = nullptr;
-  telemetry* figures = nullptr;
+  telemetry& metrics;
+  const supervision_metrics counted;
   node_health* health = nullptr;
   uint64_t seed = 1;             ///< for the backoff's jitter
   int64_t hung_workers_max = 16; ///< ≥ 1; if so many hang at once the node gives up
@@ -68,7 +79,7 @@ struct supervisor_spec;
 struct child_spec {
   std::string id;   ///< unique among its siblings; the last element of its path
   std::string role; ///< for /actors: stage, worker, journal, …
-  /// The role it is found by and the name of its figures; may be empty.
+  /// The role it is found by and the name of its metrics; may be empty.
   std::string plays;
   std::string stage{}; ///< the stage that counts its restarts; empty: none
   restart_type restart = restart_type::permanent;

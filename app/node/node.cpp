@@ -14,6 +14,7 @@
 #include "app/node/data_lock.hpp"
 #include "app/node/exit_watch.hpp"
 #include "app/node/free_memory.hpp"
+#include "app/node/metrics.hpp"
 #include "app/node/process.hpp"
 #include "app/node/signals.hpp"
 #include "app/node/tree.hpp"
@@ -102,7 +103,8 @@ class node {
   bool was_ready_ = false;
   std::optional<exit_watch> ending_; ///< outlives all that may not end
   system_clock_source clock_;
-  telemetry figures_;
+  telemetry metrics_;
+  std::optional<node_metrics> counts_; ///< set by run()
   node_health health_;
   role_table roles_;
   pipeline flow_;
@@ -125,7 +127,7 @@ class node {
 };
 
 tree_parts node::parts() {
-  tree_parts made{settings_,           figures_, health_, roles_, streams_, clock_,
+  tree_parts made{settings_,           metrics_, health_, roles_, streams_, clock_,
                   posix_file_system(), flow_};
   made.stores = configured_stores(settings_, clock_);
   made.stop_accepting = [this] {
@@ -148,9 +150,8 @@ uint64_t node::in_flight() {
 }
 
 std::shared_ptr<const tree_context> node::context() {
-  auto made = std::make_shared<tree_context>();
+  auto made = std::make_shared<tree_context>(metrics_);
   made->roles = &roles_;
-  made->figures = &figures_;
   made->health = &health_;
   made->seed = std::random_device{}();
   made->hung_workers_max = settings_.pipeline.hung_workers_max;
@@ -260,7 +261,7 @@ result<void> node::start_ingest() {
   auto ingest =
     ingest_server::start(make_ingest_config(settings_),
                          std::make_shared<const ingest_limits>(std::move(*limits)),
-                         {flow_, streams_, figures_, health_, clock_});
+                         {flow_, streams_, metrics_, health_, clock_});
   if (!ingest)
     return tl::unexpected(ingest.error());
   ingest_ = std::move(*ingest);
@@ -287,8 +288,7 @@ result<void> node::start_listeners() {
 }
 
 operations_context node::operations_view() {
-  operations_context view{figures_, roles_, {version_text(), "g++ " __VERSION__},
-                          {},       {},     {}};
+  operations_context view{metrics_, roles_, {}, {}, {}};
   // Opened for each request, because the store may not be there yet.
   const auto open = [from = settings_.dead_letters] {
     return dead_letter_store::open_if_there(from);
@@ -347,13 +347,13 @@ result<void> node::try_reload() {
 
 void node::reload() {
   if (const auto done = try_reload(); !done) {
-    figures_.config_reload_failed = 1;
+    counts_->config_reload_failed = 1;
     log_event(log_level::error, "reload_refused",
               {{"reason", done.error().text}, {"now", "the old configuration stays"}});
     return;
   }
-  figures_.config_reload_failed = 0;
-  add(figures_.config_reloads);
+  counts_->config_reload_failed = 0;
+  add(counts_->config_reloads);
   log_event(log_level::info, "reloaded", {{"file", options_.file}});
 }
 
@@ -447,6 +447,8 @@ int node::not_started(const fault& why) {
 }
 
 int node::run() {
+  declare_metrics(metrics_, settings_.cluster.enabled() ? &board_ : nullptr);
+  counts_.emplace(metrics_);
   health_.on_change([this] { signals_.wake(); });
   if (!settings_.roles().gateway)
     health_.has_no_clients();
@@ -481,7 +483,7 @@ int node::end(bool clean, int code) {
   roles_.clear();
   log_event(log_level::info, "stopped", {{"failed", code != exit_ok}});
   // A worker that hangs never gives its thread back: waiting for it would hang the exit.
-  if (!clean || code != exit_ok || figures_.workers_hung.load() > 0)
+  if (!clean || code != exit_ok || supervision_metrics{metrics_}.workers_hung.load() > 0)
     std::_Exit(code);
   return code;
 }

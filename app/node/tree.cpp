@@ -104,7 +104,7 @@ stage_config make_stage(const tree_parts& parts, const stage_parts& of) {
   made.acceptable = "yes: clients wait or hear 503 before their body is read";
   made.failure_mode = "over the bound the batch is answered 503; nothing of it is stored";
   made.roles = &parts.roles;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   return made;
 }
 
@@ -164,7 +164,7 @@ child_spec make_gateway(const tree_parts& parts) {
 child_spec make_registry(const tree_parts& parts) {
   registry_config made;
   made.roles = &parts.roles;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   return make_child("registry", "registry", {}, start_with(false, registry, made));
 }
 

@@ -61,7 +61,7 @@ struct cluster_parts {
 /// What the actors work with. Everything outlives the actor system.
 struct tree_parts {
   const config& settings;
-  telemetry& figures;
+  telemetry& metrics;
   node_health& health;
   role_table& roles;
   catalog_holder& streams;

@@ -44,7 +44,7 @@ child_spec make_dispatch(const tree_parts& parts, link_flow flow) {
     settings.ingest.batches_in_flight
     + (work ? 0 : size_t{settings.cluster.window_batches} * settings.cluster.peers_max);
   made.roles = &parts.roles;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   made.health = &parts.health;
   made.board = &parts.cluster->board;
   made.network = &parts.cluster->network;
@@ -75,7 +75,7 @@ child_spec make_links(const tree_parts& parts) {
   };
   made.origin = parts.cluster->origin;
   made.roles = &parts.roles;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   made.health = &parts.health;
   made.board = &parts.cluster->board;
   made.network = &parts.cluster->network;

@@ -10,7 +10,7 @@ void describe_storage_queues(const tree_parts& parts) {
   const auto& settings = parts.settings;
   const auto& ingest = settings.ingest;
   const auto describe = [&](const char* name, uint64_t capacity, queue_answers said) {
-    parts.figures.describe_queue(name, static_cast<int64_t>(capacity), std::move(said));
+    parts.metrics.describe_queue(name, static_cast<int64_t>(capacity), std::move(said));
   };
   // Admission lets in no more batches than this.
   const auto batches = uint64_t{ingest.batches_in_flight}

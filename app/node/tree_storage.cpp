@@ -73,7 +73,7 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.journal.tail = parts.tail;
   made.files = &parts.files;
   made.clock = &parts.clock;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   made.health = &parts.health;
   made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.durable = parts.durable;
@@ -123,7 +123,7 @@ sink_writer_config make_sink_writer(const tree_parts& parts) {
     made.tail.retry_delay_max = std::chrono::seconds{1};
   made.on_stored = [&flow = parts.flow](uint64_t sequence) { flow.stored(sequence); };
   made.clock = &parts.clock;
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   made.health = &parts.health;
   return made;
 }
@@ -179,7 +179,7 @@ child_spec make_dead_letters(const tree_parts& parts) {
   made.tail = make_tail(parts);
   // No client waits for one of them: the tail need not look as often as the sink's.
   made.tail.gather_delay = std::min(made.tail.gather_max, std::chrono::milliseconds{50});
-  made.figures = &parts.figures;
+  made.metrics = &parts.metrics;
   made.health = &parts.health;
   made.clock = &parts.clock;
   auto child = make_child(

@@ -48,7 +48,7 @@ result<void> check(const ingest_config& c, const ingest_limits* limits) {
 void describe_queues(ingest_state& state) {
   const auto& c = state.config;
   const auto describe = [&](const char* name, size_t capacity, queue_answers said) {
-    state.context.figures.describe_queue(name, static_cast<int64_t>(capacity),
+    state.context.metrics.describe_queue(name, static_cast<int64_t>(capacity),
                                          std::move(said));
   };
   describe("admission", c.budget_bytes,
@@ -64,7 +64,7 @@ void describe_queues(ingest_state& state) {
             "ingest.batches_in_flight + ingest.threads × ingest.coalesce_window",
             "small requests gather in larger batches; streamed bodies stay unread",
             "yes: all of it is charged to the budget", "admission refuses: 503"});
-  state.context.figures.budget_bytes_max.store(static_cast<int64_t>(c.budget_bytes));
+  state.metrics.budget_max_bytes.store(static_cast<int64_t>(c.budget_bytes));
   state.stage.credit_available.store(c.batches_max);
 }
 
@@ -141,7 +141,7 @@ void ingest_server::measure() const {
     to.store(static_cast<int64_t>(value), std::memory_order_relaxed);
   };
   const auto used = state.gate.used();
-  show(state.context.figures.budget_bytes_used, used.bytes);
+  show(state.metrics.budget_used_bytes, used.bytes);
   show(state.admission_queue.depth, used.bytes);
   show(state.stage.credit_available, state.gate.credit());
   show(state.connections_queue.depth, state.connections.load());

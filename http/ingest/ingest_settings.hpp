@@ -18,7 +18,7 @@ class pipeline_port;
 class catalog_holder;
 class node_health;
 class clock_source;
-struct telemetry;
+class telemetry;
 
 /// Which coalescer made a batch, if any: it must hear of the batch's end.
 enum class gathered : uint8_t { no, small, large };
@@ -94,7 +94,7 @@ struct ingest_limits {
 struct ingest_context {
   pipeline_port& pipeline;
   catalog_holder& streams;
-  telemetry& figures;
+  telemetry& metrics;
   node_health& health;
   const clock_source& clock;
 };

@@ -4,6 +4,7 @@
 
 #include "http/ingest/admission.hpp"
 #include "http/ingest/ingest_settings.hpp"
+#include "http/ingest/outstanding.hpp"
 #include "http/ingest/rate_limit.hpp"
 #include "http/wire/transport.hpp"
 #include "proto/role_names.hpp"
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <utility>
 
 namespace weir {
@@ -41,16 +43,38 @@ class counted {
   std::atomic<Number>* in_ = nullptr;
 };
 
+/// What the ingest listener does, and the memory that it may use.
+struct http_metrics {
+  telemetry& in;
+  /// By status.
+  std::span<counter> responses = in.numbered(
+    {"weir_http_responses_total", "Answers of the ingest listener.",
+     "Answers of the ingest listener. A status that was never sent has no series."},
+    "code", 600);
+  counter& connections_accepted =
+    in.counter({"weir_http_connections_accepted_total", "Connections accepted."});
+  gauge& connections_open =
+    in.gauge({"weir_http_connections_open", "Connections open now."});
+  counter& received_bytes =
+    in.counter({"weir_http_received_bytes_total", "Bytes of request bodies read."});
+  gauge& budget_used_bytes =
+    in.gauge({"weir_budget_used_bytes", "Bytes of the byte budget in use.",
+              "Bytes of `ingest.budget_bytes` in use."});
+  gauge& budget_max_bytes = in.gauge({"weir_budget_max_bytes", "The byte budget.",
+                                      "`ingest.budget_bytes`, as it came to."});
+};
+
 struct ingest_state {
   ingest_state(const ingest_config& config_, ingest_context context_,
                std::shared_ptr<const ingest_limits> first)
     : config(config_), context(context_),
       gate({config_.budget_bytes, config_.batches_max, config_.waiters_max,
             first->shed_low, first->shed_normal, config_.delay_max}),
-      rates(first->clients_max), stage(context_.figures.stage(role_name::gateway)),
-      admission_queue(context_.figures.queue("admission")),
-      connections_queue(context_.figures.queue("connections")),
-      outstanding_queue(context_.figures.queue("outstanding")),
+      rates(first->clients_max), metrics{context_.metrics}, records{context_.metrics},
+      stage(context_.metrics.stage(role_name::gateway)),
+      admission_queue(context_.metrics.queue("admission")),
+      connections_queue(context_.metrics.queue("connections")),
+      outstanding_queue(context_.metrics.queue("outstanding")),
       limits_(std::move(first)) {}
 
   std::shared_ptr<const ingest_limits> limits() const {
@@ -86,6 +110,8 @@ struct ingest_state {
   std::atomic<size_t> outstanding{0}; ///< batches without a receipt
   std::atomic<uint32_t> streaming{0}; ///< streamed requests with batches in flight
 
+  const http_metrics metrics;
+  const record_metrics records;
   stage_gauge& stage;
   queue_gauge& admission_queue;
   queue_gauge& connections_queue;

@@ -115,7 +115,7 @@ void io_thread::accepted(tcp_socket socket, std::string peer) {
 
 /// Tries once to say why, without waiting; under TLS that would take a handshake.
 void io_thread::turn_away(tcp_socket& socket) {
-  add(shared_.context.figures.responses[503]);
+  add(shared_.metrics.responses[503]);
   if (shared_.tls)
     return;
   static constexpr std::string_view body =

@@ -56,6 +56,26 @@ body_cut cut_of(const record_batch& batch, size_t index, const part_owner& owner
 
 } // namespace
 
+std::array<counter*, reject_codes> record_metrics::by_reason(telemetry& in) {
+  std::array<counter*, reject_codes> all{};
+  for (size_t i = 0; i < all.size(); ++i) {
+    // The codes begin with 1; what has none has no series.
+    const std::string reason{i == 0 ? "" : to_string(static_cast<reject>(i))};
+    all[i] = &in.counter(
+      {"weir_records_rejected_total", "Records refused one by one.",
+       "Records refused one by one; the reasons are the codes of [http.md](http.md)."},
+      {{"reason", reason}});
+  }
+  return all;
+}
+
+uint64_t record_metrics::all_rejected() const noexcept {
+  uint64_t sum = 0;
+  for (const auto* count : rejected)
+    sum += count->load(std::memory_order_relaxed);
+  return sum;
+}
+
 bool outstanding::submit(submission s) {
   const auto now = context_.clock.now();
   auto& arrived = *s.arrived;
@@ -71,13 +91,12 @@ bool outstanding::submit(submission s) {
   batch->records = std::move(s.records);
   batch->dropped.assign(arrived.parts.size(), 0);
   // Counted first: the receipt's thread may be faster than this one.
-  add(context_.figures.records_received, records);
-  context_.figures.records_in_flight.fetch_add(static_cast<int64_t>(records),
-                                               std::memory_order_relaxed);
+  add(metrics_.received, records);
+  metrics_.in_flight.fetch_add(static_cast<int64_t>(records), std::memory_order_relaxed);
   if (!context_.pipeline.submit(batch)) {
-    context_.figures.records_received.fetch_sub(records, std::memory_order_relaxed);
-    context_.figures.records_in_flight.fetch_sub(static_cast<int64_t>(records),
-                                                 std::memory_order_relaxed);
+    metrics_.received.fetch_sub(records, std::memory_order_relaxed);
+    metrics_.in_flight.fetch_sub(static_cast<int64_t>(records),
+                                 std::memory_order_relaxed);
     refuse(s);
     return false;
   }
@@ -240,22 +259,19 @@ void outstanding::recall(const entry& e, size_t index, const stored_prefix& know
   const auto& owner = e.owners[index];
   const auto repeated =
     owner.request->recall(cut_of(*e.batch, index, owner), owner.last, known);
-  auto& figures = context_.figures;
-  figures.records_in_flight.fetch_sub(part.records, std::memory_order_relaxed);
-  add(figures.records_duplicate, repeated);
+  metrics_.in_flight.fetch_sub(part.records, std::memory_order_relaxed);
+  add(metrics_.duplicate, repeated);
   if (repeated == 0)
-    add(figures.records_failed, part.records);
+    add(metrics_.failed, part.records);
   // The rest counts as received when it comes again.
   else
-    figures.records_received.fetch_sub(part.records - repeated,
-                                       std::memory_order_relaxed);
+    metrics_.received.fetch_sub(part.records - repeated, std::memory_order_relaxed);
   if (owner.request->ack() == ack_level::stored && owner.request->all_settled())
     await_sink(owner.request);
 }
 
 void outstanding::account(const batch_part& part, const part_receipt& receipt,
                           const std::vector<rejection>& rejections) {
-  auto& figures = context_.figures;
   // `left` keeps the balance of outstanding.hpp: what the receipt does not tell has failed.
   uint64_t left = part.records;
   const auto move = [&](counter& to, uint64_t n) {
@@ -264,19 +280,19 @@ void outstanding::account(const batch_part& part, const part_receipt& receipt,
     left -= n;
   };
   if (receipt.outcome == ec::none && receipt.duplicate)
-    move(figures.records_duplicate, part.records);
+    move(metrics_.duplicate, part.records);
   if (receipt.outcome == ec::none && !receipt.duplicate) {
-    move(figures.records_accepted, receipt.accepted);
-    move(figures.records_dropped, receipt.dropped);
+    move(metrics_.accepted, receipt.accepted);
+    move(metrics_.dropped, receipt.dropped);
     for (const auto& r : rejections)
       if (r.part == receipt.part)
-        move(figures.records_rejected[static_cast<size_t>(r.code)], 1);
+        move(*metrics_.rejected[static_cast<size_t>(r.code)], 1);
     if (left > 0)
       log_event(log_level::error, "receipt_lacks_verdicts",
                 {{"missing", left}, {"records", part.records}});
   }
-  move(figures.records_failed, left);
-  figures.records_in_flight.fetch_sub(part.records, std::memory_order_relaxed);
+  move(metrics_.failed, left);
+  metrics_.in_flight.fetch_sub(part.records, std::memory_order_relaxed);
 }
 
 void outstanding::await_sink(const std::shared_ptr<ingest_request>& request) {

@@ -19,13 +19,46 @@
 #include "http/ingest/ingest_settings.hpp"
 #include "http/ingest/sink_waiters.hpp"
 #include "proto/batch.hpp"
+#include "proto/telemetry.hpp"
 
+#include <array>
 #include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
 
 namespace weir {
+
+/// What becomes of records: the terms of the balance at the head of this file. `received` counts
+/// those of admitted requests only.
+struct record_metrics {
+  telemetry& in;
+  counter& received =
+    in.counter({"weir_records_received_total", "Records of admitted requests.",
+                "Records of admitted requests. At rest it is the sum of accepted, "
+                "duplicate, dropped, failed, rejected and in flight."});
+  counter& accepted =
+    in.counter({"weir_records_accepted_total", "Records made durable in the journal."});
+  counter& duplicate =
+    in.counter({"weir_records_duplicate_total",
+                "Records of repeated requests that were stored before."});
+  counter& dropped =
+    in.counter({"weir_records_dropped_total", "Records removed by a drop or sample step.",
+                "Records removed by a `drop` or `sample` step."});
+  counter& failed =
+    in.counter({"weir_records_failed_total",
+                "Records admitted and then refused with all of their batch: 503, a key "
+                "that was reused (422), or too large for the journal (413)."});
+  /// By `reject`; quarantined included.
+  std::array<counter*, reject_codes> rejected = by_reason(in);
+  gauge& in_flight =
+    in.gauge({"weir_records_in_flight", "Records admitted and not answered yet."});
+
+  uint64_t all_rejected() const noexcept;
+
+ private:
+  static std::array<counter*, reject_codes> by_reason(telemetry& in);
+};
 
 /// Which chunk of which request a part of a batch is.
 struct part_owner {
@@ -62,7 +95,7 @@ class outstanding {
   };
 
   outstanding(ingest_context context, admission& gate, options opts)
-    : context_(context), gate_(gate), opts_(std::move(opts)) {}
+    : context_(context), gate_(gate), opts_(std::move(opts)), metrics_{context.metrics} {}
 
   /// False when the first stage is away: the owners have failed with stage_away, the
   /// claim is back, nothing was counted as received.
@@ -117,6 +150,7 @@ class outstanding {
   ingest_context context_;
   admission& gate_;
   options opts_;
+  record_metrics metrics_;
   std::map<uint64_t, entry> entries_; ///< by batch id, which grows: the oldest first
   sink_waiters awaiting_sink_;
   uint64_t stored_ = 0;

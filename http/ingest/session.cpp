@@ -21,10 +21,10 @@ constexpr size_t idle_answer_bytes = size_t{1} << 10;
 session::session(io_thread& thread, ingest_state& state, std::unique_ptr<transport> link,
                  std::string peer)
   : thread_(thread), state_(state), connection_(state.connections),
-    open_connection_(state.context.figures.connections_open), link_(std::move(link)),
+    open_connection_(state.metrics.connections_open), link_(std::move(link)),
     peer_(std::move(peer)), scanner_(state.config.head_bytes_max),
     ticket_(state.gate, thread.context()) {
-  add(state_.context.figures.connections_accepted);
+  add(state_.metrics.connections_accepted);
 }
 
 void session::failed(const std::exception& why) noexcept {
@@ -74,7 +74,7 @@ void session::on_written(error_code failure) {
 }
 
 void session::take_input(read_target into, size_t bytes) {
-  add(state_.context.figures.bytes_received, bytes);
+  add(state_.metrics.received_bytes, bytes);
   if (into == read_target::input) {
     in_.commit(bytes);
   } else if (into == read_target::body && !parked_) {

@@ -122,7 +122,7 @@ void session::respond(int status, std::string_view type, std::string_view body,
   r.connection = note_;
   out_.clear();
   append_response(out_, r);
-  add(state_.context.figures.responses[static_cast<size_t>(status)]);
+  add(state_.metrics.responses[static_cast<size_t>(status)]);
   const auto at = now();
   state_.stage.latency.observe(std::chrono::duration<double>(at - began_).count());
   cycle_.on(event::answers);

@@ -183,8 +183,8 @@ void session::skip_cut(body_cut cut, bool last) {
     return fail_body(rest.error());
   const auto known = records - (*rest ? (*rest)->records.size() : 0);
   count_records(known);
-  add(state_.context.figures.records_received, known);
-  add(state_.context.figures.records_duplicate, known);
+  add(state_.records.received, known);
+  add(state_.records.duplicate, known);
   if (*rest)
     return send_cut(std::move(**rest), last);
   if (!last)

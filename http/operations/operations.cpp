@@ -155,9 +155,8 @@ class server final : public operations_server {
   void routes() {
     page("/metrics", [this](const request&, response& answer) {
       measure();
-      answer.set_content(
-        render_metrics(context_.figures, context_.build, context_.cluster),
-        "text/plain; version=0.0.4; charset=utf-8");
+      answer.set_content(render_metrics(context_.metrics),
+                         "text/plain; version=0.0.4; charset=utf-8");
     });
     for (const auto* live : {"/livez", "/healthz"})
       page(live,
@@ -176,7 +175,7 @@ class server final : public operations_server {
     });
     page("/queues", [this](const request&, response& answer) {
       measure();
-      json(answer, queues_page(context_.figures.queues()));
+      json(answer, queues_page(context_.metrics.queues()));
     });
     if (context_.cluster)
       page("/cluster", [this](const request&, response& answer) {

@@ -32,9 +32,8 @@ struct operations_config {
 };
 
 struct operations_context {
-  telemetry& figures;
+  telemetry& metrics;
   const node_view& view;
-  build_info build;
   std::function<result<std::vector<dead_letter>>(const dead_letter_query&)>
     list_dead_letters;
   std::function<result<std::optional<dead_letter>>(uint64_t)> get_dead_letter;

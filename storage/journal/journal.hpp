@@ -64,7 +64,7 @@ struct recovery_report {
 };
 
 /// What a writer has done since it was opened.
-struct journal_figures {
+struct journal_counts {
   uint64_t bytes_written = 0; ///< bytes of frames that became durable
   uint64_t syncs = 0;         ///< commits that became durable
   uint64_t sync_failures = 0; ///< commits whose write or sync failed
@@ -128,7 +128,7 @@ class journal_writer {
   /// After a failure: try to allocate and begin the next segment again, and wait for it.
   /// Fails with journal_full or io_failed while that can't be done.
   virtual result<void> retry() = 0;
-  virtual journal_figures figures() const noexcept = 0;
+  virtual journal_counts counts() const noexcept = 0;
 };
 
 /// Reads frames in order. It has its own file handles and is safe beside the writer as long as

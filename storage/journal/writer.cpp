@@ -107,7 +107,7 @@ class writer final : public journal_writer {
       (void)retry(); // still full is no failure of the release
     return {};
   }
-  journal_figures figures() const noexcept override { return figures_; }
+  journal_counts counts() const noexcept override { return counts_; }
 
  private:
   /// True if nobody will read what is written now from the file, unless after a restart.
@@ -129,7 +129,7 @@ class writer final : public journal_writer {
   std::optional<segment_store> store_; ///< set by start()
   uint64_t next_sequence_ = 1;
   journal_position slowest_; ///< the slowest reader's position
-  journal_figures figures_;
+  journal_counts counts_;
 };
 
 result<void> writer::start(uint64_t next_sequence_min, recovery_report& report) {
@@ -216,7 +216,7 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
 void writer::append(std::span<const group_frame> run) {
   auto sealed = seal(run);
   if (auto done = store_->append(sealed, readers_keep_up()); !done) {
-    ++figures_.sync_failures;
+    ++counts_.sync_failures;
     // Some of the run may be on disk all the same: the segment must end before it, durably.
     const bool ended = store_->abandon(done.error(), next_sequence_);
     return refuse(
@@ -224,9 +224,9 @@ void writer::append(std::span<const group_frame> run) {
       ended ? ""
             : "; the disk takes no mark of it either: after a crash it may be stored");
   }
-  ++figures_.syncs;
+  ++counts_.syncs;
   for (auto& piece : sealed) {
-    figures_.bytes_written += piece.bytes;
+    counts_.bytes_written += piece.bytes;
     tail_->note(std::move(piece));
   }
   for (const auto& frame : run) {

@@ -106,7 +106,7 @@ struct cluster_node final : network_port {
     config.knows_stream = [](std::string_view name) { return name == "default"; };
     config.origin = origin;
     config.roles = &roles;
-    config.figures = &figures;
+    config.metrics = &metrics;
     config.health = &health;
     config.board = &board;
     config.network = this;
@@ -125,7 +125,7 @@ struct cluster_node final : network_port {
                     card.name, 2};
     config.unavailable = work ? condition::no_worker : condition::no_persister;
     config.roles = &roles;
-    config.figures = &figures;
+    config.metrics = &metrics;
     config.health = &health;
     config.board = &board;
     config.gives_back = !card.roles.gateway;
@@ -167,7 +167,7 @@ struct cluster_node final : network_port {
   test_network& network;
   caf::actor_system& system;
   node_card card;
-  telemetry figures;
+  telemetry metrics;
   node_health health;
   role_table roles;
   cluster_board board;

@@ -21,7 +21,7 @@ struct dead_letters_test : tail_fixture {
         return fail(ec::sink_unavailable, "cannot open the store");
       return dead_letter_store::open(store);
     };
-    settings.figures = &figures;
+    settings.metrics = &metrics;
     settings.clock = &clock;
     uut = sys.spawn(dead_letters, settings);
     sched.run();
@@ -61,7 +61,7 @@ TEST_F(dead_letters_test, keeps_the_dead_letters_of_the_journal) {
   publish(3, 10);
   publish_letter("two");
   EXPECT_EQ(bodies(), (texts{"one", "two"}));
-  EXPECT_EQ(figures.dead_letters_stored, 2u);
+  EXPECT_EQ(dead_letter_metrics{metrics}.stored, 2u);
   EXPECT_EQ(w.told.back().reader, "dead_letters");
   EXPECT_EQ(w.told.back().position, w.frames.end());
 }
@@ -102,7 +102,7 @@ TEST_F(dead_letters_test, when_the_store_cannot_be_opened_it_tries_again) {
   cannot_open = true;
   start_all();
   publish_letter("one");
-  EXPECT_EQ(figures.stage("dead_letters").errors, 1u);
+  EXPECT_EQ(metrics.stage("dead_letters").errors, 1u);
   EXPECT_FALSE(health.is(condition::sink_down));
   cannot_open = false;
   sched.advance_time(100ms);

@@ -31,7 +31,8 @@ struct fake_origin final : receipt_port {
 struct journal_actor_test : deterministic {
   simulated_disk disk;
   manual_clock clock;
-  telemetry figures;
+  telemetry metrics;
+  journal_metrics counts{metrics};
   node_health health;
   std::shared_ptr<fake_origin> origin = std::make_shared<fake_origin>();
   journal_actor_config settings = [this] {
@@ -42,7 +43,7 @@ struct journal_actor_test : deterministic {
     made.journal.keys_max = made.journal.recent_keys_max = 1000;
     made.files = &disk;
     made.clock = &clock;
-    made.figures = &figures;
+    made.metrics = &metrics;
     made.health = &health;
     return made;
   }();
@@ -78,17 +79,17 @@ struct journal_actor_test : deterministic {
 
 TEST_F(journal_actor_test, when_batches_wait_in_the_mailbox_they_share_one_sync) {
   start();
-  const auto before = figures.journal_syncs.load();
+  const auto before = counts.syncs.load();
   for (int i = 0; i < 5; ++i)
     self->send(uut, make_batch());
   sched.run();
   ASSERT_EQ(origin->receipts.size(), 5u);
-  EXPECT_EQ(figures.journal_syncs - before, 1u);
+  EXPECT_EQ(counts.syncs - before, 1u);
   EXPECT_EQ(last_answer().outcome, ec::none);
   EXPECT_EQ(last_answer().last_sequence, 5u);
-  EXPECT_EQ(figures.journal_sequence, 5);
-  EXPECT_EQ(figures.stage("journal").records_processed, 5u);
-  EXPECT_GT(figures.journal_bytes_written, 0u);
+  EXPECT_EQ(counts.sequence, 5);
+  EXPECT_EQ(metrics.stage("journal").records_processed, 5u);
+  EXPECT_GT(counts.written_bytes, 0u);
 }
 
 TEST_F(journal_actor_test,
@@ -99,7 +100,7 @@ TEST_F(journal_actor_test,
     self->send(uut, make_batch({std::string(1000, 'x')}));
   sched.run();
   EXPECT_EQ(origin->receipts.size(), 4u);
-  EXPECT_EQ(figures.journal_syncs, 4u);
+  EXPECT_EQ(counts.syncs, 4u);
 }
 
 TEST_F(journal_actor_test, when_the_origin_is_gone_the_batch_is_stored_all_the_same) {
@@ -107,7 +108,7 @@ TEST_F(journal_actor_test, when_the_origin_is_gone_the_batch_is_stored_all_the_s
   self->send(uut, make_batch());
   origin.reset();
   sched.run();
-  EXPECT_EQ(figures.journal_sequence, 1);
+  EXPECT_EQ(counts.sequence, 1);
 }
 
 TEST_F(journal_actor_test,
@@ -117,8 +118,8 @@ TEST_F(journal_actor_test,
   self->send(uut, make_batch());
   sched.run();
   EXPECT_EQ(last_answer().outcome, ec::storage_failed);
-  EXPECT_EQ(figures.journal_sync_failures, 1u);
-  EXPECT_EQ(figures.stage("journal").errors, 1u);
+  EXPECT_EQ(counts.sync_failures, 1u);
+  EXPECT_EQ(metrics.stage("journal").errors, 1u);
   EXPECT_FALSE(is_failed()) << "a new segment takes over";
   self->send(uut, make_batch());
   sched.run();
@@ -310,8 +311,7 @@ TEST_F(journal_actor_test, when_an_errand_is_over_the_next_one_follows_without_a
   }
   EXPECT_EQ(errands->sent, before + 3) << "every segment but the current one";
   EXPECT_FALSE(is_full());
-  EXPECT_LE(figures.journal_bytes,
-            static_cast<int64_t>(2 * settings.journal.segment_bytes));
+  EXPECT_LE(counts.disk_bytes, static_cast<int64_t>(2 * settings.journal.segment_bytes));
 }
 
 TEST_F(journal_actor_test,
@@ -359,7 +359,7 @@ TEST_F(journal_actor_test, when_it_crashes_its_upkeep_thread_goes_before_its_suc
     sched.run();
   }
   start();
-  EXPECT_EQ(figures.journal_sequence, 10'000);
+  EXPECT_EQ(counts.sequence, 10'000);
   self->send(uut, drain_atom_v);
   sched.run();
   std::filesystem::remove_all(root);
@@ -462,7 +462,7 @@ TEST_F(journal_actor_test, when_it_crashes_its_successor_knows_what_was_stored) 
   EXPECT_FALSE(last_answer().duplicate); // the same request, not a repeated one
   EXPECT_EQ(last_answer().accepted, 1u);
   EXPECT_EQ(last_answer().last_sequence, 1u);
-  EXPECT_EQ(figures.journal_sequence, 1);
+  EXPECT_EQ(counts.sequence, 1);
 }
 
 TEST_F(journal_actor_test,
@@ -531,7 +531,7 @@ TEST_F(journal_actor_test, when_recovery_fails_behind_damage_it_has_told_of_the_
     disk.faults = {};
   }
   EXPECT_TRUE(is_failed());
-  EXPECT_GE(figures.journal_frames_quarantined, 1u);
+  EXPECT_GE(counts.frames_quarantined, 1u);
 }
 
 // Somebody has emptied the directory, and the cursors lag behind what the readers know of.

@@ -1,5 +1,6 @@
 #include "actors/sink_writer.hpp"
 
+#include "actors/sink_metrics.hpp"
 #include "tests/actors/tail_fixture.hpp"
 
 using namespace weir;
@@ -9,6 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 struct sink_writer_test : tail_fixture {
+  sink_metrics counts{metrics};
   sink_disk disk;
   std::vector<uint64_t> stored; ///< what on_stored was told
   tail_config tail_settings = tailing();
@@ -22,7 +24,7 @@ struct sink_writer_test : tail_fixture {
       return std::make_unique<fake_sink>(disk);
     };
     settings.on_stored = [this](uint64_t sequence) { stored.push_back(sequence); };
-    settings.figures = &figures;
+    settings.metrics = &metrics;
     settings.health = &health;
     settings.clock = &clock;
     uut = sys.spawn(sink_writer, settings);
@@ -56,11 +58,11 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(w.told.back().reader, "sink");
   EXPECT_EQ(w.told.back().position, w.frames.end());
   EXPECT_EQ(stored.back(), 100u);
-  EXPECT_EQ(figures.sink_sequence, 100);
-  EXPECT_EQ(figures.sink_rows, 100u);
-  EXPECT_EQ(figures.sink_healthy, 1);
-  EXPECT_EQ(figures.stage("sink").records_processed, 100u);
-  EXPECT_EQ(figures.stage("sink").latency.bucket(0), disk.transactions);
+  EXPECT_EQ(counts.sequence, 100);
+  EXPECT_EQ(counts.rows, 100u);
+  EXPECT_EQ(counts.healthy, 1);
+  EXPECT_EQ(metrics.stage("sink").records_processed, 100u);
+  EXPECT_EQ(metrics.stage("sink").latency.bucket(0), disk.transactions);
 }
 
 TEST_F(sink_writer_test,
@@ -115,8 +117,8 @@ TEST_F(sink_writer_test,
   sched.run();
   EXPECT_EQ(disk.attempts, 1u);
   EXPECT_TRUE(health.is(condition::sink_down));
-  EXPECT_EQ(figures.sink_healthy, 0);
-  EXPECT_EQ(figures.stage("sink").errors, 1u);
+  EXPECT_EQ(counts.healthy, 0);
+  EXPECT_EQ(metrics.stage("sink").errors, 1u);
   sched.advance_time(49ms);
   sched.run();
   EXPECT_EQ(disk.attempts, 1u) << "it did not wait";
@@ -132,7 +134,7 @@ TEST_F(sink_writer_test,
   sched.run();
   EXPECT_EQ(disk.rows, expected());
   EXPECT_FALSE(health.is(condition::sink_down));
-  EXPECT_EQ(figures.sink_healthy, 1);
+  EXPECT_EQ(counts.healthy, 1);
 }
 
 TEST_F(sink_writer_test,
@@ -144,7 +146,7 @@ TEST_F(sink_writer_test,
   EXPECT_EQ(disk.rows, expected());
   ASSERT_FALSE(stored.empty());
   EXPECT_EQ(stored.back(), 20u);
-  EXPECT_EQ(figures.sink_sequence, 20);
+  EXPECT_EQ(counts.sequence, 20);
 }
 
 TEST_F(sink_writer_test, when_the_sink_cannot_be_opened_it_reports_it_and_tries_again) {
@@ -211,12 +213,12 @@ TEST_F(sink_writer_test, rows_that_are_in_the_sink_already_are_not_counted_again
   start_all();
   publish(2, 10);
   sched.run();
-  EXPECT_EQ(figures.sink_rows, 20u);
+  EXPECT_EQ(counts.rows, 20u);
   w.frames.add(10);
   disk.cursor = {w.frames.end(), w.frames.last_sequence()}; // they have come another way
   publish(1, 10);
   sched.run();
-  EXPECT_EQ(figures.sink_rows, 30u);
+  EXPECT_EQ(counts.rows, 30u);
 }
 
 TEST_F(sink_writer_test,

@@ -61,7 +61,7 @@ struct stage_test : tree_fixture {
     }
     c.bound = formula;
     c.roles = &roles;
-    c.figures = &figures;
+    c.metrics = &metrics;
     return c;
   }
 
@@ -143,8 +143,8 @@ struct stage_test : tree_fixture {
     for (int i = 0; i < 200; ++i)
       pass(10ms);
   }
-  stage_gauge& gauge() { return figures.stage("validate"); }
-  int64_t depth() { return figures.queue("validate").depth.load(); }
+  stage_gauge& gauge() { return metrics.stage("validate"); }
+  int64_t depth() { return metrics.queue("validate").depth.load(); }
 };
 
 } // namespace
@@ -156,15 +156,15 @@ TEST_F(stage_test, a_batch_goes_through_a_worker_to_the_next_stage) {
   EXPECT_EQ(passed_on[0]->records.size(), 5u);
   EXPECT_EQ(gauge().records_processed.load(), 5u);
   EXPECT_EQ(gauge().credit_available.load(), 8);
-  EXPECT_EQ(figures.queue("validate").capacity.load(), 8);
-  EXPECT_EQ(figures.queue("validate").said.bound, "formula");
+  EXPECT_EQ(metrics.queue("validate").capacity.load(), 8);
+  EXPECT_EQ(metrics.queue("validate").said.bound, "formula");
   EXPECT_EQ(depth(), 0);
 }
 
 /// Whoever shows the queues reads without a lock; a sanitizer for threads sees it too.
 TEST_F(stage_test, what_is_said_of_its_queue_stands_while_a_stage_starts_again) {
   start({worker_child("w1")});
-  const auto* const queue = figures.queues().at(0);
+  const auto* const queue = metrics.queues().at(0);
   std::atomic<bool> done{false};
   bool stands = true;
   std::thread reader{[&] {
@@ -238,7 +238,7 @@ TEST_F(stage_test, a_worker_that_hangs_is_replaced_and_its_batch_done_by_another
   settle();
   ASSERT_EQ(passed_on.size(), 1u);
   EXPECT_EQ(passed_on[0]->records.size(), 3u) << "one hang does not condemn a record";
-  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(context->counted.workers_hung.load(), 1);
   EXPECT_EQ(gauge().errors.load(), 1u);
   EXPECT_EQ(events, list{});
   EXPECT_EQ(view("root/workers/stuck").restarts_total, 1u);
@@ -266,10 +266,10 @@ TEST_F(stage_test, when_the_process_stood_still_no_worker_is_given_up) {
   ASSERT_EQ(stuck_orders.size(), 1u);
   pass(60'000ms); // one tick, far too late
   pass(1250ms);
-  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(context->counted.workers_hung.load(), 0);
   for (int i = 0; i < 5; ++i)
     pass(1250ms);
-  EXPECT_EQ(figures.workers_hung.load(), 1) << "but one that hangs really is";
+  EXPECT_EQ(context->counted.workers_hung.load(), 1) << "but one that hangs really is";
 }
 
 TEST_F(stage_test, workers_killed_by_their_supervisor_condemn_no_record) {
@@ -330,7 +330,7 @@ TEST_F(stage_test, a_fused_batch_goes_past_the_next_stage_and_is_counted_for_bot
   ASSERT_EQ(fused.size(), 1u);
   EXPECT_EQ(fused[0]->source->id, 2u);
   EXPECT_EQ(gauge().records_processed.load(), 103u);
-  EXPECT_EQ(figures.stage("next").records_processed.load(), 3u);
+  EXPECT_EQ(metrics.stage("next").records_processed.load(), 3u);
   roles.down("behind", behind);
   sched.run();
   submit(small_batch(3, 3));
@@ -376,10 +376,10 @@ TEST_F(stage_test, a_worker_that_hung_before_its_stage_crashed_is_replaced_all_t
   pass(1ms);
   for (int i = 0; i < 4; ++i)
     pass(1250ms); // each a tick
-  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(context->counted.workers_hung.load(), 0);
   pass(1250ms);
   settle();
-  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(context->counted.workers_hung.load(), 1);
   EXPECT_EQ(view("root/workers/stuck").restarts_total, 1u);
   EXPECT_EQ(view("root/workers/w1").restarts_total, 0u) << "it has asked for work";
 
@@ -395,7 +395,7 @@ TEST_F(stage_test, a_stage_that_stood_still_gives_up_no_worker_it_has_not_heard_
   pass(1ms);
   pass(60'000ms); // one tick, far too late
   pass(1250ms);
-  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(context->counted.workers_hung.load(), 0);
 }
 
 TEST_F(stage_test, a_batch_past_its_deadline_is_answered_so_and_forgotten) {

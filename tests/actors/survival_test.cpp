@@ -112,16 +112,15 @@ caf::behavior journal_double(caf::event_based_actor* actor,
 struct survival : ::testing::Test {
   system_clock_source time;
   node_health health;
-  telemetry figures;
+  telemetry metrics;
   role_table roles{time, health};
   pipeline way{roles, "validate"};
   std::shared_ptr<batch_owner> owner = std::make_shared<batch_owner>(way);
   std::shared_ptr<ledger> book = std::make_shared<ledger>();
-  std::shared_ptr<tree_context> context = std::make_shared<tree_context>();
+  std::shared_ptr<tree_context> context = std::make_shared<tree_context>(metrics);
 
   survival() {
     context->roles = &roles;
-    context->figures = &figures;
     context->health = &health;
     way.attach(owner);
   }
@@ -159,7 +158,7 @@ struct survival : ::testing::Test {
       c.limits.capacity = 32;
       c.limits.deadline = 60s;
       c.roles = &roles;
-      c.figures = &figures;
+      c.metrics = &metrics;
       return sys.spawn(stage, c);
     });
     return supervised({role, rules(), {supervised(workers, role + "-workers"), front}});
@@ -170,7 +169,7 @@ struct survival : ::testing::Test {
             rules(),
             {child("registry", "registry",
                    [this](caf::actor_system& sys) {
-                     return sys.spawn(registry, registry_config{10ms, &roles, &figures});
+                     return sys.spawn(registry, registry_config{10ms, &roles, &metrics});
                    }),
              child("journal", "journal",
                    [this](caf::actor_system& sys) {
@@ -232,7 +231,7 @@ TEST_F(survival,
   for (const auto& [id, receipt] : owner->done)
     EXPECT_EQ(receipt->batch->records.size() + receipt->batch->rejections.size(), records)
       << id;
-  EXPECT_GT(figures.stage("validate").restarts.load(), 0u);
+  EXPECT_GT(metrics.stage("validate").restarts.load(), 0u);
   caf::scoped_actor self{sys};
   self->monitor(root);
   caf::anon_send(root, drain_atom_v);

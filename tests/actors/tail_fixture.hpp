@@ -157,7 +157,7 @@ class fake_sink final : public sink {
 struct tail_fixture : deterministic {
   world w;
   std::shared_ptr<durable_mark> mark = std::make_shared<durable_mark>();
-  telemetry figures;
+  telemetry metrics;
   node_health health;
   sink_test::manual_clock clock;
   journal_actor journal;

@@ -99,17 +99,16 @@ inline uint64_t test_seed() {
 struct tree_fixture : deterministic {
   virtual_clock time{sched};
   node_health health;
-  telemetry figures;
+  telemetry metrics;
   role_table roles{time, health};
   std::vector<std::string> events; ///< "start a", "stop a" in the order they happened
   std::vector<std::string> fatal;
   std::vector<caf::actor> stuck; ///< companions that play hung actors
   std::vector<caf::actor> ends;  ///< what the destructor kills: roots and lone actors
-  std::shared_ptr<tree_context> context = std::make_shared<tree_context>();
+  std::shared_ptr<tree_context> context = std::make_shared<tree_context>(metrics);
 
   tree_fixture() {
     context->roles = &roles;
-    context->figures = &figures;
     context->health = &health;
     context->hung_workers_max = 2;
     context->on_fatal = [this](std::string reason) {

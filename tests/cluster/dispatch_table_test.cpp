@@ -92,8 +92,8 @@ TEST(dispatch_table_test, no_window_is_ever_passed_in_batches_or_bytes) {
       out[sent->to].push_back(sent->number);
     EXPECT_LE(out[1].size(), 3u);
     EXPECT_LE(out[2].size(), 4u);
-    EXPECT_LE(table.figures(1)->used.batches, 3u);
-    EXPECT_LE(table.figures(2)->used.bytes, 4 * bytes);
+    EXPECT_LE(table.use_of(1)->used.batches, 3u);
+    EXPECT_LE(table.use_of(2)->used.bytes, 4 * bytes);
     auto& from = out[1 + random.next() % 2];
     if (from.empty())
       continue;
@@ -335,10 +335,10 @@ TEST(dispatch_table_test, a_window_is_used_to_its_last_byte_and_batch) {
   while (const auto sent = table.next(0))
     numbers.push_back(sent->number);
   EXPECT_EQ(numbers.size(), 2u);
-  EXPECT_EQ(table.figures(1)->used, (link_window{2, 2 * bytes}));
+  EXPECT_EQ(table.use_of(1)->used, (link_window{2, 2 * bytes}));
   for (const auto number : numbers)
     EXPECT_TRUE(table.settle(1, number));
-  EXPECT_EQ(table.figures(1)->used, link_window{});
+  EXPECT_EQ(table.use_of(1)->used, link_window{});
   EXPECT_TRUE(table.next(0));
 }
 
@@ -356,7 +356,7 @@ TEST(dispatch_table_test, what_a_batch_becomes_at_the_worker_is_charged_to_its_w
     while (table.next(0))
       ++out;
     EXPECT_EQ(out, grows == 0 ? 4u : 1u);
-    EXPECT_EQ(table.figures(1)->used.bytes, out * (bytes + grows));
+    EXPECT_EQ(table.use_of(1)->used.bytes, out * (bytes + grows));
   }
 }
 
@@ -420,7 +420,7 @@ TEST(dispatch_table_test, what_is_said_of_a_link_that_is_down_changes_nothing) {
   table.granted(7, wide);
   table.refused(7);
   EXPECT_FALSE(table.available());
-  EXPECT_FALSE(table.figures(7));
+  EXPECT_FALSE(table.use_of(7));
   EXPECT_EQ(table.link_down(7), 0u);
 }
 

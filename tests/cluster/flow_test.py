@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import unittest
 
-from cluster import BINARY, Cluster, Member, certificate, certificates, forget_certificates, wait_until
+from cluster import BINARY, ROOT, Cluster, Member, certificate, certificates, forget_certificates, wait_until
 
 TWO_OF_EACH = {"gateway": 2, "worker": 2, "persister": 2}
 
@@ -114,6 +115,8 @@ class MembershipTest(unittest.TestCase):
                                  {n.name: n.roles for n in cluster.nodes.values()})
                 metrics = node.metrics()
                 self.assertEqual(metrics['weir_cluster_members{state="up"}'], 5)
+                self.assertEqual(re.findall(r"^# TYPE (\w+)", node.operations("GET", "/metrics").body.decode(), re.M),
+                                 re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.M))
                 wait_until(lambda: node.metrics()['weir_link_round_trip_seconds{peer="%s"}' %
                                                   ("gateway-2" if node.name != "gateway-2" else "gateway-1")] > 0,
                            5, "a round trip was measured")

@@ -15,7 +15,7 @@ import tempfile
 import time
 import unittest
 
-from weir import BINARY, Node, ServerTest, wait_until
+from weir import BINARY, ROOT, Node, ServerTest, wait_until
 
 SCHEMA = {"type": "object", "properties": {"n": {"maximum": 10}}}
 
@@ -38,6 +38,14 @@ class Operations(ServerTest):
                          {f'weir_credit_available{{stage="{stage}"}}'
                           for stage in ("gateway", "validate", "transform")})
         self.assert_accounts(node)
+
+    def test_the_page_has_every_metric_that_is_documented_and_no_other(self):
+        page = self.node().operations("GET", "/metrics").body.decode()
+        shown = re.findall(r"^# TYPE (\w+) (\w+)$", page, re.M)
+        alone, of_cluster = (ROOT / "docs/metrics.md").read_text().split("## Cluster")
+        row = re.compile(r"^\| `(\w+)` \| (\w+) \| ", re.M)
+        self.assertEqual(shown, row.findall(alone), "in the order of the document")
+        self.assertGreater(len(row.findall(of_cluster)), 10)
 
     def test_the_tree_and_the_queues_are_there_to_read(self):
         node = self.node()

@@ -124,11 +124,11 @@ struct ingest::io_thread {
 ingest::ingest(const ingest_config& config, ingest_context context, timeline& events,
                uint64_t seed, uint32_t threads)
   : config_(config), way_in_(std::make_unique<way_in>(context.pipeline)),
-    context_{*way_in_, context.streams, context.figures, context.health, context.clock},
-    events_(events), gate_({.bytes_max = config.budget_bytes,
-                            .batches_max = config.batches_max,
-                            .waiters_max = config.waiters_max,
-                            .delay_max = config.delay_max}),
+    context_{*way_in_, context.streams, context.metrics, context.health, context.clock},
+    counts_{context.metrics}, events_(events), gate_({.bytes_max = config.budget_bytes,
+                                                      .batches_max = config.batches_max,
+                                                      .waiters_max = config.waiters_max,
+                                                      .delay_max = config.delay_max}),
     keys_(seed) {
   for (uint32_t i = 0; i < threads; ++i)
     threads_.push_back(
@@ -366,9 +366,8 @@ void session::skip_cut(body_cut cut, bool last) {
   if (!rest)
     return fail_body(rest.error());
   const auto known = records - (*rest ? (*rest)->records.size() : 0);
-  auto& figures = owner_.context_.figures;
-  weir::add(figures.records_received, known);
-  weir::add(figures.records_duplicate, known);
+  weir::add(owner_.counts_.received, known);
+  weir::add(owner_.counts_.duplicate, known);
   if (*rest)
     return send_cut(std::move(**rest), last);
   if (!last)

@@ -85,6 +85,7 @@ class ingest {
   const ingest_config config_;
   std::unique_ptr<way_in> way_in_;
   const ingest_context context_;
+  const record_metrics counts_;
   timeline& events_;
   admission gate_;
   std::atomic<size_t> outstanding_total_{0};

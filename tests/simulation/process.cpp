@@ -111,7 +111,7 @@ process::process(const surroundings& with)
   settings_ = make_settings(with, salts_);
   front_ = std::make_unique<ingest>(
     make_listener(with.world.shape, with.life),
-    ingest_context{flow_, streams_, figures_, health_, with.world.clock},
+    ingest_context{flow_, streams_, metrics_, health_, with.world.clock},
     with.front_events, with.seed + 1, with.world.shape.io_threads);
   system_.emplace(*caf_config_);
   scheduler_ = &dynamic_cast<caf::scheduler::test_coordinator&>(system_->scheduler());
@@ -139,7 +139,7 @@ void process::join_cluster() {
 }
 
 tree_parts process::parts() {
-  tree_parts made{settings_, figures_,          health_, roles_,
+  tree_parts made{settings_, metrics_,          health_, roles_,
                   streams_,  with_.world.clock, files_,  flow_};
   made.stores = {
     [this] {
@@ -182,9 +182,8 @@ tree_parts process::parts() {
 }
 
 std::shared_ptr<const tree_context> process::context() {
-  auto made = std::make_shared<tree_context>();
+  auto made = std::make_shared<tree_context>(metrics_);
   made->roles = &roles_;
-  made->figures = &figures_;
   made->health = &health_;
   made->seed = with_.seed;
   made->hung_workers_max = settings_.pipeline.hung_workers_max;
@@ -308,21 +307,18 @@ bool process::bury(std::optional<fibers::ticket>& wake) {
 }
 
 std::string process::check_accounts() const {
-  uint64_t rejected = 0;
-  for (const auto& n : figures_.records_rejected)
-    rejected += n;
-  const auto& f = figures_;
-  const uint64_t known = f.records_accepted + f.records_duplicate + rejected
-                         + f.records_dropped + f.records_failed;
-  if (f.records_in_flight != 0 || f.records_received != known)
+  const auto& r = records_;
+  const uint64_t known =
+    r.accepted + r.duplicate + r.all_rejected() + r.dropped + r.failed;
+  if (r.in_flight != 0 || r.received != known)
     return fmt::format("I16: received {}, accepted {} + duplicate {} + rejected {} + "
                        "dropped {} + failed {}, in flight {}",
-                       f.records_received.load(), f.records_accepted.load(),
-                       f.records_duplicate.load(), rejected, f.records_dropped.load(),
-                       f.records_failed.load(), f.records_in_flight.load());
-  if (f.sink_sequence != f.journal_sequence)
-    return fmt::format("I16: journal at {}, sink at {}", f.journal_sequence.load(),
-                       f.sink_sequence.load());
+                       r.received.load(), r.accepted.load(), r.duplicate.load(),
+                       r.all_rejected(), r.dropped.load(), r.failed.load(),
+                       r.in_flight.load());
+  if (sink_.sequence != journal_.sequence)
+    return fmt::format("I16: journal at {}, sink at {}", journal_.sequence.load(),
+                       sink_.sequence.load());
   if (board_.held > 0)
     return fmt::format("I16: {} batches of peers are held that nobody waits for",
                        board_.held.load());
@@ -334,7 +330,7 @@ std::string process::check_accounts() const {
 }
 
 std::string process::check_bounds() const {
-  const auto used = static_cast<uint64_t>(figures_.journal_bytes.load());
+  const auto used = static_cast<uint64_t>(journal_.disk_bytes.load());
   if (used > settings_.journal.bytes_max + over_limit_max)
     return fmt::format("I6: the journal has {} bytes, its limit is {}", used,
                        settings_.journal.bytes_max);

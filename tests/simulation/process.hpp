@@ -2,8 +2,10 @@
 // memory, on a scheduler that runs one message at a time and only when told which.
 #pragma once
 
+#include "actors/journal_metrics.hpp"
 #include "actors/pipeline.hpp"
 #include "actors/roles.hpp"
+#include "actors/sink_metrics.hpp"
 #include "app/config/config.hpp"
 #include "app/node/tree.hpp"
 #include "cluster/board.hpp"
@@ -69,7 +71,6 @@ class process {
   ingest& front() noexcept { return *front_; }
   life& own_life() noexcept { return life_; }
   caf::scheduler::test_coordinator& scheduler() noexcept { return *scheduler_; }
-  const telemetry& figures() const noexcept { return figures_; }
   bool ready() const noexcept { return health_.closed() == ec::none; }
   bool clustered() const noexcept { return with_.world.net != nullptr; }
   std::string state() const;
@@ -114,7 +115,10 @@ class process {
   life life_;
   process_files files_;
   config settings_;
-  telemetry figures_;
+  telemetry metrics_;
+  const record_metrics records_{metrics_};
+  const journal_metrics journal_{metrics_};
+  const sink_metrics sink_{metrics_};
   node_health health_;
   role_table roles_;
   pipeline flow_;

@@ -207,7 +207,7 @@ TEST_F(supervisor_test, a_leftover_that_hangs_is_abandoned_after_a_grace) {
   take_events();
   pass(kill_grace);
   EXPECT_EQ(take_events(), (list{"start x"}));
-  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(context->counted.workers_hung.load(), 1);
 }
 
 TEST_F(supervisor_test, a_drain_stops_the_tree_right_to_left_each_before_the_next) {
@@ -239,7 +239,7 @@ TEST_F(supervisor_test, a_child_that_ignores_its_drain_is_killed_at_its_deadline
   pass(1ms);
   EXPECT_EQ(take_events(), (list{"stop a"}));
   EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
-  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(context->counted.workers_hung.load(), 0);
 }
 
 TEST_F(supervisor_test, a_sole_owner_that_hangs_has_no_successor_while_it_lives) {
@@ -322,7 +322,7 @@ TEST_F(supervisor_test, a_child_that_hangs_does_not_block_the_shutdown) {
   pass(kill_grace);
   EXPECT_EQ(take_events(), (list{"stop a"}));
   EXPECT_EQ(end_of(root), caf::exit_reason::user_shutdown);
-  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(context->counted.workers_hung.load(), 1);
   EXPECT_TRUE(fatal.empty()) << "it is stopping anyway";
 }
 
@@ -333,7 +333,7 @@ TEST_F(supervisor_test, an_abandoned_worker_is_replaced_and_its_late_death_ignor
   take_events();
   caf::anon_send(root, abandon_atom_v, hung);
   sched.run();
-  EXPECT_EQ(figures.workers_hung.load(), 1);
+  EXPECT_EQ(context->counted.workers_hung.load(), 1);
   EXPECT_EQ(view("root/h~" + std::to_string(hung->id())).state, "abandoned");
   pass(100ms);
   EXPECT_EQ(take_events(), (list{"start h"}));
@@ -347,7 +347,7 @@ TEST_F(supervisor_test, an_abandoned_worker_is_replaced_and_its_late_death_ignor
   EXPECT_EQ(take_events(), list{});
   EXPECT_EQ(playing("h"), fresh);
   EXPECT_EQ(playing("b"), b);
-  EXPECT_EQ(figures.workers_hung.load(), 0) << "its thread is free again";
+  EXPECT_EQ(context->counted.workers_hung.load(), 0) << "its thread is free again";
 }
 
 TEST_F(supervisor_test, a_hung_worker_that_ends_after_its_supervisor_did_counts_no_more) {
@@ -360,12 +360,12 @@ TEST_F(supervisor_test, a_hung_worker_that_ends_after_its_supervisor_did_counts_
   sched.run();
   pass(100ms); // it is replaced
   tell("pool", crash_atom_v);
-  EXPECT_EQ(figures.workers_hung.load(), 1) << "its thread is still gone";
+  EXPECT_EQ(context->counted.workers_hung.load(), 1) << "its thread is still gone";
   EXPECT_EQ(view("root/pool/h~" + std::to_string(hung->id())).state, "abandoned");
   release(stuck[0]);
   stuck.erase(stuck.begin());
   sched.run();
-  EXPECT_EQ(figures.workers_hung.load(), 0);
+  EXPECT_EQ(context->counted.workers_hung.load(), 0);
   EXPECT_EQ(view("root/pool/h~" + std::to_string(hung->id())).state, "");
   EXPECT_TRUE(fatal.empty());
 }
@@ -419,7 +419,7 @@ TEST_F(supervisor_test, the_live_tree_shows_restarts_reasons_and_limits) {
   EXPECT_EQ(tree[2].last_crash, "told to");
   EXPECT_EQ(tree[2].restarts_total, 1u);
   EXPECT_DOUBLE_EQ(tree[2].uptime_seconds, 2.0);
-  EXPECT_EQ(figures.stage("test").restarts.load(), 2u) << "b and c";
+  EXPECT_EQ(metrics.stage("test").restarts.load(), 2u) << "b and c";
   pass(10s);
   EXPECT_EQ(view("root").restarts_in_window, 0u);
 }

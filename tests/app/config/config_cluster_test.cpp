@@ -1,5 +1,6 @@
 #include "app/commands/cluster.hpp"
 #include "app/config/config.hpp"
+#include "app/node/metrics.hpp"
 #include "http/operations/metrics.hpp"
 #include "http/operations/operations_pages.hpp"
 
@@ -154,14 +155,16 @@ TEST(cluster_page_test, what_is_no_such_page_is_an_error) {
 }
 
 TEST(cluster_page_test, metrics_have_the_peers_name_and_are_absent_for_a_node_alone) {
-  telemetry figures;
+  telemetry metrics;
   const fixed_view view;
-  const auto text = render_metrics(figures, {"1", "g++"}, &view);
+  declare_metrics(metrics, &view);
+  const auto text = render_metrics(metrics);
   EXPECT_THAT(text, HasSubstr("weir_link_resends_total{peer=\"gateway-1\"} 5"));
   EXPECT_THAT(text, HasSubstr("weir_cluster_members{state=\"up\"} 1"));
   EXPECT_THAT(text,
               HasSubstr("weir_link_batches_in_flight{peer=\"gateway-1\",flow=\"work\","
                         "direction=\"received\"} 3"));
-  EXPECT_THAT(render_metrics(figures, {"1", "g++"}),
-              testing::Not(HasSubstr("weir_link")));
+  telemetry alone;
+  declare_metrics(alone, nullptr);
+  EXPECT_THAT(render_metrics(alone), testing::Not(HasSubstr("weir_link")));
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "http/ingest/ingest_server.hpp"
+#include "http/ingest/ingest_state.hpp"
 #include "proto/health.hpp"
 #include "proto/ports.hpp"
 #include "proto/telemetry.hpp"
@@ -248,7 +249,9 @@ inline std::string post(std::string_view path, std::string_view body,
 
 struct ingest_test : ::testing::Test {
   system_clock_source clock;
-  telemetry figures;
+  telemetry metrics;
+  record_metrics counts{metrics};
+  http_metrics http_counts{metrics};
   node_health health;
   fake_pipeline pipeline;
   std::map<std::string, stream_spec, std::less<>> streams;
@@ -273,7 +276,7 @@ struct ingest_test : ::testing::Test {
   void start() {
     catalogs = std::make_unique<catalog_holder>(std::make_shared<catalog>(streams));
     auto made = ingest_server::start(config, std::make_shared<ingest_limits>(limits),
-                                     {pipeline, *catalogs, figures, health, clock});
+                                     {pipeline, *catalogs, metrics, health, clock});
     ASSERT_TRUE(made.has_value()) << made.error().text;
     server = std::move(*made);
   }
@@ -287,7 +290,7 @@ struct ingest_test : ::testing::Test {
   }
   int64_t budget_used() {
     server->measure();
-    return figures.budget_bytes_used.load();
+    return http_counts.budget_used_bytes.load();
   }
   /// Polls `met`; false after ten seconds.
   template <class F>
@@ -297,18 +300,11 @@ struct ingest_test : ::testing::Test {
       std::this_thread::yield();
     return met();
   }
-  uint64_t rejected() const {
-    uint64_t sum = 0;
-    for (const auto& c : figures.records_rejected)
-      sum += c.load();
-    return sum;
-  }
   void expect_balance() const {
-    EXPECT_EQ(figures.records_received.load(),
-              figures.records_accepted.load() + figures.records_duplicate.load()
-                + rejected() + figures.records_dropped.load()
-                + figures.records_failed.load()
-                + static_cast<uint64_t>(figures.records_in_flight.load()));
+    EXPECT_EQ(counts.received.load(), counts.accepted.load() + counts.duplicate.load()
+                                        + counts.all_rejected() + counts.dropped.load()
+                                        + counts.failed.load()
+                                        + static_cast<uint64_t>(counts.in_flight.load()));
   }
 };
 

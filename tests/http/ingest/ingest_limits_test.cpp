@@ -112,7 +112,7 @@ TEST_F(ingest_test, abandoned_requests_are_finished_and_leave_nothing_behind) {
     for (int i = 0; i < each; ++i)
       clients.emplace_back(server->port()).send(post("/ingest/web", "x"));
     ASSERT_TRUE(eventually([&] {
-      return figures.connections_accepted.load()
+      return http_counts.connections_accepted.load()
                == static_cast<uint64_t>((round + 1) * each)
              && server->in_flight() >= each;
     }));
@@ -120,11 +120,11 @@ TEST_F(ingest_test, abandoned_requests_are_finished_and_leave_nothing_behind) {
     pipeline.hold(false);
     ASSERT_TRUE(comes_to_rest());
     pipeline.hold(true);
-    ASSERT_TRUE(eventually([&] { return figures.connections_open.load() == 0; }))
-      << figures.connections_open.load();
+    ASSERT_TRUE(eventually([&] { return http_counts.connections_open.load() == 0; }))
+      << http_counts.connections_open.load();
   }
   EXPECT_EQ(open_descriptors(), before);
-  EXPECT_EQ(figures.records_in_flight.load(), 0);
+  EXPECT_EQ(counts.in_flight.load(), 0);
   EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));
   expect_balance();
 }
@@ -236,7 +236,7 @@ TEST_F(ingest_test, a_long_body_streams_through_in_bounded_memory) {
   EXPECT_GE(pipeline.submitted(), 50u);
   EXPECT_LE(most, config.budget_bytes);
   EXPECT_TRUE(comes_to_rest());
-  EXPECT_EQ(figures.records_received.load(), records);
+  EXPECT_EQ(counts.received.load(), records);
   expect_balance();
 }
 
@@ -306,7 +306,7 @@ TEST_F(uploads_test, a_client_that_goes_away_leaves_its_share_to_others) {
   first.send(upload().substr(0, 60'000));
   EXPECT_EQ(submitted_in_the_end(5), 5u);
   first.close();
-  EXPECT_TRUE(eventually([&] { return figures.connections_open.load() <= 1; }));
+  EXPECT_TRUE(eventually([&] { return http_counts.connections_open.load() <= 1; }));
   second.send(upload());
   EXPECT_EQ(submitted_in_the_end(5 + 16), 5u + 16u);
   pipeline.hold(false);
@@ -340,8 +340,8 @@ TEST_F(ingest_test,
   const auto at = answer.body.find("\"durable_records\":");
   ASSERT_NE(at, std::string::npos) << answer.body;
   EXPECT_EQ(std::strtoull(answer.body.c_str() + at + 18, nullptr, 10),
-            figures.records_accepted.load());
-  EXPECT_GT(figures.records_accepted.load(), 900u);
+            counts.accepted.load());
+  EXPECT_GT(counts.accepted.load(), 900u);
   EXPECT_TRUE(comes_to_rest());
   expect_balance();
 }
@@ -411,7 +411,7 @@ TEST_F(ingest_test, stopping_with_requests_under_way_neither_hangs_nor_crashes) 
     clients.emplace_back(server->port()).send(post("/ingest/web", "x"));
   pipeline.wait_for(2);
   server->stop();
-  EXPECT_EQ(figures.connections_open.load(), 0);
+  EXPECT_EQ(http_counts.connections_open.load(), 0);
   pipeline.hold(false);
 }
 

@@ -14,10 +14,10 @@ TEST_F(ingest_test, a_stored_request_is_answered_200_with_its_counts) {
   EXPECT_TRUE(answer.has("Date: "));
   EXPECT_TRUE(answer.says(R"("accepted":2,"rejected":0,"errors":[])")) << answer.body;
   EXPECT_EQ(pipeline.texts(), (std::vector<std::string>{"{\"a\":1}", "{\"a\":2}"}));
-  EXPECT_EQ(figures.records_received.load(), 2u);
-  EXPECT_EQ(figures.records_accepted.load(), 2u);
-  EXPECT_EQ(figures.records_in_flight.load(), 0);
-  EXPECT_EQ(figures.responses[200].load(), 1u);
+  EXPECT_EQ(counts.received.load(), 2u);
+  EXPECT_EQ(counts.accepted.load(), 2u);
+  EXPECT_EQ(counts.in_flight.load(), 0);
+  EXPECT_EQ(http_counts.responses[200].load(), 1u);
   EXPECT_TRUE(comes_to_rest());
   expect_balance();
 }
@@ -222,7 +222,7 @@ TEST_F(ingest_test, refusals_before_the_body_keep_the_connection_when_the_body_i
   EXPECT_EQ(client.ask(post("/ingest/web", "x")).status, 200)
     << "the connection still works";
   EXPECT_EQ(pipeline.submitted(), 1u);
-  EXPECT_EQ(figures.records_received.load(), 1u);
+  EXPECT_EQ(counts.received.load(), 1u);
 }
 
 TEST_F(ingest_test, of_a_refused_body_nothing_more_is_dropped_than_was_announced) {
@@ -237,7 +237,7 @@ TEST_F(ingest_test, of_a_refused_body_nothing_more_is_dropped_than_was_announced
   EXPECT_EQ(pipeline.texts(), std::vector<std::string>(3, "behind it"));
   const auto sent =
     3 * (post("/ingest/nope", body) + post("/ingest/web", "behind it")).size();
-  EXPECT_EQ(figures.bytes_received.load(), sent);
+  EXPECT_EQ(http_counts.received_bytes.load(), sent);
 }
 
 TEST_F(ingest_test, a_405_names_the_methods) {
@@ -326,7 +326,7 @@ TEST_F(ingest_test, a_stage_that_is_away_at_submission_is_503_and_nothing_was_re
   const auto answer = client.ask(post("/ingest/web", "x"));
   EXPECT_EQ(answer.status, 503);
   EXPECT_TRUE(answer.says("stage_away"));
-  EXPECT_EQ(figures.records_received.load(), 0u);
+  EXPECT_EQ(counts.received.load(), 0u);
   pipeline.go_away(false);
   EXPECT_EQ(client.ask(post("/ingest/web", "x")).status, 200);
 }
@@ -351,8 +351,7 @@ TEST_F(ingest_test, rejected_records_are_listed_and_a_request_of_only_those_is_4
   EXPECT_EQ(none.status, 422);
   EXPECT_TRUE(none.says("all_records_rejected"));
   EXPECT_TRUE(none.says("what is this"));
-  EXPECT_EQ(figures.records_rejected[static_cast<size_t>(reject::malformed_json)].load(),
-            2u);
+  EXPECT_EQ(counts.rejected[static_cast<size_t>(reject::malformed_json)]->load(), 2u);
   EXPECT_TRUE(comes_to_rest());
   expect_balance();
 }
@@ -414,10 +413,10 @@ TEST_F(ingest_test, accepted_is_answered_202_before_the_receipt) {
   EXPECT_EQ(
     client.ask(post("/ingest/web", "x", "Prefer: wait=5, respond-async\r\n")).status,
     202);
-  EXPECT_EQ(figures.records_in_flight.load(), 2);
+  EXPECT_EQ(counts.in_flight.load(), 2);
   pipeline.hold(false);
   EXPECT_TRUE(comes_to_rest());
-  EXPECT_EQ(figures.records_accepted.load(), 2u);
+  EXPECT_EQ(counts.accepted.load(), 2u);
   expect_balance();
 }
 
@@ -425,9 +424,9 @@ TEST_F(ingest_test, stored_is_answered_only_after_the_sink) {
   start();
   raw_client client{server->port()};
   client.send(post("/ingest/web", "x", "Weir-Ack: stored\r\n"));
-  EXPECT_TRUE(eventually([&] { return figures.records_accepted.load() == 1; }));
+  EXPECT_TRUE(eventually([&] { return counts.accepted.load() == 1; }));
   EXPECT_FALSE(client.has_answer());
-  EXPECT_EQ(figures.responses[200].load(), 0u);
+  EXPECT_EQ(http_counts.responses[200].load(), 0u);
   pipeline.each_owner([](receipt_port& port) { port.stored(1); });
   EXPECT_EQ(client.read().status, 200);
   EXPECT_EQ(client.ask(post("/ingest/web", "x", "Weir-Ack: stored\r\n")).status, 200)
@@ -446,7 +445,7 @@ TEST_F(ingest_test, a_second_receipt_for_a_resubmitted_batch_is_ignored) {
   EXPECT_EQ(client.read().status, 200);
   EXPECT_EQ(client.ask(post("/ingest/web", "y")).status, 200);
   EXPECT_TRUE(comes_to_rest());
-  EXPECT_EQ(figures.records_accepted.load(), 2u);
+  EXPECT_EQ(counts.accepted.load(), 2u);
   expect_balance();
 }
 
@@ -459,10 +458,10 @@ TEST_F(ingest_test,
   const auto answer = client.ask(post("/ingest/web", "x"));
   EXPECT_EQ(answer.status, 503);
   EXPECT_TRUE(answer.says("deadline_exceeded"));
-  EXPECT_EQ(figures.records_in_flight.load(), 1);
+  EXPECT_EQ(counts.in_flight.load(), 1);
   pipeline.hold(false);
   EXPECT_TRUE(comes_to_rest());
-  EXPECT_EQ(figures.records_accepted.load(), 1u);
+  EXPECT_EQ(counts.accepted.load(), 1u);
   expect_balance();
 }
 
@@ -480,7 +479,7 @@ TEST_F(ingest_test, small_requests_share_batches_while_earlier_ones_are_on_their
   for (auto& client : clients)
     EXPECT_EQ(client.read().status, 200);
   EXPECT_LT(pipeline.submitted(), 20u);
-  EXPECT_EQ(figures.records_accepted.load(), 20u);
+  EXPECT_EQ(counts.accepted.load(), 20u);
 }
 
 TEST_F(ingest_test,
@@ -520,7 +519,7 @@ TEST_F(ingest_test, the_port_can_not_be_taken_twice) {
   auto taken = config;
   taken.port = server->port();
   const auto second = ingest_server::start(taken, std::make_shared<ingest_limits>(),
-                                           {pipeline, *catalogs, figures, health, clock});
+                                           {pipeline, *catalogs, metrics, health, clock});
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().code, ec::io_failed);
 }

@@ -90,7 +90,7 @@ TEST_F(waits_test, what_is_to_be_said_is_charged_while_the_sink_is_waited_for) {
   raw_client client{server->port()};
   client.send(post("/ingest/web", text(40'000),
                    "Weir-Ack: stored\r\nContent-Type: text/plain\r\n"));
-  ASSERT_TRUE(eventually([&] { return figures.records_accepted.load() == 200; }));
+  ASSERT_TRUE(eventually([&] { return counts.accepted.load() == 200; }));
   EXPECT_TRUE(eventually([&] {
     const auto used = budget_used();
     return used > 50'000 && used < 200'000;
@@ -113,13 +113,13 @@ TEST_F(waits_test, an_answer_that_its_client_does_not_read_is_charged) {
     raw_client client{server->port()};
     ASSERT_TRUE(client.send(many));
     EXPECT_TRUE(eventually([&] { // until it goes no further
-      const auto before = figures.records_received.load();
+      const auto before = counts.received.load();
       look_around();
-      return before > 0 && figures.records_received.load() == before
-             && figures.records_in_flight.load() == 0;
+      return before > 0 && counts.received.load() == before
+             && counts.in_flight.load() == 0;
     }));
     EXPECT_GT(budget_used(), 50'000);
-    EXPECT_LT(figures.records_received.load(), 400u * 200);
+    EXPECT_LT(counts.received.load(), 400u * 200);
   }
   EXPECT_TRUE(comes_to_rest());
   EXPECT_TRUE(eventually([&] { return budget_used() == 0; }));

@@ -88,7 +88,7 @@ TEST_F(io_threads_test, are_watched_by_the_operations_listener) {
   const ready_view view;
   operations_config where;
   where.port = 0;
-  operations_context what{figures, view, {"1", "g++"}, {}, {}, {}};
+  operations_context what{metrics, view, {}, {}, {}};
   what.measure = [this] { server->measure(); };
   const auto operations = operations_server::start(where, std::move(what));
   ASSERT_TRUE(operations.has_value()) << operations.error().text;
@@ -136,5 +136,5 @@ TEST_F(io_threads_test, drain_and_stop_under_load) {
   server->stop();
   join();
   EXPECT_GT(answered, 0u);
-  EXPECT_EQ(figures.connections_open.load(), 0);
+  EXPECT_EQ(http_counts.connections_open.load(), 0);
 }

@@ -38,13 +38,14 @@ struct counting_owner final : request_owner {
 struct outstanding_test : ::testing::Test {
   manual_clock clock;
   kept_batches pipeline;
-  telemetry figures;
+  telemetry metrics;
+  record_metrics counts{metrics};
   node_health health;
   catalog_holder streams{
     std::make_shared<catalog>(std::map<std::string, stream_spec, std::less<>>{})};
   admission gate{{.bytes_max = 1000, .batches_max = 10, .waiters_max = 1}};
   outstanding sent{
-    {pipeline, streams, figures, health, clock}, gate, {30s, 300s, {}, nullptr}};
+    {pipeline, streams, metrics, health, clock}, gate, {30s, 300s, {}, nullptr}};
   counting_owner owner;
 
   std::shared_ptr<ingest_request> send(uint32_t records,
@@ -74,12 +75,8 @@ struct outstanding_test : ::testing::Test {
     return r;
   }
   uint64_t sum() const {
-    uint64_t rejected = 0;
-    for (const auto& c : figures.records_rejected)
-      rejected += c;
-    return figures.records_accepted + figures.records_duplicate + rejected
-           + figures.records_dropped + figures.records_failed
-           + static_cast<uint64_t>(figures.records_in_flight.load());
+    return counts.accepted + counts.duplicate + counts.all_rejected() + counts.dropped
+           + counts.failed + static_cast<uint64_t>(counts.in_flight.load());
   }
 };
 
@@ -89,7 +86,7 @@ TEST_F(outstanding_test, the_time_in_an_open_batch_counts_in_what_delay_max_lets
   admission slow{
     {.bytes_max = 1000, .batches_max = 64, .waiters_max = 0, .delay_max = 1s}};
   outstanding its{
-    {pipeline, streams, figures, health, clock}, slow, {30s, 300s, {}, nullptr}};
+    {pipeline, streams, metrics, health, clock}, slow, {30s, 300s, {}, nullptr}};
   submission s;
   s.arrived = std::make_shared<envelope>();
   s.charged = {100, 10};
@@ -105,7 +102,7 @@ TEST_F(outstanding_test, the_time_in_an_open_batch_counts_in_what_delay_max_lets
 /// Else one record that hangs its worker holds up everybody's small requests.
 TEST_F(outstanding_test, a_slow_batch_of_small_requests_makes_room_and_takes_credit) {
   outstanding its{
-    {pipeline, streams, figures, health, clock}, gate, {30s, 300s, {}, nullptr, 100ms}};
+    {pipeline, streams, metrics, health, clock}, gate, {30s, 300s, {}, nullptr, 100ms}};
   submission s;
   s.arrived = std::make_shared<envelope>();
   s.arrived->parts.emplace_back();
@@ -126,7 +123,7 @@ TEST_F(outstanding_test, a_slow_batch_of_small_requests_makes_room_and_takes_cre
 TEST_F(outstanding_test, a_slow_batch_holds_up_others_while_there_is_no_credit) {
   admission full{{.bytes_max = 1000, .batches_max = 1, .waiters_max = 0}};
   outstanding its{
-    {pipeline, streams, figures, health, clock}, full, {30s, 300s, {}, nullptr, 100ms}};
+    {pipeline, streams, metrics, health, clock}, full, {30s, 300s, {}, nullptr, 100ms}};
   submission s;
   s.arrived = std::make_shared<envelope>();
   s.by = gathered::small;
@@ -142,7 +139,7 @@ TEST_F(outstanding_test, a_slow_batch_holds_up_others_while_there_is_no_credit) 
 TEST_F(outstanding_test, every_record_is_counted_once_whatever_becomes_of_it) {
   for (uint32_t i = 0; i < 4; ++i)
     send(10);
-  EXPECT_EQ(figures.records_in_flight.load(), 40);
+  EXPECT_EQ(counts.in_flight.load(), 40);
   part_receipt mixed;
   mixed.accepted = 6;
   mixed.rejected = 1;
@@ -161,13 +158,13 @@ TEST_F(outstanding_test, every_record_is_counted_once_whatever_becomes_of_it) {
   part_receipt failed;
   failed.outcome = ec::storage_failed;
   sent.receive(receipt(2, failed));
-  EXPECT_EQ(figures.records_accepted, 6u);
-  EXPECT_EQ(figures.records_dropped, 2u);
-  EXPECT_EQ(figures.records_duplicate, 10u);
-  EXPECT_EQ(figures.records_failed, 10u);
-  EXPECT_EQ(figures.records_rejected[static_cast<size_t>(reject::quarantined)], 1u);
-  EXPECT_EQ(figures.records_in_flight.load(), 10);
-  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(counts.accepted, 6u);
+  EXPECT_EQ(counts.dropped, 2u);
+  EXPECT_EQ(counts.duplicate, 10u);
+  EXPECT_EQ(counts.failed, 10u);
+  EXPECT_EQ(*counts.rejected[static_cast<size_t>(reject::quarantined)], 1u);
+  EXPECT_EQ(counts.in_flight.load(), 10);
+  EXPECT_EQ(counts.received, sum());
   EXPECT_EQ(gate.used().bytes, 100u);
 }
 
@@ -177,8 +174,8 @@ TEST_F(outstanding_test, a_receipt_that_does_not_add_up_still_leaves_the_books_b
   wrong.accepted = 3;
   wrong.dropped = 50;
   sent.receive(receipt(0, wrong));
-  EXPECT_EQ(figures.records_received, sum());
-  EXPECT_EQ(figures.records_in_flight.load(), 0);
+  EXPECT_EQ(counts.received, sum());
+  EXPECT_EQ(counts.in_flight.load(), 0);
 }
 
 TEST_F(outstanding_test, a_batch_is_waited_for_as_long_as_a_request_may_take) {
@@ -196,9 +193,9 @@ TEST_F(outstanding_test, a_body_of_which_another_is_stored_is_not_in_flight_any_
   sent.receive(receipt(0, other));
   ASSERT_TRUE(request->failure());
   EXPECT_EQ(request->failure()->code, ec::key_reused);
-  EXPECT_EQ(figures.records_in_flight.load(), 0);
-  EXPECT_EQ(figures.records_failed, 2u);
-  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(counts.in_flight.load(), 0);
+  EXPECT_EQ(counts.failed, 2u);
+  EXPECT_EQ(counts.received, sum());
 }
 
 TEST_F(outstanding_test, a_receipt_without_a_part_fails_that_request) {
@@ -208,7 +205,7 @@ TEST_F(outstanding_test, a_receipt_without_a_part_fails_that_request) {
   sent.receive(empty);
   ASSERT_TRUE(request->failure().has_value());
   EXPECT_EQ(request->failure()->code, ec::crashed);
-  EXPECT_EQ(figures.records_failed, 2u);
+  EXPECT_EQ(counts.failed, 2u);
 }
 
 TEST_F(outstanding_test, the_second_receipt_of_a_batch_changes_nothing) {
@@ -218,7 +215,7 @@ TEST_F(outstanding_test, the_second_receipt_of_a_batch_changes_nothing) {
   EXPECT_EQ(sent.receive(receipt(0, stored)), outstanding::fate::settled);
   const int calls = owner.calls;
   EXPECT_EQ(sent.receive(receipt(0, stored)), outstanding::fate::unknown);
-  EXPECT_EQ(figures.records_accepted, 1u);
+  EXPECT_EQ(counts.accepted, 1u);
   EXPECT_EQ(owner.calls, calls);
 }
 
@@ -227,7 +224,7 @@ TEST_F(outstanding_test,
   pipeline.away = true;
   const auto request = send(5);
   EXPECT_EQ(request->failure()->code, ec::stage_away);
-  EXPECT_EQ(figures.records_received, 0u);
+  EXPECT_EQ(counts.received, 0u);
   EXPECT_EQ(gate.used().bytes, 0u);
   EXPECT_EQ(sent.size(), 0u);
 }
@@ -240,7 +237,7 @@ TEST_F(outstanding_test,
   sent.resubmit();
   ASSERT_EQ(pipeline.batches.size(), 3u);
   EXPECT_EQ(pipeline.batches[2], pipeline.batches[1]);
-  EXPECT_EQ(figures.records_received, 2u);
+  EXPECT_EQ(counts.received, 2u);
 }
 
 TEST_F(outstanding_test, when_one_of_two_copies_is_refused_the_other_may_be_stored) {
@@ -260,7 +257,7 @@ TEST_F(outstanding_test, when_one_of_two_copies_is_refused_the_other_may_be_stor
   stored.accepted = 2;
   EXPECT_EQ(sent.receive(receipt(1, stored)), outstanding::fate::settled);
   EXPECT_FALSE(request->failure());
-  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(counts.received, sum());
 }
 
 TEST_F(outstanding_test, what_a_lost_link_took_along_is_not_refused_by_the_own_journal) {
@@ -295,7 +292,7 @@ TEST_F(outstanding_test,
   EXPECT_EQ(sent.size(), 0u);
   EXPECT_EQ(request->failure()->code, ec::deadline_exceeded);
   EXPECT_EQ(gate.used().bytes, 0u);
-  EXPECT_EQ(figures.records_received, sum());
+  EXPECT_EQ(counts.received, sum());
 }
 
 TEST_F(outstanding_test, what_the_sink_has_of_a_streamed_body_says_nothing_of_its_rest) {

@@ -108,7 +108,7 @@ TEST_F(tls_test, requests_are_served_under_tls_1_2_and_1_3) {
     EXPECT_NE(client.ask(post("/ingest/web", "x")).find("200 OK"), std::string::npos);
     EXPECT_NE(client.ask(post("/ingest/web", "y")).find("200 OK"), std::string::npos);
   }
-  EXPECT_EQ(figures.records_accepted.load(), 4u);
+  EXPECT_EQ(counts.accepted.load(), 4u);
 }
 
 TEST_F(tls_test, a_refused_body_is_dropped_and_the_connection_goes_on) {
@@ -119,7 +119,7 @@ TEST_F(tls_test, a_refused_body_is_dropped_and_the_connection_goes_on) {
     EXPECT_NE(refused.find("404"), std::string::npos) << refused;
     EXPECT_NE(client.ask(post("/ingest/web", "x")).find("200 OK"), std::string::npos);
   }
-  EXPECT_EQ(figures.records_accepted.load(), 2u);
+  EXPECT_EQ(counts.accepted.load(), 2u);
 }
 
 TEST_F(tls_test, older_versions_and_plain_text_are_refused) {
@@ -128,7 +128,7 @@ TEST_F(tls_test, older_versions_and_plain_text_are_refused) {
   EXPECT_FALSE(old.connected);
   raw_client plain{server->port()};
   EXPECT_EQ(plain.ask("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").status, 0);
-  EXPECT_TRUE(eventually([&] { return figures.connections_open.load() <= 1; }));
+  EXPECT_TRUE(eventually([&] { return http_counts.connections_open.load() <= 1; }));
 }
 
 TEST_F(tls_test, a_handshake_that_does_not_come_is_closed) {
@@ -148,7 +148,7 @@ TEST_F(tls_test, a_key_that_does_not_fit_is_an_error_that_names_it) {
   }();
   catalogs = std::make_unique<catalog_holder>(std::make_shared<catalog>(streams));
   const auto made = ingest_server::start(loaded_config, std::make_shared<ingest_limits>(),
-                                         {pipeline, *catalogs, figures, health, clock});
+                                         {pipeline, *catalogs, metrics, health, clock});
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error().code, ec::invalid_config);
   EXPECT_NE(made.error().text.find(other.key), std::string::npos) << made.error().text;
