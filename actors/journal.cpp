@@ -69,6 +69,7 @@ result<void> journal_state::open(journal_actor_config with) {
   if (config.durable)
     count_on(*recalled, *config.durable);
   config.journal.segment_number_min = recalled->segment;
+  config.journal.sync_seconds = &metrics->sync_seconds;
   auto opened = journal_writer::open(config.journal, *config.files, *config.clock,
                                      recalled->next_sequence_min, recovered);
   tell_damage(recovered, metrics->frames_quarantined);

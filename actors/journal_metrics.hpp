@@ -13,6 +13,10 @@ struct journal_metrics {
   counter& syncs = in.counter(
     {"weir_journal_syncs_total", "Group commits.",
      "Commits. Accepted records for each of them say how much shares one sync."});
+  latency_histogram& sync_seconds = in.histogram(
+    {"weir_journal_sync_seconds", "Time to write and sync a group commit.",
+     "Time to write and sync a group commit: what the disk adds to each durable "
+     "request."});
   counter& sync_failures =
     in.counter({"weir_journal_sync_failures_total", "Group commits that failed.",
                 "Commits that failed; their clients heard 503. Check the disk."});

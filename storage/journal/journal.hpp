@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "proto/batch.hpp"
 #include "proto/journal_frame.hpp"
+#include "proto/metric.hpp"
 #include "storage/files/file_system.hpp"
 
 #include <cstddef>
@@ -46,6 +47,9 @@ struct journal_config {
   /// Makes segments ahead and deletes passed ones. Null: prepare() and release() do so
   /// themselves.
   std::shared_ptr<errand_runner> errands;
+  /// Is told how long each run of frames took to be written and synced, those that failed too. It
+  /// outlives the writer; null: nobody is told.
+  latency_histogram* sync_seconds = nullptr;
 };
 
 /// An index for `recent_keys`, of recent_keys_max keys. The clock must outlive it.

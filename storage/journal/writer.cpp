@@ -54,8 +54,8 @@ result<void> check(const journal_config& config) {
 class writer final : public journal_writer {
  public:
   writer(const journal_config& config, file_system& files, const clock_source& clock)
-    : config_(config),
-      files_(files), keys_{{config.keys_max, config.keys_age_max, clock},
+    : config_(config), files_(files),
+      clock_(clock), keys_{{config.keys_max, config.keys_age_max, clock},
                            config.recent_keys ? config.recent_keys
                                               : make_recent_keys(config, clock)},
       tail_(config.tail ? config.tail : journal_tail_cache::make(0)),
@@ -123,6 +123,7 @@ class writer final : public journal_writer {
 
   const journal_config config_;
   file_system& files_;
+  const clock_source& clock_;
   known_keys keys_;
   const std::shared_ptr<journal_tail_cache> tail_;
   commit_group group_;
@@ -215,7 +216,12 @@ size_t writer::commit_run(std::span<const group_frame> frames) {
 /// One write and one sync. A frame has its numbers for good only when they have succeeded.
 void writer::append(std::span<const group_frame> run) {
   auto sealed = seal(run);
-  if (auto done = store_->append(sealed, readers_keep_up()); !done) {
+  const auto began = clock_.now();
+  const auto done = store_->append(sealed, readers_keep_up());
+  if (config_.sync_seconds)
+    config_.sync_seconds->observe(
+      std::chrono::duration<double>(clock_.now() - began).count());
+  if (!done) {
     ++counts_.sync_failures;
     // Some of the run may be on disk all the same: the segment must end before it, durably.
     const bool ended = store_->abandon(done.error(), next_sequence_);

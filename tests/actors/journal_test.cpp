@@ -28,6 +28,17 @@ struct fake_origin final : receipt_port {
   std::vector<std::shared_ptr<const batch_receipt>> receipts;
 };
 
+/// Each sync of the disk takes 4 ms by it.
+struct disk_clock final : clock_source {
+  explicit disk_clock(const simulated_disk& disk_) : disk(disk_) {}
+  std::chrono::steady_clock::time_point now() const noexcept override {
+    return std::chrono::steady_clock::time_point{disk.syncs * 4ms};
+  }
+  int64_t unix_us() const noexcept override { return 0; }
+
+  const simulated_disk& disk;
+};
+
 struct journal_actor_test : deterministic {
   simulated_disk disk;
   manual_clock clock;
@@ -125,6 +136,26 @@ TEST_F(journal_actor_test,
   sched.run();
   EXPECT_EQ(last_answer().outcome, ec::none);
   EXPECT_EQ(last_answer().last_sequence, 1u) << "a refused record takes no number";
+}
+
+TEST_F(journal_actor_test, what_the_disk_takes_for_each_commit_is_measured) {
+  const disk_clock time{disk};
+  settings.clock = &time;
+  start();
+  constexpr size_t up_to_5_ms = 5;
+  const auto& measured = counts.sync_seconds;
+  EXPECT_EQ(measured.sum_seconds(), 0) << "what recovery does is no commit";
+  for (int i = 0; i < 3; ++i) {
+    self->send(uut, make_batch());
+    sched.run();
+  }
+  EXPECT_EQ(measured.bucket(up_to_5_ms), 3u);
+  disk.faults.syncs_until_error = 0;
+  self->send(uut, make_batch());
+  sched.run();
+  EXPECT_EQ(counts.syncs, 3u);
+  EXPECT_EQ(measured.bucket(up_to_5_ms), 4u) << "a disk that fails is slow first";
+  EXPECT_NEAR(measured.sum_seconds(), 0.016, 1e-9);
 }
 
 TEST_F(journal_actor_test,

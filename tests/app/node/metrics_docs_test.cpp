@@ -69,6 +69,16 @@ std::string renewed(const std::string& page) {
   return made;
 }
 
+/// The lines of `text` that `other` has not.
+std::string missing_lines(const std::string& text, const std::string& other) {
+  std::string missing;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);)
+    if (other.find(line + '\n') == other.npos)
+      missing += line + '\n';
+  return missing;
+}
+
 } // namespace
 
 TEST(metrics_docs, the_page_has_what_the_code_counts) {
@@ -78,7 +88,10 @@ TEST(metrics_docs, the_page_has_what_the_code_counts) {
   const auto expected = renewed(*page);
   if (std::getenv("WEIR_WRITE_DOCS"))
     std::ofstream{path} << expected;
-  EXPECT_EQ(*page, expected) << "WEIR_WRITE_DOCS=1 ./dev test -R metrics_docs writes it";
+  EXPECT_TRUE(*page == expected)
+    << "WEIR_WRITE_DOCS=1 ./dev test -R metrics_docs writes:\n"
+    << missing_lines(expected, *page) << "and takes away:\n"
+    << missing_lines(*page, expected);
 }
 
 TEST(metrics_docs, a_node_alone_has_all_but_the_cluster_s_from_its_start) {
