@@ -5,6 +5,7 @@
 #include "actors/sink_metrics.hpp"
 #include "actors/supervision/supervisor.hpp"
 #include "app/logging/version.hpp"
+#include "app/node/process_metrics.hpp"
 #include "cluster/link_metrics.hpp"
 #include "http/ingest/ingest_state.hpp"
 #include "http/ingest/outstanding.hpp"
@@ -33,6 +34,10 @@ constexpr metric_section sections[] = {
    [](telemetry& in, const cluster_view*) {
      supervision_metrics{in};
      node_metrics{in};
+   }},
+  {"The process",
+   [](telemetry& in, const cluster_view*) {
+     declare_process_metrics(in, system_clock_source{});
    }},
   {"Cluster",
    [](telemetry& in, const cluster_view* cluster) {
