@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 FIGURES = pathlib.Path(__file__).with_name("instructions.json")
-STAGES = ["parse", "schema", "transform", "fused", "journal"]
+STAGES = ["parse", "csv", "text", "schema", "transform", "fused", "journal"]
 RECORDS, TOLERANCE, NOTHING_TO_COMPARE = 500, 0.05, 77
 
 

@@ -1,7 +1,7 @@
 // One stage on many batches, for a simulator that counts instructions: bench/instructions.py
 // runs it under callgrind, which collects inside measured_region() only.
 //
-//   bench_instructions parse|schema|transform|fused|journal BATCHES
+//   bench_instructions parse|csv|text|schema|transform|fused|journal BATCHES
 #include "base/clock.hpp"
 #include "bench/micro/workload.hpp"
 #include "storage/journal/journal.hpp"
@@ -31,6 +31,10 @@ class stages {
   void run(std::string_view name, uint64_t key) {
     if (name == "parse")
       return over(make_batch("plain", shape::json), validate);
+    if (name == "csv")
+      return over(make_batch("plain", shape::csv), validate);
+    if (name == "text")
+      return over(make_batch("plain", shape::log), validate);
     if (name == "schema")
       return over(make_batch("web", shape::json), validate);
     if (name == "transform")
