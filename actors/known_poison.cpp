@@ -31,7 +31,7 @@ uint64_t known_poison::fingerprint(const record_batch& batch, const record_ref& 
   const auto& part = batch.source->parts.at(ref.part);
   std::string all;
   append(all, batch.source->stream);
-  append(all, to_string(part.format));
+  append(all, std::to_string(static_cast<int>(part.format)));
   append(all, std::to_string(fingerprint(part.header)));
   append(all, batch.text_of(ref));
   return body_fingerprint(all);

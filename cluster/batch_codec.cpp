@@ -109,7 +109,9 @@ batch_part read_part(byte_reader& from) {
   part.key = read_key(from);
   part.keyed = from.flag();
   part.fingerprint = from.number<uint64_t>();
-  part.format = from.code<body_format>(4);
+  part.format = static_cast<body_format>(from.number<uint8_t>());
+  if (!is_of_records(part.format))
+    from.spoil();
   part.ack = from.code<ack_level>(3);
   part.record_base = from.number<uint64_t>();
   part.line_base = from.number<uint64_t>();

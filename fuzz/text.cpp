@@ -4,6 +4,8 @@
 #include "base/printable.hpp"
 #include "fuzz/framing.hpp"
 #include "records/formats/decode.hpp"
+#include "records/formats/media_type.hpp"
+#include "records/formats/sniff.hpp"
 #include "records/json/writer.hpp"
 
 #include <simdjson.h>

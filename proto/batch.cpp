@@ -17,21 +17,26 @@
 
 namespace weir {
 
-std::string_view to_string(body_format format) noexcept {
-  // No `default:` on purpose: -Wswitch (an error here) reports a format without text.
-  switch (format) {
-  case body_format::json:
-    return "json";
-  case body_format::ndjson:
-    return "ndjson";
-  case body_format::csv:
-    return "csv";
-  case body_format::text:
-    return "text";
-  case body_format::json_seq:
-    return "json-seq";
+body_format framed_as(body_format whole) noexcept {
+  switch (whole) {
+#define WEIR_BODY_FORMAT(name, number, records)                                          \
+  case body_format::name:                                                                \
+    return body_format::records;
+#include "proto/body_formats.def"
+#undef WEIR_BODY_FORMAT
   }
-  return "unknown";
+  return whole;
+}
+
+bool is_of_records(body_format format) noexcept {
+  switch (format) {
+#define WEIR_BODY_FORMAT(name, number, records)                                          \
+  case body_format::name:                                                                \
+    return body_format::name == body_format::records;
+#include "proto/body_formats.def"
+#undef WEIR_BODY_FORMAT
+  }
+  return false;
 }
 
 std::string_view to_string(priority level) noexcept {

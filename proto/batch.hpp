@@ -27,13 +27,20 @@
 
 namespace weir {
 
-/// How a body is divided. A batch has one of the first four: a JSON text sequence (RFC
-/// 7464) is plain JSON once it is framed.
-enum class body_format : uint8_t { json, ndjson, csv, text, json_seq };
+/// How a body is divided and what its records are; each row of body_formats.def is one.
+enum class body_format : uint8_t {
+#define WEIR_BODY_FORMAT(name, number, records) name = number,
+#include "proto/body_formats.def"
+#undef WEIR_BODY_FORMAT
+};
+/// The format that a batch has whose records were found in a body of format `whole`.
+body_format framed_as(body_format whole) noexcept;
+/// True if a batch may have that format. A peer may have sent any number.
+bool is_of_records(body_format format) noexcept;
+
 enum class priority : uint8_t { low, normal, high };
 enum class ack_level : uint8_t { accepted, durable, stored };
 
-std::string_view to_string(body_format format) noexcept;
 std::string_view to_string(priority level) noexcept;
 std::string_view to_string(ack_level level) noexcept;
 

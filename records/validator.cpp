@@ -1,7 +1,7 @@
 #include "records/validator.hpp"
 
 #include "records/batch_result.hpp"
-#include "records/formats/decode.hpp"
+#include "records/formats/kind.hpp"
 #include "records/json/limits.hpp"
 #include "records/json/mistake.hpp"
 #include "records/json/text.hpp"
@@ -19,43 +19,19 @@ static_assert(text_padding >= simdjson::SIMDJSON_PADDING,
 
 /// True when validation leaves every text as it is: JSON without line ends inside.
 bool stored_as_it_came(const record_batch& batch) {
+  bool may_have_line_ends = false;
   for (const auto& part : batch.source->parts)
-    if (part.format != body_format::ndjson && part.format != body_format::json)
+    switch (kind_of(part.format).record) {
+    case record_bytes::line_of_json:
+      break;
+    case record_bytes::json:
+      may_have_line_ends = true;
+      break;
+    case record_bytes::other:
       return false;
-  return std::memchr(batch.text->data(), '\n', batch.text->size()) == nullptr
-         || std::all_of(
-           batch.source->parts.begin(), batch.source->parts.end(),
-           [](const batch_part& p) { return p.format == body_format::ndjson; });
-}
-
-void append_minified(std::string_view record, std::string& out) {
-  const auto begin = out.size();
-  out.resize(begin + record.size() + text_padding);
-  size_t size = 0;
-  if (simdjson::minify(record.data(), record.size(), out.data() + begin, size))
-    size = 0; // an unclosed string: the parser says so next
-  out.resize(begin + size);
-}
-
-/// Appends the record as one JSON object to `out`, whatever format it came in.
-std::optional<decode_failure> append_decoded(std::string_view record,
-                                             const batch_part& part, std::string& out) {
-  switch (part.format) {
-  case body_format::csv:
-    if (!part.header) // a peer has made the batch
-      return decode_failure{reject::ragged_row, "the batch has no header"};
-    return csv_to_json(record, *part.header, out);
-  case body_format::text:
-    return text_to_json(record, out);
-  case body_format::json:
-  case body_format::json_seq:
-    append_minified(record, out);
-    return std::nullopt;
-  case body_format::ndjson:
-    out.append(record);
-    return std::nullopt;
-  }
-  return decode_failure{reject::malformed_json, "unknown format"};
+    }
+  return !may_have_line_ends
+         || std::memchr(batch.text->data(), '\n', batch.text->size()) == nullptr;
 }
 
 reject reject_code_of(simdjson::error_code error) {
@@ -83,8 +59,12 @@ validator::validator(const record_batch& batch, const stream_spec& spec,
 
 bool validator::decode_and_check(record_ref& ref) {
   const auto begin = decoded_.size();
-  if (auto failure =
-        append_decoded(batch_.text_of(ref), batch_.source->parts[ref.part], decoded_)) {
+  const auto& part = batch_.source->parts[ref.part];
+  if (&part != part_) {
+    part_ = &part;
+    decode_ = kind_of(part.format).decode;
+  }
+  if (auto failure = decode_(batch_.text_of(ref), part, decoded_)) {
     refuse(ref, failure->code, {}, failure->detail + last_line_of(ref));
     decoded_.resize(begin);
     return false;
@@ -201,7 +181,7 @@ std::string validator::last_line_of(const record_ref& ref) const {
   if (text.ends_with('\n'))
     text.remove_suffix(1);
   const auto ends = std::count(text.begin(), text.end(), '\n');
-  if (part.format != body_format::csv || ends == 0)
+  if (ends == 0)
     return {};
   return "; the row goes on to line "
          + std::to_string(part.line_base + ref.line + 1 + static_cast<uint64_t>(ends));

@@ -8,6 +8,7 @@
 
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
+#include "records/formats/kind.hpp"
 #include "records/large_record.hpp"
 #include "records/schema/schema.hpp"
 #include "records/scratch.hpp"
@@ -96,6 +97,8 @@ class validator {
   uint32_t untried_ = 0; ///< records of it that are left
   bool decodes_;
   bool plain_ = false;
+  const batch_part* part_ = nullptr; ///< the one that decode_ is for
+  decode_function decode_ = nullptr;
   large_record_turn large_; ///< to the end of the batch, or of the block
 };
 

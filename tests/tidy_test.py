@@ -99,6 +99,12 @@ class Tidy(unittest.TestCase):
         self.none([f"{name} includes {other}" for name in self.product for other in includes(name)
                    if other.startswith("tests/")], "the product does not know its tests")
 
+    def test_a_format_is_asked_what_it_is_like_and_not_which_it_is(self):
+        self.none([f"{name}: {found}" for name in self.product if not name.startswith("records/formats/")
+                   for found in re.findall(r"(?:[=!]=|\bcase) *body_format::\w+|\w+_format *[=!]= *&", text_of(name))
+                   if name != "proto/batch.cpp"],  # makes its cases of the list
+                  "ask a member of format_kind (records/formats/kind.hpp)")
+
     def test_rooms_import_in_no_circle(self):
         below = collections.defaultdict(set)
         for name in self.product:

@@ -3,7 +3,8 @@
 #include "app/config/config_text.hpp"
 #include "app/config/units.hpp"
 #include "base/exit_code.hpp"
-#include "records/formats/framer.hpp"
+#include "records/formats/kind.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <cstdlib>
 #include <iostream>
@@ -86,21 +87,19 @@ void add_server_arguments(CLI::App& command, server_options& into) {
 }
 
 void add_format_arguments(CLI::App& command, format_options& into) {
-  add_parsed(
-    command, "-f,--format",
-    "json, ndjson, json-seq, csv, text, or sniff: from the first bytes (default)",
-    "FORMAT", [&into](const std::string& text) -> std::string {
-      for (const auto format :
-           {body_format::json, body_format::ndjson, body_format::json_seq,
-            body_format::csv, body_format::text})
-        if (to_string(format) == text) {
-          into.format = format;
-          return {};
-        }
-      // The first bytes of the file decide.
-      into.format.reset();
-      return text == "sniff" ? "" : "expected json, ndjson, json-seq, csv, text or sniff";
-    });
+  std::string names;
+  for (const auto* kind : format_kinds())
+    (names += names.empty() ? "" : ", ") += kind->name;
+  add_parsed(command, "-f,--format", names + ", or sniff: from the first bytes (default)",
+             "FORMAT", [&into, names](const std::string& text) -> std::string {
+               if (const auto* kind = find_format(text)) {
+                 into.format = kind->format;
+                 return {};
+               }
+               // The first bytes of the file decide.
+               into.format.reset();
+               return text == "sniff" ? "" : "expected " + names + " or sniff";
+             });
   add_parsed(command, "--content-type",
              "The same as a media type, like \"text/csv; header=absent\"", "TYPE",
              [&into](const std::string& text) -> std::string {

@@ -5,6 +5,8 @@
 #include "app/send/file_source.hpp"
 #include "base/printable.hpp"
 #include "records/formats/framer.hpp"
+#include "records/formats/kind.hpp"
+#include "records/formats/sniff.hpp"
 #include "records/fuse.hpp"
 
 #include <algorithm>
@@ -37,7 +39,7 @@ class dry_runner {
       if (!format_) {
         format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min),
                         limits().csv.delimiter);
-        is_guess_ = *format_ == body_format::csv;
+        is_guess_ = may_be_mistaken(*format_);
       }
       if (!framer_)
         framer_.emplace(*format_, limits());
@@ -69,11 +71,11 @@ class dry_runner {
     return got;
   }
 
-  /// As the node does with what looked like CSV and has no row that can be read.
+  /// As the node does with what looked like rows and has none that can be read.
   bool reads_as_text_instead() {
     if (!std::exchange(is_guess_, false))
       return false;
-    format_ = body_format::text;
+    format_ = last_resort().format;
     framer_.emplace(*format_, limits());
     return true;
   }
@@ -102,7 +104,7 @@ class dry_runner {
     arrived->bytes.reserve(consumed + text_padding);
     arrived->bytes.assign(window_, 0, consumed);
     batch_part part;
-    part.format = *format_ == body_format::json_seq ? body_format::json : *format_;
+    part.format = framed_as(*format_);
     part.record_base = framer_->record_base();
     part.line_base = framer_->line_base();
     part.records = static_cast<uint32_t>(refs_.size());
@@ -167,7 +169,7 @@ class dry_runner {
   const check_options& options_;
   std::optional<body_format> format_;
   std::ostream& out_;
-  bool is_guess_ = false; ///< that it is CSV, of which nothing was read yet
+  bool is_guess_ = false; ///< the format, which may be wrong; nothing was read so far
   work_scratch work_;
   std::optional<framer> framer_;
   std::string window_;

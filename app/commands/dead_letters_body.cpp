@@ -2,7 +2,7 @@
 
 #include "app/config/units.hpp"
 #include "app/send/patient_post.hpp"
-#include "records/formats/framer.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <algorithm>
 #include <array>

@@ -9,6 +9,7 @@
 #include "app/send/send.hpp"
 #include "app/send/server_post.hpp"
 #include "base/exit_code.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <ostream>
 
@@ -28,7 +29,7 @@ std::string derived_key(const std::string& identity, const send_options& options
   const auto& format = options.format.format;
   const auto csv = options.format.dialect(options.csv);
   auto text = fmt::format("{}\n{}\n{}\n{}", identity, options.stream, options.batch_bytes,
-                          format ? to_string(*format) : std::string_view{"sniff"});
+                          format ? kind_of(*format).name : std::string_view{"sniff"});
   if (csv.said != 0 || csv != csv_dialect{})
     text += '\n' + content_type_of(body_format::csv, csv);
   unsigned char digest[SHA256_DIGEST_LENGTH];

@@ -1,5 +1,8 @@
 #include "app/send/cut.hpp"
 
+#include "records/formats/media_type.hpp"
+#include "records/formats/sniff.hpp"
+
 #include <utility>
 
 namespace weir {
@@ -18,16 +21,15 @@ cut_request slice(const cut_request& whole, size_t first, size_t count) {
   part.file_bytes = whole.file_bytes;
   const auto begin = whole.refs[first].offset;
   const auto& last = whole.refs[first + count - 1];
-  const bool is_json = whole.format == body_format::json;
+  const auto closes = kind_of(whole.format).closes;
   const bool is_rest = first + count == whole.refs.size();
-  const size_t end = is_json   ? last.offset + last.size
-                     : is_rest ? whole.body.size()
-                               : whole.refs[first + count].offset;
+  // What divides two records goes with the one before, unless something closes the body.
+  const size_t end = !closes.empty() ? last.offset + last.size
+                     : is_rest       ? whole.body.size()
+                                     : whole.refs[first + count].offset;
   part.head_bytes = whole.head_bytes;
   part.body.assign(whole.body, 0, whole.head_bytes);
-  part.body.append(whole.body, begin, end - begin);
-  if (is_json)
-    part.body += ']';
+  part.body.append(whole.body, begin, end - begin).append(closes);
   // The first record is on the first line after the head, whichever line it was on before.
   const auto moved = whole.refs[first].line - whole.refs.front().line;
   part.line_base = whole.line_base + static_cast<int64_t>(moved);
@@ -90,18 +92,23 @@ bool request_cutter::begin() {
     return false;
   if (!format_) {
     format_ = sniff(std::string_view{window_}.substr(0, sniff_bytes_min), csv_.delimiter);
-    is_guess_ = *format_ == body_format::csv;
+    is_guess_ = may_be_mistaken(*format_);
   }
-  framer_.emplace(*format_, framing());
+  start_framer();
   return true;
 }
 
-/// Reads as text what was taken for CSV and has no rows, or none that can be read: nothing is lost.
+void request_cutter::start_framer() {
+  framer_.emplace(*format_, framing());
+  head_ = kind_of(*format_).opens;
+}
+
+/// Reads as text what was taken for rows and has none, or none that can be read: nothing is lost.
 bool request_cutter::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false))
     return false;
-  format_ = body_format::text;
-  framer_.emplace(*format_, framing());
+  format_ = last_resort().format;
+  start_framer();
   return true;
 }
 
@@ -122,8 +129,8 @@ result<std::optional<cut_request>> request_cutter::next() {
       return tl::unexpected(scanned.error());
     if (at_end_ && requests_ == 0 && !window_.empty())
       return fail(ec::malformed_body,
-                  "the file has no records as " + std::string{to_string(*format_)}
-                    + (*format_ == body_format::csv ? ": a header without rows" : ""));
+                  "the file has no records as " + std::string{kind_of(*format_).name}
+                    + (kind_of(*format_).has_columns ? ": a header without rows" : ""));
     if (at_end_)
       return std::nullopt;
     if (window_.size() >= bytes) // not one whole record is in it
@@ -145,28 +152,19 @@ cut_request request_cutter::cut() {
   request.record_base = framer_->record_base() + first.record;
   request.line_base = line;
   const auto consumed = framer_->consumed();
-  if (*format_ == body_format::json) {
-    request.body = '[';
-    request.head_bytes = 1;
-    request.body.append(window_, first.offset, last.offset + last.size - first.offset);
-    request.body += ']';
-  } else if (*format_ == body_format::json_seq) {
-    request.body = '\x1e';
-    request.body.append(window_, first.offset, consumed - first.offset);
-  } else {
-    if (*format_ == body_format::csv && request.number == 0) {
-      csv_head_ = csv_head(first.offset);
-      csv_head_lines_ = csv_.names == csv_names::absent ? 1 : line;
-    }
-    request.body = csv_head_;
-    request.head_bytes = csv_head_.size();
-    request.body.append(window_, first.offset, consumed - first.offset);
-    request.line_base -= csv_head_lines_;
+  const auto& kind = kind_of(*format_);
+  if (kind.has_columns && request.number == 0) {
+    head_ = csv_head(first.offset);
+    head_lines_ = csv_.names == csv_names::absent ? 1 : line;
   }
+  request.body = head_;
+  request.head_bytes = head_.size();
+  request.line_base -= head_lines_;
+  const size_t end = kind.closes.empty() ? consumed : last.offset + last.size;
+  request.body.append(window_, first.offset, end - first.offset).append(kind.closes);
   // Offsets move with the text, and lines are counted in the body, whose head has some.
   const auto from = first.offset;
-  const auto lines = static_cast<int64_t>(first.line)
-                     - (*format_ == body_format::csv ? csv_head_lines_ : 0);
+  const auto lines = static_cast<int64_t>(first.line) - head_lines_;
   request.refs = refs_;
   for (auto& ref : request.refs) {
     ref.offset += static_cast<uint32_t>(request.head_bytes) - from;

@@ -1,11 +1,9 @@
 // SEND CUT: a file of any length becomes requests of bounded size, cut between records.
 //
-//   ndjson, text   the lines as they are
-//   csv            the header row goes before every request; where there is none, one that
-//                  numbers the columns, so that the first row of a request decides nothing
-//   json           an array's elements are sent as smaller arrays, an object as an array
-//                  of one
-//   json_seq       the texts as they are, each after its separator
+// Records stay as they are; around those of each request goes what its format says (`opens` and
+// `closes` of its kind): an array's elements are sent as smaller arrays, an object as an array of
+// one. With columns, the header row goes before every request; where there is none, one that
+// numbers the columns, so that the first row of a request decides nothing.
 //
 // Where the cuts are depends only on the file, the format and the size, so that sending a
 // file again with the same --key repeats the same requests. A pipe that falls silent is
@@ -37,7 +35,7 @@ struct cut_request {
   /// How the node is to read it. CSV says what it was cut by, whatever the stream's own
   /// dialect is.
   std::string content_type;
-  size_t head_bytes = 0; ///< bytes of the body before its first record: the header row
+  size_t head_bytes = 0; ///< bytes of the body before its first record
   /// Where the records are in the body, and their lines there, from 0.
   std::vector<record_ref> refs;
   uint64_t records = 0;
@@ -78,6 +76,7 @@ class request_cutter {
   bool begin();
   framing_limits framing() const noexcept;
   std::string csv_head(size_t bytes) const;
+  void start_framer();
   bool reads_as_text_instead();
   cut_request cut();
 
@@ -89,11 +88,11 @@ class request_cutter {
   std::optional<framer> framer_;
   std::string window_;           ///< what was read and not sent
   std::vector<record_ref> refs_; ///< the records of the request being made, in `window_`
-  std::string csv_head_;         ///< bytes before the first record: the header row
-  int64_t csv_head_lines_ = 0;
+  std::string head_;             ///< goes before the first record of each request
+  int64_t head_lines_ = 0;
   bool at_end_ = false;
   std::optional<fault> failure_; ///< the source's, which is not read any more
-  bool is_guess_ = false;        ///< it is taken for CSV, and nothing was sent yet
+  bool is_guess_ = false;        ///< the format may be wrong, and nothing was sent yet
   uint64_t requests_ = 0;
   uint64_t bytes_ = 0; ///< how much of the file was sent
 };

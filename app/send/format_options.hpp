@@ -1,7 +1,7 @@
 // FORMAT OPTIONS: what the command line says a file is.
 #pragma once
 
-#include "records/formats/framer.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <optional>
 
@@ -13,7 +13,8 @@ struct format_options {
   std::optional<bool> csv_header; ///< false: there is none
 
   csv_dialect dialect(csv_dialect of_stream) const noexcept {
-    return media_type{body_format::csv, csv_delimiter, csv_header}.dialect(of_stream);
+    return media_type{.csv_delimiter = csv_delimiter, .csv_header = csv_header}.dialect(
+      of_stream);
   }
 };
 

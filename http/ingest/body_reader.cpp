@@ -1,6 +1,8 @@
 #include "http/ingest/body_reader.hpp"
 
 #include "http/ingest/keyed_body.hpp"
+#include "records/formats/media_type.hpp"
+#include "records/formats/sniff.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -13,7 +15,6 @@ namespace {
 constexpr size_t piece_bytes = size_t{64} << 10;
 /// The most that prepare() offers; bytes after a batch's end are copied to the next batch.
 constexpr size_t direct_bytes_max = size_t{256} << 10;
-constexpr size_t sniff_bytes = size_t{4} << 10;
 
 } // namespace
 
@@ -151,36 +152,36 @@ result<bool> body_reader::inflate_some() {
 
 result<body_format> body_reader::sniffed(std::string_view body, char csv_delimiter,
                                          bool said_to_be_form) {
-  const auto head = body.substr(0, sniff_bytes);
+  const auto head = body.substr(0, sniff_bytes_min);
   const auto format = sniff(head, csv_delimiter);
-  if (said_to_be_form && format == body_format::text && looks_like_form(head))
+  if (said_to_be_form && format == last_resort().format && looks_like_form(head))
     return fail(ec::unsupported_media_type,
-                "the body is a form (name=value&…); send application/json, "
-                "application/x-ndjson, text/csv or text/plain");
+                "the body is a form (name=value&…); " + std::string{send_known_type});
   return format;
 }
 
 result<bool> body_reader::sniff_format(bool last) {
   if (framer_)
     return true;
-  if (filled_ < sniff_bytes && !last)
+  if (filled_ < sniff_bytes_min && !last)
     return false;
   const auto format =
     sniffed(text(), terms_.framing.csv.delimiter, terms_.said_to_be_form);
   if (!format)
     return tl::unexpected(format.error());
   format_ = *format;
-  is_guess_ = format_ == body_format::csv;
+  is_guess_ = may_be_mistaken(format_);
   framer_.emplace(format_, terms_.framing);
   return true;
 }
 
-/// Falls back to text if the body was only guessed to be CSV and fails as such, or has no row.
+/// Falls back to the last resort if the format was a mere guess and the body fails as such, or has
+/// no record.
 /// All of it is still here, so the result does not depend on how it arrived.
 bool body_reader::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false) || chunk_ > 0)
     return false;
-  format_ = body_format::text;
+  format_ = last_resort().format;
   framer_.emplace(format_, terms_.framing);
   records_.clear();
   row_names_ = 0;
@@ -302,7 +303,7 @@ body_cut body_reader::take() {
   out.chunk = chunk_++;
   out.record_base = record_base_;
   out.line_base = line_base_;
-  out.format = format_ == body_format::json_seq ? body_format::json : format_;
+  out.format = framed_as(format_);
   out.header = framer_->header();
   const size_t count = ended_ ? records_.size() : cut_;
   std::vector<record_ref> rest(records_.begin() + static_cast<std::ptrdiff_t>(count),

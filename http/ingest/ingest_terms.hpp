@@ -8,7 +8,7 @@
 #include "http/wire/request_head.hpp"
 #include "proto/batch.hpp"
 #include "records/catalog.hpp"
-#include "records/formats/framer.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <memory>
 #include <optional>

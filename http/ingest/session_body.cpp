@@ -224,8 +224,9 @@ bool session::gather_at_once(time_point at) {
   const auto format = terms_.type ? result<body_format>{terms_.type->format}
                                   : body_reader::sniffed(bytes, framing.csv.delimiter,
                                                          terms_.said_to_be_form);
-  if (!format || *format == body_format::json_seq) // the reader says what it becomes
+  if (!format)
     return false;
+  const auto of_records = framed_as(*format);
   // A small body is not split for having up to twice the records that its rate allows at once.
   const auto records_max =
     std::min<uint64_t>(config.batch_records, uint64_t{2} * batch_records());
@@ -245,9 +246,9 @@ bool session::gather_at_once(time_point at) {
   const auto end = size_t{records.back().offset} + records.back().size;
   const auto text = bytes.substr(0, end);
   const auto fingerprint =
-    terms_.key.empty() ? 0 : closed_fingerprint(text, *format, frames.header().get());
+    terms_.key.empty() ? 0 : closed_fingerprint(text, of_records, frames.header().get());
   gather(gathered::small,
-         {text, records, *format, frames.header(), fingerprint, weight, nullptr}, at);
+         {text, records, of_records, frames.header(), fingerprint, weight, nullptr}, at);
   return true;
 }
 

@@ -45,6 +45,10 @@ class csv_encoder {
 std::optional<decode_failure> csv_to_json(std::string_view row, const csv_header& header,
                                           std::string& out);
 
+/// Appends a record that may be JSON, without the white space between its words.
+std::optional<decode_failure> minify_json(std::string_view record, const batch_part&,
+                                          std::string& out);
+
 /// Appends `{"message":"…"}` for one line of text; invalid_utf8 when it is not UTF-8.
 std::optional<decode_failure> text_to_json(std::string_view line, std::string& out);
 

@@ -1,7 +1,4 @@
-// Frames NDJSON and text: every line is a record. A line ends at LF or CR LF; the last one
-// may end with the body. Blank lines are skipped: in NDJSON white space is blank, in text
-// only the empty line.
-#include "records/formats/frame_scanner.hpp"
+#include "records/formats/frame_lines.hpp"
 
 namespace weir {
 
@@ -11,10 +8,11 @@ bool is_json_space(char c) noexcept {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+// A line ends at LF or CR LF; the last one may end with the body.
 class line_scanner final : public frame_scanner {
  public:
-  line_scanner(body_format format, framing_limits limits)
-    : frame_scanner(limits), space_is_blank_(format == body_format::ndjson) {}
+  line_scanner(blank_line skipped, const framing_limits& limits)
+    : frame_scanner(limits), space_is_blank_(skipped == blank_line::white_space) {}
 
   result<void> scan(std::string_view bytes, bool last, size_t records_max,
                     std::vector<record_ref>& out) override {
@@ -72,9 +70,9 @@ class line_scanner final : public frame_scanner {
 
 } // namespace
 
-std::unique_ptr<frame_scanner> make_line_scanner(body_format format,
-                                                 framing_limits limits) {
-  return std::make_unique<line_scanner>(format, limits);
+std::unique_ptr<frame_scanner> make_line_scanner(blank_line skipped,
+                                                 const framing_limits& limits) {
+  return std::make_unique<line_scanner>(skipped, limits);
 }
 
 } // namespace weir

@@ -11,10 +11,15 @@
 //   end of the last record
 #pragma once
 
-#include "records/formats/framer.hpp"
+#include "base/result.hpp"
+#include "proto/batch.hpp"
+#include "records/formats/framing_limits.hpp"
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
 
 namespace weir {
 
@@ -107,11 +112,5 @@ class byte_finder {
   bool found_ = false;
   size_t at_ = 0; ///< where it was found, or up to where all was looked at
 };
-
-std::unique_ptr<frame_scanner> make_line_scanner(body_format format,
-                                                 framing_limits limits);
-std::unique_ptr<frame_scanner> make_csv_scanner(framing_limits limits);
-std::unique_ptr<frame_scanner> make_json_scanner(framing_limits limits);
-std::unique_ptr<frame_scanner> make_json_seq_scanner(framing_limits limits);
 
 } // namespace weir

@@ -1,6 +1,7 @@
 #include "records/formats/framer.hpp"
 
 #include "records/formats/frame_scanner.hpp"
+#include "records/formats/kind.hpp"
 
 #include <limits>
 #include <stdexcept>
@@ -10,7 +11,6 @@ namespace weir {
 
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr size_t gap_bytes_min = size_t{64} << 10;
 
 constexpr size_t encoding_bytes = 64; ///< as many at a body's beginning tell its encoding
@@ -68,21 +68,6 @@ size_t bytes_to_tell(std::string_view bytes) noexcept {
   return bytes.starts_with('\xFF') || bytes.starts_with('\xFE') ? 4 : 2;
 }
 
-std::unique_ptr<frame_scanner> make_scanner(body_format format, framing_limits limits) {
-  switch (format) {
-  case body_format::json:
-    return make_json_scanner(limits);
-  case body_format::csv:
-    return make_csv_scanner(limits);
-  case body_format::ndjson:
-  case body_format::text:
-    return make_line_scanner(format, limits);
-  case body_format::json_seq:
-    return make_json_seq_scanner(limits);
-  }
-  throw std::invalid_argument("framer: no such body format");
-}
-
 std::string on_line(uint64_t line, std::string_view what) {
   return "line " + std::to_string(line + 1) + ": " + std::string{what};
 }
@@ -124,8 +109,11 @@ tl::unexpected<fault> frame_scanner::malformed(uint64_t line, std::string_view w
 
 // -- framer
 
-framer::framer(body_format format, framing_limits limits)
-  : scanner_(make_scanner(format, limits)) {}
+framer::framer(body_format format, const framing_limits& limits)
+  : framer(kind_of(format), limits) {}
+
+framer::framer(const format_kind& kind, const framing_limits& limits)
+  : scanner_(kind.make_scanner(limits)), begun_(!kind.is_text) {}
 
 framer::framer(framer&&) noexcept = default;
 framer& framer::operator=(framer&&) noexcept = default;

@@ -2,20 +2,11 @@
 // parsing them. Each request has one, on one thread. It allocates nothing per record but
 // what the caller's vector needs.
 //
-//   json    The body is one value: an object is one record, an array's elements are the
-//           records (RFC 8259). Nesting and strings tell where they end; white space
-//           between them is skipped.
-//   ndjson  Every line is a record, LF or CRLF; blank lines are skipped and counted as lines.
-//   json_seq Each text begins after an RS (0x1E) and goes to the next one (RFC 7464); blank
-//           ones are skipped. The texts are JSON like an array's elements.
-//   csv     A record ends at a line end outside quotes, LF or CRLF (RFC 4180), with any
-//           delimiter and with a header row or without (see csv_names); the header is not a
-//           record. A quote opens a field only at its beginning, so a stray one spoils its
-//           own row and no other. Empty lines are skipped.
-//   text    Every line is a record, LF or CRLF; empty lines are skipped.
+// What a record is, and what is skipped between two, says the file of each format.
 //
-// A UTF-8 byte order mark before the first record is skipped; a body that is UTF-16 or
-// UTF-32, by its mark or because so many of its first bytes are NUL, is refused. Between two
+// In a format that is text, a UTF-8 byte order mark before the first record is skipped, and a
+// body that is UTF-16 or UTF-32 refused: by its mark, or because so many of its first bytes are
+// NUL. Between two
 // records at most max(record_bytes_max, 64 KiB) of white space and empty lines may lie
 // (body_too_large), so what the caller has to keep is bounded whatever comes.
 //
@@ -25,27 +16,24 @@
 
 #include "base/result.hpp"
 #include "proto/batch.hpp"
+#include "records/formats/framing_limits.hpp"
 
 #include <cstddef>
 #include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 namespace weir {
 
-struct framing_limits {
-  size_t record_bytes_max = size_t{1} << 20; ///< a longer record ends the request: 413
-  uint32_t csv_columns_max = 1024;
-  csv_dialect csv{};
-};
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 class frame_scanner; // records/formats/frame_scanner.hpp
+struct format_kind;  // records/formats/kind.hpp
 
 class framer {
  public:
-  framer(body_format format, framing_limits limits);
+  framer(body_format format, const framing_limits& limits);
+  framer(const format_kind& kind, const framing_limits& limits);
   framer(framer&&) noexcept;
   framer& operator=(framer&&) noexcept;
   ~framer();
@@ -81,48 +69,7 @@ class framer {
 
   std::unique_ptr<frame_scanner> scanner_;
   fault failure_; ///< what an earlier scan failed with; none while all is well
-  bool begun_ = false;
+  bool begun_;    ///< what comes before the first record was read
 };
-
-/// sniff() needs this many bytes of a body, or all of it.
-inline constexpr size_t sniff_bytes_min = 4096;
-
-/// Guesses the format of a body without a Content-Type from its first bytes. A guess loses
-/// nothing: in doubt the body is text, which stores every line. The first that fits is taken:
-///   json_seq an RS and an object after it
-///   json    an object (or what was meant to be one: a key follows its brace) that is the
-///           whole body or spans lines
-///   ndjson  such an object, when more lines begin with a brace than do not
-///   json    an array: `[`, values with commas between, and `]` with nothing after it, as
-///           far as the bytes go
-///   csv     a first row of two fields or more that may be the names of columns (well
-///           quoted; none empty, there twice, a figure, a time or prose, with a = or in
-///           brackets), and then at least one row, all rows with as many fields
-///   text    all else
-/// One object on one line is ndjson once a line end follows it, which frames it alike and
-/// lets more follow.
-body_format sniff(std::string_view head, char delimiter = ',');
-
-/// True for the type that curl, wget and urllib name for whatever they send: it says nothing.
-bool is_form_type(std::string_view content_type);
-/// True if a body that is said to be a form is one: a line of `name=value&…`, encoded.
-bool looks_like_form(std::string_view head);
-
-/// What a Content-Type says about a body.
-struct media_type {
-  body_format format = body_format::ndjson;
-  std::optional<char> csv_delimiter; ///< `delimiter=`, or the tab of tab-separated-values
-  std::optional<bool> csv_header;    ///< `header=`: present or absent (RFC 4180 §3)
-  /// The dialect of the body: `of_stream`'s where the Content-Type says nothing.
-  csv_dialect dialect(csv_dialect of_stream) const noexcept;
-};
-
-/// Reads a Content-Type (RFC 9110 §8.3; unknown parameters are ignored). It fails with
-/// unsupported_media_type.
-result<media_type> media_type_of(std::string_view content_type);
-
-/// Writes what media_type_of() reads, for our own clients: `text/csv; header=present;
-/// delimiter=";"`.
-std::string content_type_of(body_format format, std::optional<csv_dialect> dialect = {});
 
 } // namespace weir

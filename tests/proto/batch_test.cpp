@@ -97,11 +97,25 @@ TEST(envelope_id, is_never_nought_and_never_twice_the_same) {
   EXPECT_GT(next_envelope_id(), first);
 }
 
+TEST(body_format, has_the_number_that_peers_and_journals_know_it_by) {
+  EXPECT_EQ(static_cast<int>(body_format::json), 0);
+  EXPECT_EQ(static_cast<int>(body_format::ndjson), 1);
+  EXPECT_EQ(static_cast<int>(body_format::csv), 2);
+  EXPECT_EQ(static_cast<int>(body_format::text), 3);
+}
+
+TEST(body_format, of_records_is_another_one_only_for_bodies_that_hold_json_otherwise) {
+  EXPECT_EQ(framed_as(body_format::json_seq), body_format::json);
+  EXPECT_FALSE(is_of_records(body_format::json_seq));
+  for (const auto same :
+       {body_format::json, body_format::ndjson, body_format::csv, body_format::text}) {
+    EXPECT_EQ(framed_as(same), same);
+    EXPECT_TRUE(is_of_records(same));
+  }
+  EXPECT_FALSE(is_of_records(static_cast<body_format>(200))) << "a peer may say anything";
+}
+
 TEST(words_of_a_batch, are_written_as_clients_write_them) {
-  EXPECT_EQ(to_string(body_format::json), "json");
-  EXPECT_EQ(to_string(body_format::ndjson), "ndjson");
-  EXPECT_EQ(to_string(body_format::csv), "csv");
-  EXPECT_EQ(to_string(body_format::text), "text");
   EXPECT_EQ(to_string(priority::low), "low");
   EXPECT_EQ(to_string(priority::normal), "normal");
   EXPECT_EQ(to_string(priority::high), "high");

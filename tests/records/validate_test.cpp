@@ -117,3 +117,38 @@ TEST(validate, refuses_csv_records_of_a_batch_that_has_no_header) {
   EXPECT_EQ(checked->rejections[1].record, 1u);
   EXPECT_EQ(checked->rejections[1].code, reject::ragged_row);
 }
+
+TEST(validate, decodes_each_part_of_a_batch_as_its_own_format_wants) {
+  auto arrived = std::make_shared<envelope>();
+  arrived->stream = "table";
+  record_batch batch;
+  const auto add = [&](body_format format, std::string_view record) {
+    auto& part = arrived->parts.emplace_back();
+    part.format = format;
+    if (format == body_format::csv)
+      part.header = std::make_shared<const csv_header>(csv_header{{"p", "q"}});
+    const auto at = static_cast<uint32_t>(arrived->bytes.size());
+    const auto index = static_cast<uint32_t>(arrived->parts.size() - 1);
+    arrived->bytes += record;
+    batch.records.push_back({at, static_cast<uint32_t>(record.size()), index, 0, 0});
+  };
+  add(body_format::json, "{\"a\":\n1}");
+  add(body_format::csv, "x,y");
+  add(body_format::text, "hi");
+  add(body_format::ndjson, "{\"b\": 2}");
+  add(body_format::csv, "v,w");
+  arrived->bytes.reserve(arrived->bytes.size() + text_padding);
+  batch.text = std::shared_ptr<const std::string>(arrived, &arrived->bytes);
+  batch.source = arrived;
+
+  const catalog streams{{{"table", stream_spec{}}}};
+  work_scratch scratch{1};
+  std::atomic<uint32_t> mark{0};
+  const auto checked = validate(batch, streams, scratch, mark);
+  std::vector<std::string_view> texts;
+  for (const auto& ref : checked->records)
+    texts.push_back(checked->text_of(ref));
+  EXPECT_THAT(texts, ElementsAre("{\"a\":1}", "{\"p\":\"x\",\"q\":\"y\"}",
+                                 "{\"message\":\"hi\"}", "{\"b\": 2}",
+                                 "{\"p\":\"v\",\"q\":\"w\"}"));
+}

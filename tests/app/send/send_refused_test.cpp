@@ -2,6 +2,7 @@
 // is what has become of it.
 #include "app/send/send.hpp"
 #include "base/clock.hpp"
+#include "records/formats/media_type.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -131,6 +132,8 @@ drawn_file draw_file(body_format format, random_source& random) {
                              + std::to_string(line) + ": ");
     else
       file.good.push_back(record);
+    if (format == body_format::json_seq)
+      add(random.next() % 3 == 0 ? "\x1e " : "\x1e");
     add(record);
     if (format != body_format::json)
       add(random.next() % 5 == 0 ? "\n\n" : "\n");
@@ -147,10 +150,9 @@ TEST(send_refused,
   const auto seed = seed_of_run();
   SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed));
   random_source random{seed};
-  constexpr body_format formats[] = {body_format::json, body_format::ndjson,
-                                     body_format::csv, body_format::text};
   for (int i = 0; i < 2000; ++i) {
-    const auto format = formats[random.next() % 4];
+    const auto kinds = format_kinds();
+    const auto format = kinds[random.next() % kinds.size()]->format;
     const auto file = draw_file(format, random);
     strict_node node;
     node.batch_records = 1 + random.next() % 7;

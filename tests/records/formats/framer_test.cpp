@@ -18,32 +18,6 @@ using testing::IsEmpty;
 
 namespace {
 
-using strings = std::vector<std::string>;
-
-strings texts(const framing& all) {
-  EXPECT_EQ(all.failure.text, "");
-  strings out;
-  for (const auto& record : all.records)
-    out.push_back(record.text);
-  return out;
-}
-
-std::vector<uint64_t> lines(const framing& all) {
-  std::vector<uint64_t> out;
-  for (const auto& record : all.records)
-    out.push_back(record.line);
-  return out;
-}
-
-strings frame(body_format format, std::string_view body) {
-  return texts(frame_whole(format, body));
-}
-
-void expect_failure(const framing& all, ec code, std::string_view part) {
-  EXPECT_EQ(all.failure.code, code) << all.failure.text;
-  EXPECT_THAT(all.failure.text, HasSubstr(std::string{part}));
-}
-
 constexpr framing_limits small{.record_bytes_max = 10, .csv_columns_max = 3};
 
 } // namespace
@@ -394,28 +368,4 @@ TEST(csv_framer, makes_names_when_it_is_asked_to) {
   EXPECT_THAT(lines(absent), ElementsAre(1, 3));
   expect_failure(in_dialect("a,,b\n1,2,3\n", ',', csv_names::required),
                  ec::malformed_body, "column 2: it has no name (csv_header: mended");
-}
-
-// -- json text sequences
-
-TEST(json_seq_framer, finds_the_texts_between_separators_and_their_lines) {
-  framing all = frame_whole(body_format::json_seq,
-                            "\x1e{\"a\":1}\n\x1e\x1e\n {\"a\":\n2}\r\n\n\x1e{\"a\"");
-  EXPECT_THAT(texts(all), ElementsAre("{\"a\":1}", "{\"a\":\n2}", "{\"a\""));
-  EXPECT_THAT(lines(all), ElementsAre(0, 2, 5));
-  EXPECT_THAT(frame(body_format::json_seq, " \n\x1e\n"), IsEmpty());
-  expect_failure(frame_whole(body_format::json_seq, "\n{\"a\":1}"), ec::malformed_body,
-                 "line 2: expected RS");
-  expect_failure(frame_whole(body_format::json_seq, "\x1e{\"a\":12345}", small),
-                 ec::body_too_large, "record_bytes_max");
-}
-
-TEST(json_seq_framer, cuts_alike_however_the_bytes_come) {
-  const std::string body = "\x1e{\"a\":1}\n\x1e{\"b\":\n [2]}\n\n\x1e\x1e{}\n\x1e 7 \n";
-  const auto whole = frame_whole(body_format::json_seq, body);
-  for (uint64_t seed = 0; seed < 200; ++seed) {
-    dice random{seed};
-    EXPECT_EQ(frame_pieces(body_format::json_seq, body, random, 1 + seed % 9).records,
-              whole.records);
-  }
 }

@@ -10,6 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 namespace weir::test {
 
 /// WEIR_SEED, or a new one; SCOPED_TRACE it so that a failure can be had again.
@@ -116,6 +119,34 @@ inline framing frame_pieces(body_format format, std::string_view body, dice& ran
   if (frames.header())
     out.header = *frames.header();
   return out;
+}
+
+// -- what a test asks of them
+
+using strings = std::vector<std::string>;
+
+inline strings texts(const framing& all) {
+  EXPECT_EQ(all.failure.text, "");
+  strings out;
+  for (const auto& record : all.records)
+    out.push_back(record.text);
+  return out;
+}
+
+inline std::vector<uint64_t> lines(const framing& all) {
+  std::vector<uint64_t> out;
+  for (const auto& record : all.records)
+    out.push_back(record.line);
+  return out;
+}
+
+inline strings frame(body_format format, std::string_view body) {
+  return texts(frame_whole(format, body));
+}
+
+inline void expect_failure(const framing& all, ec code, std::string_view part) {
+  EXPECT_EQ(all.failure.code, code) << all.failure.text;
+  EXPECT_THAT(all.failure.text, testing::HasSubstr(std::string{part}));
 }
 
 } // namespace weir::test

@@ -1,4 +1,5 @@
-#include "records/formats/framer.hpp"
+#include "records/formats/media_type.hpp"
+#include "records/formats/sniff.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -142,9 +143,7 @@ TEST(sniff, takes_what_was_meant_to_be_json_as_json_so_that_it_hears_what_is_wro
     << "a stray line hears that it is none";
 }
 
-TEST(sniff, knows_text_sequences_by_their_separator_and_csv_by_the_stream_s_delimiter) {
-  EXPECT_EQ(sniff("\x1e{\"a\":1}\n"), body_format::json_seq);
-  EXPECT_EQ(sniff("\x1e hello\n"), body_format::text);
+TEST(sniff, knows_csv_by_the_stream_s_delimiter) {
   EXPECT_EQ(sniff("a;b\n1;2\n", ';'), body_format::csv);
   EXPECT_EQ(sniff("a;b\n1;2\n"), body_format::text);
 }
@@ -194,8 +193,6 @@ TEST(media_type_of, knows_json_by_all_its_names) {
         "application/ndjson", "application/x-ndjson", "text/x-ndjson", "text/ndjson",
         "application/stream+json", "application/x-ldjson"})
     EXPECT_EQ(named(lines), body_format::ndjson) << lines;
-  EXPECT_EQ(named("application/json-seq"), body_format::json_seq);
-  EXPECT_EQ(named("application/geo+json-seq"), body_format::json_seq);
 }
 
 TEST(media_type_of, does_not_care_for_case_or_blanks) {

@@ -1,9 +1,13 @@
-// Frames JSON: the body is one value. An object is the only record; the elements of an array
-// are the records, whatever they are: a later stage rejects each that is no object. The
-// scanner finds the end of a value by counting brackets outside strings. It does not look
-// whether the value is valid JSON, nor how deep it is: depth is a number, not a recursion.
+// JSON: the body is one value (RFC 8259). An object is the only record; the elements of an array
+// are the records, whatever they are: a later stage rejects each that is no object. White space
+// between them is skipped. The scanner finds the end of a value by counting brackets outside
+// strings. It does not look whether the value is valid JSON, nor how deep it is: depth is a number,
+// not a recursion.
 #include "records/formats/frame_scanner.hpp"
+#include "records/formats/kind.hpp"
 #include "records/json/blocks.hpp"
+
+#include <simdjson.h>
 
 namespace weir {
 
@@ -222,10 +226,37 @@ class json_scanner final : public frame_scanner {
   uint32_t depth_ = 0;
 };
 
+constexpr media_name names[] = {
+  {"application/json"}, {"text/json"}, {"application/x-json"}, {"text/x-json"}};
+
 } // namespace
 
-std::unique_ptr<frame_scanner> make_json_scanner(framing_limits limits) {
-  return std::make_unique<json_scanner>(limits);
+std::optional<decode_failure> minify_json(std::string_view record, const batch_part&,
+                                          std::string& out) {
+  const auto begin = out.size();
+  out.resize(begin + record.size() + text_padding);
+  size_t size = 0;
+  if (simdjson::minify(record.data(), record.size(), out.data() + begin, size))
+    size = 0; // an unclosed string: the parser says so next
+  out.resize(begin + size);
+  return std::nullopt;
 }
+
+extern constinit const format_kind json_format{
+  .format = body_format::json,
+  .name = "json",
+  .content_type = "application/json",
+  .media_types = names,
+  .suffix = "+json", // RFC 6839 §3.1
+  .sure = certainty::shape,
+  .fits = [](const body_head& head) { return head.json == json_shape::one_value; },
+  .make_scanner = [](const framing_limits& limits) -> std::unique_ptr<frame_scanner> {
+    return std::make_unique<json_scanner>(limits);
+  },
+  .record = record_bytes::json,
+  .decode = minify_json,
+  .opens = "[",
+  .closes = "]",
+};
 
 } // namespace weir

@@ -1,7 +1,9 @@
-// Frames JSON text sequences (RFC 7464): every text begins after an RS and ends before the
-// next one or with the body. It may span lines; the white space around it is not part of it.
-// A later stage checks whether it is JSON: a text that was cut off spoils no other.
+// JSON TEXT SEQUENCES (RFC 7464): every text begins after an RS (0x1E) and ends before the next
+// one or with the body. It may span lines; the white space around it is not part of it, and blank
+// texts are skipped. A later stage checks whether it is JSON: a text that was cut off spoils no
+// other. Once they are found, the texts are what an array's elements are.
 #include "records/formats/frame_scanner.hpp"
+#include "records/formats/kind.hpp"
 
 namespace weir {
 
@@ -82,10 +84,29 @@ class json_seq_scanner final : public frame_scanner {
   bool begun_ = false;     ///< start_ is the first byte of a text
 };
 
+constexpr media_name names[] = {{"application/json-seq"}};
+
+bool begins_with_a_separated_object(const body_head& head) noexcept {
+  return head.text.front() == record_separator
+         && without_space(head.text.substr(1)).starts_with('{');
+}
+
 } // namespace
 
-std::unique_ptr<frame_scanner> make_json_seq_scanner(framing_limits limits) {
-  return std::make_unique<json_seq_scanner>(limits);
-}
+extern constinit const format_kind json_seq_format{
+  .format = body_format::json_seq,
+  .name = "json-seq",
+  .content_type = "application/json-seq",
+  .media_types = names,
+  .suffix = "+json-seq", // RFC 8091
+  .sure = certainty::sign,
+  .fits = begins_with_a_separated_object,
+  .make_scanner = [](const framing_limits& limits) -> std::unique_ptr<frame_scanner> {
+    return std::make_unique<json_seq_scanner>(limits);
+  },
+  .record = record_bytes::json,
+  .decode = minify_json,
+  .opens = "\x1e",
+};
 
 } // namespace weir

@@ -1,8 +1,12 @@
-// Frames CSV rows (RFC 4180): a row ends at a line end outside quotes. A quote opens a quoted
-// field only where a field begins. Any other quote outside one is a mistake of that row,
-// which the decoder rejects; it must not swallow the rows that follow.
+// CSV: every row is a record (RFC 4180), with any delimiter and with a header row or without (see
+// csv_names); the header is not a record. A row ends at a line end outside quotes, LF or CR LF. A
+// quote opens a quoted field only where a field begins. Any other quote outside one is a mistake
+// of that row, which the decoder rejects; it must not swallow the rows that follow. Empty lines are
+// skipped.
+#include "records/formats/csv_guess.hpp"
 #include "records/formats/csv_header.hpp"
 #include "records/formats/frame_scanner.hpp"
+#include "records/formats/kind.hpp"
 
 namespace weir {
 
@@ -128,10 +132,37 @@ class csv_scanner final : public frame_scanner {
   bool in_quotes_ = false; ///< pos_ is inside a quoted field
 };
 
+constexpr media_name names[] = {
+  {"text/csv"}, {"application/csv"}, {"text/tab-separated-values", '\t'}};
+
+// What begins with a brace was meant to be JSON, or is a line of a log.
+bool looks_like_rows(const body_head& head) noexcept {
+  const size_t first = head.bytes.find_first_not_of("\r\n");
+  return head.text.front() != '{'
+         && looks_like_csv(head.bytes.substr(first), head.cut, head.delimiter);
+}
+
+std::optional<decode_failure> decode_row(std::string_view row, const batch_part& part,
+                                         std::string& out) {
+  if (!part.header) // a peer has made the batch
+    return decode_failure{reject::ragged_row, "the batch has no header"};
+  return csv_to_json(row, *part.header, out);
+}
+
 } // namespace
 
-std::unique_ptr<frame_scanner> make_csv_scanner(framing_limits limits) {
-  return std::make_unique<csv_scanner>(limits);
-}
+extern constinit const format_kind csv_format{
+  .format = body_format::csv,
+  .name = "csv",
+  .content_type = "text/csv",
+  .media_types = names,
+  .has_columns = true,
+  .sure = certainty::guess,
+  .fits = looks_like_rows,
+  .make_scanner = [](const framing_limits& limits) -> std::unique_ptr<frame_scanner> {
+    return std::make_unique<csv_scanner>(limits);
+  },
+  .decode = decode_row,
+};
 
 } // namespace weir
