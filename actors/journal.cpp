@@ -127,7 +127,7 @@ bool journal_state::add(const batch_ptr& batch) {
 }
 
 bool journal_state::group_is_large() const noexcept {
-  return writer->pending_bytes() >= config.commit_bytes_max;
+  return writer->pending_bytes() >= config.journal.group_bytes;
 }
 
 void journal_state::commit() {

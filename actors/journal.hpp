@@ -16,7 +16,7 @@
 //                in fdatasync), with a second thread that makes segments ahead and deletes
 //                passed ones. That thread ends before the actor does.
 //   Queues:      its mailbox: bounded by the byte budget batches are admitted under. The
-//                group: `commit_bytes_max` and one batch. Parts of streamed requests whose
+//                group: `group_bytes` and one batch. Parts of streamed requests whose
 //                turn has not come (storage/journal/request_order.hpp): admitted, too, and
 //                given back after a second (out_of_turn): their owner sends them again.
 //   On failure:  if the disk fails, every part of the group is answered storage_failed or
@@ -69,7 +69,6 @@ struct journal_actor_config {
   const clock_source* clock = nullptr;
   telemetry* metrics = nullptr;
   node_health* health = nullptr;
-  size_t commit_bytes_max = size_t{8} << 20; ///< a group this large is committed at once
   std::chrono::milliseconds retry_after{100};
   std::shared_ptr<durable_mark> durable; ///< optional: told of each commit
   std::vector<std::string> readers; ///< names that must report before anything is deleted

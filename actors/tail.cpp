@@ -51,7 +51,7 @@ bool tail_state::worth_waiting() const noexcept {
   return config.gather_delay.count() > 0 && !draining && sequence != 0
          && goal.sequence
               < sequence
-                  + std::min(config.records_per_transaction_max / 2, gather_records);
+                  + std::min(config.limits.rows_per_transaction / 2, gather_records);
 }
 
 bool tail_state::worth_waiting_on(
@@ -67,8 +67,8 @@ result<void> tail_state::transfer() {
       return tl::unexpected(made.error());
     reader = std::move(*made);
   }
-  const auto frames = reader->read(goal.until, config.records_per_transaction_max,
-                                   config.bytes_per_transaction_max);
+  const auto frames = reader->read(goal.until, config.limits.rows_per_transaction,
+                                   config.limits.bytes_per_transaction);
   if (!frames)
     return tl::unexpected(frames.error());
   const auto next = frames->empty() ? goal.until : frames->back().next;
@@ -140,7 +140,7 @@ void ask(self_pointer self, tail_state& state) {
 
 void gather(self_pointer self, tail_state& state) {
   if (!state.gathering)
-    state.gather_until = self->clock().now() + state.config.gather_max;
+    state.gather_until = self->clock().now() + state.config.limits.gather;
   state.working = state.gathering = true;
   self->delayed_send(self, state.config.gather_delay, state.goal);
 }

@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "proto/messages.hpp"
 #include "storage/journal/journal.hpp"
+#include "storage/sink/sink.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -54,9 +55,7 @@ struct tail_config {
     open_reader;
   /// Optional: without it only the journal's answers tell what is new.
   std::shared_ptr<const durable_mark> durable;
-  size_t records_per_transaction_max = 10'000; ///< 1 … 10,000
-  /// Exceeded only by a single larger frame.
-  size_t bytes_per_transaction_max = size_t{8} << 20;
+  transaction_limits limits;
   /// After the first failure; each further one doubles it.
   std::chrono::milliseconds retry_delay_min{100};
   std::chrono::milliseconds retry_delay_max{5000};
@@ -64,10 +63,9 @@ struct tail_config {
   /// A transaction for a handful of records costs as much as one for thousands, and its
   /// sync delays the journal's. So while the records known to wait fill less than half of
   /// one, and are fewer than `gather_records`, they are looked at again after each
-  /// `gather_delay` (0: never) until `gather_max` has passed, or only once if a client
+  /// `gather_delay` (0: never) until `limits.gather` has passed, or only once if a client
   /// waits for one of them to be in the sink.
   std::chrono::milliseconds gather_delay{5};
-  std::chrono::milliseconds gather_max{25};
   /// How often the store gets an empty commit when there is nothing to store, for a store
   /// that does other work then. 0: never.
   std::chrono::milliseconds idle_commit{0};

@@ -174,15 +174,7 @@ struct config {
   cluster_section cluster;
   supervision_section supervision;
   journal_config journal;
-  /// One commit writes at most about this.
-  uint64_t journal_group_bytes = uint64_t{8} << 20;
-  sink_config sink;
-  uint32_t sink_rows_per_transaction = 0; ///< resolved: never 0 after load_config
-  /// How many bytes are read from the journal for one transaction.
-  uint64_t sink_bytes_per_transaction = uint64_t{16} << 20;
-  /// How long records wait while they fill less than half a transaction and no client
-  /// waits for one.
-  std::chrono::milliseconds sink_gather{250};
+  sink_config sink; ///< its rows_per_transaction is never 0 after load_config
   dead_letter_config dead_letters;
   std::chrono::milliseconds shutdown_deadline{8'000};
   log_section log;

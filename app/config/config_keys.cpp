@@ -175,10 +175,8 @@ void visit_storage(key_visitor& v, config& c) {
       {"keys_age_max", "How long a key is remembered unless `keys_max` is passed."},
       c.journal.keys_age_max, {1h, 720h});
     v.bytes({"group_bytes", "One write and sync takes about this much at most."},
-            c.journal_group_bytes, {64 * kib, 64 * mib});
+            c.journal.group_bytes, {64 * kib, 64 * mib});
   });
-  // The configuration keeps seconds; the visitor takes a duration.
-  std::chrono::seconds rotate_after{c.sink.rotate_seconds};
   v.section({"sink", "Where records end up."}, [&] {
     static const auto kinds = names_of_kinds();
     static const auto kinds_mean = meaning_of_kinds();
@@ -191,21 +189,21 @@ void visit_storage(key_visitor& v, config& c) {
            c.sink.path, text_rule::data_path);
     v.bytes({"rotate_bytes", "`file`: a new file above this size."}, c.sink.rotate_bytes,
             {64 * kib, 1024 * gib});
-    v.duration({"rotate_after", "`file`: a new file after this time."}, rotate_after,
-               {1s, 720h});
+    v.duration({"rotate_after", "`file`: a new file after this time."},
+               c.sink.rotate_after, {1s, 720h});
     v.count(
       {"rows_per_transaction",
        "Records committed together at most. `auto` is 5000 for a database, 20000 for "
        "`file` and `null`.",
        "auto"},
-      c.sink_rows_per_transaction, {1, 100'000});
+      c.sink.rows_per_transaction, {1, 100'000});
     v.bytes({"bytes_per_transaction", "And at most about this much of the journal."},
-            c.sink_bytes_per_transaction, {64 * kib, 1 * gib});
+            c.sink.bytes_per_transaction, {64 * kib, 1 * gib});
     v.duration(
       {"gather",
        "How long records wait for more while they do not fill half a transaction and are "
        "fewer than 2,500. Those a client waits for (`ack: stored`) do not."},
-      c.sink_gather, {0ms, 10s});
+      c.sink.gather, {0ms, 10s});
     v.duration({"busy_timeout", "`sqlite`: how long a lock is waited for."},
                c.sink.busy_timeout, {0ms, 1min});
     v.count(
@@ -215,7 +213,6 @@ void visit_storage(key_visitor& v, config& c) {
       c.sink.refused_max, {1, 1'000'000});
     visit_postgres(v, c.sink.postgres);
   });
-  c.sink.rotate_seconds = static_cast<uint64_t>(rotate_after.count());
   v.section({"dead_letters", "The store of rejected and quarantined records."}, [&] {
     v.text({"path", "Its database file.", "<data_dir>/dead-letters.db"},
            c.dead_letters.path, text_rule::data_path);

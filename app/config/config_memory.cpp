@@ -91,9 +91,9 @@ std::vector<memory_share> set_aside(const config& c) {
     workers_share(c),
     {"I/O threads", "ingest.threads × (512KiB + ingest.batch_records × 40B)",
      c.ingest.threads * (io_thread_bytes + c.ingest.batch_records * uint64_t{40})},
-    {"journal group", "journal.group_bytes × 4", c.journal_group_bytes * 4},
+    {"journal group", "journal.group_bytes × 4", c.journal.group_bytes * 4},
     {"sink transaction", fmt::format("sink.bytes_per_transaction × {}", copies),
-     c.sink_bytes_per_transaction * copies},
+     c.sink.bytes_per_transaction * copies},
   };
   if (c.cluster.enabled())
     shares.push_back({"links", "cluster.peers_max × cluster.window.bytes × 2",
@@ -183,12 +183,11 @@ void resolve_config(config& c) {
     for (auto& [name, stream] : c.streams)
       if (!c.places.contains("streams." + name + ".ack"))
         stream.settings.ack = ack_level::stored; // the loss of any node loses nothing
-  c.sink.keys_max = c.journal.keys_max;
-  c.sink.keys_age_max = c.journal.keys_age_max;
+  static_cast<key_memory&>(c.sink) = c.journal;
   if (c.ingest.budget_bytes == 0)
     c.ingest.budget_bytes = derived_budget(c);
-  if (c.sink_rows_per_transaction == 0)
-    c.sink_rows_per_transaction = kind_of(c.sink).rows_per_transaction;
+  if (c.sink.rows_per_transaction == 0)
+    c.sink.rows_per_transaction = kind_of(c.sink).rows_per_transaction;
   if (c.ingest.request_window == 0)
     c.ingest.request_window = derived_window(c.ingest);
 }

@@ -24,7 +24,7 @@ void describe_storage_queues(const tree_parts& parts) {
            {"bytes", "journal.bytes_max",
             "admission, until the sink has caught up to nine tenths",
             "yes: said honestly, nothing is lost", "503 journal_full with Retry-After"});
-  describe(role_name::sink, settings.sink_rows_per_transaction,
+  describe(role_name::sink, settings.sink.rows_per_transaction,
            {"records", "sink.rows_per_transaction", "the sink writer only",
             "yes: the journal is the buffer", "the journal fills"});
   describe(role_name::dead_letters, settings.dead_letters.letters_max,

@@ -75,7 +75,6 @@ journal_actor_config make_journal(const tree_parts& parts) {
   made.clock = &parts.clock;
   made.metrics = &parts.metrics;
   made.health = &parts.health;
-  made.commit_bytes_max = parts.settings.journal_group_bytes;
   made.durable = parts.durable;
   // Nothing is deleted before both have reported.
   made.readers = {role_name::sink, role_name::dead_letters};
@@ -90,11 +89,9 @@ tail_config make_tail(const tree_parts& parts) {
                       tail = parts.tail](journal_position from) {
     return journal_reader::open(directory, files, from, tail);
   };
-  made.records_per_transaction_max = parts.settings.sink_rows_per_transaction;
-  made.bytes_per_transaction_max = parts.settings.sink_bytes_per_transaction;
-  made.gather_max = parts.settings.sink_gather;
+  made.limits = parts.settings.sink;
   // One look must not take longer than all gathering may.
-  made.gather_delay = std::min(made.gather_delay, made.gather_max);
+  made.gather_delay = std::min(made.gather_delay, made.limits.gather);
   made.durable = parts.durable;
   made.drain_deadline = parts.settings.shutdown_deadline;
   made.seed = parts.seed;
@@ -178,7 +175,8 @@ child_spec make_dead_letters(const tree_parts& parts) {
   made.open_store = parts.stores.open_dead_letters;
   made.tail = make_tail(parts);
   // No client waits for one of them: the tail need not look as often as the sink's.
-  made.tail.gather_delay = std::min(made.tail.gather_max, std::chrono::milliseconds{50});
+  made.tail.gather_delay =
+    std::min(made.tail.limits.gather, std::chrono::milliseconds{50});
   made.metrics = &parts.metrics;
   made.health = &parts.health;
   made.clock = &parts.clock;
@@ -206,7 +204,7 @@ tree_stores configured_stores(const config& settings, const clock_source& clock)
 
 std::shared_ptr<journal_tail_cache> make_tail_cache(const config& settings) {
   return journal_tail_cache::make(std::clamp<uint64_t>(
-    settings.journal_group_bytes * 3, size_t{2} << 20, size_t{24} << 20));
+    settings.journal.group_bytes * 3, size_t{2} << 20, size_t{24} << 20));
 }
 
 } // namespace weir

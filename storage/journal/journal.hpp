@@ -22,16 +22,22 @@ class errand_runner;
 class journal_tail_cache;
 class key_index;
 
-struct journal_config {
+/// How many Idempotency-Keys are remembered, and for how long. One for the journal and its sinks.
+struct key_memory {
+  size_t keys_max = 1'000'000;
+  /// Keys are kept at least this long, unless keys_max is passed.
+  std::chrono::hours keys_age_max{24};
+};
+
+/// What the configuration says in `journal`, and what its owner adds.
+struct journal_config : key_memory {
   std::string directory;
   /// 64 KiB … 1 GiB; a frame fits in one segment.
   uint64_t segment_bytes = uint64_t{64} << 20;
   /// Bound of all segments together, at least two; full above it.
   uint64_t bytes_max = uint64_t{4} << 30;
-  double reopen_fraction = 0.9; ///< full until below bytes_max × this
-  size_t keys_max = 1'000'000;  ///< remembered Idempotency-Keys
-  /// Keys are kept at least this long, unless keys_max is passed.
-  std::chrono::hours keys_age_max{24};
+  uint64_t group_bytes = uint64_t{8} << 20; ///< a group this large is committed at once
+  double reopen_fraction = 0.9;             ///< full until below bytes_max × this
   /// New segments are numbered above this, the segment of the readers' cursors: the directory
   /// may have been emptied, and a journal would never reach a cursor ahead of it.
   uint64_t segment_number_min = 0;

@@ -7,6 +7,7 @@
 #include "proto/journal_frame.hpp"
 #include "storage/journal/journal.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -73,7 +74,7 @@ class sink {
 
 struct postgres_settings {
   std::string url;                ///< may have a password in it: never shown
-  std::string node = "weir";      ///< names the cursor, with the journal's identity
+  std::string node;               ///< names the cursor, with the journal's identity
   std::string journal_directory;  ///< where that identity is
   uint32_t connections = 1;       ///< 1 … 16, which write at the same time
   std::chrono::days retention{0}; ///< older days are dropped; 0: none
@@ -85,13 +86,23 @@ struct postgres_settings {
   std::chrono::milliseconds timeout{30'000}; ///< for one statement
 };
 
-struct sink_config {
+/// What one transaction of a reader of the journal may hold, and what it waits for.
+struct transaction_limits {
+  /// At least 1 where it is used; 0 stands for what suits the kind of sink.
+  size_t rows_per_transaction = 0;
+  /// Exceeded only by a single larger frame.
+  uint64_t bytes_per_transaction = uint64_t{16} << 20;
+  /// How long records wait while they fill less than half a transaction and no client waits for
+  /// one.
+  std::chrono::milliseconds gather{250};
+};
+
+/// What the configuration says in `sink`, and what it takes over from the journal's section.
+struct sink_config : key_memory, transaction_limits {
   std::string kind = "sqlite";                 ///< see sink_kinds()
   std::string path;                            ///< sqlite: database file; file: directory
   uint64_t rotate_bytes = uint64_t{256} << 20; ///< file: a new file above this
-  uint64_t rotate_seconds = 3600;              ///< file: and after this
-  size_t keys_max = 1'000'000;
-  std::chrono::hours keys_age_max{24};
+  std::chrono::seconds rotate_after{3600};     ///< file: and after this
   std::chrono::milliseconds busy_timeout{1000}; ///< sqlite: how long a lock is waited for
   /// Records in a row that sqlite or postgres may refuse before an empty one is tried.
   uint64_t refused_max = 1'000;

@@ -105,7 +105,7 @@ TEST_F(journal_actor_test, when_batches_wait_in_the_mailbox_they_share_one_sync)
 
 TEST_F(journal_actor_test,
        when_a_group_is_large_it_is_committed_before_the_mailbox_is_empty) {
-  settings.commit_bytes_max = 1000;
+  settings.journal.group_bytes = 1000;
   start();
   for (int i = 0; i < 4; ++i)
     self->send(uut, make_batch({std::string(1000, 'x')}));

@@ -67,7 +67,7 @@ TEST_F(sink_writer_test,
 
 TEST_F(sink_writer_test,
        commits_in_transactions_of_bounded_size_and_lets_other_mail_in_between) {
-  tail_settings.records_per_transaction_max = 20;
+  tail_settings.limits.rows_per_transaction = 20;
   start_all();
   publish(10, 10);
   while (disk.transactions < 2)
@@ -83,8 +83,8 @@ TEST_F(sink_writer_test,
 
 TEST_F(sink_writer_test, gathers_a_trickle_into_one_transaction_but_lets_no_flood_wait) {
   tail_settings.gather_delay = 5ms;
-  tail_settings.gather_max = 15ms;
-  tail_settings.records_per_transaction_max = 100;
+  tail_settings.limits.gather = 15ms;
+  tail_settings.limits.rows_per_transaction = 100;
   publish(1, 10);
   start_all();
   EXPECT_EQ(disk.transactions, 1u);
@@ -251,7 +251,7 @@ TEST_F(sink_writer_test,
 }
 
 TEST_F(sink_writer_test, when_drained_it_stores_what_the_journal_had_and_quits) {
-  tail_settings.records_per_transaction_max = 10;
+  tail_settings.limits.rows_per_transaction = 10;
   start_all();
   publish(8, 10);
   while (disk.transactions < 2)
@@ -279,8 +279,8 @@ TEST_F(sink_writer_test, when_drained_with_a_locked_sink_it_gives_up_at_its_dead
 
 TEST_F(sink_writer_test, gathers_no_more_than_a_core_may_be_kept_for_at_once) {
   tail_settings.gather_delay = 500ms;
-  tail_settings.gather_max = 500ms;
-  tail_settings.records_per_transaction_max = 4 * gather_records;
+  tail_settings.limits.gather = 500ms;
+  tail_settings.limits.rows_per_transaction = 4 * gather_records;
   publish(1, 10);
   start_all();
   publish(1, gather_records - 1);
@@ -298,7 +298,7 @@ TEST_F(sink_writer_test, gathers_no_more_than_a_core_may_be_kept_for_at_once) {
 
 TEST_F(sink_writer_test, gathers_no_longer_than_once_what_a_client_waits_for) {
   tail_settings.gather_delay = 5ms;
-  tail_settings.gather_max = 500ms;
+  tail_settings.limits.gather = 500ms;
   publish(1, 10);
   start_all();
   publish(1, 10);
@@ -365,7 +365,7 @@ TEST_F(sink_writer_test, when_the_node_ends_it_stores_what_is_there) {
 
 TEST_F(sink_writer_test, a_drain_gathers_no_more) {
   tail_settings.gather_delay = 5s;
-  tail_settings.gather_max = 5s;
+  tail_settings.limits.gather = 5s;
   const auto synced = std::make_shared<durable_mark>();
   tail_settings.durable = synced;
   publish(1, 10);
@@ -382,7 +382,7 @@ TEST_F(sink_writer_test, a_drain_gathers_no_more) {
 
 TEST_F(sink_writer_test, what_could_not_be_stored_waits_for_no_more_to_come) {
   tail_settings.gather_delay = 5s;
-  tail_settings.gather_max = 5s;
+  tail_settings.limits.gather = 5s;
   publish(1, 10);
   start_all();
   ASSERT_EQ(disk.rows, expected());
@@ -407,7 +407,7 @@ TEST_F(sink_writer_test, when_idle_and_drained_it_quits_at_once) {
 // Publishes, locks, crashes of the writer and of the journal, in any order: in the end
 // every record is there once and in order.
 TEST_F(sink_writer_test, whatever_crashes_everything_is_stored_once) {
-  tail_settings.records_per_transaction_max = 15;
+  tail_settings.limits.rows_per_transaction = 15;
   for (const auto seed : sink_test::seeds(20)) {
     SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed));
     random_source random{seed};

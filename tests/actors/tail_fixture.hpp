@@ -174,6 +174,7 @@ struct tail_fixture : deterministic {
   tail_config tailing() {
     tail_config settings;
     settings.durable = mark;
+    settings.limits.rows_per_transaction = 10'000;
     settings.gather_delay = std::chrono::milliseconds{0};
     settings.open_reader =
       [this](journal_position from) -> result<std::unique_ptr<journal_reader>> {

@@ -33,6 +33,7 @@ class postgres_fixture : public testing::Test {
       throw std::runtime_error(made.error().text);
     config.kind = "postgres";
     config.postgres.url = server_.url(database_);
+    config.postgres.node = "weir";
     config.postgres.journal_directory = directory / "journal";
     warnings.clear();
     set_log_writer(

@@ -154,7 +154,7 @@ class KeysAreReadTest(unittest.TestCase):
     not only declare, check or copy it."""
 
     # What is read is derived from them.
-    DERIVED = {"memory_ceiling": "budget_bytes", "rotate_after": "rotate_seconds"}
+    DERIVED = {"memory_ceiling": "budget_bytes"}
     GATES = {"allow_remote"}  # without it another value is refused; it does nothing itself
 
     def setUp(self):

@@ -68,8 +68,8 @@ config make_settings(const surroundings& with, chance& salts) {
   c.journal.bytes_max = segment_bytes * shape.segments_max;
   c.journal.keys_max = c.journal.recent_keys_max = 4096;
   c.journal.draw_salt = [&salts] { return salts.word(); };
-  c.journal_group_bytes = shape.group_bytes;
-  c.sink_rows_per_transaction = shape.rows_per_transaction;
+  c.journal.group_bytes = shape.group_bytes;
+  c.sink.rows_per_transaction = shape.rows_per_transaction;
   return c;
 }
 

@@ -231,7 +231,7 @@ void file_sink::dropped() noexcept {
 /// wrong: its age would tell nothing for long.
 bool file_sink::worn() const noexcept {
   const auto age_us = clock().unix_us() - current_.created_at_us;
-  const auto age_max_us = static_cast<int64_t>(config().rotate_seconds) * 1'000'000;
+  const auto age_max_us = std::chrono::microseconds{config().rotate_after}.count();
   return current_.length == 0 || abandoned_ == current_.first
          || current_.length >= config().rotate_bytes || age_us < 0
          || age_us >= age_max_us;

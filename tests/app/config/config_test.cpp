@@ -71,7 +71,7 @@ streams:
   EXPECT_EQ(c.ingest.head_timeout, 1s);
   EXPECT_EQ(c.ingest.body_rate_min, 0u);
   EXPECT_EQ(c.sink.path, "/var/lib/weir/records");
-  EXPECT_EQ(c.sink.rotate_seconds, 120u);
+  EXPECT_EQ(c.sink.rotate_after, 120s);
   EXPECT_EQ(c.sink.keys_max, 10u);
   EXPECT_EQ(c.sink.keys_age_max, 48h);
   EXPECT_EQ(c.log.level, log_level::warning);
@@ -273,10 +273,10 @@ TEST(config, contradictions_name_both_keys) {
 }
 
 TEST(config, a_sink_that_is_no_database_makes_larger_transactions) {
-  EXPECT_EQ(good("").sink_rows_per_transaction, 5'000u);
-  EXPECT_EQ(good("sink: {kind: file}").sink_rows_per_transaction, 20'000u);
-  EXPECT_EQ(good("sink: {kind: 'null'}").sink_rows_per_transaction, 20'000u);
-  EXPECT_EQ(good("sink: {kind: file, rows_per_transaction: 7}").sink_rows_per_transaction,
+  EXPECT_EQ(good("").sink.rows_per_transaction, 5'000u);
+  EXPECT_EQ(good("sink: {kind: file}").sink.rows_per_transaction, 20'000u);
+  EXPECT_EQ(good("sink: {kind: 'null'}").sink.rows_per_transaction, 20'000u);
+  EXPECT_EQ(good("sink: {kind: file, rows_per_transaction: 7}").sink.rows_per_transaction,
             7u);
 }
 

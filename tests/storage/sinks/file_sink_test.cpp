@@ -96,7 +96,7 @@ TEST_F(file_sink_test, reads_back_what_it_wrote_beside_the_writer_and_without_it
 
 TEST_F(file_sink_test, starts_a_new_file_above_its_size_and_after_its_time) {
   config.rotate_bytes = 200;
-  config.rotate_seconds = 60;
+  config.rotate_after = std::chrono::seconds{60};
   auto sink = open();
   frame_list frames;
   const auto commit_one = [&] {
