@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "server"))
 
-from weir import BINARY, ROOT, Node, free_port, wait_until  # noqa: E402
+from weir import BINARY, Node, free_port, wait_until  # noqa: E402
 
 CERTIFICATES = {}
 
