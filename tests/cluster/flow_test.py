@@ -6,7 +6,8 @@ import re
 import subprocess
 import unittest
 
-from cluster import BINARY, ROOT, Cluster, Member, certificate, certificates, forget_certificates, wait_until
+from cluster import BINARY, Cluster, Member, certificate, certificates, forget_certificates, wait_until
+from weir import ROOT
 
 TWO_OF_EACH = {"gateway": 2, "worker": 2, "persister": 2}
 
