@@ -176,8 +176,7 @@ result<bool> body_reader::sniff_format(bool last) {
 }
 
 /// Falls back to the last resort if the format was a mere guess and the body fails as such, or has
-/// no record.
-/// All of it is still here, so the result does not depend on how it arrived.
+/// no record. All of it is still here, so the result does not depend on how it arrived.
 bool body_reader::reads_as_text_instead() {
   if (!std::exchange(is_guess_, false) || chunk_ > 0)
     return false;

@@ -119,8 +119,8 @@ class body_reader {
   std::optional<chunked_decoder> chunked_;
   std::optional<framer> framer_; ///< once the format is known
   body_format format_ = body_format::ndjson;
-  bool is_guess_ =
-    false; ///< the format was sniffed and may be wrong: see reads_as_text_instead()
+  /// The format was sniffed and may be wrong: see reads_as_text_instead().
+  bool is_guess_ = false;
 
   std::string coded_;     ///< transferred, not yet inflated
   size_t coded_used_ = 0; ///< bytes of coded_ already inflated
